@@ -1,0 +1,275 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use letsbe_types::Secret;
+
+use crate::{
+    CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose, render_nginx,
+    render_stack, tool::MonitorKind,
+};
+
+/// Rules that an entry may ask to be excepted from.
+const RULES: [&str; 3] = ["docker-socket", "healthcheck", "host-network"];
+
+/// Checks one entry on its own. `base` is its folder, relative to the catalog's.
+pub(crate) fn alone(tool: &Tool, base: &str, folder: &str, kind: Kind) -> Vec<CatalogError> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut refuse = |field: &str, why: String| found.push((field.to_owned(), why));
+    if tool.name.as_str() != folder {
+        refuse("name", format!("is \"{}\" but the folder is \"{folder}\"", tool.name));
+    }
+    if tool.kind != kind {
+        refuse("kind", "does not suit the folder it stands in (tools/ or platform/)".to_owned());
+    }
+    for (field, text) in [("title", &tool.title), ("description", &tool.description), ("licence", &tool.licence)] {
+        if text.trim().is_empty() {
+            refuse(field, "is empty".to_owned());
+        }
+    }
+    found.extend(images(tool));
+    found.extend(services(tool));
+    found.extend(references(tool));
+    found.extend(credentials(tool));
+    let mut errors: Vec<CatalogError> =
+        found.into_iter().map(|(field, why)| CatalogError::new(format!("{base}/tool.toml"), field, why)).collect();
+    // Rendering needs everything above to be in order.
+    if errors.is_empty() {
+        errors.extend(rendered(tool, base));
+    }
+    errors
+}
+
+type Found = Vec<(String, String)>;
+
+fn images(tool: &Tool) -> Found {
+    let pinned = |image: &str| {
+        let name = image.rsplit('/').next().unwrap_or(image);
+        name.split_once(':').is_some_and(|(_, tag)| !tag.is_empty() && tag != "latest")
+    };
+    let wrong = tool.images.iter().enumerate().filter(|(_, image)| !pinned(image));
+    wrong.map(|(i, image)| (format!("images[{i}]"), format!("\"{image}\" has no pinned tag"))).collect()
+}
+
+fn services(tool: &Tool) -> Found {
+    let mut found = Found::new();
+    let prefix = format!("letsbe-{}", tool.name);
+    let mut names = BTreeSet::new();
+    for (index, service) in tool.services.iter().enumerate() {
+        let field = |name: &str| format!("services[{index}].{name}");
+        if !names.insert(&service.name) {
+            found.push((field("name"), format!("\"{}\" is declared twice", service.name)));
+        }
+        let suffix = service.container.strip_prefix(&prefix);
+        if !suffix.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
+            found.push((field("container"), format!("\"{}\" does not start with {prefix}", service.container)));
+        }
+        if !tool.images.contains(&service.image) {
+            found.push((field("image"), format!("\"{}\" is not in images", service.image)));
+        }
+    }
+    for (index, exception) in tool.exceptions.iter().enumerate() {
+        let field = |name: &str| format!("exceptions[{index}].{name}");
+        if !RULES.contains(&exception.rule.as_str()) {
+            found.push((field("rule"), format!("\"{}\" is none of {}", exception.rule, RULES.join(", "))));
+        }
+        if exception.reason.trim().is_empty() {
+            found.push((field("reason"), "is empty".to_owned()));
+        }
+        if !names.contains(&exception.service) {
+            found.push((field("service"), unknown("service", &exception.service)));
+        }
+    }
+    found
+}
+
+fn unknown(what: &str, name: &str) -> String {
+    format!("there is no {what} \"{name}\"")
+}
+
+/// Every name that points to another part of the entry must point to something.
+fn references(tool: &Tool) -> Found {
+    let services: BTreeSet<&str> = tool.services.iter().map(|service| service.name.as_str()).collect();
+    let ports: BTreeSet<u16> = tool.ports.iter().map(|port| port.host).collect();
+    let keys: BTreeSet<&str> = tool.credentials.iter().map(|credential| credential.key.as_str()).collect();
+    let mut found = Found::new();
+    let mut refer = |field: String, what: &str, name: &str, known: bool| {
+        if !known {
+            found.push((field, unknown(what, name)));
+        }
+    };
+    for (i, port) in tool.ports.iter().enumerate() {
+        refer(format!("ports[{i}].service"), "service", &port.service, services.contains(port.service.as_str()));
+    }
+    for (i, vhost) in tool.vhosts.iter().enumerate() {
+        refer(format!("vhosts[{i}].port"), "port", &vhost.port.to_string(), ports.contains(&vhost.port));
+    }
+    for (i, database) in tool.databases.iter().enumerate() {
+        let field = |name: &str| format!("databases[{i}].{name}");
+        refer(field("service"), "service", &database.service, services.contains(database.service.as_str()));
+        refer(field("password"), "credential", &database.password, keys.contains(database.password.as_str()));
+        if let Some(root) = &database.root_password {
+            refer(field("root_password"), "credential", root, keys.contains(root.as_str()));
+        }
+    }
+    refer("health.port".to_owned(), "port", &tool.health.port.to_string(), ports.contains(&tool.health.port));
+    if let Some(setup) = &tool.setup {
+        refer("setup.port".to_owned(), "port", &setup.port.to_string(), ports.contains(&setup.port));
+    }
+    for (i, service) in tool.restore.stop.iter().enumerate() {
+        refer(format!("restore.stop[{i}]"), "service", service, services.contains(service.as_str()));
+    }
+    refer("update.image".to_owned(), "image", &tool.update.image, tool.images.contains(&tool.update.image));
+    for (i, monitor) in tool.monitors.iter().enumerate() {
+        let (what, known) = match monitor.kind {
+            MonitorKind::Https => ("vhost", tool.vhosts.iter().any(|vhost| vhost.label == monitor.target)),
+            MonitorKind::Container => {
+                ("container", tool.services.iter().any(|service| service.container == monitor.target))
+            }
+        };
+        refer(format!("monitors[{i}].target"), what, &monitor.target, known);
+    }
+    if tool.vhosts.is_empty() == (tool.files.nginx.is_some() && tool.kind == Kind::Tool) {
+        found.push(("vhosts".to_owned(), "vhosts and nginx.conf go together: both or neither".to_owned()));
+    }
+    found
+}
+
+fn credentials(tool: &Tool) -> Found {
+    let mut found = Found::new();
+    let mut seen = BTreeSet::new();
+    let used = match crate::render::used_credentials(tool) {
+        Ok(used) => used,
+        Err(error) => return vec![("env".to_owned(), error.to_string())],
+    };
+    for (index, credential) in tool.credentials.iter().enumerate() {
+        let field = format!("credentials[{index}].key");
+        if !seen.insert(&credential.key) {
+            found.push((field, format!("\"{}\" is declared twice", credential.key)));
+        } else if !used.contains(&credential.key) {
+            found.push((field, format!("\"{}\" is declared but no template uses it", credential.key)));
+        }
+    }
+    found
+}
+
+/// Renders the entry with sample values and looks at the outcome.
+fn rendered(tool: &Tool, base: &str) -> Vec<CatalogError> {
+    let Some(context) = sample_context() else { return Vec::new() };
+    let credentials: BTreeMap<String, Secret<String>> = tool
+        .credentials
+        .iter()
+        .map(|credential| (credential.key.clone(), Secret::new(sample_value(credential.method))))
+        .collect();
+    let place = |error: &RenderError| match error {
+        RenderError::UnknownVariable { variable, .. }
+        | RenderError::UnusedVariable { variable, .. }
+        | RenderError::MissingCredential { variable, .. }
+        | RenderError::UnsafeValue { variable, .. } => variable.clone(),
+        RenderError::Broken { line, .. } => format!("line {line}"),
+    };
+    let file_of = |error: &RenderError| match error {
+        RenderError::UnknownVariable { file, .. }
+        | RenderError::UnusedVariable { file, .. }
+        | RenderError::MissingCredential { file, .. }
+        | RenderError::UnsafeValue { file, .. }
+        | RenderError::Broken { file, .. } => match file.split_once('/') {
+            Some((name, rest)) if name == tool.name.as_str() => format!("{base}/{rest}"),
+            _ => file.clone(),
+        },
+    };
+    let report = |error: RenderError| CatalogError::new(file_of(&error), place(&error), error.to_string());
+    let mut errors = Vec::new();
+    let certificate = CertificatePaths::certbot("sample");
+    errors.extend(render_nginx(tool, &context, Some(&certificate)).err().map(report));
+    match render_stack(tool, &context, &credentials) {
+        Err(error) => errors.push(report(error)),
+        Ok(stack) => {
+            let file = format!("{base}/compose.yml");
+            match serde_saphyr::from_str::<serde_json::Value>(&stack.compose) {
+                Err(error) => {
+                    let why = error.to_string().lines().next().unwrap_or("is no YAML").to_owned();
+                    errors.push(CatalogError::new(file, "syntax", why));
+                }
+                Ok(document) => errors.extend(
+                    compose::check(tool, &stack.compose, &document)
+                        .into_iter()
+                        .map(|(field, why)| CatalogError::new(file.clone(), field, why)),
+                ),
+            }
+        }
+    }
+    errors
+}
+
+fn sample_context() -> Option<RenderContext> {
+    Some(RenderContext {
+        domain: "sample.example".parse().ok()?,
+        owner_email: "owner@sample.example".parse().ok()?,
+        acme_email: "ssl@sample.example".parse().ok()?,
+        timezone: "Europe/Berlin".to_owned(),
+        tenant: "sample".to_owned(),
+        ipv6: true,
+        values: BTreeMap::new(),
+    })
+}
+
+/// A value with every character that its method can produce, so that unsafe places show at load time.
+fn sample_value(method: CredentialMethod) -> String {
+    match method {
+        CredentialMethod::Base64 => "Sample0+/Sample0+/Sample0+/Sample0+/Sample0+/=".to_owned(),
+        CredentialMethod::Hex => "0123456789abcdef".repeat(4),
+        CredentialMethod::Ed25519 => "sample-key".to_owned(),
+    }
+}
+
+/// Checks what entries must not share, and what they need of each other.
+pub(crate) fn across(tools: &[Tool], platform: &[Tool]) -> Vec<CatalogError> {
+    let mut errors = Vec::new();
+    let mut ports: BTreeMap<u16, String> = BTreeMap::new();
+    let mut labels: BTreeMap<&str, String> = BTreeMap::new();
+    let mut containers: BTreeMap<&str, String> = BTreeMap::new();
+    for tool in platform.iter().chain(tools) {
+        let folder = if tool.kind == Kind::Platform { "platform" } else { "tools" };
+        let file = format!("{folder}/{}/tool.toml", tool.name);
+        let owner = tool.name.to_string();
+        for (i, port) in tool.ports.iter().enumerate() {
+            if let Some(other) = ports.insert(port.host, owner.clone()) {
+                let why = format!("{} is also a port of {other}", port.host);
+                errors.push(CatalogError::new(&file, format!("ports[{i}].host"), why));
+            }
+        }
+        for (i, vhost) in tool.vhosts.iter().enumerate() {
+            if let Some(other) = labels.insert(&vhost.label, owner.clone()) {
+                let why = format!("\"{}\" is also a host name of {other}", vhost.label);
+                errors.push(CatalogError::new(&file, format!("vhosts[{i}].label"), why));
+            }
+        }
+        for (i, service) in tool.services.iter().enumerate() {
+            if let Some(other) = containers.insert(&service.container, owner.clone()) {
+                let why = format!("\"{}\" is also a container of {other}", service.container);
+                errors.push(CatalogError::new(&file, format!("services[{i}].container"), why));
+            }
+        }
+        errors.extend(companions(tool, tools, &file));
+    }
+    errors
+}
+
+fn companions(tool: &Tool, tools: &[Tool], file: &str) -> Vec<CatalogError> {
+    let mut errors = Vec::new();
+    for (i, needed) in tool.depends_on_tools.iter().enumerate() {
+        if !tools.iter().any(|other| other.name == *needed) {
+            errors.push(CatalogError::new(file, format!("depends_on_tools[{i}]"), unknown("tool", needed.as_str())));
+        }
+    }
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<_> = tool.depends_on_tools.iter().collect();
+    while let Some(id) = open.pop() {
+        if reached.insert(id) {
+            open.extend(tools.iter().filter(|other| other.name == *id).flat_map(|other| &other.depends_on_tools));
+        }
+    }
+    if reached.contains(&tool.name) {
+        errors.push(CatalogError::new(file, "depends_on_tools", "the dependencies lead back to the tool itself"));
+    }
+    errors
+}

@@ -1,0 +1,175 @@
+//! The house rules for compose files.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{Service, Tool};
+
+type Found = Vec<(String, String)>;
+
+const SOCKET: &str = "/var/run/docker.sock";
+
+/// Compares a rendered compose file with the entry's declarations and with the house rules.
+pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
+    let mut found = Found::new();
+    let project = format!("letsbe-{}", tool.name);
+    if document["name"] != project.as_str() {
+        found.push(("name".to_owned(), format!("must be {project}")));
+    }
+    if text.contains("${") {
+        let why = "holds ${…}: values reach containers by env_file or a file, never by interpolation";
+        found.push(("interpolation".to_owned(), why.to_owned()));
+    }
+    let empty = serde_json::Map::new();
+    let services = document["services"].as_object().unwrap_or(&empty);
+    for declared in &tool.services {
+        match services.get(&declared.name) {
+            None => found.push((format!("services.{}", declared.name), "is declared but missing here".to_owned())),
+            Some(service) => found.extend(check_service(tool, declared, service)),
+        }
+    }
+    for name in services.keys().filter(|name| !tool.services.iter().any(|service| service.name == **name)) {
+        found.push((format!("services.{name}"), "is not declared in tool.toml".to_owned()));
+    }
+    found.extend(unused(tool, services));
+    found.extend(check_volumes(tool, document, services));
+    let sum: u64 = services.values().filter_map(|service| megabytes(&service["mem_limit"])).sum();
+    if sum > tool.needs.ram_mb {
+        let why = format!("the memory limits add up to {sum} MB, but needs.ram_mb is {}", tool.needs.ram_mb);
+        found.push(("mem_limit".to_owned(), why));
+    }
+    found
+}
+
+/// Files and images that tool.toml declares and no service uses.
+fn unused(tool: &Tool, services: &serde_json::Map<String, Value>) -> Found {
+    let used: BTreeSet<String> = services.values().flat_map(|service| texts(&service["env_file"])).collect();
+    let env = tool.env.keys().filter(|name| !used.contains(*name));
+    let env = env.map(|name| ("env_file".to_owned(), format!("no service uses \"{name}\"")));
+    let undeclared = used.iter().filter(|name| !tool.env.contains_key(*name));
+    let undeclared = undeclared.map(|name| ("env_file".to_owned(), format!("\"{name}\" is not in tool.toml")));
+    let mounts: Vec<String> = services.values().flat_map(|service| texts(&service["volumes"])).collect();
+    let files = tool.secret_files.keys().chain(tool.files.other.keys());
+    let files = files.filter(|name| !mounts.iter().any(|mount| mount.starts_with(&format!("./{name}:"))));
+    let files = files.map(|name| ("volumes".to_owned(), format!("no service mounts ./{name} read-only")));
+    let images = tool.images.iter().filter(|image| !tool.services.iter().any(|service| service.image == **image));
+    let images = images.map(|image| ("image".to_owned(), format!("no service uses \"{image}\" of tool.toml")));
+    env.chain(undeclared).chain(files).chain(images).collect()
+}
+
+fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
+    let mut found = Found::new();
+    let name = &declared.name;
+    let mut demand = |field: &str, holds: bool, why: String| {
+        if !holds {
+            found.push((format!("services.{name}.{field}"), why));
+        }
+    };
+    let excepted = |rule: &str| tool.is_excepted(rule, name);
+    demand("image", service["image"] == declared.image.as_str(), format!("must be {}", declared.image));
+    let container = declared.container.as_str();
+    demand("container_name", service["container_name"] == container, format!("must be {container}"));
+    demand("restart", service["restart"] == "unless-stopped", "must be unless-stopped".to_owned());
+    let test = texts(&service["healthcheck"]["test"]);
+    let healthy = !test.is_empty() && test[0] != "NONE" || excepted("healthcheck");
+    demand("healthcheck", healthy, "is missing".to_owned());
+    demand("mem_limit", megabytes(&service["mem_limit"]).is_some(), "is missing, or not like 512m or 2g".to_owned());
+    let logging = &service["logging"];
+    let rotated = logging["driver"] == "json-file"
+        && logging["options"]["max-size"].is_string()
+        && logging["options"]["max-file"].is_string();
+    demand("logging", rotated, "must be json-file with max-size and max-file".to_owned());
+    let kept = texts(&service["security_opt"]).iter().any(|option| option == "no-new-privileges:true");
+    demand("security_opt", kept, "must hold no-new-privileges:true".to_owned());
+    for field in ["privileged", "cap_add", "devices", "pid", "ipc", "build", "extends", "userns_mode"] {
+        demand(field, service[field].is_null(), "is not allowed".to_owned());
+    }
+    let network = &service["network_mode"];
+    let on_host = network == "host";
+    demand(
+        "network_mode",
+        network.is_null() || on_host && excepted("host-network"),
+        "is not allowed without an exception \"host-network\"".to_owned(),
+    );
+    let wanted: BTreeSet<String> = tool
+        .ports
+        .iter()
+        .filter(|port| port.service == *name && !on_host)
+        .map(|port| format!("127.0.0.1:{}:{}", port.host, port.container))
+        .collect();
+    let given: BTreeSet<String> = texts(&service["ports"]).into_iter().collect();
+    let list = wanted.iter().cloned().collect::<Vec<_>>().join(", ");
+    let why = if wanted.is_empty() { "must publish nothing".to_owned() } else { format!("must be exactly {list}") };
+    demand("ports", given == wanted, why);
+    for mount in texts(&service["volumes"]) {
+        let socket = mount.starts_with(SOCKET) || mount.starts_with("/run/docker.sock");
+        demand(
+            "volumes",
+            !socket || excepted("docker-socket"),
+            "mounts the Docker socket without an exception \"docker-socket\"".to_owned(),
+        );
+    }
+    found
+}
+
+/// Named volumes are declared at both ends; paths lie where the platform keeps things; writable ones are state.
+fn check_volumes(tool: &Tool, document: &Value, services: &serde_json::Map<String, Value>) -> Found {
+    let mut found = Found::new();
+    let empty = serde_json::Map::new();
+    let declared: BTreeSet<&str> =
+        document["volumes"].as_object().unwrap_or(&empty).keys().map(String::as_str).collect();
+    let state: BTreeSet<&str> = tool.state.iter().filter_map(|state| state.volume.as_deref()).collect();
+    let paths: Vec<&str> = tool.state.iter().filter_map(|state| state.path.as_deref()).collect();
+    let mut mounted = BTreeSet::new();
+    for (name, service) in services {
+        for mount in texts(&service["volumes"]) {
+            let source = mount.split(':').next().unwrap_or_default().to_owned();
+            let read_only = mount.ends_with(":ro");
+            let field = format!("services.{name}.volumes");
+            if source.starts_with("./") || source.starts_with(SOCKET) {
+                if !read_only && source.starts_with("./") {
+                    found.push((field, format!("{source} is the stack's own and must be mounted read-only")));
+                }
+            } else if source.starts_with('/') {
+                let ours = source.starts_with("/opt/letsbe/") || source.starts_with("/etc/letsencrypt");
+                if !ours || source.contains("..") {
+                    found.push((field, format!("{source} lies outside /opt/letsbe and /etc/letsencrypt")));
+                } else if !read_only && !paths.contains(&source.as_str()) {
+                    found.push((field, format!("{source} is writable but not declared as state")));
+                }
+            } else {
+                mounted.insert(source);
+            }
+        }
+    }
+    let mounted: BTreeSet<&str> = mounted.iter().map(String::as_str).collect();
+    for volume in mounted.union(&declared).chain(state.difference(&mounted)).copied().collect::<BTreeSet<_>>() {
+        for (place, known) in [("volumes", &declared), ("services", &mounted), ("state in tool.toml", &state)] {
+            if !known.contains(volume) {
+                found.push((format!("volumes.{volume}"), format!("is missing in {place}")));
+            }
+        }
+    }
+    found
+}
+
+/// A text, or a list of texts.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => {
+            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn megabytes(value: &Value) -> Option<u64> {
+    let text = value.as_str()?;
+    match text.split_at_checked(text.len().checked_sub(1)?)? {
+        (number, "m") => number.parse().ok(),
+        (number, "g") => number.parse::<u64>().ok()?.checked_mul(1024),
+        _ => None,
+    }
+}

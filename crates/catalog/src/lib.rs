@@ -1,0 +1,30 @@
+//! The catalog: which tools can be sold, what each of them needs, and how its files are rendered.
+//!
+//! Everything here is a function of the files under `catalog/` and of what is passed in. It must never make a
+//! secret, start a program, open a connection or write a file; [`Catalog::load`] reads files, nothing else does.
+//! Secrets come in as [`letsbe_types::Secret`] and leave only inside one ([`EnvFile`], [`RenderedExchange`]).
+
+mod check;
+mod compose;
+mod exchange;
+mod load;
+mod nginx;
+mod render;
+mod select;
+mod template;
+mod tiers;
+mod tool;
+mod tool_id;
+
+pub use exchange::{Exchange, Expect, Header, RenderedExchange, render_exchange};
+pub use load::{Agent, Catalog, CatalogError, CatalogErrors};
+pub use nginx::{CertificatePaths, SiteFile, render_main_nginx, render_nginx, render_sites};
+pub use render::{EnvFile, RenderContext, RenderedStack, render_agents, render_stack};
+pub use select::Selection;
+pub use template::RenderError;
+pub use tiers::TierSpec;
+pub use tool::{
+    Credential, CredentialCategory, CredentialMethod, Database, DatabaseEngine, DatabaseRotation, Health, Kind,
+    Monitor, MonitorKind, Need, Port, Restore, RuleException, Service, Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
+};
+pub use tool_id::{InvalidToolId, ToolId};

@@ -1,0 +1,393 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Exchange, ToolId};
+
+/// Whether a catalog entry is sold or is part of every server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A customer may select it.
+    Tool,
+    /// Deployed on every server, never selectable.
+    Platform,
+}
+
+/// One catalog entry: `tool.toml` and the files beside it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Name; equals the folder's.
+    pub name: ToolId,
+    /// Name for people.
+    pub title: String,
+    /// What it does, in one sentence.
+    pub description: String,
+    /// SPDX expression of its licence.
+    pub licence: String,
+    /// Shelf in the shop: `website`, `files`, `monitoring` …
+    pub category: String,
+    /// Sold or platform.
+    pub kind: Kind,
+    /// Start order among platform entries; lower first.
+    #[serde(default)]
+    pub order: u32,
+    /// What it needs of the server.
+    pub needs: Need,
+    /// Images that the compose file names, each with a pinned tag.
+    pub images: Vec<String>,
+    /// The services of the compose file.
+    pub services: Vec<Service>,
+    /// Ports published on 127.0.0.1.
+    #[serde(default)]
+    pub ports: Vec<Port>,
+    /// Host names it answers on.
+    #[serde(default)]
+    pub vhosts: Vec<Vhost>,
+    /// Databases it keeps.
+    #[serde(default)]
+    pub databases: Vec<Database>,
+    /// Volumes and paths that hold state besides the databases.
+    #[serde(default)]
+    pub state: Vec<State>,
+    /// Secrets made for it on the tenant's server.
+    #[serde(default)]
+    pub credentials: Vec<Credential>,
+    /// Environment files: file name → variable → template. Written 0600 into the stack folder.
+    #[serde(default)]
+    pub env: BTreeMap<String, BTreeMap<String, String>>,
+    /// Files that hold one secret each: file name → template. Written 0600 into the stack folder, no final newline.
+    #[serde(default)]
+    pub secret_files: BTreeMap<String, String>,
+    /// Proof that it is up.
+    pub health: Health,
+    /// Proof that it does its work; asked in order, every one must hold.
+    #[serde(default)]
+    pub functional: Vec<Exchange>,
+    /// First-run set-up over HTTP.
+    #[serde(default)]
+    pub setup: Option<Setup>,
+    /// What is left to the customer at the first visit, in words; empty where nothing is.
+    #[serde(default)]
+    pub first_visit: Option<String>,
+    /// How it is restored.
+    #[serde(default)]
+    pub restore: Restore,
+    /// How it is updated.
+    pub update: Update,
+    /// Oldest acceptable version of a component.
+    #[serde(default)]
+    pub minimum_versions: BTreeMap<String, String>,
+    /// What is watched.
+    #[serde(default)]
+    pub monitors: Vec<Monitor>,
+    /// Tools that must be selected too, and start before.
+    #[serde(default)]
+    pub depends_on_tools: Vec<ToolId>,
+    /// Rules of the catalog that this entry may break, each with its reason.
+    #[serde(default)]
+    pub exceptions: Vec<RuleException>,
+    /// The templates beside `tool.toml`.
+    #[serde(skip)]
+    pub files: ToolFiles,
+}
+
+/// The templates of a catalog entry, as read from disk.
+#[derive(Debug, Clone, Default)]
+pub struct ToolFiles {
+    /// `compose.yml`.
+    pub compose: String,
+    /// `nginx.conf`, rendered once for each vhost.
+    pub nginx: Option<String>,
+    /// Everything under `files/`, by relative path: plain configuration, no secrets.
+    pub other: BTreeMap<String, String>,
+    /// Snippets that `nginx.conf` includes.
+    pub(crate) shared: crate::template::Shared,
+}
+
+/// What a tool needs of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Need {
+    /// Memory in MiB; at least the sum of its containers' limits.
+    pub ram_mb: u64,
+    /// Disk in GiB, for images and a first year of data.
+    pub disk_gb: u64,
+}
+
+/// One service of the compose file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Name in the compose file.
+    pub name: String,
+    /// Name of its container: `letsbe-<tool>` or `letsbe-<tool>-<service>`.
+    pub container: String,
+    /// One of `images`.
+    pub image: String,
+    /// Whether the server counts as broken without it.
+    #[serde(default = "yes")]
+    pub required: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A port published on 127.0.0.1.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    /// The service that listens.
+    pub service: String,
+    /// Port on the server's loopback interface.
+    pub host: u16,
+    /// Port inside the container.
+    pub container: u16,
+}
+
+/// A host name under the customer's domain.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vhost {
+    /// Label under the domain, or `@` for the domain itself.
+    pub label: String,
+    /// Loopback port that nginx forwards to.
+    pub port: u16,
+    /// Whether connections may be upgraded.
+    #[serde(default)]
+    pub websocket: bool,
+    /// Largest request body that nginx takes, in MiB.
+    pub body_mb: u32,
+}
+
+/// Kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseEngine {
+    /// `pg_dump -Fc`, `pg_restore`.
+    Postgresql,
+    /// `mysqldump --single-transaction`, `mysql`.
+    Mysql,
+    /// `mariadb-dump --single-transaction`, `mariadb`.
+    Mariadb,
+}
+
+/// How a running database takes a new password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseRotation {
+    /// `ALTER USER`, then the stack is recreated with the new file.
+    AlterUser,
+}
+
+/// A database that holds a tool's rows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Which engine; it decides how the database is dumped and restored.
+    pub engine: DatabaseEngine,
+    /// The service that runs it.
+    pub service: String,
+    /// Name of the database.
+    pub name: String,
+    /// The tool's user in it.
+    pub user: String,
+    /// Credential that is the user's password.
+    pub password: String,
+    /// Credential that is the superuser's password, where that is another one.
+    #[serde(default)]
+    pub root_password: Option<String>,
+    /// How its password is changed.
+    pub rotation: DatabaseRotation,
+}
+
+/// How state outside a database is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateMethod {
+    /// Files, as they are.
+    Files,
+    /// SQLite files by the backup API, the rest as files.
+    Sqlite,
+    /// The database's own volume: covered by its dump, never copied while it runs.
+    DatabaseVolume,
+    /// Can be made again; not backed up.
+    Disposable,
+}
+
+/// A volume or a path that holds state.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Named volume of the compose file. Either this or `path`.
+    #[serde(default)]
+    pub volume: Option<String>,
+    /// Path on the server, below `/opt/letsbe` or `/etc/letsencrypt`.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// How it is copied.
+    pub method: StateMethod,
+    /// SQLite files in it, relative.
+    #[serde(default)]
+    pub sqlite: Vec<String>,
+}
+
+/// Categories of the runbook, section 3.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialCategory {
+    /// Password of a database user.
+    DatabasePassword,
+    /// Password of a tool's administrator.
+    AdminPassword,
+    /// Token for an API.
+    ApiToken,
+    /// Signs sessions or tokens.
+    JwtSecret,
+    /// Encrypts data at rest.
+    EncryptionKey,
+    /// SSH key pair.
+    SshKey,
+    /// Login at a mail server.
+    SmtpCredential,
+}
+
+/// How a credential is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialMethod {
+    /// 32 random bytes in base64 (44 characters with `+`, `/`, `=`).
+    #[serde(rename = "base64_32")]
+    Base64,
+    /// 32 random bytes in hex: safe in URLs, shells and files.
+    #[serde(rename = "hex_32")]
+    Hex,
+    /// An ed25519 key pair.
+    Ed25519,
+}
+
+/// A secret made for a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// Its name in templates; unique within the tool.
+    pub key: String,
+    /// Category.
+    pub category: CredentialCategory,
+    /// How it is made.
+    pub method: CredentialMethod,
+    /// Login it belongs to, as a template (`{{ owner_email }}`), where a person uses it.
+    #[serde(default)]
+    pub login: Option<String>,
+    /// Whether the tool insists on an upper-case letter, a digit and a symbol: make another until
+    /// [`Credential::accepts`] says yes.
+    #[serde(default)]
+    pub mixed: bool,
+}
+
+impl Credential {
+    /// Whether a generated value satisfies what the tool insists on.
+    #[must_use]
+    pub fn accepts(&self, value: &str) -> bool {
+        let has = |test: fn(&u8) -> bool| value.bytes().any(|b| test(&b));
+        !self.mixed
+            || (has(u8::is_ascii_uppercase)
+                && has(u8::is_ascii_lowercase)
+                && has(u8::is_ascii_digit)
+                && has(u8::is_ascii_punctuation))
+    }
+}
+
+/// Proof that a tool is up.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Loopback port to ask.
+    pub port: u16,
+    /// Whether the server fails verification without it (else it warns).
+    pub required: bool,
+    /// How long the first start may take.
+    pub start_seconds: u32,
+    /// What to ask, and what must come back.
+    pub probe: Exchange,
+}
+
+/// First-run set-up: nothing is done where `done_when` already holds, and it must hold afterwards.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    /// Loopback port to talk to.
+    pub port: u16,
+    /// Holds when the tool is set up.
+    pub done_when: Exchange,
+    /// Sent in order.
+    pub requests: Vec<Exchange>,
+}
+
+/// How a tool is restored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restore {
+    /// Services that stand still meanwhile; the databases' own services run on.
+    #[serde(default)]
+    pub stop: Vec<String>,
+    /// Commands run in a service afterwards, as argument vectors without secrets.
+    #[serde(default)]
+    pub after: Vec<Vec<String>>,
+}
+
+/// How a tool is updated.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    /// Image whose tag moves.
+    pub image: String,
+    /// Whether major versions must be passed one by one.
+    pub one_major_at_a_time: bool,
+    /// Whether data may have changed so that the old image needs the old data.
+    pub migrates_data: bool,
+}
+
+/// Something that is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitor {
+    /// `https` (a vhost from outside) or `container`.
+    pub kind: MonitorKind,
+    /// Vhost label or container name.
+    pub target: String,
+    /// How often.
+    pub interval_seconds: u32,
+}
+
+/// Kinds of monitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MonitorKind {
+    /// A vhost, asked from outside.
+    Https,
+    /// A container's state.
+    Container,
+}
+
+/// A rule of the catalog that a service may break.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleException {
+    /// The rule: `docker-socket`, `host-network` or `healthcheck`.
+    pub rule: String,
+    /// The service.
+    pub service: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Tool {
+    /// Whether `service` may break `rule`.
+    #[must_use]
+    pub fn is_excepted(&self, rule: &str, service: &str) -> bool {
+        self.exceptions.iter().any(|exception| exception.rule == rule && exception.service == service)
+    }
+}

@@ -1,0 +1,2 @@
+//! letsbe-cli
+fn main() {}

@@ -1,0 +1,193 @@
+//! Changes as values: what a plan shows is exactly what a run does.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use letsbe_types::Secret;
+use serde::Serialize;
+
+/// One change to the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Run a program to its end; another exit code than 0 is a failure.
+    Run(Command),
+    /// Write a whole file, atomically.
+    Write(FileWrite),
+    /// Remove a file; fine if it is not there.
+    Remove(PathBuf),
+    /// Make a folder with its parents, and set its mode and owner.
+    MakeFolder {
+        /// Where.
+        path: PathBuf,
+        /// Unix mode, for example `0o700`.
+        mode: u32,
+        /// `user:group`; `None` leaves the owner.
+        owner: Option<String>,
+    },
+    /// Let somebody outside prove that SSH answers on a new port, and wait for the proof.
+    AwaitSshConfirmation {
+        /// The new port.
+        port: u16,
+        /// The user to log in as.
+        user: String,
+        /// How long to wait. The change must have a timer of its own that reverts it after this time.
+        patience: Duration,
+    },
+}
+
+/// A program with its arguments. Never a shell string, and never a secret: secrets go through standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Program name or path.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Variables added to the environment. Never secrets.
+    pub environment: Vec<(String, String)>,
+    /// Folder to run in.
+    pub folder: Option<PathBuf>,
+    /// What the program reads.
+    pub input: Option<Secret<String>>,
+    /// The program is killed after this time.
+    pub timeout: Duration,
+    /// A transient failure (network, lock) is tried again this many times, with growing pauses.
+    pub retries: u32,
+}
+
+impl Command {
+    /// A command with a minute to finish.
+    pub fn new<A: Into<String>>(program: &str, arguments: impl IntoIterator<Item = A>) -> Self {
+        Self {
+            program: program.to_owned(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            environment: Vec::new(),
+            folder: None,
+            input: None,
+            timeout: Duration::from_secs(60),
+            retries: 0,
+        }
+    }
+
+    /// Splits a fixed text at white space: for commands whose words hold no spaces.
+    #[must_use]
+    pub fn words(text: &str) -> Self {
+        let mut words = text.split_whitespace();
+        Self::new(words.next().unwrap_or_default(), words)
+    }
+
+    /// Adds an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Runs in `folder`.
+    #[must_use]
+    pub fn in_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Feeds `input`.
+    #[must_use]
+    pub fn with_input(mut self, input: Secret<String>) -> Self {
+        self.input = Some(input);
+        self
+    }
+
+    /// Allows more time than a minute.
+    #[must_use]
+    pub const fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Tries again after failures.
+    #[must_use]
+    pub const fn retried(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+}
+
+/// A file to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileWrite {
+    /// Where.
+    pub path: PathBuf,
+    /// Unix mode.
+    pub mode: u32,
+    /// `user:group`; `None` is root.
+    pub owner: Option<String>,
+    /// The whole content; masked in plans.
+    pub content: Secret<String>,
+}
+
+impl FileWrite {
+    /// A file owned by root.
+    pub fn new(path: impl Into<PathBuf>, mode: u32, content: impl Into<String>) -> Self {
+        Self { path: path.into(), mode, owner: None, content: Secret::new(content.into()) }
+    }
+
+    /// Sets the owner (`user:group`).
+    #[must_use]
+    pub fn owned_by(mut self, owner: &str) -> Self {
+        self.owner = Some(owner.to_owned());
+        self
+    }
+}
+
+/// Quotes a word for people who want to paste it into a shell. Used for display only.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.environment {
+            write!(f, "{name}={} ", quoted(value))?;
+        }
+        write!(f, "{}", quoted(&self.program))?;
+        for argument in &self.arguments {
+            write!(f, " {}", quoted(argument))?;
+        }
+        if self.input.is_some() {
+            write!(f, " <‹input›")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(command) => write!(f, "run {command}"),
+            Self::Write(file) => {
+                let lines = file.content.expose().lines().count();
+                write!(f, "write {} (mode {:04o}, {lines} lines)", file.path.display(), file.mode)
+            }
+            Self::Remove(path) => write!(f, "remove {}", path.display()),
+            Self::MakeFolder { path, mode, .. } => {
+                write!(f, "make folder {} (mode {mode:04o})", path.display())
+            }
+            Self::AwaitSshConfirmation { port, user, patience } => {
+                write!(
+                    f,
+                    "wait up to {} s until {user} has logged in on port {port} from outside",
+                    patience.as_secs()
+                )
+            }
+        }
+    }
+}
+
+impl Serialize for Change {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,234 @@
+//! Runs operations in the runbook's order: assess, change, read back, record.
+
+use std::{path::Path, time::Instant};
+
+use async_trait::async_trait;
+use letsbe_types::{
+    Problem, crash,
+    job::{DesiredServer, Outcome, RunEventKind, STEPS, StepResult},
+};
+use serde::Serialize;
+
+use crate::{
+    change::{Change, Command},
+    machine::Machine,
+    operation::{Assessment, Operation},
+};
+
+/// Pause before the first retry of a command; doubles with each.
+const RETRY_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Where a run's events go. Recorded means durable.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Appends an event.
+    async fn record(&self, event: RunEventKind) -> Result<(), Problem>;
+
+    /// Records that a confirmation is needed and waits for it; `Err` when it did not come in time.
+    async fn await_ssh_confirmation(
+        &self,
+        port: u16,
+        user: &str,
+        patience: std::time::Duration,
+    ) -> Result<(), Problem>;
+}
+
+/// One operation of a plan.
+#[derive(Debug, Serialize)]
+pub struct Planned {
+    /// The runbook's step.
+    pub step: u8,
+    /// The operation.
+    pub operation: &'static str,
+    /// What would be done; an error where the facts could not be read (often because an earlier step has yet to run).
+    pub assessment: Result<Assessment, Problem>,
+}
+
+/// A list of operations and the machine they are for.
+pub struct Engine<'a> {
+    machine: &'a dyn Machine,
+    operations: &'a [Box<dyn Operation>],
+}
+
+impl<'a> Engine<'a> {
+    /// `operations` must be sorted by step.
+    #[must_use]
+    pub fn new(machine: &'a dyn Machine, operations: &'a [Box<dyn Operation>]) -> Self {
+        debug_assert!(operations.is_sorted_by_key(|operation| operation.step()));
+        Self { machine, operations }
+    }
+
+    /// What a run would change, without changing anything. All facts are read at the same time.
+    pub async fn plan(&self, desired: &DesiredServer) -> Vec<Planned> {
+        let assessments = self.operations.iter().map(|operation| async move {
+            Planned {
+                step: operation.step(),
+                operation: operation.name(),
+                assessment: operation.assess(self.machine, desired).await,
+            }
+        });
+        futures::future::join_all(assessments).await
+    }
+
+    /// Makes everything so, step by step; stops at the first operation that fails.
+    ///
+    /// What the plan read stays valid until the first change; from then on each operation reads anew.
+    ///
+    /// # Errors
+    /// The problem of the operation that failed. It has been recorded.
+    pub async fn run(&self, desired: &DesiredServer, journal: &dyn Journal) -> Result<StepResult, Problem> {
+        let mut planned: Vec<Option<Planned>> = self.plan(desired).await.into_iter().map(Some).collect();
+        let mut gravest = StepResult::Converged;
+        for (step, title) in STEPS {
+            let range: Vec<usize> =
+                (0..self.operations.len()).filter(|index| self.operations[*index].step() == step).collect();
+            if range.is_empty() {
+                continue;
+            }
+            let began = Instant::now();
+            journal.record(RunEventKind::StepStarted { step, title: title.to_owned() }).await?;
+            crash::point(&format!("step.{step}.started"));
+            let mut result = StepResult::Converged;
+            for index in range {
+                let operation = &*self.operations[index];
+                let known = planned[index].take().and_then(|planned| planned.assessment.ok());
+                let (outcome, milliseconds) = self.perform(operation, known, desired, journal).await;
+                if matches!(outcome, Outcome::Changed { .. }) {
+                    planned.iter_mut().for_each(|planned| *planned = None);
+                }
+                result = result.max(outcome.result());
+                let failure = match &outcome {
+                    Outcome::Failed { problem } => Some(problem.clone()),
+                    _ => None,
+                };
+                let name = operation.name().to_owned();
+                journal
+                    .record(RunEventKind::Operation { step, operation: name, outcome, milliseconds })
+                    .await?;
+                if let Some(problem) = failure {
+                    self.finish_step(step, result, began, journal).await?;
+                    return Err(problem);
+                }
+            }
+            self.finish_step(step, result, began, journal).await?;
+            crash::point(&format!("step.{step}.finished"));
+            gravest = gravest.max(result);
+        }
+        Ok(gravest)
+    }
+
+    async fn finish_step(
+        &self,
+        step: u8,
+        result: StepResult,
+        began: Instant,
+        journal: &dyn Journal,
+    ) -> Result<(), Problem> {
+        journal
+            .record(RunEventKind::StepFinished { step, result, milliseconds: milliseconds_since(began) })
+            .await
+    }
+
+    async fn perform(
+        &self,
+        operation: &dyn Operation,
+        known: Option<Assessment>,
+        desired: &DesiredServer,
+        journal: &dyn Journal,
+    ) -> (Outcome, u64) {
+        let began = Instant::now();
+        let outcome = self.converge(operation, known, desired, journal).await;
+        (outcome.unwrap_or_else(|problem| Outcome::Failed { problem }), milliseconds_since(began))
+    }
+
+    async fn converge(
+        &self,
+        operation: &dyn Operation,
+        known: Option<Assessment>,
+        desired: &DesiredServer,
+        journal: &dyn Journal,
+    ) -> Result<Outcome, Problem> {
+        let assessment = match known {
+            Some(assessment) => assessment,
+            None => operation.assess(self.machine, desired).await?,
+        };
+        let (because, changes) = match assessment {
+            Assessment::Converged { why } => return Ok(Outcome::Converged { why }),
+            Assessment::Warned { warning } => return Ok(Outcome::Warned { warning }),
+            Assessment::Skipped { why } => return Ok(Outcome::Skipped { why }),
+            Assessment::Needed { because, changes } => (because, changes),
+        };
+        for (index, change) in changes.iter().enumerate() {
+            self.apply(operation.name(), change, journal).await?;
+            if index == 0 {
+                crash::point(&format!("operation.{}.inside", operation.name()));
+            }
+        }
+        match operation.assess(self.machine, desired).await? {
+            Assessment::Converged { .. } | Assessment::Skipped { .. } => {
+                Ok(Outcome::Changed { what: because })
+            }
+            Assessment::Warned { warning } => Ok(Outcome::Warned { warning }),
+            Assessment::Needed { because, .. } => Err(Problem::transient(
+                "NODE010",
+                format!("{}: the change was made but does not hold: {because}", operation.name()),
+                "Look at the server's journal; something else may be changing it back.",
+            )),
+        }
+    }
+
+    async fn apply(&self, operation: &str, change: &Change, journal: &dyn Journal) -> Result<(), Problem> {
+        let failed = |error: crate::MachineError| {
+            Problem::transient(
+                "NODE011",
+                format!("{operation}: {error}"),
+                "Look at disk space and permissions.",
+            )
+        };
+        match change {
+            Change::Run(command) => self.run_command(operation, command).await,
+            Change::Write(file) => self.machine.write(file).await.map_err(failed),
+            Change::Remove(path) => self.machine.remove(path).await.map_err(failed),
+            Change::MakeFolder { path, mode, owner } => {
+                self.machine.make_folder(path, *mode).await.map_err(failed)?;
+                match owner {
+                    Some(owner) => self.run_command(operation, &chown(owner, path)).await,
+                    None => Ok(()),
+                }
+            }
+            Change::AwaitSshConfirmation { port, user, patience } => {
+                journal.await_ssh_confirmation(*port, user, *patience).await
+            }
+        }
+    }
+
+    async fn run_command(&self, operation: &str, command: &Command) -> Result<(), Problem> {
+        let mut pause = RETRY_PAUSE;
+        let mut attempt = 0;
+        loop {
+            let what = match self.machine.run(command).await {
+                Ok(output) if output.success() => return Ok(()),
+                Ok(output) => format!("exit code {}: {}", output.code, output.tail()),
+                Err(error) => error.to_string(),
+            };
+            if attempt == command.retries {
+                return Err(Problem::transient(
+                    "NODE012",
+                    format!("{operation}: `{command}` failed: {what}"),
+                    "The message is the program's own. Mend the cause and retry the order.",
+                ));
+            }
+            attempt += 1;
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+}
+
+fn chown(owner: &str, path: &Path) -> Command {
+    Command::new("chown", [owner.to_owned(), path.to_string_lossy().into_owned()])
+}
+
+fn milliseconds_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,105 @@
+//! UFW's files and the kernel's rules.
+
+use serde::Serialize;
+
+/// One rule as UFW keeps it in a `### tuple ###` line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Rule {
+    /// `allow`, `deny`, `reject` or `limit`.
+    pub action: String,
+    /// `tcp`, `udp` or `any`.
+    pub protocol: String,
+    /// Port or ports it is about, for example `443`; `any` for all.
+    pub port: String,
+    /// Whether it is about everybody, from anywhere to anywhere, coming in.
+    pub plain: bool,
+    /// The tuple as written, for people.
+    pub text: String,
+}
+
+impl Rule {
+    /// A rule that admits everybody to one TCP port.
+    #[must_use]
+    pub fn admits_tcp(&self, port: u16) -> bool {
+        self.plain && self.action == "allow" && self.protocol == "tcp" && self.port == port.to_string()
+    }
+}
+
+/// Parses `/etc/ufw/user.rules` or `/etc/ufw/user6.rules`.
+#[must_use]
+pub fn parse_rules(text: &str) -> Vec<Rule> {
+    let anywhere = |address: &str| matches!(address, "0.0.0.0/0" | "::/0");
+    text.lines()
+        .filter_map(|line| line.strip_prefix("### tuple ### "))
+        .filter_map(|tuple| match tuple.split_whitespace().collect::<Vec<_>>()[..] {
+            [action, protocol, port, to, source_port, from, ref rest @ ..] => Some(Rule {
+                action: action.to_owned(),
+                protocol: protocol.to_owned(),
+                port: port.to_owned(),
+                plain: anywhere(to) && anywhere(from) && source_port == "any" && rest.first() == Some(&"in"),
+                text: tuple.to_owned(),
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Value of a `NAME="value"` line, as in `/etc/default/ufw` and `/etc/ufw/ufw.conf`.
+#[must_use]
+pub fn parse_setting(text: &str, name: &str) -> Option<String> {
+    text.lines()
+        .filter_map(|line| line.trim().split_once('='))
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value.trim_matches('"').to_owned())
+        .last()
+}
+
+/// What the kernel filters right now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Filter {
+    /// The INPUT chain drops what nothing admits.
+    pub input_dropped: bool,
+    /// The INPUT chain goes through UFW's chains.
+    pub through_ufw: bool,
+    /// TCP ports that UFW's user chain admits, sorted.
+    pub admitted: Vec<u16>,
+    /// Rules of the DOCKER-USER chain, in order, without the leading `-A DOCKER-USER`.
+    pub docker_user: Vec<String>,
+}
+
+/// Parses `iptables-save -t filter` or `ip6tables-save -t filter`; `prefix` is `ufw` or `ufw6`.
+#[must_use]
+pub fn parse_filter(text: &str, prefix: &str) -> Filter {
+    let mut filter = Filter::default();
+    let user_chain = format!("-A {prefix}-user-input ");
+    let through = format!("-A INPUT -j {prefix}-before-input");
+    for line in text.lines() {
+        if line.starts_with(":INPUT DROP") {
+            filter.input_dropped = true;
+        } else if line == through {
+            filter.through_ufw = true;
+        } else if let Some(rule) = line.strip_prefix("-A DOCKER-USER ") {
+            filter.docker_user.push(rule.to_owned());
+        } else if let Some(rule) = line.strip_prefix(&user_chain)
+            && let Some(port) = rule.strip_prefix("-p tcp -m tcp --dport ")
+            && let Some(port) = port.strip_suffix(" -j ACCEPT")
+        {
+            filter.admitted.extend(port.parse::<u16>());
+        }
+    }
+    filter.admitted.sort_unstable();
+    filter.admitted.dedup();
+    filter
+}
+
+/// `text` with our marked section put at the end, in place of an older one.
+#[must_use]
+pub fn with_section(text: &str, section: &str, begin: &str, end: &str) -> String {
+    let kept = match (text.find(begin), text.find(end)) {
+        (Some(from), Some(to)) if from < to => {
+            format!("{}{}", &text[..from], text[to + end.len()..].trim_start_matches('\n'))
+        }
+        _ => text.to_owned(),
+    };
+    format!("{}\n\n{begin}\n{section}{end}\n", kept.trim_end())
+}

@@ -1,0 +1,169 @@
+//! The Hub's configuration: one TOML file, every field checked at start.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use chrono::TimeDelta;
+use letsbe_lifecycle::order::Pace;
+use letsbe_types::{
+    EmailAddress,
+    job::{CertificateAuthority, DockerSource},
+};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Why the configuration was refused.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}", .path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not as it should be.
+    #[error("{}: {why}", .path.display())]
+    Content {
+        /// Which file.
+        path: PathBuf,
+        /// Line, field and reason, as the parser words it.
+        why: String,
+    },
+}
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HubConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The address at which tenants and people reach the Hub, for example `https://hub.example.com`.
+    pub public_url: String,
+    /// Folder of the database, keys and job files (mode 0700).
+    pub data_folder: PathBuf,
+    /// Folder of the catalog.
+    pub catalog_folder: PathBuf,
+    /// Stripe.
+    pub stripe: StripeConfig,
+    /// Where servers come from.
+    pub servers: ServersConfig,
+    /// How DNS is looked at.
+    #[serde(default)]
+    pub dns: DnsConfig,
+    /// How servers are provisioned.
+    pub provisioning: ProvisioningConfig,
+    /// How mail leaves.
+    pub mail: MailConfig,
+    /// How long to wait for what.
+    #[serde(default)]
+    pub pace: PaceConfig,
+}
+
+/// Stripe's part.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StripeConfig {
+    /// File with the webhook's signing secret (mode 0600).
+    pub webhook_secret_file: PathBuf,
+}
+
+/// Where servers come from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ServersConfig {
+    /// AUTO: from the pool of servers bought at Netcup.
+    Netcup {
+        /// Base address of the SCP API; Netcup's own unless given.
+        api_url: String,
+        /// Base address of the Keycloak realm.
+        realm_url: String,
+        /// File that keeps the refresh token (written by `letsbe-hub netcup-login`).
+        refresh_token_file: PathBuf,
+    },
+    /// MANUAL: the operator assigns each server.
+    Manual,
+}
+
+/// How DNS is looked at.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DnsConfig {
+    /// Resolver to start from; the system's own unless given.
+    pub resolver: Option<SocketAddr>,
+}
+
+/// How servers are provisioned.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvisioningConfig {
+    /// The provisioner program.
+    pub provisioner: PathBuf,
+    /// Folder with `letsbe-node` and `catalog/`.
+    pub bundle: PathBuf,
+    /// Private key for all tenants' servers; made by `letsbe-hub init`.
+    pub private_key: PathBuf,
+    /// Further public keys that may log in as `letsbe-admin`.
+    #[serde(default)]
+    pub operator_keys: Vec<String>,
+    /// IANA name for new servers.
+    pub timezone: String,
+    /// Where Docker comes from.
+    pub docker: DockerSource,
+    /// Mirrors of the public image registry.
+    #[serde(default)]
+    pub registry_mirrors: Vec<String>,
+    /// Where certificates come from.
+    pub certificates: CertificateAuthority,
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailConfig {
+    /// `smtps://user:password@host`, `smtp://host:port` (no encryption: private addresses only).
+    pub smtp_url_file: PathBuf,
+    /// Sender.
+    pub from: EmailAddress,
+}
+
+/// How long to wait for what, in seconds. The runbook's values unless given.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PaceConfig {
+    /// Before the first, second and third retry.
+    pub retries: [u32; 3],
+    /// Between two looks into an empty pool.
+    pub pool: u32,
+    /// Between two looks at incomplete DNS.
+    pub dns: u32,
+    /// How long a worker's lease lasts; it is extended at a third of this.
+    pub lease: u32,
+}
+
+impl Default for PaceConfig {
+    fn default() -> Self {
+        Self { retries: [60, 300, 900], pool: 60, dns: 60, lease: 30 }
+    }
+}
+
+impl PaceConfig {
+    /// As the order machine wants it.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        let seconds = |value: u32| TimeDelta::seconds(value.into());
+        Pace { retries: self.retries.map(seconds), pool: seconds(self.pool), dns: seconds(self.dns) }
+    }
+}
+
+impl HubConfig {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a field is missing, unknown or wrong.
+    pub fn load(path: &std::path::Path) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read { path: path.to_owned(), source };
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        toml::from_str(&text).map_err(|error| ConfigError::Content { path: path.to_owned(), why: error.to_string() })
+    }
+}

@@ -1,0 +1,2 @@
+//! letsbe-hub
+fn main() {}

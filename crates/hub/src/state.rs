@@ -1,0 +1,25 @@
+//! What every request and every worker shares.
+
+use std::sync::Arc;
+
+use letsbe_catalog::Catalog;
+use letsbe_lifecycle::order::Pace;
+use letsbe_store::Store;
+use letsbe_types::{Secret, clock::Clock};
+
+/// Shared by requests. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The database.
+    pub store: Store,
+    /// What can be sold.
+    pub catalog: Arc<Catalog>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long to wait for what.
+    pub pace: Pace,
+    /// Signs Stripe's webhooks.
+    pub stripe_secret: Arc<Secret<String>>,
+    /// Address at which people reach the Hub; cookies are `Secure` when it is HTTPS.
+    pub public_url: Arc<str>,
+}

@@ -1,0 +1,2 @@
+//! letsbe-lab
+fn main() {}

@@ -1,0 +1,70 @@
+use std::{
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use super::SimServer;
+
+/// What the power switch of a server is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerCommand {
+    /// Switch on.
+    On,
+    /// Shut down in order.
+    Off,
+    /// Cut the power.
+    HardOff,
+    /// Reset.
+    Reset,
+}
+
+/// The machines behind the simulated servers.
+#[async_trait]
+pub trait HostControl: Send + Sync {
+    /// Puts a fresh Debian 12 on the (wiped) server, with these keys for root and no password, and starts it.
+    /// Gives the address at which it answers.
+    async fn install(&self, server: &SimServer, hostname: &str, keys: &[String]) -> anyhow::Result<IpAddr>;
+
+    /// Works the power switch.
+    async fn power(&self, server: &SimServer, command: PowerCommand) -> anyhow::Result<()>;
+
+    /// Destroys everything on the server's disk. Called before every installation.
+    async fn wipe(&self, server: &SimServer) -> anyhow::Result<()>;
+}
+
+/// Machines that exist in memory only: they note what was done to them.
+#[derive(Debug, Default)]
+pub struct MemoryHosts(Mutex<Vec<String>>);
+
+impl MemoryHosts {
+    /// What was done, oldest first, for example `install 1 shop.example`.
+    #[must_use]
+    pub fn done(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, what: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+}
+
+#[async_trait]
+impl HostControl for MemoryHosts {
+    async fn install(&self, server: &SimServer, hostname: &str, keys: &[String]) -> anyhow::Result<IpAddr> {
+        anyhow::ensure!(!keys.is_empty(), "no key for root");
+        self.note(format!("install {} {hostname}", server.id));
+        Ok(server.address.into())
+    }
+
+    async fn power(&self, server: &SimServer, command: PowerCommand) -> anyhow::Result<()> {
+        self.note(format!("power {} {command:?}", server.id));
+        Ok(())
+    }
+
+    async fn wipe(&self, server: &SimServer) -> anyhow::Result<()> {
+        self.note(format!("wipe {}", server.id));
+        Ok(())
+    }
+}

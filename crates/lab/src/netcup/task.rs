@@ -1,0 +1,184 @@
+//! Tasks run in the background as they do at Netcup: PENDING, RUNNING, then one of the ends.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use letsbe_netcup::types;
+use uuid::Uuid;
+
+use super::{HostControl, SimServer, host::PowerCommand, state::Shared};
+
+/// What a task does.
+#[derive(Debug, Clone)]
+pub(super) enum Work {
+    Install { hostname: String, keys: Vec<String> },
+    Power(PowerCommand),
+    CreateSnapshot(types::ServerSnapshotCreate),
+    DeleteSnapshot(String),
+    Rescue(bool),
+    Firewall(bool),
+}
+
+impl Work {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Install { .. } => "Image Setup",
+            Self::Power(_) => "Change power state",
+            Self::CreateSnapshot(_) => "Create snapshot",
+            Self::DeleteSnapshot(_) => "Delete snapshot",
+            Self::Rescue(_) => "Change rescue system",
+            Self::Firewall(_) => "Update firewall",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Task {
+    pub(super) uuid: String,
+    pub(super) server: i32,
+    name: &'static str,
+    state: String,
+    started: DateTime<Utc>,
+    finished: Option<DateTime<Utc>>,
+    message: Option<String>,
+}
+
+impl Task {
+    pub(super) fn is_over(&self) -> bool {
+        self.finished.is_some()
+    }
+
+    pub(super) fn info(&self) -> types::TaskInfo {
+        types::TaskInfo {
+            uuid: Some(self.uuid.clone()),
+            name: Some(self.name.into()),
+            state: Some(types::TaskState::Variant1(self.state.clone())),
+            started_at: Some(self.started),
+            finished_at: self.finished,
+            message: self.message.clone(),
+            on_rollback: Some(self.state == "ROLLBACK"),
+            task_progress: Some(types::TaskProgress {
+                progress_in_percent: Some(if self.is_over() { 100.0 } else { 10.0 }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+
+    pub(super) fn listed(&self) -> types::TaskInfoMinimal {
+        let types::TaskInfo { uuid, name, state, started_at, finished_at, message, on_rollback, .. } = self.info();
+        types::TaskInfoMinimal {
+            uuid,
+            name,
+            state,
+            started_at,
+            finished_at,
+            message,
+            on_rollback,
+            ..Default::default()
+        }
+    }
+}
+
+/// Registers a task and sets it to work.
+pub(super) fn start(shared: &Arc<Shared>, server: i32, work: Work) -> types::TaskInfo {
+    let task = Task {
+        uuid: Uuid::new_v4().to_string(),
+        server,
+        name: work.name(),
+        state: "PENDING".into(),
+        started: shared.clock.now(),
+        finished: None,
+        message: None,
+    };
+    let info = task.info();
+    let uuid = task.uuid.clone();
+    shared.state().tasks.push(task);
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move { run(&shared, server, &uuid, work).await });
+    info
+}
+
+async fn run(shared: &Shared, server: i32, uuid: &str, work: Work) {
+    let _ = shared.hold.subscribe().wait_for(|held| !held).await;
+    let (delay, forced, target) = {
+        let mut state = shared.state();
+        change(&mut state.tasks, uuid, |task| task.state = "RUNNING".into());
+        let target = state.servers.get(&server).cloned();
+        let broken = target.as_ref().is_some_and(|target| target.broken);
+        let forced = state.faults.end_next_task.take().or_else(|| broken.then(|| "ERROR".to_owned()));
+        (Duration::from_millis(state.faults.task_milliseconds), forced, target)
+    };
+    tokio::time::sleep(delay).await;
+    let end = match (forced, target) {
+        (Some(state), _) => (state, Some("ended as the lab was told to".to_owned())),
+        (None, None) => ("ERROR".to_owned(), Some("the server is gone".to_owned())),
+        (None, Some(target)) => match carry_out(shared, &target, &work).await {
+            Ok(()) => ("FINISHED".to_owned(), None),
+            Err(error) => ("ERROR".to_owned(), Some(format!("{error:#}"))),
+        },
+    };
+    let now = shared.clock.now();
+    change(&mut shared.state().tasks, uuid, |task| {
+        (task.state, task.message) = end;
+        task.finished = Some(now);
+    });
+    shared.task_ended.send_replace(());
+}
+
+fn change(tasks: &mut [Task], uuid: &str, how: impl FnOnce(&mut Task)) {
+    if let Some(task) = tasks.iter_mut().find(|task| task.uuid == uuid) {
+        how(task);
+    }
+}
+
+async fn carry_out(shared: &Shared, target: &SimServer, work: &Work) -> anyhow::Result<()> {
+    let hosts: &dyn HostControl = shared.hosts.as_ref();
+    let after: Box<dyn FnOnce(&mut SimServer) + Send> = match work {
+        Work::Install { hostname, keys } => {
+            hosts.wipe(target).await?;
+            let address = hosts.install(target, hostname, keys).await?;
+            let hostname = hostname.clone();
+            Box::new(move |server| {
+                server.moved_to(address);
+                server.hostname = Some(hostname);
+                server.state = "RUNNING".into();
+            })
+        }
+        Work::Power(command) => {
+            hosts.power(target, *command).await?;
+            let on = matches!(command, PowerCommand::On | PowerCommand::Reset);
+            Box::new(move |server| server.state = if on { "RUNNING" } else { "SHUTOFF" }.into())
+        }
+        Work::Rescue(active) => {
+            let active = *active;
+            Box::new(move |server| server.rescue = active)
+        }
+        Work::CreateSnapshot(wanted) => {
+            let snapshot = types::SnapshotMinimal {
+                uuid: Some(Uuid::new_v4().to_string()),
+                name: Some(wanted.name.clone()),
+                description: wanted.description.clone(),
+                creation_time: Some(shared.clock.now()),
+                online: wanted.online_snapshot,
+                ..Default::default()
+            };
+            shared.state().snapshots.entry(target.id).or_default().push(snapshot);
+            return Ok(());
+        }
+        Work::DeleteSnapshot(name) => {
+            let mut state = shared.state();
+            let kept = state.snapshots.entry(target.id).or_default();
+            kept.retain(|snapshot| snapshot.name.as_ref() != Some(name));
+            return Ok(());
+        }
+        Work::Firewall(active) => {
+            shared.state().firewalls.entry(target.id).or_default().active = Some(*active);
+            return Ok(());
+        }
+    };
+    if let Some(server) = shared.state().servers.get_mut(&target.id) {
+        after(server);
+    }
+    Ok(())
+}

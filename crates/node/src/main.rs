@@ -1,0 +1,2 @@
+//! letsbe-node
+fn main() {}

@@ -1,0 +1,2 @@
+//! The provisioner program.
+fn main() {}

@@ -1,0 +1,2 @@
+//! letsbe-proxy
+fn main() {}

@@ -1,0 +1,22 @@
+//! The agent of a tenant's server.
+
+use sea_orm::entity::prelude::*;
+
+/// The agent of a tenant's server.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "agents")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub order_id: Uuid,
+    pub key_hash: String,
+    pub node_version: String,
+    pub registered_at: DateTimeUtc,
+    pub last_heartbeat_at: Option<DateTimeUtc>,
+    pub last_heartbeat: Option<Json>,
+}
+
+/// No relations: joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,197 @@
+//! Provisioning jobs and what their runs report.
+
+use chrono::{DateTime, Utc};
+use letsbe_types::{
+    Problem,
+    api::{JobReport, JobStatus},
+    ids::{JobId, OrderId},
+    job::{Outcome, RunEvent, RunEventKind, StepResult},
+};
+use sea_orm::{
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _,
+};
+
+use crate::{
+    Store, StoreError,
+    entities::{job, order},
+    row_error,
+    timeline::{self, NewEntry},
+};
+
+/// A job to be made.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// Its order.
+    pub order: OrderId,
+    /// Hash of the token that the provisioner reports with.
+    pub runner_token_hash: String,
+    /// Hash of the token that the agent registers with.
+    pub registration_token_hash: String,
+}
+
+/// A job as stored.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Its order.
+    pub order: OrderId,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Hash of the runner token.
+    pub runner_token_hash: String,
+    /// Why it failed.
+    pub problem: Option<Problem>,
+}
+
+fn status_name(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Running => "RUNNING",
+        JobStatus::Completed => "COMPLETED",
+        JobStatus::Failed => "FAILED",
+    }
+}
+
+impl TryFrom<job::Model> for Job {
+    type Error = StoreError;
+
+    fn try_from(row: job::Model) -> Result<Self, StoreError> {
+        let bad = row_error("jobs");
+        let status = match row.status.as_str() {
+            "RUNNING" => JobStatus::Running,
+            "COMPLETED" => JobStatus::Completed,
+            "FAILED" => JobStatus::Failed,
+            other => return Err(bad(&format!("unknown status {other}"))),
+        };
+        let problem = row.problem.map(serde_json::from_value).transpose().map_err(|error| bad(&error))?;
+        let (id, order) = (JobId(row.id), OrderId(row.order_id));
+        Ok(Self { id, order, status, runner_token_hash: row.runner_token_hash, problem })
+    }
+}
+
+impl Store {
+    /// Stores a new job.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_job(&self, new: &NewJob, now: DateTime<Utc>) -> Result<(), StoreError> {
+        job::ActiveModel {
+            id: Set(new.id.0),
+            order_id: Set(new.order.0),
+            status: Set(status_name(JobStatus::Running).to_owned()),
+            runner_token_hash: Set(new.runner_token_hash.clone()),
+            registration_token_hash: Set(new.registration_token_hash.clone()),
+            problem: Set(None),
+            created_at: Set(now),
+            finished_at: Set(None),
+        }
+        .insert(&self.db)
+        .await?;
+        Ok(())
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        job::Entity::find_by_id(id.0).one(&self.db).await?.map(Job::try_from).transpose()
+    }
+
+    /// The newest job of an order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn latest_job(&self, order: OrderId) -> Result<Option<Job>, StoreError> {
+        let row = job::Entity::find()
+            .filter(job::Column::OrderId.eq(order.0))
+            .order_by_desc(job::Column::CreatedAt)
+            .order_by_desc(job::Column::Id)
+            .one(&self.db)
+            .await?;
+        row.map(Job::try_from).transpose()
+    }
+
+    /// Takes a report: each event of a run is kept once, whoever reports it. A finished job stays as it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn report_job(
+        &self,
+        job: &Job,
+        report: &JobReport,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let transaction = self.begin_write().await?;
+        for event in &report.events {
+            if let Some(entry) = about(job.id, event) {
+                timeline::append(&transaction, job.order, &entry, event.at).await?;
+            }
+        }
+        if let Some(host_key) = &report.host_key {
+            let order = order::ActiveModel {
+                id: Set(job.order.0),
+                host_key: Set(Some(host_key.clone())),
+                ..Default::default()
+            };
+            order.update(&transaction).await?;
+        }
+        let stored = job::Entity::find_by_id(job.id.0).one(&transaction).await?;
+        let open = stored.is_some_and(|row| row.status == status_name(JobStatus::Running));
+        if open && report.status != JobStatus::Running {
+            let problem = report.problem.as_ref().map(serde_json::to_value).transpose();
+            job::ActiveModel {
+                id: Set(job.id.0),
+                status: Set(status_name(report.status).to_owned()),
+                problem: Set(problem.map_err(|error| row_error("jobs")(&error))?),
+                finished_at: Set(Some(now)),
+                ..Default::default()
+            }
+            .update(&transaction)
+            .await?;
+        }
+        self.commit(transaction).await
+    }
+}
+
+/// What the timeline says about an event of a run; `None` for what only machines need.
+fn about(job: JobId, event: &RunEvent) -> Option<NewEntry> {
+    let (kind, level, message) = match &event.event {
+        RunEventKind::Started { attempt: 1 } => ("step", "running", "The run began on the server".to_owned()),
+        RunEventKind::Started { attempt } => {
+            ("step", "warning", format!("The run was interrupted and goes on (start {attempt})"))
+        }
+        RunEventKind::StepStarted { step, title } => ("step", "running", format!("Step {step}: {title} …")),
+        RunEventKind::StepFinished { step, result, milliseconds } => {
+            let (level, word) = match result {
+                StepResult::Converged => ("ok", "nothing to change"),
+                StepResult::Changed => ("ok", "done"),
+                StepResult::Warned => ("warning", "done with a warning"),
+                StepResult::Failed => ("failed", "failed"),
+            };
+            ("step", level, format!("Step {step}: {word} ({:.1} s)", *milliseconds as f64 / 1000.0))
+        }
+        RunEventKind::Operation { operation, outcome, .. } => {
+            let (level, text) = match outcome {
+                Outcome::Converged { .. } | Outcome::Skipped { .. } => return None,
+                Outcome::Changed { what } => ("ok", what.clone()),
+                Outcome::Warned { warning } => ("warning", warning.clone()),
+                Outcome::Failed { problem } => ("failed", problem.to_string()),
+            };
+            ("operation", level, format!("{operation}: {text}"))
+        }
+        RunEventKind::SshConfirmationNeeded { port, user, .. } => (
+            "operation",
+            "running",
+            format!("SSH moves to port {port}: proving from outside that {user} gets in"),
+        ),
+        RunEventKind::Finished { problem: None } => {
+            ("step", "ok", "The run on the server is finished".to_owned())
+        }
+        RunEventKind::Finished { problem: Some(problem) } => ("step", "failed", problem.to_string()),
+    };
+    Some(NewEntry { kind, level, message, once_key: Some(format!("{job}:{}", event.sequence)) })
+}

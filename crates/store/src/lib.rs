@@ -1,0 +1,115 @@
+//! The Hub's memory: orders, the outbox with its leases, timelines, jobs, agents, staff.
+//!
+//! Every change is one write transaction; an event, the state that follows from it and the effects it causes are
+//! stored together or not at all. No transaction is open while work is done. It must never decide what follows
+//! from an event (that is `letsbe-lifecycle`), carry an effect out, or store a secret in the clear.
+
+mod agents;
+mod entities;
+mod jobs;
+mod migration;
+mod orders;
+mod outbox;
+mod payments;
+mod staff;
+mod timeline;
+
+use std::path::Path;
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait as _;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+pub use agents::{AgentStatus, RegisterError};
+pub use jobs::{Job, NewJob};
+pub use orders::{NewOrder, Order};
+pub use outbox::{Finished, LeasedEffect};
+pub use payments::PaymentOutcome;
+pub use staff::Staff;
+pub use timeline::NewEntry;
+
+/// Why the database did not do what it was asked for.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database itself failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] DbErr),
+    /// A row holds what this version cannot read.
+    #[error("a row of {table} cannot be read: {why}")]
+    Row {
+        /// Which table.
+        table: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no such order.
+    #[error("there is no order {0}")]
+    NoSuchOrder(letsbe_types::ids::OrderId),
+    /// The event makes no sense for the order.
+    #[error(transparent)]
+    Illegal(#[from] letsbe_lifecycle::order::IllegalEvent),
+    /// Another order has this server.
+    #[error("server {0} belongs to another order")]
+    ServerTaken(letsbe_types::ids::ServerId),
+}
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: DatabaseConnection,
+    changed: tokio::sync::watch::Sender<u64>,
+}
+
+impl Store {
+    /// Opens (and makes, and migrates) the SQLite database in `file`.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or migrated.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", file.display()));
+        options.max_connections(4).sqlx_logging(false).map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .journal_mode(sea_orm::sqlx::sqlite::SqliteJournalMode::Wal)
+                .synchronous(sea_orm::sqlx::sqlite::SqliteSynchronous::Full)
+                .busy_timeout(std::time::Duration::from_secs(10))
+        });
+        let db = Database::connect(options).await?;
+        migration::Migrator::up(&db, None).await?;
+        Ok(Self { db, changed: tokio::sync::watch::Sender::new(0) })
+    }
+
+    /// Tells when something was written by this process: for workers and live pages, on top of polling.
+    #[must_use]
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// The only way to begin a write: on SQLite a deferred transaction could lose against another writer.
+    async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        self.db.begin_with_options(options).await
+    }
+
+    async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), StoreError> {
+        transaction.commit().await?;
+        self.changed.send_modify(|count| *count += 1);
+        Ok(())
+    }
+}
+
+/// How tokens and keys are stored: they are random and long, so a plain hash is enough.
+#[must_use]
+pub fn token_hash(token: &str) -> String {
+    hex::encode(Sha256::digest(token.as_bytes()))
+}
+
+fn row_error(table: &'static str) -> impl Fn(&dyn std::fmt::Display) -> StoreError {
+    move |why| StoreError::Row { table, why: why.to_string() }
+}

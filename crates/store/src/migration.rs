@@ -1,0 +1,192 @@
+//! The first schema. SQLite today; only portable column types, so that PostgreSQL can follow.
+
+#![expect(elided_lifetimes_in_paths, reason = "the trait of sea-orm-migration has them elided")]
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub(crate) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(First)]
+    }
+}
+
+#[derive(Debug)]
+struct First;
+
+impl MigrationName for First {
+    fn name(&self) -> &'static str {
+        "m0001_first"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for First {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in tables() {
+            manager.create_table(table).await?;
+        }
+        for index in indices() {
+            manager.create_index(index).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
+        Err(DbErr::Custom("the first schema is not taken back: remove the database instead".into()))
+    }
+}
+
+fn tables() -> Vec<TableCreateStatement> {
+    vec![
+        table(
+            "orders",
+            [
+                uuid("id").primary_key().take(),
+                text("phase"),
+                json("state"),
+                text("domain"),
+                text("email"),
+                text("tier"),
+                text("region"),
+                json("tools"),
+                text("identity"),
+                text_null("host_key"),
+                timestamp_with_time_zone_null("install_requested_at"),
+                timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone("updated_at"),
+            ],
+        ),
+        table(
+            "effects",
+            [
+                uuid("id").primary_key().take(),
+                uuid("order_id"),
+                text("kind"),
+                text("status"),
+                timestamp_with_time_zone("not_before"),
+                text_null("lease_owner"),
+                timestamp_with_time_zone_null("lease_until"),
+                big_integer("fence"),
+                timestamp_with_time_zone("created_at"),
+            ],
+        ),
+        table(
+            "timeline",
+            [
+                pk_auto("sequence"),
+                uuid("order_id"),
+                timestamp_with_time_zone("at"),
+                text("kind"),
+                text("level"),
+                text("message"),
+                text_null("once_key"),
+            ],
+        ),
+        table(
+            "stripe_events",
+            [text("id").primary_key().take(), text("kind"), timestamp_with_time_zone("received_at")],
+        ),
+        table(
+            "claims",
+            [
+                text("server_id").primary_key().take(),
+                uuid("order_id"),
+                timestamp_with_time_zone("claimed_at"),
+                timestamp_with_time_zone_null("released_at"),
+            ],
+        ),
+        table(
+            "jobs",
+            [
+                uuid("id").primary_key().take(),
+                uuid("order_id"),
+                text("status"),
+                text("runner_token_hash"),
+                text("registration_token_hash"),
+                json_null("problem"),
+                timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone_null("finished_at"),
+            ],
+        ),
+        table(
+            "agents",
+            [
+                uuid("order_id").primary_key().take(),
+                text("key_hash"),
+                text("node_version"),
+                timestamp_with_time_zone("registered_at"),
+                timestamp_with_time_zone_null("last_heartbeat_at"),
+                json_null("last_heartbeat"),
+            ],
+        ),
+        table(
+            "staff",
+            [
+                uuid("id").primary_key().take(),
+                text("email"),
+                text("password_hash"),
+                timestamp_with_time_zone("created_at"),
+            ],
+        ),
+        table(
+            "sessions",
+            [
+                text("token_hash").primary_key().take(),
+                uuid("staff_id"),
+                timestamp_with_time_zone("expires_at"),
+            ],
+        ),
+        table(
+            "tasks",
+            [
+                uuid("id").primary_key().take(),
+                uuid("order_id"),
+                text("kind"),
+                timestamp_with_time_zone("opened_at"),
+                timestamp_with_time_zone("deadline"),
+                timestamp_with_time_zone_null("closed_at"),
+            ],
+        ),
+    ]
+}
+
+fn table<const N: usize>(name: &'static str, columns: [ColumnDef; N]) -> TableCreateStatement {
+    let mut table = Table::create();
+    table.table(Alias::new(name));
+    for column in columns {
+        table.col(column);
+    }
+    table.take()
+}
+
+fn indices() -> Vec<IndexCreateStatement> {
+    vec![
+        unique("claims", &["order_id"]),
+        unique("staff", &["email"]),
+        unique("timeline", &["once_key"]),
+        unique("agents", &["key_hash"]),
+        plain("effects", &["status", "not_before"]),
+        plain("effects", &["order_id"]),
+        plain("timeline", &["order_id", "sequence"]),
+        plain("jobs", &["order_id"]),
+        plain("orders", &["created_at"]),
+    ]
+}
+
+fn unique(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+    plain(table, columns).unique().take()
+}
+
+fn plain(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+    let mut index = Index::create();
+    index.name(format!("{table}_{}", columns.join("_"))).table(Alias::new(table));
+    for column in columns {
+        index.col(Alias::new(*column));
+    }
+    index.take()
+}

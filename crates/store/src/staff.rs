@@ -1,0 +1,125 @@
+//! Staff, their sessions, and the tasks that only a person can do.
+
+use chrono::{DateTime, Utc};
+use letsbe_types::ids::{OrderId, StaffId};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::OnConflict,
+};
+
+use crate::{
+    Store, StoreError,
+    entities::{session, staff, task},
+};
+
+/// A member of staff.
+#[derive(Debug, Clone)]
+pub struct Staff {
+    /// Who.
+    pub id: StaffId,
+    /// The login name.
+    pub email: String,
+    /// Argon2id hash in PHC form.
+    pub password_hash: String,
+}
+
+impl From<staff::Model> for Staff {
+    fn from(row: staff::Model) -> Self {
+        Self { id: StaffId(row.id), email: row.email, password_hash: row.password_hash }
+    }
+}
+
+impl Store {
+    /// Adds a member of staff, or gives one a new password.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn save_staff(
+        &self,
+        email: &str,
+        password_hash: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let row = staff::ActiveModel {
+            id: Set(StaffId::generate().0),
+            email: Set(email.to_owned()),
+            password_hash: Set(password_hash.to_owned()),
+            created_at: Set(now),
+        };
+        let replace =
+            OnConflict::column(staff::Column::Email).update_column(staff::Column::PasswordHash).to_owned();
+        staff::Entity::insert(row).on_conflict(replace).exec_without_returning(&self.db).await?;
+        Ok(())
+    }
+
+    /// Finds a member of staff by login name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn staff_by_email(&self, email: &str) -> Result<Option<Staff>, StoreError> {
+        Ok(staff::Entity::find().filter(staff::Column::Email.eq(email)).one(&self.db).await?.map(Into::into))
+    }
+
+    /// Stores a session.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_session(
+        &self,
+        token_hash: &str,
+        staff: StaffId,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let row = session::ActiveModel {
+            token_hash: Set(token_hash.to_owned()),
+            staff_id: Set(staff.0),
+            expires_at: Set(expires_at),
+        };
+        session::Entity::insert(row).exec_without_returning(&self.db).await?;
+        Ok(())
+    }
+
+    /// The member of staff behind a session that has not expired.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session(&self, token_hash: &str, now: DateTime<Utc>) -> Result<Option<Staff>, StoreError> {
+        let session = session::Entity::find_by_id(token_hash.to_owned())
+            .filter(session::Column::ExpiresAt.gt(now))
+            .one(&self.db)
+            .await?;
+        let Some(session) = session else { return Ok(None) };
+        Ok(staff::Entity::find_by_id(session.staff_id).one(&self.db).await?.map(Into::into))
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_session(&self, token_hash: &str) -> Result<(), StoreError> {
+        session::Entity::delete_by_id(token_hash.to_owned()).exec(&self.db).await?;
+        Ok(())
+    }
+
+    /// Opens the task of buying a server for an order, once: the id is the order's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_purchase_task(
+        &self,
+        order: OrderId,
+        deadline: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let row = task::ActiveModel {
+            id: Set(order.0),
+            order_id: Set(order.0),
+            kind: Set("purchase_server".to_owned()),
+            opened_at: Set(now),
+            deadline: Set(deadline),
+            closed_at: Set(None),
+        };
+        let once = OnConflict::column(task::Column::Id).do_nothing().to_owned();
+        task::Entity::insert(row).on_conflict(once).exec_without_returning(&self.db).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! Timelines: what a person reads about an order, oldest first.
+
+use chrono::{DateTime, Utc};
+use letsbe_lifecycle::order::{Event, Phase, State};
+use letsbe_types::{api::TimelineEntry, ids::OrderId};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, sea_query::OnConflict,
+};
+
+use crate::{Store, StoreError, entities::timeline};
+
+/// A line to be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// `state`, `effect`, `step`, `operation` or `operator`.
+    pub kind: &'static str,
+    /// `ok`, `running`, `waiting`, `warning` or `failed`.
+    pub level: &'static str,
+    /// One sentence.
+    pub message: String,
+    /// A line with the same key is added once only.
+    pub once_key: Option<String>,
+}
+
+impl NewEntry {
+    /// A line that may repeat.
+    pub fn new(kind: &'static str, level: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, level, message: message.into(), once_key: None }
+    }
+}
+
+impl Store {
+    /// Lines of an order after `sequence`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn timeline(
+        &self,
+        order: OrderId,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<TimelineEntry>, StoreError> {
+        let rows = timeline::Entity::find()
+            .filter(timeline::Column::OrderId.eq(order.0))
+            .filter(timeline::Column::Sequence.gt(after))
+            .order_by_asc(timeline::Column::Sequence)
+            .limit(limit)
+            .all(&self.db)
+            .await?;
+        Ok(rows.into_iter().map(entry).collect())
+    }
+
+    /// Adds a line that belongs to no event, such as the progress of an effect.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note(&self, order: OrderId, entry: &NewEntry, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let transaction = self.begin_write().await?;
+        append(&transaction, order, entry, now).await?;
+        self.commit(transaction).await
+    }
+}
+
+fn entry(row: timeline::Model) -> TimelineEntry {
+    TimelineEntry {
+        sequence: row.sequence,
+        at: row.at,
+        kind: row.kind,
+        level: row.level,
+        message: row.message,
+    }
+}
+
+pub(crate) async fn append(
+    transaction: &impl ConnectionTrait,
+    order: OrderId,
+    entry: &NewEntry,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let row = timeline::ActiveModel {
+        order_id: Set(order.0),
+        at: Set(at),
+        kind: Set(entry.kind.to_owned()),
+        level: Set(entry.level.to_owned()),
+        message: Set(entry.message.clone()),
+        once_key: Set(entry.once_key.clone()),
+        ..Default::default()
+    };
+    let once = OnConflict::column(timeline::Column::OnceKey).do_nothing().to_owned();
+    timeline::Entity::insert(row).on_conflict(once).exec_without_returning(transaction).await?;
+    Ok(())
+}
+
+/// What the timeline says about an event. A look that found the same as before adds nothing.
+pub(crate) fn about(before: &State, after: &State, event: &Event) -> Vec<NewEntry> {
+    let mut entries = Vec::new();
+    if let Some(message) = sentence(event) {
+        entries.push(NewEntry::new("effect", level(event), message));
+    }
+    if before.problem != after.problem
+        && let Some(problem) = &after.problem
+    {
+        let level = if after.needs_operator || after.phase == Phase::Failed { "failed" } else { "waiting" };
+        entries.push(NewEntry::new("effect", level, format!("{problem} {}", problem.hint)));
+    }
+    if before.phase != after.phase {
+        let message = match (after.phase, after.needs_operator, after.failures) {
+            (Phase::Failed, true, _) => {
+                "FAILED: waiting for the operator (retry, skip or abandon)".to_owned()
+            }
+            (Phase::Failed, false, failures) => {
+                format!("FAILED: try {failures} of 3, trying again by itself")
+            }
+            (phase, ..) => phase.to_string(),
+        };
+        entries.push(NewEntry::new("state", state_level(after.phase), message));
+    }
+    entries
+}
+
+const fn state_level(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Failed => "failed",
+        Phase::Stopped => "warning",
+        Phase::DnsPending | Phase::AwaitingPayment => "waiting",
+        _ => "ok",
+    }
+}
+
+const fn level(event: &Event) -> &'static str {
+    match event {
+        Event::PaymentOpened => "waiting",
+        Event::PaymentFailed | Event::EffectFailed { .. } => "failed",
+        Event::PaymentWithdrawn { .. } | Event::OperatorAbandon { .. } | Event::OperatorSkip { .. } => {
+            "warning"
+        }
+        _ => "ok",
+    }
+}
+
+fn sentence(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::PaymentReceived => "The payment has arrived".to_owned(),
+        Event::PaymentOpened => {
+            "The payment was begun and is still open; work starts when the money is there".into()
+        }
+        Event::PaymentWithdrawn { why } => format!("The payment was withdrawn ({why})"),
+        Event::ServerClaimed { server } => format!("Server {server} claimed"),
+        Event::ServerInstalled { address } => format!("Debian is installed; the server answers at {address}"),
+        Event::DnsComplete => "All DNS records are in place".to_owned(),
+        Event::ProvisioningSucceeded => "All ten steps and the verification passed".to_owned(),
+        Event::CustomerNotified => "The customer was told by e-mail".to_owned(),
+        Event::ServerReleased => {
+            "The server was taken out of use; wipe it before it returns to the pool".to_owned()
+        }
+        Event::PurchaseRequested => "The operator was asked to buy a server".to_owned(),
+        Event::OperatorRetry => "The operator asked for another try".to_owned(),
+        Event::OperatorSkip { reason } => format!("The operator went on without complete DNS: {reason}"),
+        Event::OperatorAbandon { reason } => format!("The operator gave the order up: {reason}"),
+        Event::OperatorAssign { server, address } => {
+            format!("The operator assigned server {server} at {address}")
+        }
+        Event::PaymentFailed
+        | Event::PoolEmpty { .. }
+        | Event::DnsIncomplete { .. }
+        | Event::ProvisioningPrepared
+        | Event::EffectFailed { .. }
+        | Event::RetryDue => return None,
+    })
+}

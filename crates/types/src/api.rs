@@ -1,0 +1,230 @@
+//! Messages of the Hub's HTTP API (DESIGN section 8).
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    DomainName, EmailAddress, Problem, Region, Tier,
+    ids::{OrderId, ServerId},
+    job::RunEvent,
+};
+
+/// The one shape of every successful reply: `{"success": true, "data": …, "meta": …}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply<T> {
+    /// Always true.
+    pub success: bool,
+    /// What was asked for.
+    pub data: T,
+    /// Paging and the like; empty where there is nothing to say.
+    #[serde(default)]
+    pub meta: BTreeMap<String, serde_json::Value>,
+}
+
+impl<T> Reply<T> {
+    /// A reply without meta data.
+    pub fn new(data: T) -> Self {
+        Self { success: true, data, meta: BTreeMap::new() }
+    }
+}
+
+/// The one shape of every refusal: `{"success": false, "error": {…}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorReply {
+    /// Always false.
+    pub success: bool,
+    /// What went wrong.
+    pub error: ErrorBody,
+}
+
+/// A refusal's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// Stable code, with a page in `docs/errors`.
+    pub code: String,
+    /// For people; carries no internals.
+    pub message: String,
+    /// What was wrong with which field; empty where the refusal is not about fields.
+    #[serde(default)]
+    pub details: Vec<FieldError>,
+}
+
+/// One field that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FieldError {
+    /// Path of the field, for example `tools[2]`.
+    pub field: String,
+    /// Why, in words for the person who filled it in.
+    pub message: String,
+}
+
+/// What somebody wants to buy: checked before a payment is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckoutRequest {
+    /// The business's domain.
+    pub domain: String,
+    /// Where the customer is reached.
+    pub email: String,
+    /// `lite`, `build`, `scale` or `enterprise`.
+    pub tier: String,
+    /// `eu` or `na`.
+    pub region: String,
+    /// The tools by their catalog names.
+    pub tools: Vec<String>,
+}
+
+/// Answer to a checkout request that can be fulfilled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckoutAccepted {
+    /// The order; Stripe carries it as `client_reference_id`.
+    pub order_id: OrderId,
+}
+
+/// An order as a member of staff sees it in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderSummary {
+    /// The order.
+    pub id: OrderId,
+    /// Its state, in the runbook's spelling (`DNS_PENDING`).
+    pub state: String,
+    /// The customer's domain.
+    pub domain: DomainName,
+    /// Where the customer is reached.
+    pub email: EmailAddress,
+    /// What was bought.
+    pub tier: Tier,
+    /// Where the server shall stand.
+    pub region: Region,
+    /// The tools bought.
+    pub tools: Vec<String>,
+    /// The claimed server.
+    pub server: Option<ServerId>,
+    /// When the order was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+    /// What stands in the way at present.
+    pub problem: Option<Problem>,
+}
+
+/// An order with all that happened to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderDetail {
+    /// The order.
+    #[serde(flatten)]
+    pub summary: OrderSummary,
+    /// Everything that happened, oldest first.
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// One line of an order's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// Grows by one with each entry of the Hub; the cursor of the live stream.
+    pub sequence: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Short machine name: `state`, `effect`, `step`, `operation`, `operator`.
+    pub kind: String,
+    /// `ok`, `running`, `waiting`, `warning` or `failed`: never colour alone.
+    pub level: String,
+    /// One sentence.
+    pub message: String,
+}
+
+/// What an operator does about an order that is stuck (DESIGN section 5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DeskAction {
+    /// Try again now.
+    Retry,
+    /// Go on without what fails; only where the machine allows it (DNS).
+    Skip {
+        /// Why; kept in the timeline.
+        reason: String,
+    },
+    /// Give the order up and release its server.
+    Abandon {
+        /// Why; kept in the timeline.
+        reason: String,
+    },
+    /// Give the order a server by hand (MANUAL mode).
+    AssignServer {
+        /// The provider's id or an address.
+        server: ServerId,
+        /// Where it answers.
+        address: std::net::IpAddr,
+    },
+}
+
+/// `PATCH /api/v1/jobs/{id}`: what the provisioner reports. Events are numbered by the run, so a second report of
+/// the same event changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobReport {
+    /// `RUNNING`, `COMPLETED` or `FAILED`.
+    pub status: JobStatus,
+    /// New events of the run.
+    #[serde(default)]
+    pub events: Vec<RunEvent>,
+    /// Host key in OpenSSH's one-line form, once seen.
+    #[serde(default)]
+    pub host_key: Option<String>,
+    /// Why it failed.
+    #[serde(default)]
+    pub problem: Option<Problem>,
+}
+
+/// The state of a provisioning job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum JobStatus {
+    /// Work goes on.
+    Running,
+    /// All ten steps and the verification are done.
+    Completed,
+    /// It ended without success.
+    Failed,
+}
+
+/// `POST /api/v1/tenant/register`: the agent introduces itself once, with the token it was provisioned with
+/// (`Authorization: Bearer …`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterRequest {
+    /// The identity planted on the server.
+    pub identity: String,
+    /// Version of the node program.
+    pub node_version: String,
+}
+
+/// The key for all later calls; shown once, stored hashed by the Hub. The same token registers the same server
+/// again (a crash may lose the first reply) until the first heartbeat; each registration replaces the key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterReply {
+    /// Bearer key of the agent.
+    pub agent_key: String,
+}
+
+/// `POST /api/v1/tenant/heartbeat`: an allow-list of fields, never free text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// Version of this message.
+    pub version: u32,
+    /// Version of the node program.
+    pub node_version: String,
+    /// Seconds since the server booted.
+    pub uptime_seconds: u64,
+    /// Share of the disk in use, in percent.
+    pub disk_used_percent: u8,
+    /// Memory in use, in MiB.
+    pub memory_used_mib: u64,
+    /// Containers running and healthy (or without a health check).
+    pub containers_ok: u32,
+    /// Containers in any other state.
+    pub containers_not_ok: u32,
+}

@@ -1,0 +1,36 @@
+//! Crash points: named places at which a debug build kills itself (SIGKILL) once, when a test asks for it.
+//!
+//! The test sets `LETSBE_CRASH_LOG` to a file and lists in it nothing; every point reached for the first time
+//! appends its name and dies. Run under a supervisor, one workflow is thereby killed at every point exactly once,
+//! and the file is the evidence of which points were hit. Release builds compile this to nothing.
+
+/// The variable that names the log file.
+pub const LOG_VARIABLE: &str = "LETSBE_CRASH_LOG";
+
+/// Dies here if a test asked for it and this point has not been hit yet.
+#[cfg(debug_assertions)]
+pub fn point(name: &str) {
+    use std::io::Write;
+
+    let Some(path) = std::env::var_os(LOG_VARIABLE) else { return };
+    let hit = std::fs::read_to_string(&path).unwrap_or_default();
+    if hit.lines().any(|line| line == name) {
+        return;
+    }
+    let logged = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .and_then(|mut log| writeln!(log, "{name}").and_then(|()| log.sync_all()));
+    if logged.is_ok() {
+        let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+        // SIGKILL is delivered at once, but the call above may return first.
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// Nothing: crash points exist in debug builds only.
+#[cfg(not(debug_assertions))]
+pub const fn point(_name: &str) {}

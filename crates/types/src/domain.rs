@@ -1,0 +1,181 @@
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a domain name or e-mail address was refused.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("\"{given}\" is not {expected}: {why}")]
+pub struct InvalidName {
+    given: String,
+    expected: &'static str,
+    why: &'static str,
+}
+
+impl InvalidName {
+    fn new(given: &str, expected: &'static str, why: &'static str) -> Self {
+        Self { given: given.chars().take(80).collect(), expected, why }
+    }
+}
+
+/// A host name of at least two labels in lower-case ASCII (RFC 1123; international names in their `xn--` form).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DomainName(String);
+
+impl DomainName {
+    /// The name as text, without a final dot.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `label.<this name>`; `@` means the name itself.
+    ///
+    /// # Errors
+    /// When the result is no valid name.
+    pub fn child(&self, label: &str) -> Result<Self, InvalidName> {
+        if label == "@" { Ok(self.clone()) } else { format!("{label}.{}", self.0).parse() }
+    }
+}
+
+fn label_problem(label: &str) -> Option<&'static str> {
+    match label.as_bytes() {
+        [] => Some("it has an empty label"),
+        [b'-', ..] | [.., b'-'] => Some("a label starts or ends with a hyphen"),
+        bytes if bytes.len() > 63 => Some("a label is longer than 63 characters"),
+        bytes if !bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-') => {
+            Some("only letters, digits and hyphens may stand in a label")
+        }
+        _ => None,
+    }
+}
+
+impl FromStr for DomainName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let refuse = |why| Err(InvalidName::new(text, "a domain name", why));
+        let name = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        if name.len() > 253 {
+            return refuse("it is longer than 253 characters");
+        }
+        let labels: Vec<&str> = name.split('.').collect();
+        if labels.len() < 2 {
+            return refuse("it needs at least two labels, as in example.com");
+        }
+        if let Some(why) = labels.iter().find_map(|label| label_problem(label)) {
+            return refuse(why);
+        }
+        if labels.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+            return refuse("it looks like an IP address");
+        }
+        Ok(Self(name))
+    }
+}
+
+/// An e-mail address of the plain `local@domain` form (a subset of RFC 5321 that every mail system takes).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EmailAddress(String);
+
+impl EmailAddress {
+    /// The address as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let refuse = |why| Err(InvalidName::new(text, "an e-mail address", why));
+        let Some((local, domain)) = text.trim().rsplit_once('@') else {
+            return refuse("it has no @");
+        };
+        if local.is_empty() || local.len() > 64 {
+            return refuse("the part before the @ must have 1 to 64 characters");
+        }
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b);
+        if !local.bytes().all(allowed)
+            || local.starts_with('.')
+            || local.ends_with('.')
+            || local.contains("..")
+        {
+            return refuse("the part before the @ has a character that mail systems do not take");
+        }
+        let domain: DomainName = domain.parse().map_err(|_| {
+            InvalidName::new(text, "an e-mail address", "the part after the @ is no domain name")
+        })?;
+        Ok(Self(format!("{local}@{domain}")))
+    }
+}
+
+macro_rules! as_text {
+    ($($name:ident),+) => {$(
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", self.0)
+            }
+        }
+    )+};
+}
+as_text!(DomainName, EmailAddress);
+
+#[cfg(test)]
+mod tests {
+    use super::{DomainName, EmailAddress};
+
+    #[test]
+    fn domain_names_are_normalised_or_refused() {
+        for (given, kept) in
+            [("Example.COM.", "example.com"), ("xn--bcher-kva.example", "xn--bcher-kva.example")]
+        {
+            assert_eq!(given.parse::<DomainName>().expect(given).as_str(), kept);
+        }
+        for bad in [
+            "",
+            "localhost",
+            "a..b",
+            "-a.com",
+            "a-.com",
+            "10.0.0.1",
+            "a b.com",
+            "bücher.example",
+            "a.com;rm",
+            "a.com\nx",
+        ] {
+            assert!(bad.parse::<DomainName>().is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn email_addresses_are_normalised_or_refused() {
+        assert_eq!(
+            "Ann.B+x@Example.COM".parse::<EmailAddress>().expect("plain").as_str(),
+            "Ann.B+x@example.com"
+        );
+        for bad in ["", "a", "@b.com", "a@b", "a b@c.com", "a\"b@c.com", "a@b.com\r\nBcc: x@y.z", "..a@b.com"]
+        {
+            assert!(bad.parse::<EmailAddress>().is_err(), "{bad:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Vocabulary shared by every LetsBe program: ids, domain names, tiers, secrets, wire messages, the clock.
+//!
+//! It must never do anything: no network, no files (but for the crash points of debug builds), no SQL, no
+//! runtime. A type lives here only when two programs must agree on it.
+
+pub mod api;
+pub mod clock;
+pub mod crash;
+mod domain;
+pub mod ids;
+pub mod job;
+mod problem;
+mod secret;
+mod tier;
+
+pub use domain::{DomainName, EmailAddress, InvalidName};
+pub use problem::Problem;
+pub use secret::Secret;
+pub use tier::{Region, Tier, UnknownName};

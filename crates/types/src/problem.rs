@@ -1,0 +1,38 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An error as a person meets it: a stable code with a page in `docs/errors`, what happened to what, what to do.
+///
+/// Neither text may carry a secret, or free output of a program that could.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    /// Stable code, for example `DNS001`; `docs/errors/DNS001.md` explains it.
+    pub code: String,
+    /// What happened, and to which tenant, tool or step.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+    /// Whether trying the same again can help.
+    pub retryable: bool,
+}
+
+impl Problem {
+    /// A problem that stays until somebody acts.
+    pub fn permanent(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), hint: hint.into(), retryable: false }
+    }
+
+    /// A problem that may pass by itself.
+    pub fn transient(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { retryable: true, ..Self::permanent(code, message, hint) }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
