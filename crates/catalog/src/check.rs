@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use letsbe_types::Secret;
 
 use crate::{
-    CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose, render_nginx,
-    render_stack, tool::MonitorKind,
+    CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose,
+    render_exchange, render_nginx, render_stack, tool::MonitorKind,
 };
 
 /// Rules that an entry may ask to be excepted from.
@@ -20,7 +20,9 @@ pub(crate) fn alone(tool: &Tool, base: &str, folder: &str, kind: Kind) -> Vec<Ca
     if tool.kind != kind {
         refuse("kind", "does not suit the folder it stands in (tools/ or platform/)".to_owned());
     }
-    for (field, text) in [("title", &tool.title), ("description", &tool.description), ("licence", &tool.licence)] {
+    for (field, text) in
+        [("title", &tool.title), ("description", &tool.description), ("licence", &tool.licence)]
+    {
         if text.trim().is_empty() {
             refuse(field, "is empty".to_owned());
         }
@@ -29,8 +31,10 @@ pub(crate) fn alone(tool: &Tool, base: &str, folder: &str, kind: Kind) -> Vec<Ca
     found.extend(services(tool));
     found.extend(references(tool));
     found.extend(credentials(tool));
-    let mut errors: Vec<CatalogError> =
-        found.into_iter().map(|(field, why)| CatalogError::new(format!("{base}/tool.toml"), field, why)).collect();
+    let mut errors: Vec<CatalogError> = found
+        .into_iter()
+        .map(|(field, why)| CatalogError::new(format!("{base}/tool.toml"), field, why))
+        .collect();
     // Rendering needs everything above to be in order.
     if errors.is_empty() {
         errors.extend(rendered(tool, base));
@@ -60,7 +64,10 @@ fn services(tool: &Tool) -> Found {
         }
         let suffix = service.container.strip_prefix(&prefix);
         if !suffix.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
-            found.push((field("container"), format!("\"{}\" does not start with {prefix}", service.container)));
+            found.push((
+                field("container"),
+                format!("\"{}\" does not start with {prefix}", service.container),
+            ));
         }
         if !tool.images.contains(&service.image) {
             found.push((field("image"), format!("\"{}\" is not in images", service.image)));
@@ -97,7 +104,12 @@ fn references(tool: &Tool) -> Found {
         }
     };
     for (i, port) in tool.ports.iter().enumerate() {
-        refer(format!("ports[{i}].service"), "service", &port.service, services.contains(port.service.as_str()));
+        refer(
+            format!("ports[{i}].service"),
+            "service",
+            &port.service,
+            services.contains(port.service.as_str()),
+        );
     }
     for (i, vhost) in tool.vhosts.iter().enumerate() {
         refer(format!("vhosts[{i}].port"), "port", &vhost.port.to_string(), ports.contains(&vhost.port));
@@ -180,6 +192,7 @@ fn rendered(tool: &Tool, base: &str) -> Vec<CatalogError> {
     let mut errors = Vec::new();
     let certificate = CertificatePaths::certbot("sample");
     errors.extend(render_nginx(tool, &context, Some(&certificate)).err().map(report));
+    errors.extend(exchanges(tool, &context, &credentials).err().map(report));
     match render_stack(tool, &context, &credentials) {
         Err(error) => errors.push(report(error)),
         Ok(stack) => {
@@ -198,6 +211,27 @@ fn rendered(tool: &Tool, base: &str) -> Vec<CatalogError> {
         }
     }
     errors
+}
+
+/// Renders every request; what a reply would give is known to those after it.
+fn exchanges(
+    tool: &Tool,
+    context: &RenderContext,
+    credentials: &BTreeMap<String, Secret<String>>,
+) -> Result<(), RenderError> {
+    let mut known = credentials.clone();
+    for exchange in tool.functional.iter().chain([&tool.health.probe]) {
+        render_exchange(tool, exchange, context, &known)?;
+    }
+    let Some(setup) = &tool.setup else { return Ok(()) };
+    render_exchange(tool, &setup.done_when, context, &known)?;
+    for exchange in &setup.requests {
+        render_exchange(tool, exchange, context, &known)?;
+        known.extend(
+            exchange.capture.iter().map(|capture| (capture.variable.clone(), Secret::from("sample"))),
+        );
+    }
+    Ok(())
 }
 
 fn sample_context() -> Option<RenderContext> {
@@ -258,18 +292,28 @@ fn companions(tool: &Tool, tools: &[Tool], file: &str) -> Vec<CatalogError> {
     let mut errors = Vec::new();
     for (i, needed) in tool.depends_on_tools.iter().enumerate() {
         if !tools.iter().any(|other| other.name == *needed) {
-            errors.push(CatalogError::new(file, format!("depends_on_tools[{i}]"), unknown("tool", needed.as_str())));
+            errors.push(CatalogError::new(
+                file,
+                format!("depends_on_tools[{i}]"),
+                unknown("tool", needed.as_str()),
+            ));
         }
     }
     let mut reached = BTreeSet::new();
     let mut open: Vec<_> = tool.depends_on_tools.iter().collect();
     while let Some(id) = open.pop() {
         if reached.insert(id) {
-            open.extend(tools.iter().filter(|other| other.name == *id).flat_map(|other| &other.depends_on_tools));
+            open.extend(
+                tools.iter().filter(|other| other.name == *id).flat_map(|other| &other.depends_on_tools),
+            );
         }
     }
     if reached.contains(&tool.name) {
-        errors.push(CatalogError::new(file, "depends_on_tools", "the dependencies lead back to the tool itself"));
+        errors.push(CatalogError::new(
+            file,
+            "depends_on_tools",
+            "the dependencies lead back to the tool itself",
+        ));
     }
     errors
 }

@@ -25,7 +25,9 @@ pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
     let services = document["services"].as_object().unwrap_or(&empty);
     for declared in &tool.services {
         match services.get(&declared.name) {
-            None => found.push((format!("services.{}", declared.name), "is declared but missing here".to_owned())),
+            None => {
+                found.push((format!("services.{}", declared.name), "is declared but missing here".to_owned()))
+            }
             Some(service) => found.extend(check_service(tool, declared, service)),
         }
     }
@@ -48,13 +50,16 @@ fn unused(tool: &Tool, services: &serde_json::Map<String, Value>) -> Found {
     let env = tool.env.keys().filter(|name| !used.contains(*name));
     let env = env.map(|name| ("env_file".to_owned(), format!("no service uses \"{name}\"")));
     let undeclared = used.iter().filter(|name| !tool.env.contains_key(*name));
-    let undeclared = undeclared.map(|name| ("env_file".to_owned(), format!("\"{name}\" is not in tool.toml")));
+    let undeclared =
+        undeclared.map(|name| ("env_file".to_owned(), format!("\"{name}\" is not in tool.toml")));
     let mounts: Vec<String> = services.values().flat_map(|service| texts(&service["volumes"])).collect();
     let files = tool.secret_files.keys().chain(tool.files.other.keys());
     let files = files.filter(|name| !mounts.iter().any(|mount| mount.starts_with(&format!("./{name}:"))));
     let files = files.map(|name| ("volumes".to_owned(), format!("no service mounts ./{name} read-only")));
-    let images = tool.images.iter().filter(|image| !tool.services.iter().any(|service| service.image == **image));
-    let images = images.map(|image| ("image".to_owned(), format!("no service uses \"{image}\" of tool.toml")));
+    let images =
+        tool.images.iter().filter(|image| !tool.services.iter().any(|service| service.image == **image));
+    let images =
+        images.map(|image| ("image".to_owned(), format!("no service uses \"{image}\" of tool.toml")));
     env.chain(undeclared).chain(files).chain(images).collect()
 }
 
@@ -74,7 +79,11 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
     let test = texts(&service["healthcheck"]["test"]);
     let healthy = !test.is_empty() && test[0] != "NONE" || excepted("healthcheck");
     demand("healthcheck", healthy, "is missing".to_owned());
-    demand("mem_limit", megabytes(&service["mem_limit"]).is_some(), "is missing, or not like 512m or 2g".to_owned());
+    demand(
+        "mem_limit",
+        megabytes(&service["mem_limit"]).is_some(),
+        "is missing, or not like 512m or 2g".to_owned(),
+    );
     let logging = &service["logging"];
     let rotated = logging["driver"] == "json-file"
         && logging["options"]["max-size"].is_string()
@@ -100,7 +109,8 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
         .collect();
     let given: BTreeSet<String> = texts(&service["ports"]).into_iter().collect();
     let list = wanted.iter().cloned().collect::<Vec<_>>().join(", ");
-    let why = if wanted.is_empty() { "must publish nothing".to_owned() } else { format!("must be exactly {list}") };
+    let why =
+        if wanted.is_empty() { "must publish nothing".to_owned() } else { format!("must be exactly {list}") };
     demand("ports", given == wanted, why);
     for mount in texts(&service["volumes"]) {
         let socket = mount.starts_with(SOCKET) || mount.starts_with("/run/docker.sock");
@@ -144,8 +154,10 @@ fn check_volumes(tool: &Tool, document: &Value, services: &serde_json::Map<Strin
         }
     }
     let mounted: BTreeSet<&str> = mounted.iter().map(String::as_str).collect();
-    for volume in mounted.union(&declared).chain(state.difference(&mounted)).copied().collect::<BTreeSet<_>>() {
-        for (place, known) in [("volumes", &declared), ("services", &mounted), ("state in tool.toml", &state)] {
+    for volume in mounted.union(&declared).chain(state.difference(&mounted)).copied().collect::<BTreeSet<_>>()
+    {
+        for (place, known) in [("volumes", &declared), ("services", &mounted), ("state in tool.toml", &state)]
+        {
             if !known.contains(volume) {
                 found.push((format!("volumes.{volume}"), format!("is missing in {place}")));
             }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use letsbe_types::Secret;
 use serde::Deserialize;
@@ -23,9 +23,40 @@ pub struct Exchange {
     /// Body as JSON.
     #[serde(default)]
     pub json: Option<serde_json::Value>,
+    /// More headers, for example a token from an earlier reply.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// What must come back.
     #[serde(default)]
     pub expect: Expect,
+    /// What later requests of the same set-up need from the reply.
+    #[serde(default)]
+    pub capture: Option<Capture>,
+}
+
+/// A value that a reply holds and that later requests use as a variable. It is treated as a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capture {
+    /// Name of the variable.
+    pub variable: String,
+    /// RFC 6901 pointer to a text in the JSON body.
+    pub pointer: String,
+}
+
+impl Exchange {
+    /// What the reply gives to later requests: name and value, to be added to their credentials.
+    ///
+    /// # Errors
+    /// When the reply does not hold it. The body is never quoted.
+    pub fn captured(&self, body: &str) -> Result<Option<(String, Secret<String>)>, String> {
+        let Some(Capture { variable, pointer }) = &self.capture else { return Ok(None) };
+        let json = serde_json::from_str::<serde_json::Value>(body)
+            .map_err(|_| "the reply is not JSON".to_owned())?;
+        let value = json.pointer(pointer).and_then(serde_json::Value::as_str);
+        let value = value.ok_or_else(|| format!("the reply has no text at {pointer}"))?;
+        Ok(Some((variable.clone(), Secret::from(value))))
+    }
 }
 
 fn get() -> String {
@@ -96,7 +127,7 @@ fn join(codes: &[u16]) -> String {
 pub type Header = (String, String);
 
 /// An exchange ready to be sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RenderedExchange {
     /// `GET` or `POST`.
     pub method: String,
@@ -110,10 +141,19 @@ pub struct RenderedExchange {
     pub expect: Expect,
 }
 
+impl fmt::Debug for RenderedExchange {
+    /// Headers and body may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
 /// Fills in an exchange of `tool`. Each value is encoded for the place where it stands (form or JSON).
 ///
 /// # Errors
 /// When a template names an unknown variable.
+///
+/// In a set-up, what [`Exchange::captured`] took from earlier replies belongs into `credentials`.
 pub fn render_exchange(
     tool: &Tool,
     exchange: &Exchange,
@@ -128,6 +168,9 @@ pub fn render_exchange(
         ("Host".to_owned(), context.hostname(tool).to_string()),
         ("X-Forwarded-Proto".to_owned(), "https".to_owned()),
     ];
+    for (name, text) in &exchange.headers {
+        headers.push((name.clone(), template::render(&file, text, &variables)?));
+    }
     let body = match (&exchange.form, &exchange.json) {
         (Some(form), _) => {
             headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
@@ -197,6 +240,7 @@ pub(crate) fn templates(exchange: &Exchange) -> Vec<String> {
         }
     }
     let mut found = vec![exchange.path.clone()];
+    found.extend(exchange.headers.values().cloned());
     found.extend(exchange.form.iter().flat_map(|form| form.values().cloned()));
     if let Some(json) = &exchange.json {
         walk(json, &mut found);
@@ -206,7 +250,7 @@ pub(crate) fn templates(exchange: &Exchange) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Expect, form_encode};
+    use super::{Exchange, Expect, form_encode};
 
     #[test]
     fn replies_are_compared() {
@@ -218,12 +262,28 @@ mod tests {
             ("contains = \"Ghost\"", 200, "<p>Ghost", None),
             ("contains = \"Ghost\"", 200, "<p>", Some("the reply does not contain \"Ghost\"")),
             ("pointer = \"/a/0\"\nequals = true", 200, r#"{"a":[true]}"#, None),
-            ("pointer = \"/a\"\nequals = true", 200, r#"{"a":1}"#, Some("the reply has another value at /a than true")),
+            (
+                "pointer = \"/a\"\nequals = true",
+                200,
+                r#"{"a":1}"#,
+                Some("the reply has another value at /a than true"),
+            ),
             ("pointer = \"/b\"", 200, r#"{"a":1}"#, Some("the reply has nothing at /b")),
             ("pointer = \"/b\"", 200, "no", Some("the reply is not JSON")),
         ];
         for (given, status, body, wanted) in table {
             assert_eq!(expect(given).check(status, body).err().as_deref(), wanted, "{given} {status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_taken_from_a_reply() {
+        let text = "path = \"/\"\ncapture = { variable = \"token\", pointer = \"/token\" }";
+        let exchange = toml::from_str::<Exchange>(text).expect("exchange");
+        let (name, value) = exchange.captured(r#"{"token":"t1"}"#).expect("reply").expect("capture");
+        assert_eq!((name.as_str(), value.expose().as_str()), ("token", "t1"));
+        for (body, why) in [("{}", "the reply has no text at /token"), ("<p>", "the reply is not JSON")] {
+            assert_eq!(exchange.captured(body).expect_err(body), why);
         }
     }
 

@@ -16,7 +16,7 @@ mod tiers;
 mod tool;
 mod tool_id;
 
-pub use exchange::{Exchange, Expect, Header, RenderedExchange, render_exchange};
+pub use exchange::{Capture, Exchange, Expect, Header, RenderedExchange, render_exchange};
 pub use load::{Agent, Catalog, CatalogError, CatalogErrors};
 pub use nginx::{CertificatePaths, SiteFile, render_main_nginx, render_nginx, render_sites};
 pub use render::{EnvFile, RenderContext, RenderedStack, render_agents, render_stack};
@@ -24,7 +24,8 @@ pub use select::Selection;
 pub use template::RenderError;
 pub use tiers::TierSpec;
 pub use tool::{
-    Credential, CredentialCategory, CredentialMethod, Database, DatabaseEngine, DatabaseRotation, Health, Kind,
-    Monitor, MonitorKind, Need, Port, Restore, RuleException, Service, Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
+    Credential, CredentialCategory, CredentialMethod, Database, DatabaseEngine, DatabaseRotation, Health,
+    Kind, Monitor, MonitorKind, Need, Port, Restore, RuleException, Service, Setup, State, StateMethod, Tool,
+    ToolFiles, Update, Vhost,
 };
 pub use tool_id::{InvalidToolId, ToolId};

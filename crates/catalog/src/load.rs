@@ -3,12 +3,7 @@ use std::{collections::BTreeMap, fmt, fs, path::Path};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::{
-    Kind, TierSpec, Tool, ToolId, check,
-    template::Shared,
-    tiers::Tiers,
-    tool::ToolFiles,
-};
+use crate::{Kind, TierSpec, Tool, ToolId, check, template::Shared, tiers::Tiers, tool::ToolFiles};
 
 /// One thing wrong with the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,7 +142,8 @@ impl Reader<'_> {
         match toml::from_str(&text) {
             Ok(value) => Some(value),
             Err(error) => {
-                let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+                let start = error.span().map_or(0, |span| span.start);
+                let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
                 self.errors.push(CatalogError::new(path, format!("line {line}"), error.message().trim()));
                 None
             }

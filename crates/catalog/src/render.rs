@@ -94,10 +94,16 @@ pub fn render_stack(
 
     let mut env = Vec::new();
     for (name, lines) in &tool.env {
-        env.push(EnvFile { name: name.clone(), contents: Secret::new(render_env(tool, name, lines, &secret)?) });
+        env.push(EnvFile {
+            name: name.clone(),
+            contents: Secret::new(render_env(tool, name, lines, &secret)?),
+        });
     }
     for (name, text) in &tool.secret_files {
-        env.push(EnvFile { name: name.clone(), contents: Secret::new(template::render(&own, text, &secret)?) });
+        env.push(EnvFile {
+            name: name.clone(),
+            contents: Secret::new(template::render(&own, text, &secret)?),
+        });
     }
     let mut files = Vec::new();
     for (path, text) in &tool.files.other {
@@ -116,17 +122,22 @@ fn check_credentials(
     file: &str,
     credentials: &BTreeMap<String, Secret<String>>,
 ) -> Result<(), RenderError> {
-    let declared: BTreeSet<&str> = tool.credentials.iter().map(|credential| credential.key.as_str()).collect();
+    let declared: BTreeSet<&str> =
+        tool.credentials.iter().map(|credential| credential.key.as_str()).collect();
     if let Some(missing) = declared.iter().find(|key| !credentials.contains_key(**key)) {
-        return Err(RenderError::MissingCredential { file: file.to_owned(), variable: (*missing).to_owned() });
+        return Err(RenderError::MissingCredential {
+            file: file.to_owned(),
+            variable: (*missing).to_owned(),
+        });
     }
     let used = used_credentials(tool)?;
-    let unused = credentials
-        .keys()
-        .find(|key| !declared.contains(key.as_str()))
-        .or_else(|| tool.credentials.iter().map(|credential| &credential.key).find(|key| !used.contains(*key)));
+    let unused = credentials.keys().find(|key| !declared.contains(key.as_str())).or_else(|| {
+        tool.credentials.iter().map(|credential| &credential.key).find(|key| !used.contains(*key))
+    });
     match unused {
-        Some(variable) => Err(RenderError::UnusedVariable { file: file.to_owned(), variable: variable.clone() }),
+        Some(variable) => {
+            Err(RenderError::UnusedVariable { file: file.to_owned(), variable: variable.clone() })
+        }
         None => Ok(()),
     }
 }

@@ -98,10 +98,10 @@ impl Catalog {
             return None;
         }
         let spec = self.tier(tier);
-        let advice = Tier::ALL
-            .iter()
-            .find(|other| fits(**other))
-            .map_or_else(|| "choose fewer tools".to_owned(), |other| format!("choose fewer, or the {other} tier"));
+        let advice = Tier::ALL.iter().find(|other| fits(**other)).map_or_else(
+            || "choose fewer tools".to_owned(),
+            |other| format!("choose fewer, or the {other} tier"),
+        );
         Some(format!(
             "these tools need {ram} MB of memory and {disk} GB of disk; the {tier} tier has {} MB and {} GB for \
              tools; {advice}",
@@ -117,7 +117,10 @@ fn start_order(chosen: &[&Tool]) -> Vec<ToolId> {
     while order.len() < chosen.len() {
         let ready = |tool: &&&Tool| {
             !order.contains(&tool.name)
-                && tool.depends_on_tools.iter().all(|id| order.contains(id) || !chosen.iter().any(|t| t.name == *id))
+                && tool
+                    .depends_on_tools
+                    .iter()
+                    .all(|id| order.contains(id) || !chosen.iter().any(|t| t.name == *id))
         };
         let Some(next) = chosen.iter().find(ready).map(|tool| tool.name.clone()) else { break };
         order.push(next);

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig};
 use thiserror::Error;
 
 /// Why a file could not be rendered. Names the file and the variable, never a value.
@@ -31,7 +31,9 @@ pub enum RenderError {
         variable: String,
     },
     /// A value cannot stand where it was put.
-    #[error("{file}: the value of \"{variable}\" holds a line break or a quote, which an env file cannot carry")]
+    #[error(
+        "{file}: the value of \"{variable}\" holds a line break or a quote, which an env file cannot carry"
+    )]
     UnsafeValue {
         /// The file to be written.
         file: String,
@@ -98,9 +100,9 @@ pub(crate) fn used(file: &str, text: &str, shared: &Shared) -> Result<BTreeSet<S
 fn environment(file: &str, text: &str, shared: &Shared) -> Result<Environment<'static>, RenderError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_keep_trailing_newline(true);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    let syntax =
+        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.map_err(|error| broken(file, &error))?);
     // Nothing rendered here is HTML that shows foreign text; escaping would corrupt secrets and URLs.
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     for (name, source) in shared {

@@ -5,7 +5,9 @@ use thiserror::Error;
 
 /// Why a text cannot be the name of a tool.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("\"{0}\" is no tool name: use 1 to 40 lower-case letters, digits and hyphens, starting with a letter")]
+#[error(
+    "\"{0}\" is no tool name: use 1 to 40 lower-case letters, digits and hyphens, starting with a letter"
+)]
 pub struct InvalidToolId(String);
 
 /// A tool's name in the catalog, in URLs, folders and container names: `uptime-kuma`.

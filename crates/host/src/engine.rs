@@ -177,7 +177,12 @@ impl<'a> Engine<'a> {
         }
     }
 
-    async fn apply(&self, operation: &str, change: &Change, journal: &dyn Journal) -> Result<(), Problem> {
+    pub(crate) async fn apply(
+        &self,
+        operation: &str,
+        change: &Change,
+        journal: &dyn Journal,
+    ) -> Result<(), Problem> {
         let failed = |error: crate::MachineError| {
             Problem::transient(
                 "NODE011",

@@ -1,6 +1,6 @@
 //! The Hub's configuration: one TOML file, every field checked at start.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use chrono::TimeDelta;
 use letsbe_lifecycle::order::Pace;
@@ -80,6 +80,10 @@ pub enum ServersConfig {
         realm_url: String,
         /// File that keeps the refresh token (written by `letsbe-hub netcup-login`).
         refresh_token_file: PathBuf,
+        /// Templates that a server carries as delivered (Netcup shows the product there, as in "VPS 1000 G12"); a
+        /// server with any other is never taken. Empty: only servers without one.
+        #[serde(default)]
+        delivered_templates: BTreeSet<String>,
     },
     /// MANUAL: the operator assigns each server.
     Manual,
@@ -147,6 +151,17 @@ impl Default for PaceConfig {
     }
 }
 
+impl ServersConfig {
+    /// Templates that a free server may carry.
+    #[must_use]
+    pub fn delivered_templates(&self) -> BTreeSet<String> {
+        match self {
+            Self::Netcup { delivered_templates, .. } => delivered_templates.clone(),
+            Self::Manual => BTreeSet::new(),
+        }
+    }
+}
+
 impl PaceConfig {
     /// As the order machine wants it.
     #[must_use]
@@ -164,6 +179,7 @@ impl HubConfig {
     pub fn load(path: &std::path::Path) -> Result<Self, ConfigError> {
         let read = |source| ConfigError::Read { path: path.to_owned(), source };
         let text = std::fs::read_to_string(path).map_err(read)?;
-        toml::from_str(&text).map_err(|error| ConfigError::Content { path: path.to_owned(), why: error.to_string() })
+        toml::from_str(&text)
+            .map_err(|error| ConfigError::Content { path: path.to_owned(), why: error.to_string() })
     }
 }

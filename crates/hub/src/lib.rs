@@ -5,6 +5,8 @@
 //! tenant's server, and never answer a request without having checked who asks.
 
 pub mod config;
+pub mod providers;
 pub mod state;
+pub mod worker;
 
 pub use state::AppState;

@@ -1,2 +1,50 @@
-//! letsbe-hub
-fn main() {}
+//! letsbe-hub: the central program.
+
+mod commands;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// The Hub of a LetsBe fleet.
+#[derive(Parser)]
+#[command(name = "letsbe-hub", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, env = "LETSBE_HUB_CONFIG", default_value = "/etc/letsbe/hub.toml", global = true)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make what a new Hub needs: the data folder, the database and the SSH key for tenants' servers.
+    Init,
+    /// Serve the API and the pages, and work on orders.
+    Serve,
+    /// Add a member of staff, or give one a new password. The password is read from standard input.
+    AddStaff {
+        /// The e-mail address to log in with.
+        #[arg(long)]
+        email: String,
+    },
+    /// Log in to Netcup: shows a code that you confirm in the browser.
+    NetcupLogin,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn,hickory_resolver=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    let config = letsbe_hub::config::HubConfig::load(&arguments.config)?;
+    match arguments.command {
+        Command::Init => commands::init(&config).await,
+        Command::Serve => commands::serve(config).await,
+        Command::AddStaff { email } => commands::add_staff(&config, &email).await,
+        Command::NetcupLogin => commands::netcup_login(&config).await,
+    }
+}

@@ -1,6 +1,4 @@
-//! The calls of the API that LetsBe makes.
-
-use std::net::IpAddr;
+//! Calls of the API: servers, tasks and keys.
 
 use futures::TryStreamExt;
 use progenitor_client::ByteStream;
@@ -32,7 +30,7 @@ pub enum Power {
     Reset,
 }
 
-fn task_of(what: &str, task: types::TaskInfo) -> Result<String, ScpError> {
+pub(crate) fn task_of(what: &str, task: types::TaskInfo) -> Result<String, ScpError> {
     task.uuid.ok_or_else(|| {
         ScpError::new(ErrorKind::Unexpected, format!("Netcup's answer to \"{what}\" names no task"))
     })
@@ -87,7 +85,11 @@ impl ScpClient {
         self.call(&what, |api| async move { api.list_image_flavours(server).await }).await
     }
 
-    pub(crate) async fn post_image(&self, server: i32, setup: &types::ServerImageSetup) -> Result<String, ScpError> {
+    pub(crate) async fn post_image(
+        &self,
+        server: i32,
+        setup: &types::ServerImageSetup,
+    ) -> Result<String, ScpError> {
         let what = format!("installation on server {server}");
         let task = self.call(&what, |api| async move { api.install_image(server, setup).await }).await?;
         task_of(&what, task)
@@ -105,7 +107,8 @@ impl ScpClient {
             Power::Reset => ("ON", Some("RESET")),
         };
         let state = Some(types::ServerState1::Variant1(state.to_owned()));
-        self.patch(server, option, &types::PatchServerBody::StatePatch(types::ServerStatePatch { state })).await
+        self.patch(server, option, &types::PatchServerBody::StatePatch(types::ServerStatePatch { state }))
+            .await
     }
 
     /// Sets the host name that Netcup shows.
@@ -114,8 +117,12 @@ impl ScpClient {
     /// When Netcup refuses or does not answer.
     pub async fn set_hostname(&self, server: i32, hostname: &str) -> Result<Option<String>, ScpError> {
         let hostname = Some(hostname.to_owned());
-        self.patch(server, None, &types::PatchServerBody::HostnamePatch(types::ServerHostnamePatch { hostname }))
-            .await
+        self.patch(
+            server,
+            None,
+            &types::PatchServerBody::HostnamePatch(types::ServerHostnamePatch { hostname }),
+        )
+        .await
     }
 
     /// Sets the nickname; an empty one takes it away.
@@ -124,8 +131,12 @@ impl ScpClient {
     /// When Netcup refuses or does not answer.
     pub async fn set_nickname(&self, server: i32, nickname: &str) -> Result<Option<String>, ScpError> {
         let nickname = Some(nickname.to_owned());
-        self.patch(server, None, &types::PatchServerBody::NicknamePatch(types::ServerNicknamePatch { nickname }))
-            .await
+        self.patch(
+            server,
+            None,
+            &types::PatchServerBody::NicknamePatch(types::ServerNicknamePatch { nickname }),
+        )
+        .await
     }
 
     /// One attribute at a time, as the API demands. An empty answer means done, a task means under way.
@@ -136,13 +147,17 @@ impl ScpClient {
         body: &types::PatchServerBody,
     ) -> Result<Option<String>, ScpError> {
         let what = format!("change of server {server}");
-        let stream = self.call(&what, |api| async move { api.patch_server(server, option, body).await }).await?;
+        let stream =
+            self.call(&what, |api| async move { api.patch_server(server, option, body).await }).await?;
         let answer = whole(&what, stream).await?;
         if answer.is_empty() {
             return Ok(None);
         }
         let task = serde_json::from_slice(&answer).map_err(|error| {
-            ScpError::new(ErrorKind::Unexpected, format!("Netcup's answer to \"{what}\" is not understood: {error}"))
+            ScpError::new(
+                ErrorKind::Unexpected,
+                format!("Netcup's answer to \"{what}\" is not understood: {error}"),
+            )
         })?;
         task_of(&what, task).map(Some)
     }
@@ -154,7 +169,10 @@ async fn whole(what: &str, stream: ByteStream) -> Result<Vec<u8>, ScpError> {
     while let Some(part) = stream.try_next().await.map_err(|error| transport(what, &error))? {
         answer.extend_from_slice(&part);
         if answer.len() > LARGEST_ANSWER {
-            return Err(ScpError::new(ErrorKind::Unexpected, format!("Netcup's answer to \"{what}\" is too long")));
+            return Err(ScpError::new(
+                ErrorKind::Unexpected,
+                format!("Netcup's answer to \"{what}\" is too long"),
+            ));
         }
     }
     Ok(answer)
@@ -202,9 +220,11 @@ impl ScpClient {
             return Ok(id);
         }
         let user = self.user().await?;
-        let new = types::SshKey { created_at: None, id: None, key: public_key.trim().into(), name: name.into() };
+        let new =
+            types::SshKey { created_at: None, id: None, key: public_key.trim().into(), name: name.into() };
         let new = &new;
-        let added = self.call("upload of the SSH key", |api| async move { api.add_ssh_key(user, new).await }).await;
+        let added =
+            self.call("upload of the SSH key", |api| async move { api.add_ssh_key(user, new).await }).await;
         match added {
             Ok(types::SshKey { id: Some(id), .. }) => Ok(id),
             Err(error) if !error.outcome_unknown() => Err(error),
@@ -230,165 +250,4 @@ fn key_among(keys: &[types::SshKey], public_key: &str) -> Option<i32> {
     let wanted: Vec<_> = public_key.split_whitespace().take(2).collect();
     let same = keys.iter().filter(|key| key.key.split_whitespace().take(2).collect::<Vec<_>>() == wanted);
     same.filter_map(|key| key.id).min()
-}
-
-/// Snapshots, network and rescue system.
-impl ScpClient {
-    /// The snapshots of a server.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn snapshots(&self, server: i32) -> Result<Vec<types::SnapshotMinimal>, ScpError> {
-        let what = format!("snapshots of server {server}");
-        self.call(&what, |api| async move { api.list_snapshots(server).await }).await
-    }
-
-    /// What stands in the way of a snapshot; empty if nothing does.
-    ///
-    /// # Errors
-    /// When Netcup refuses or does not answer.
-    pub async fn check_snapshot(
-        &self,
-        server: i32,
-        check: &types::ServerSnapshotCreateCheck,
-    ) -> Result<Vec<types::ResponseError>, ScpError> {
-        let what = format!("check of a snapshot of server {server}");
-        self.call(&what, |api| async move { api.check_snapshot(server, check).await }).await
-    }
-
-    /// Starts a snapshot; its name must be new.
-    ///
-    /// # Errors
-    /// When Netcup refuses or does not answer.
-    pub async fn create_snapshot(
-        &self,
-        server: i32,
-        snapshot: &types::ServerSnapshotCreate,
-    ) -> Result<String, ScpError> {
-        let what = format!("snapshot of server {server}");
-        let task = self.call(&what, |api| async move { api.create_snapshot(server, snapshot).await }).await?;
-        task_of(&what, task)
-    }
-
-    /// Starts the removal of a snapshot.
-    ///
-    /// # Errors
-    /// When Netcup refuses or does not answer.
-    pub async fn delete_snapshot(&self, server: i32, name: &str) -> Result<String, ScpError> {
-        let what = format!("removal of a snapshot of server {server}");
-        let task = self.call(&what, |api| async move { api.delete_snapshot(server, name).await }).await?;
-        task_of(&what, task)
-    }
-
-    /// The network interfaces of a server, with their reverse names.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn interfaces(&self, server: i32) -> Result<Vec<types::Interface>, ScpError> {
-        let what = format!("interfaces of server {server}");
-        self.call(&what, |api| async move { api.list_interfaces(server, Some(true)).await }).await
-    }
-
-    /// The firewall of one interface.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn firewall(&self, server: i32, mac: &str) -> Result<types::ServerFirewall, ScpError> {
-        let what = format!("firewall of server {server}");
-        self.call(&what, |api| async move { api.get_firewall(server, mac, None).await }).await
-    }
-
-    /// Replaces the firewall of one interface.
-    ///
-    /// # Errors
-    /// When Netcup refuses or does not answer.
-    pub async fn set_firewall(
-        &self,
-        server: i32,
-        mac: &str,
-        firewall: &types::ServerFirewallSave,
-    ) -> Result<String, ScpError> {
-        let what = format!("change of the firewall of server {server}");
-        let task = self.call(&what, |api| async move { api.put_firewall(server, mac, firewall).await }).await?;
-        task_of(&what, task)
-    }
-
-    /// The name that an address resolves to.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn reverse_name(&self, address: IpAddr) -> Result<Option<String>, ScpError> {
-        let (what, ip) = (format!("reverse name of {address}"), address.to_string());
-        let ip = ip.as_str();
-        let found = match address {
-            IpAddr::V4(_) => self.call(&what, |api| async move { api.get_rdns_ipv4(ip).await }).await?,
-            IpAddr::V6(_) => self.call(&what, |api| async move { api.get_rdns_ipv6(ip).await }).await?,
-        };
-        Ok(found.rdns)
-    }
-
-    /// Sets the name that an address resolves to.
-    ///
-    /// # Errors
-    /// When Netcup refuses or does not answer.
-    pub async fn set_reverse_name(&self, address: IpAddr, name: &str) -> Result<(), ScpError> {
-        let what = format!("reverse name of {address}");
-        let (ip, rdns) = (address.to_string(), name.to_owned());
-        match address {
-            IpAddr::V4(_) => {
-                let body = &types::SetRdnsIpv4 { ip, rdns };
-                self.call(&what, |api| async move { api.set_rdns_ipv4(body).await }).await
-            }
-            IpAddr::V6(_) => {
-                let body = &types::SetRdnsIpv6 { ip, rdns };
-                self.call(&what, |api| async move { api.set_rdns_ipv6(body).await }).await
-            }
-        }
-    }
-
-    /// Takes away the name that an address resolves to.
-    ///
-    /// # Errors
-    /// When Netcup refuses or does not answer.
-    pub async fn remove_reverse_name(&self, address: IpAddr) -> Result<(), ScpError> {
-        let (what, ip) = (format!("reverse name of {address}"), address.to_string());
-        let ip = ip.as_str();
-        match address {
-            IpAddr::V4(_) => self.call(&what, |api| async move { api.delete_rdns_ipv4(ip).await }).await,
-            IpAddr::V6(_) => self.call(&what, |api| async move { api.delete_rdns_ipv6(ip).await }).await,
-        }
-    }
-
-    /// Whether the rescue system is active. (Its password, which the answer carries, is not passed on.)
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn rescue_system(&self, server: i32) -> Result<bool, ScpError> {
-        let what = format!("rescue system of server {server}");
-        let status = self.call(&what, |api| async move { api.get_rescue_system(server).await }).await?;
-        Ok(status.active.unwrap_or(false))
-    }
-
-    /// Starts or ends the rescue system.
-    ///
-    /// # Errors
-    /// When Netcup refuses or does not answer.
-    pub async fn set_rescue_system(&self, server: i32, active: bool) -> Result<String, ScpError> {
-        let what = format!("rescue system of server {server}");
-        let task = if active {
-            self.call(&what, |api| async move { api.start_rescue_system(server).await }).await?
-        } else {
-            self.call(&what, |api| async move { api.stop_rescue_system(server).await }).await?
-        };
-        task_of(&what, task)
-    }
-
-    /// The account's user, with its IP allow-list.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn user_details(&self) -> Result<types::User, ScpError> {
-        let user = self.user().await?;
-        self.call("SCP user", |api| async move { api.get_user(user).await }).await
-    }
 }

@@ -59,7 +59,11 @@ impl ScpClient {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub fn new(config: ScpConfig, store: Arc<dyn TokenStore>, clock: Arc<dyn Clock>) -> Result<Self, ScpError> {
+    pub fn new(
+        config: ScpConfig,
+        store: Arc<dyn TokenStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ScpError> {
         let http = reqwest::Client::builder()
             .connect_timeout(config.timeout.min(Duration::from_secs(10)))
             .timeout(config.timeout)
@@ -101,8 +105,7 @@ impl ScpClient {
     /// # Errors
     /// `NETCUP_LOGIN_REQUIRED` when it is dead already.
     pub async fn keep_login_alive(&self) -> Result<(), ScpError> {
-        let known = self.tokens.access(None).await?;
-        self.tokens.access(Some(&known)).await.map(drop)
+        self.tokens.renew_now().await
     }
 
     /// When the refresh token was last used.
@@ -119,7 +122,11 @@ impl ScpClient {
 
     /// Makes a call. A token that Netcup no longer takes is renewed once and the call repeated, which is safe for
     /// writes too: what was answered with 401 was not done.
-    pub(crate) async fn call<T, E, Pending>(&self, what: &str, request: impl Fn(Client) -> Pending) -> Result<T, ScpError>
+    pub(crate) async fn call<T, E, Pending>(
+        &self,
+        what: &str,
+        request: impl Fn(Client) -> Pending,
+    ) -> Result<T, ScpError>
     where
         E: ErrorBody,
         Pending: Future<Output = Result<ResponseValue<T>, Error<E>>>,
@@ -142,7 +149,12 @@ impl ScpClient {
     pub(crate) async fn user(&self) -> Result<i32, ScpError> {
         let asked = self.user_id.get_or_try_init(async || {
             let token = self.tokens.access(None).await?;
-            self.realm.user_id(&token).await
+            match self.realm.user_id(&token).await {
+                Err(error) if error.kind == ErrorKind::LoginRequired => {
+                    self.realm.user_id(&self.tokens.access(Some(&token)).await?).await
+                }
+                asked => asked,
+            }
         });
         asked.await.copied()
     }

@@ -86,14 +86,28 @@ const fn advice(kind: ErrorKind) -> (&'static str, &'static str, bool) {
             false,
         ),
         ErrorKind::NotFound => ("NETCUP_NOT_FOUND", "check that the account still has it", false),
-        ErrorKind::Refused => ("NETCUP_REFUSED", "the request itself is refused; correct what the message names", false),
-        ErrorKind::Locked => ("NETCUP_LOCKED", "another task holds the server; it is tried again by itself", true),
-        ErrorKind::Maintenance => ("NETCUP_MAINTENANCE", "wait for the end of the maintenance; it is tried again", true),
+        ErrorKind::Refused => {
+            ("NETCUP_REFUSED", "the request itself is refused; correct what the message names", false)
+        }
+        ErrorKind::Locked => {
+            ("NETCUP_LOCKED", "another task holds the server; it is tried again by itself", true)
+        }
+        ErrorKind::Maintenance => {
+            ("NETCUP_MAINTENANCE", "wait for the end of the maintenance; it is tried again", true)
+        }
         ErrorKind::Busy(_) => ("NETCUP_BUSY", "too many requests; it is tried again by itself", true),
-        ErrorKind::Unreachable => ("NETCUP_UNREACHABLE", "check the network and Netcup's status; it is tried again", true),
-        ErrorKind::ReplyLost => ("NETCUP_REPLY_LOST", "what happened is read back before anything is sent again", true),
-        ErrorKind::ServerError => ("NETCUP_SERVER_ERROR", "Netcup failed; what happened is read back, then retried", true),
-        ErrorKind::Unexpected => ("NETCUP_UNEXPECTED", "the API may have changed; compare its current description", false),
+        ErrorKind::Unreachable => {
+            ("NETCUP_UNREACHABLE", "check the network and Netcup's status; it is tried again", true)
+        }
+        ErrorKind::ReplyLost => {
+            ("NETCUP_REPLY_LOST", "what happened is read back before anything is sent again", true)
+        }
+        ErrorKind::ServerError => {
+            ("NETCUP_SERVER_ERROR", "Netcup failed; what happened is read back, then retried", true)
+        }
+        ErrorKind::Unexpected => {
+            ("NETCUP_UNEXPECTED", "the API may have changed; compare its current description", false)
+        }
         ErrorKind::Store => ("NETCUP_TOKEN_STORE", "check the Hub's database", true),
     }
 }
@@ -143,9 +157,11 @@ fn wait_asked_for(headers: &HeaderMap) -> Option<Duration> {
 fn answered(what: &str, status: u16, body: ValidationError, retry_after: Option<Duration>) -> ScpError {
     let code = body.code.unwrap_or_default();
     let mut message = format!("Netcup answered {status} to \"{what}\"");
-    let fields = body.errors.unwrap_or_default().into_iter().map(|error| {
-        [error.field, error.message].into_iter().flatten().collect::<Vec<_>>().join(": ")
-    });
+    let fields = body
+        .errors
+        .unwrap_or_default()
+        .into_iter()
+        .map(|error| [error.field, error.message].into_iter().flatten().collect::<Vec<_>>().join(": "));
     let parts = [Some(code.clone()).filter(|code| !code.is_empty()), body.message].into_iter().flatten();
     let detail = parts.chain(fields).collect::<Vec<_>>().join("; ");
     if !detail.is_empty() {
@@ -185,11 +201,16 @@ pub(crate) async fn sort<E: ErrorBody>(what: &str, error: Error<E>) -> ScpError 
         }
         Error::UnexpectedResponse(response) => unexpected(what, response).await,
         // The status of an error page that is no JSON; see the hooks.
-        Error::Custom(status) => answered(what, status.parse().unwrap_or(0), ValidationError::default(), None),
-        Error::InvalidRequest(why) => ScpError::new(ErrorKind::Refused, format!("\"{what}\" was not sent: {why}")),
-        Error::InvalidResponsePayload(_, error) => {
-            ScpError::new(ErrorKind::Unexpected, format!("Netcup's answer to \"{what}\" is not understood: {error}"))
+        Error::Custom(status) => {
+            answered(what, status.parse().unwrap_or(0), ValidationError::default(), None)
         }
+        Error::InvalidRequest(why) => {
+            ScpError::new(ErrorKind::Refused, format!("\"{what}\" was not sent: {why}"))
+        }
+        Error::InvalidResponsePayload(_, error) => ScpError::new(
+            ErrorKind::Unexpected,
+            format!("Netcup's answer to \"{what}\" is not understood: {error}"),
+        ),
     }
 }
 

@@ -57,7 +57,11 @@ impl ScpClient {
         }
     }
 
-    async fn find_installation(&self, server: i32, install: &ImageInstall) -> Result<Option<String>, ScpError> {
+    async fn find_installation(
+        &self,
+        server: i32,
+        install: &ImageInstall,
+    ) -> Result<Option<String>, ScpError> {
         let tasks = self.tasks(server).await?;
         Ok(installation_among(&tasks, install.started_after))
     }
@@ -76,7 +80,8 @@ fn installation_among(tasks: &[TaskInfoMinimal], started_after: DateTime<Utc>) -
         };
         named && recent && !over
     });
-    own.max_by_key(|task| task.started_at.unwrap_or(DateTime::<Utc>::MAX_UTC)).and_then(|task| task.uuid.clone())
+    own.max_by_key(|task| task.started_at.unwrap_or(DateTime::<Utc>::MAX_UTC))
+        .and_then(|task| task.uuid.clone())
 }
 
 #[cfg(test)]

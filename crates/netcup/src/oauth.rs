@@ -104,8 +104,11 @@ impl Realm {
     /// When the login was denied or its code has died (`NETCUP_LOGIN_REQUIRED`), or the realm does not answer.
     pub async fn poll_device_login(&self, login: &DeviceLogin) -> Result<DevicePoll, ScpError> {
         let what = "poll of the device login";
-        let form =
-            [("client_id", CLIENT_ID), ("grant_type", DEVICE_GRANT), ("device_code", login.device_code.expose())];
+        let form = [
+            ("client_id", CLIENT_ID),
+            ("grant_type", DEVICE_GRANT),
+            ("device_code", login.device_code.expose()),
+        ];
         match self.token(what, &form).await? {
             Ok(tokens) => Ok(DevicePoll::Granted(tokens)),
             Err(denial) => match denial.as_str() {
@@ -124,10 +127,14 @@ impl Realm {
     /// # Errors
     /// `NETCUP_LOGIN_REQUIRED` when the refresh token has died.
     pub async fn refresh(&self, refresh: &Secret<String>) -> Result<Tokens, ScpError> {
-        let form =
-            [("client_id", CLIENT_ID), ("grant_type", "refresh_token"), ("refresh_token", refresh.expose().as_str())];
+        let form = [
+            ("client_id", CLIENT_ID),
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose().as_str()),
+        ];
         self.token("refresh of the access token", &form).await?.map_err(|denial| {
-            let message = format!("Netcup no longer takes the stored login ({denial}); it dies after 30 idle days");
+            let message =
+                format!("Netcup no longer takes the stored login ({denial}); it dies after 30 idle days");
             ScpError::new(ErrorKind::LoginRequired, message)
         })
     }
@@ -145,11 +152,17 @@ impl Realm {
             return Err(unexpected(what, response).await);
         }
         let info: UserInfo = read(what, response).await?;
-        let id = info.id.as_i64().or_else(|| info.id.as_str()?.parse().ok()).and_then(|id| i32::try_from(id).ok());
+        let id =
+            info.id.as_i64().or_else(|| info.id.as_str()?.parse().ok()).and_then(|id| i32::try_from(id).ok());
         id.ok_or_else(|| ScpError::new(ErrorKind::Unexpected, "Netcup's login names no user id"))
     }
 
-    async fn post(&self, path: &str, what: &str, form: &[(&str, &str)]) -> Result<reqwest::Response, ScpError> {
+    async fn post(
+        &self,
+        path: &str,
+        what: &str,
+        form: &[(&str, &str)],
+    ) -> Result<reqwest::Response, ScpError> {
         let url = format!("{}/protocol/openid-connect/{path}", self.url);
         self.http.post(url).form(form).send().await.map_err(|error| transport(what, &error))
     }
@@ -161,18 +174,27 @@ impl Realm {
             status if status.is_success() => Ok(Ok(read(what, response).await?)),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
                 let denial: Denial = read(what, response).await?;
-                Ok(Err(denial.error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect()))
+                Ok(Err(denial
+                    .error
+                    .chars()
+                    .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+                    .take(60)
+                    .collect()))
             }
             _ => Err(unexpected(what, response).await),
         }
     }
 }
 
-async fn read<T: serde::de::DeserializeOwned>(what: &str, response: reqwest::Response) -> Result<T, ScpError> {
+async fn read<T: serde::de::DeserializeOwned>(
+    what: &str,
+    response: reqwest::Response,
+) -> Result<T, ScpError> {
     let body = response.bytes().await.map_err(|error| transport(what, &error))?;
     // The text of a serde error can quote the value, which may be a token: it is left out.
-    serde_json::from_slice(&body)
-        .map_err(|_| ScpError::new(ErrorKind::Unexpected, format!("the answer to \"{what}\" is not understood")))
+    serde_json::from_slice(&body).map_err(|_| {
+        ScpError::new(ErrorKind::Unexpected, format!("the answer to \"{what}\" is not understood"))
+    })
 }
 
 /// How long to wait until the next poll of a device login.

@@ -44,12 +44,20 @@ pub(crate) fn state_of(task: &TaskInfo) -> TaskState {
         "ROLLBACK" => TaskEnd::RolledBack,
         _ => {
             let percent = task.task_progress.as_ref().and_then(|progress| progress.progress_in_percent);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "clamped to 0..=100"
+            )]
             return TaskState::Running(percent.map(|percent| percent.clamp(0.0, 100.0) as u8));
         }
     };
     let error = task.response_error.as_ref();
-    let parts = [task.message.as_deref(), error.and_then(|e| e.code.as_deref()), error.and_then(|e| e.message.as_deref())];
+    let parts = [
+        task.message.as_deref(),
+        error.and_then(|e| e.code.as_deref()),
+        error.and_then(|e| e.message.as_deref()),
+    ];
     let message = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     TaskState::Failed(end, message.chars().take(300).collect())
 }

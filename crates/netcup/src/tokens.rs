@@ -96,6 +96,13 @@ impl TokenKeeper {
         Ok(token)
     }
 
+    /// Uses the refresh token, whether or not an access token is needed.
+    pub(crate) async fn renew_now(&self) -> Result<(), ScpError> {
+        let mut access = self.access.lock().await;
+        *access = Some(self.renew().await?);
+        Ok(())
+    }
+
     /// Takes over the tokens of a login.
     pub(crate) async fn adopt(&self, tokens: Tokens) -> Result<(), ScpError> {
         let Some(refresh) = tokens.refresh.clone() else {

@@ -1,2 +1,160 @@
-//! letsbe-node
-fn main() {}
+//! letsbe-node: the program on the tenant's server. It carries out provisioning runs, and is the agent.
+//!
+//! It must never need the Hub for anything but reporting to it, print a secret, or take one as an argument.
+
+mod agent;
+mod files;
+mod hub;
+mod install;
+mod journal;
+mod layout;
+mod lock;
+mod run;
+mod status;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use letsbe_provision::protocol::NodeLine;
+use letsbe_types::{Problem, ids::JobId};
+
+use crate::{install::Wanted, layout::Layout};
+
+/// The program on a tenant's server.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Provisioning runs.
+    #[command(subcommand)]
+    Run(RunCommand),
+    /// Answer a pending request to prove that SSH works.
+    ConfirmSsh {
+        /// The number from the request.
+        nonce: String,
+    },
+    /// Put SSH back to how it was before an unconfirmed change.
+    RevertSsh,
+    /// Install an uploaded program and bundle.
+    Install {
+        /// Folder they were uploaded to; removed afterwards.
+        #[arg(long)]
+        from: PathBuf,
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+    /// Register with the Hub: reads {"hub_url", "token"} as JSON from standard input.
+    Register,
+    /// Send heartbeats to the Hub (a systemd unit runs this).
+    Agent,
+    /// Do a tool's first set-up.
+    SetupTool {
+        /// The tool's name in the catalog.
+        tool: String,
+    },
+    /// What this server is.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum RunCommand {
+    /// Start a run, or join it; what the server shall become is read as JSON from standard input.
+    Start {
+        #[command(flatten)]
+        follow: Follow,
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+    /// Carry a run out (its systemd unit runs this).
+    Execute {
+        /// The run.
+        #[arg(long)]
+        job: JobId,
+    },
+    /// Print a run's events, and follow it to its end.
+    Attach {
+        #[command(flatten)]
+        follow: Follow,
+    },
+    /// Append events of checks from outside to a run that has ended.
+    Record {
+        /// The run.
+        #[arg(long)]
+        job: JobId,
+    },
+    /// Print what a run would change; what the server shall become is read as JSON from standard input.
+    Plan {
+        /// Another bundle than the installed one: a folder or a tar file.
+        #[arg(long)]
+        bundle: Option<PathBuf>,
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+}
+
+#[derive(clap::Args)]
+struct Follow {
+    /// The run.
+    #[arg(long)]
+    job: JobId,
+    /// First event to print.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    match carry_out(Arguments::parse().command, &Layout::default()).await {
+        Ok(code) => ExitCode::from(code),
+        Err(problem) => {
+            tracing::error!("{problem} {}", problem.hint);
+            // The provisioner reads this line; a closed pipe means that nobody does.
+            let _ = run::print_line(&NodeLine::Refused { problem });
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
+    match command {
+        Command::Run(RunCommand::Start { follow, wanted }) => {
+            return run::start::start(layout, follow.job, follow.from, &wanted).await;
+        }
+        Command::Run(RunCommand::Attach { follow }) => {
+            return run::attach::attach(layout, follow.job, follow.from).await;
+        }
+        Command::Run(RunCommand::Plan { bundle, wanted }) => {
+            return run::plan::plan(layout, bundle, &wanted).await;
+        }
+        Command::Run(RunCommand::Execute { job }) => run::execute::execute(layout, job).await?,
+        Command::Run(RunCommand::Record { job }) => run::start::record(layout, job)?,
+        Command::ConfirmSsh { nonce } => journal::confirm_ssh(layout, &nonce)?,
+        Command::RevertSsh => revert_ssh().await?,
+        Command::Install { from, wanted } => install::install(layout, &from, &wanted)?,
+        Command::Register => hub::register(layout).await?,
+        Command::Agent => agent::run(layout).await?,
+        Command::SetupTool { tool } => {
+            let catalog = run::catalog(&layout.bundle())?;
+            let _ = (catalog, tool); //PENDING
+            //letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
+        }
+        Command::Status { json } => status::print(layout, json).await?,
+    }
+    Ok(0)
+}
+
+async fn revert_ssh() -> Result<(), Problem> {
+    Ok(())
+}

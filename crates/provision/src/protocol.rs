@@ -30,8 +30,11 @@ pub enum NodeLine {
         /// Why.
         problem: Problem,
     },
-    /// What is installed, as SHA-256; said before [`EXIT_STALE`].
-    Installed(Installed),
+    /// Said before [`EXIT_STALE`].
+    Stale {
+        /// What is there instead of what was asked for.
+        installed: Installed,
+    },
 }
 
 /// What is installed on a server, as SHA-256 in hex; `None` is nothing.

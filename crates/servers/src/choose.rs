@@ -230,3 +230,6 @@ fn fit(size: Resources, need: TierSize) -> Result<Resources, Refusal> {
     }
     Ok(size)
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,14 +36,20 @@ impl ServerProvider for Manual {
     }
 
     async fn list(&self) -> Result<Vec<ServerView>, ProviderError> {
-        Err(not_possible("every server of this provider", "there is no list of them", "assign a server to the order"))
+        Err(not_possible(
+            "every server of this provider",
+            "there is no list of them",
+            "assign a server to the order",
+        ))
     }
 
     async fn server(&self, id: &ServerId) -> Result<ServerView, ProviderError> {
         let address = id.0.strip_prefix(PREFIX).and_then(|address| address.parse::<IpAddr>().ok());
         let Some(IpAddr::V4(address)) = address else {
             let message = format!("\"{id}\" is no server assigned by hand");
-            return Err(Problem::permanent("SERVER_MANUAL", message, "assign it as manual:<IPv4 address>").into());
+            return Err(
+                Problem::permanent("SERVER_MANUAL", message, "assign it as manual:<IPv4 address>").into()
+            );
         };
         Ok(ServerView {
             id: id.clone(),
@@ -65,7 +71,11 @@ impl ServerProvider for Manual {
     }
 
     async fn start_install(&self, id: &ServerId, _: &InstallRequest) -> Result<TaskId, ProviderError> {
-        Err(not_possible(&id.0, "it cannot be installed from here", "install Debian 12 with our SSH key on it"))
+        Err(not_possible(
+            &id.0,
+            "it cannot be installed from here",
+            "install Debian 12 with our SSH key on it",
+        ))
     }
 
     async fn task(&self, id: &ServerId, _: &TaskId) -> Result<TaskState, ProviderError> {

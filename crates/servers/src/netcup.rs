@@ -7,8 +7,8 @@ use letsbe_netcup::{ImageInstall, ScpClient, ScpError, types, word};
 use letsbe_types::{Problem, Region, ids::ServerId};
 
 use crate::{
-    Capabilities, InstallRequest, OsImage, Power, ProviderError, Resources, ServerProvider, ServerView, TaskId,
-    TaskState, choose::given_name,
+    Capabilities, InstallRequest, OsImage, Power, ProviderError, Resources, ServerProvider, ServerView,
+    TaskId, TaskState, choose::given_name,
 };
 
 const PREFIX: &str = "netcup:";
@@ -50,8 +50,10 @@ impl NetcupPool {
         let flavours = self.client.image_flavours(number).await?;
         flavour_among(&flavours, image).ok_or_else(|| {
             let offered: Vec<_> = flavours.iter().map(|flavour| flavour.name.as_str()).take(20).collect();
-            let message = format!("netcup:{number} offers no {image:?} image; it offers: {}", offered.join(", "));
-            Problem::permanent("NETCUP_IMAGE_MISSING", message, "look at the server's images in the SCP").into()
+            let message =
+                format!("netcup:{number} offers no {image:?} image; it offers: {}", offered.join(", "));
+            Problem::permanent("NETCUP_IMAGE_MISSING", message, "look at the server's images in the SCP")
+                .into()
         })
     }
 }
@@ -166,7 +168,8 @@ fn only_disk(number: i32, server: &types::Server) -> Result<String, ProviderErro
     match disks[..] {
         [types::ServerDisk { dev: Some(name), .. }] => Ok(name.clone()),
         _ => {
-            let message = format!("netcup:{number} shows {} disks, and exactly one can be installed on", disks.len());
+            let message =
+                format!("netcup:{number} shows {} disks, and exactly one can be installed on", disks.len());
             Err(Problem::permanent("NETCUP_DISKS", message, "look at the server's disks in the SCP").into())
         }
     }
@@ -191,7 +194,11 @@ impl ServerProvider for NetcupPool {
             if view.disabled || given_name(&view).is_some() {
                 views.push(view);
             } else {
-                views.push(self.detailed(number).await?);
+                match self.detailed(number).await {
+                    // Gone since the list was made.
+                    Err(error) if error.problem.code == "NETCUP_NOT_FOUND" => views.push(view),
+                    detailed => views.push(detailed?),
+                }
             }
         }
         Ok(views)

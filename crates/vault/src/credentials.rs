@@ -122,7 +122,7 @@ impl Credentials {
         }
     }
 
-    /// The file's text: `TOOL_KEY=value`, a section per tool.
+    /// The file's text: `TOOL_KEY=value`, a section per tool. The catalog's keys are in lower case.
     #[must_use]
     pub fn to_file(&self) -> Secret<String> {
         let mut text =
@@ -130,7 +130,7 @@ impl Credentials {
         for (tool, keys) in &self.0 {
             let _ = writeln!(text, "\n{SECTION}{tool}");
             for (key, value) in keys {
-                let _ = writeln!(text, "{}_{key}={}", prefix(tool), value.expose());
+                let _ = writeln!(text, "{}_{}={}", prefix(tool), key.to_ascii_uppercase(), value.expose());
             }
         }
         Secret::new(text)
@@ -159,13 +159,14 @@ impl Credentials {
             let Some(key) = name.strip_prefix(&prefix(tool)).and_then(|rest| rest.strip_prefix('_')) else {
                 return refuse("does not start with the name of its section's tool");
             };
+            let key = key.to_ascii_lowercase();
             if key.is_empty() || value.is_empty() {
                 return refuse("has an empty name or value");
             }
-            if !seen.insert((tool, key)) {
+            if !seen.insert((tool, key.clone())) {
                 return refuse("repeats a name");
             }
-            all.insert_missing(tool, key, Secret::from(value));
+            all.insert_missing(tool, &key, Secret::from(value));
         }
         Ok(all)
     }
@@ -213,13 +214,13 @@ mod tests {
 
     #[test]
     fn methods_have_the_form_that_openssl_gives() {
-        let list = [wanted("ghost", "A", Method::Base64), wanted("ghost", "B", Method::Hex)];
+        let list = [wanted("ghost", "a", Method::Base64), wanted("ghost", "b", Method::Hex)];
         let (made, names) =
             merge_missing(&Credentials::default(), &list, &mut StdRng::seed_from_u64(7)).expect("makes");
         let text = |key| made.get("ghost", key).expect("made").expose().clone();
         assert_eq!(names.len(), 2);
-        assert!(text("A").len() == 44 && text("A").ends_with('='), "base64 of 32 bytes");
-        assert!(text("B").len() == 64 && text("B").bytes().all(|b| b.is_ascii_hexdigit()));
+        assert!(text("a").len() == 44 && text("a").ends_with('='), "base64 of 32 bytes");
+        assert!(text("b").len() == 64 && text("b").bytes().all(|b| b.is_ascii_hexdigit()));
         let pair = [wanted("gitea", "KEY", Method::Ed25519)];
         assert!(merge_missing(&made, &pair, &mut StdRng::seed_from_u64(7)).is_err());
         let mixed_hex = [Wanted {
@@ -246,7 +247,7 @@ mod tests {
 
     fn lists() -> impl Strategy<Value = Vec<Vec<Wanted>>> {
         // Names that collide when joined (`a` + `B_C`, `a-b` + `C`) are among them.
-        let one = ("(a|b|a-b|a-b-c)", "(A|B|C|B_C|DB_PASSWORD)", any::<bool>())
+        let one = ("(a|b|a-b|a-b-c)", "(a|b|c|b_c|db_password)", any::<bool>())
             .prop_map(|(tool, key, hex)| wanted(&tool, &key, if hex { Method::Hex } else { Method::Base64 }));
         proptest::collection::vec(proptest::collection::vec(one, 0..8), 1..6)
     }

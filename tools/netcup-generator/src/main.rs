@@ -17,7 +17,8 @@ const LONGEST_LINE_KEPT: usize = 160;
 fn main() -> Result<()> {
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/netcup");
     let spec = fs::read(crate_dir.join("spec/scp-openapi.json")).context("reading the API description")?;
-    let operations = fs::read(crate_dir.join("spec/operations.txt")).context("reading the list of operations")?;
+    let operations =
+        fs::read(crate_dir.join("spec/operations.txt")).context("reading the list of operations")?;
 
     let wanted = patch::parse_operations(&String::from_utf8(operations.clone())?)?;
     let mut document = serde_json::from_slice(&spec).context("the API description is no JSON")?;

@@ -125,7 +125,9 @@ fn references(value: &Value) -> Vec<String> {
         Value::Object(members) => members
             .iter()
             .flat_map(|(key, member)| match (key.as_str(), member.as_str()) {
-                ("$ref", Some(reference)) => reference.rsplit('/').next().map(str::to_owned).into_iter().collect(),
+                ("$ref", Some(reference)) => {
+                    reference.rsplit('/').next().map(str::to_owned).into_iter().collect()
+                }
                 _ => references(member),
             })
             .collect(),
@@ -163,7 +165,8 @@ fn relax(schema: &mut Map<String, Value>) {
         schema.shift_remove(constraint);
     }
     let Some(Value::Object(properties)) = schema.get("properties").cloned() else { return };
-    let mut required: Vec<Value> = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut required: Vec<Value> =
+        schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     required.retain(|name| name.as_str().is_some_and(|name| properties.contains_key(name)));
     if let Some(Value::Object(own)) = schema.get_mut("properties") {
         for (name, property) in own.iter_mut() {

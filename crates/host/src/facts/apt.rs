@@ -33,12 +33,7 @@ pub fn parse_list(text: &str) -> Vec<Source> {
                 .find_map(|option| option.strip_prefix("signed-by="))
                 .map(str::to_owned);
             let mut words = rest.split_whitespace().map(str::to_owned);
-            Some(Source {
-                uri: words.next()?,
-                suite: words.next()?,
-                components: words.collect(),
-                signed_by,
-            })
+            Some(Source { uri: words.next()?, suite: words.next()?, components: words.collect(), signed_by })
         })
         .collect()
 }
@@ -61,7 +56,10 @@ fn parse_stanza(stanza: &str) -> Vec<Source> {
         }
     }
     let words = |name: &str| -> Vec<String> {
-        fields.get(name).map(|value| value.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
+        fields
+            .get(name)
+            .map(|value| value.split_whitespace().map(str::to_owned).collect())
+            .unwrap_or_default()
     };
     let off = words("enabled").first().is_some_and(|value| value == "no");
     if off || !words("types").iter().any(|kind| kind == "deb") {

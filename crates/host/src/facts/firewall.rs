@@ -11,6 +11,8 @@ pub struct Rule {
     pub protocol: String,
     /// Port or ports it is about, for example `443`; `any` for all.
     pub port: String,
+    /// Name of the application profile it was made from, if any.
+    pub profile: Option<String>,
     /// Whether it is about everybody, from anywhere to anywhere, coming in.
     pub plain: bool,
     /// The tuple as written, for people.
@@ -21,27 +23,56 @@ impl Rule {
     /// A rule that admits everybody to one TCP port.
     #[must_use]
     pub fn admits_tcp(&self, port: u16) -> bool {
-        self.plain && self.action == "allow" && self.protocol == "tcp" && self.port == port.to_string()
+        self.plain
+            && self.profile.is_none()
+            && self.action == "allow"
+            && self.protocol == "tcp"
+            && self.port == port.to_string()
+    }
+
+    /// The words after `ufw delete` that remove a plain rule.
+    #[must_use]
+    pub fn deletion(&self) -> Vec<String> {
+        let what = match (&self.profile, self.protocol.as_str()) {
+            (Some(profile), _) => profile.clone(),
+            (None, "any") if self.port == "any" => "from any".to_owned(),
+            (None, "any") => self.port.clone(),
+            (None, protocol) => format!("{}/{protocol}", self.port),
+        };
+        let words = if what == "from any" { vec!["from".into(), "any".into()] } else { vec![what] };
+        [vec![self.action.clone()], words].concat()
     }
 }
 
 /// Parses `/etc/ufw/user.rules` or `/etc/ufw/user6.rules`.
 #[must_use]
 pub fn parse_rules(text: &str) -> Vec<Rule> {
+    text.lines().filter_map(|line| parse_rule(line.strip_prefix("### tuple ### ")?)).collect()
+}
+
+fn parse_rule(tuple: &str) -> Option<Rule> {
     let anywhere = |address: &str| matches!(address, "0.0.0.0/0" | "::/0");
-    text.lines()
-        .filter_map(|line| line.strip_prefix("### tuple ### "))
-        .filter_map(|tuple| match tuple.split_whitespace().collect::<Vec<_>>()[..] {
-            [action, protocol, port, to, source_port, from, ref rest @ ..] => Some(Rule {
-                action: action.to_owned(),
-                protocol: protocol.to_owned(),
-                port: port.to_owned(),
-                plain: anywhere(to) && anywhere(from) && source_port == "any" && rest.first() == Some(&"in"),
-                text: tuple.to_owned(),
-            }),
-            _ => None,
-        })
-        .collect()
+    let [action, protocol, port, to, source_port, from, ref rest @ ..] =
+        tuple.split_whitespace().collect::<Vec<_>>()[..]
+    else {
+        return None;
+    };
+    // A rule made from a profile names it (and the source's, or "-") before the direction.
+    let (profile, direction) = match rest {
+        [profile, _, direction, ..] if !direction.starts_with("comment=") => {
+            (Some(profile.replace("%20", " ")), *direction)
+        }
+        [direction, ..] => (None, *direction),
+        [] => (None, ""),
+    };
+    Some(Rule {
+        action: action.to_owned(),
+        protocol: protocol.to_owned(),
+        port: port.to_owned(),
+        profile,
+        plain: anywhere(to) && anywhere(from) && source_port == "any" && direction == "in",
+        text: tuple.to_owned(),
+    })
 }
 
 /// Value of a `NAME="value"` line, as in `/etc/default/ufw` and `/etc/ufw/ufw.conf`.

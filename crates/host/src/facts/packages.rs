@@ -22,12 +22,12 @@ pub struct Package {
 /// Packages by name.
 pub type Packages = BTreeMap<String, Package>;
 
-/// Parses lines `<name> <status abbreviation> <version>`, the second being for example `ii` or `hi`.
+/// Parses lines `<name>|<status abbreviation>|<version>`, the second being for example `ii ` or `hi `.
 #[must_use]
 pub fn parse_packages(text: &str) -> Packages {
     text.lines()
         .filter_map(|line| {
-            let mut words = line.split_whitespace();
+            let mut words = line.split('|').map(str::trim);
             let name = words.next()?.split(':').next()?.to_owned();
             let status = words.next()?;
             let package = Package {
@@ -46,9 +46,9 @@ pub fn parse_packages(text: &str) -> Packages {
 /// When dpkg cannot be asked.
 pub async fn packages(machine: &dyn Machine, names: &[&str]) -> Result<Packages, Problem> {
     // dpkg-query ends with 1 when a name is unknown; that is an answer here.
-    let format = "dpkg-query -W -f=${binary:Package}\u{a0}${db:Status-Abbrev}\u{a0}${Version}\\n";
-    let output = ask(machine, &format!("{} {}", format.replace('\u{a0}', "|"), names.join(" "))).await?;
-    Ok(parse_packages(&output.stdout.replace('|', " ")))
+    let format = "${binary:Package}|${db:Status-Abbrev}|${Version}\\n";
+    let output = ask(machine, &format!("dpkg-query -W --showformat={format} {}", names.join(" "))).await?;
+    Ok(parse_packages(&output.stdout))
 }
 
 /// Whether `name` is installed.

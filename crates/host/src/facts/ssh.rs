@@ -32,15 +32,27 @@ pub fn parse_sshd_settings(text: &str) -> SshdSettings {
     settings
 }
 
-/// Whether `sshd_config` reads the drop-in folder before anything else is set: the first value wins.
+/// Whether `sshd_config` reads the drop-in folder.
 #[must_use]
-pub fn includes_drop_ins_first(sshd_config: &str) -> bool {
-    sshd_config
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with('#'))
-        .is_some_and(|line| {
-            let line = line.to_ascii_lowercase();
-            line.starts_with("include") && line.contains("/etc/ssh/sshd_config.d/*.conf")
-        })
+pub fn includes_drop_ins(sshd_config: &str) -> bool {
+    sshd_config.lines().map(|line| line.trim().to_ascii_lowercase()).any(|line| {
+        line.starts_with("include")
+            && line.split_whitespace().any(|word| word == "/etc/ssh/sshd_config.d/*.conf")
+    })
+}
+
+/// `sshd_config` with its `Port` lines made comments; `None` if it has none.
+#[must_use]
+pub fn without_ports(sshd_config: &str) -> Option<String> {
+    let is_port = |line: &str| line.trim_start().to_ascii_lowercase().starts_with("port ");
+    sshd_config.lines().any(is_port).then(|| {
+        sshd_config
+            .lines()
+            .map(
+                |line| {
+                    if is_port(line) { format!("# moved by LetsBe: {line}\n") } else { format!("{line}\n") }
+                },
+            )
+            .collect()
+    })
 }

@@ -68,9 +68,9 @@ pub fn parse_account(passwd: &str, name: &str) -> Option<Account> {
 #[must_use]
 pub fn parse_group_members(group: &str, name: &str) -> Option<Vec<String>> {
     group.lines().find_map(|line| match line.split(':').collect::<Vec<_>>()[..] {
-        [group, _, _, members] if group == name => Some(
-            members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect(),
-        ),
+        [group, _, _, members] if group == name => {
+            Some(members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect())
+        }
         _ => None,
     })
 }

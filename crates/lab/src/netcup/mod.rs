@@ -13,6 +13,8 @@ mod realm;
 mod server;
 mod state;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::{
     net::SocketAddr,

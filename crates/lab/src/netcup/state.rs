@@ -79,7 +79,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(state: State, hosts: Arc<dyn HostControl>, clock: Arc<dyn Clock>, origin: String) -> Self {
+    pub(super) fn new(
+        state: State,
+        hosts: Arc<dyn HostControl>,
+        clock: Arc<dyn Clock>,
+        origin: String,
+    ) -> Self {
         let (hold, task_ended) = (watch::Sender::new(false), watch::Sender::new(()));
         Self { state: Mutex::new(state), hosts, clock, origin, hold, task_ended }
     }

@@ -6,7 +6,11 @@ use chrono::{DateTime, Utc};
 use letsbe_netcup::types;
 use uuid::Uuid;
 
-use super::{HostControl, SimServer, host::PowerCommand, state::Shared};
+use super::{
+    HostControl, SimServer,
+    host::PowerCommand,
+    state::{Shared, State},
+};
 
 /// What a task does.
 #[derive(Debug, Clone)]
@@ -66,7 +70,8 @@ impl Task {
     }
 
     pub(super) fn listed(&self) -> types::TaskInfoMinimal {
-        let types::TaskInfo { uuid, name, state, started_at, finished_at, message, on_rollback, .. } = self.info();
+        let types::TaskInfo { uuid, name, state, started_at, finished_at, message, on_rollback, .. } =
+            self.info();
         types::TaskInfoMinimal {
             uuid,
             name,
@@ -81,7 +86,7 @@ impl Task {
 }
 
 /// Registers a task and sets it to work.
-pub(super) fn start(shared: &Arc<Shared>, server: i32, work: Work) -> types::TaskInfo {
+pub(super) fn start(shared: &Arc<Shared>, state: &mut State, server: i32, work: Work) -> types::TaskInfo {
     let task = Task {
         uuid: Uuid::new_v4().to_string(),
         server,
@@ -93,7 +98,7 @@ pub(super) fn start(shared: &Arc<Shared>, server: i32, work: Work) -> types::Tas
     };
     let info = task.info();
     let uuid = task.uuid.clone();
-    shared.state().tasks.push(task);
+    state.tasks.push(task);
     let shared = Arc::clone(shared);
     tokio::spawn(async move { run(&shared, server, &uuid, work).await });
     info

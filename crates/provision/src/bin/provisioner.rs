@@ -1,2 +1,65 @@
-//! The provisioner program.
-fn main() {}
+//! letsbe-provisioner: carries out one provisioning job, read as JSON from standard input.
+//!
+//! Prints the run's events as JSON lines. Exit code 0: the server is provisioned and verified. 1: it is not.
+
+use std::{
+    io::{Read as _, Write as _},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use letsbe_provision::provisioner::{self, Options, Progress};
+use letsbe_types::{Problem, job::ProvisionJob};
+
+/// Carries out one provisioning job, read as JSON from standard input.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Scan all ports from outside, instead of the ones that matter most.
+    #[arg(long)]
+    full_scan: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match carry_out(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            note(&format!("{problem}\n{}", problem.hint));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(arguments: Arguments) -> Result<(), Problem> {
+    let unusable = |error: String| {
+        Problem::permanent("NODE002", format!("The job cannot be read: {error}"), "The Hub writes it.")
+    };
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|error| unusable(error.to_string()))?;
+    let job: ProvisionJob = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+    let options = Options { full_scan: arguments.full_scan };
+    provisioner::run(&job, options, &|progress| match progress {
+        Progress::Event(event) => {
+            if let Ok(line) = serde_json::to_string(&event) {
+                // Whoever started us may be gone; the job goes on, and the Hub hears of it by HTTP.
+                let _ = writeln!(std::io::stdout(), "{line}");
+            }
+        }
+        Progress::Connected { user, .. } => note(&format!("connected as {user}")),
+        Progress::Uploading { file, sent, total } if sent == total => {
+            note(&format!("uploaded {file} ({total} bytes)"));
+        }
+        Progress::Uploading { .. } => {}
+        Progress::Note(text) => note(&text),
+    })
+    .await
+}
+
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,255 @@
+//! The shipped catalog loads; bad catalogs are refused with exact words: file, field, why.
+
+mod support;
+
+use std::{fs, path::Path};
+
+use letsbe_catalog::{Catalog, CatalogErrors};
+use support::shipped;
+
+const TIERS: &str = include_str!("../../../catalog/tiers.toml");
+
+const TOOL: &str = r#"name = "alpha"
+title = "Alpha"
+description = "Does things."
+licence = "MIT"
+category = "website"
+kind = "tool"
+images = ["alpha:1.2"]
+
+[needs]
+ram_mb = 128
+disk_gb = 1
+
+[[services]]
+name = "app"
+container = "letsbe-alpha"
+image = "alpha:1.2"
+
+[[ports]]
+service = "app"
+host = 3999
+container = 80
+
+[[vhosts]]
+label = "alpha"
+port = 3999
+body_mb = 1
+
+[[state]]
+volume = "data"
+method = "files"
+
+[[credentials]]
+key = "admin_password"
+category = "admin_password"
+method = "base64_32"
+
+[env.".env"]
+PASSWORD = "{{ admin_password }}"
+
+[health]
+port = 3999
+required = true
+start_seconds = 10
+probe = { path = "/" }
+
+[update]
+image = "alpha:1.2"
+one_major_at_a_time = false
+migrates_data = false
+"#;
+
+const COMPOSE: &str = r#"name: letsbe-alpha
+services:
+  app:
+    image: alpha:1.2
+    container_name: letsbe-alpha
+    restart: unless-stopped
+    env_file: [.env]
+    volumes:
+      - data:/data
+    ports: ["127.0.0.1:3999:80"]
+    healthcheck:
+      test: ["CMD", "true"]
+    mem_limit: 128m
+    security_opt: ["no-new-privileges:true"]
+    logging:
+      driver: json-file
+      options: { max-size: 10m, max-file: "3" }
+volumes:
+  data:
+"#;
+
+/// What to replace in the sample, by what, and the error that follows.
+const TOOL_FAULTS: &[(&str, &str, &str)] = &[
+    ("name = \"alpha\"", "name = \"alfa\"", "name: is \"alfa\" but the folder is \"alpha\""),
+    (
+        "name = \"alpha\"",
+        "name = \"al/pha\"",
+        "line 1: \"al/pha\" is no tool name: use 1 to 40 lower-case letters, digits and hyphens, starting with a letter",
+    ),
+    (
+        "kind = \"tool\"",
+        "kind = \"platform\"",
+        "kind: does not suit the folder it stands in (tools/ or platform/)",
+    ),
+    ("licence = \"MIT\"", "licence = \"\"", "licence: is empty"),
+    ("licence = \"MIT\"", "licenze = \"MIT\"", "line 4: unknown field `licenze`, expected one of "),
+    ("[\"alpha:1.2\"]", "[\"alpha:1.2\", \"beta\"]", "images[1]: \"beta\" has no pinned tag"),
+    (
+        "[\"alpha:1.2\"]",
+        "[\"alpha:1.2\", \"x/beta:latest\"]",
+        "images[1]: \"x/beta:latest\" has no pinned tag",
+    ),
+    (
+        "container = \"letsbe-alpha\"",
+        "container = \"alpha\"",
+        "services[0].container: \"alpha\" does not start with letsbe-alpha",
+    ),
+    ("port = 3999\nbody_mb", "port = 4000\nbody_mb", "vhosts[0].port: there is no port \"4000\""),
+    ("port = 3999\nrequired", "port = 1\nrequired", "health.port: there is no port \"1\""),
+    (
+        "PASSWORD = \"{{ admin_password }}\"",
+        "",
+        "credentials[0].key: \"admin_password\" is declared but no template uses it",
+    ),
+    (
+        "key = \"admin_password\"",
+        "key = \"admin\"",
+        "credentials[0].key: \"admin\" is declared but no template uses it",
+    ),
+    (
+        "[update]\nimage = \"alpha:1.2\"",
+        "[update]\nimage = \"b:1\"",
+        "update.image: there is no image \"b:1\"",
+    ),
+    ("[needs]", "depends_on_tools = [\"beta\"]\n[needs]", "depends_on_tools[0]: there is no tool \"beta\""),
+    (
+        "[needs]",
+        "depends_on_tools = [\"alpha\"]\n[needs]",
+        "depends_on_tools: the dependencies lead back to the tool itself",
+    ),
+    (
+        "method = \"base64_32\"",
+        "method = \"base64\"",
+        "line 35: unknown variant `base64`, expected one of `base64_32`, `hex_32`, `ed25519`",
+    ),
+    (
+        "[needs]",
+        "[[exceptions]]\nrule = \"privileged\"\nservice = \"app\"\nreason = \"why not\"\n[needs]",
+        "exceptions[0].rule: \"privileged\" is none of docker-socket, healthcheck, host-network",
+    ),
+    (
+        "{{ admin_password }}",
+        "{{ admin_password }}{{ colour }}",
+        "colour: alpha/tool.toml uses the variable \"colour\", which is not declared; declare it or correct the name",
+    ),
+];
+
+fn write(root: &Path, folder: &str, tool: &str, compose: &str) {
+    let place = root.join(folder);
+    fs::create_dir_all(&place).expect("folder");
+    fs::write(place.join("tool.toml"), tool).expect("tool.toml");
+    fs::write(place.join("compose.yml"), compose).expect("compose.yml");
+    fs::write(place.join("nginx.conf"), "# {{ server_name }}\n").expect("nginx.conf");
+}
+
+fn load(tool: &str, compose: &str) -> Vec<String> {
+    let root = tempfile::tempdir().expect("folder");
+    fs::write(root.path().join("tiers.toml"), TIERS).expect("tiers.toml");
+    write(root.path(), "tools/alpha", tool, compose);
+    lines(Catalog::load(root.path()))
+}
+
+fn lines(result: Result<Catalog, CatalogErrors>) -> Vec<String> {
+    result.err().map(|errors| errors.0.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+#[test]
+fn the_shipped_catalog_is_sound() {
+    let catalog = shipped();
+    let names: Vec<&str> = catalog.platform().chain(catalog.tools()).map(|tool| tool.name.as_str()).collect();
+    let platform = ["nginx", "openclaw", "secrets-proxy"];
+    let tools =
+        ["ghost", "nextcloud", "nocodb", "odoo", "portainer", "static-website", "uptime-kuma", "wordpress"];
+    assert_eq!(names, [platform.as_slice(), tools.as_slice()].concat());
+}
+
+#[test]
+fn a_fault_in_tool_toml_is_named() {
+    assert_eq!(load(TOOL, COMPOSE), Vec::<String>::new(), "the sample itself must be sound");
+    for (from, to, why) in TOOL_FAULTS {
+        assert!(TOOL.contains(from), "{from}");
+        let found = load(&TOOL.replacen(from, to, 1), COMPOSE);
+        let wanted = format!("tools/alpha/tool.toml: {why}");
+        assert!(found.iter().any(|error| error.starts_with(&wanted)), "wanted {wanted}\nfound {found:#?}");
+    }
+}
+
+#[test]
+fn a_fault_in_compose_yml_is_named() {
+    let app = "services.app";
+    let table = [
+        ("name: letsbe-alpha\n", "name: alpha\n", "name: must be letsbe-alpha".to_owned()),
+        ("image: alpha:1.2", "image: alpha:1.3", format!("{app}.image: must be alpha:1.2")),
+        ("container_name: letsbe-alpha", "container_name: x", format!("{app}.container_name: must be letsbe-alpha")),
+        ("unless-stopped", "always", format!("{app}.restart: must be unless-stopped")),
+        ("test: [\"CMD\", \"true\"]", "interval: 5s", format!("{app}.healthcheck: is missing")),
+        ("mem_limit: 128m", "mem_limit: lots", format!("{app}.mem_limit: is missing, or not like 512m or 2g")),
+        ("mem_limit: 128m", "mem_limit: 1g", "mem_limit: the memory limits add up to 1024 MB, but needs.ram_mb is 128".to_owned()),
+        ("driver: json-file", "driver: local", format!("{app}.logging: must be json-file with max-size and max-file")),
+        ("no-new-privileges:true", "seccomp:unconfined", format!("{app}.security_opt: must hold no-new-privileges:true")),
+        ("127.0.0.1:3999:80", "3999:80", format!("{app}.ports: must be exactly 127.0.0.1:3999:80")),
+        ("127.0.0.1:3999:80", "0.0.0.0:3999:80", format!("{app}.ports: must be exactly 127.0.0.1:3999:80")),
+        ("    mem_limit", "    privileged: true\n    mem_limit", format!("{app}.privileged: is not allowed")),
+        ("    mem_limit", "    cap_add: [ALL]\n    mem_limit", format!("{app}.cap_add: is not allowed")),
+        ("    mem_limit", "    network_mode: host\n    mem_limit", format!("{app}.network_mode: is not allowed without an exception \"host-network\"")),
+        ("- data:/data", "- /var/run/docker.sock:/var/run/docker.sock\n      - data:/data", format!("{app}.volumes: mounts the Docker socket without an exception \"docker-socket\"")),
+        ("- data:/data", "- /etc:/x:ro\n      - data:/data", format!("{app}.volumes: /etc lies outside /opt/letsbe and /etc/letsencrypt")),
+        ("- data:/data", "- /opt/letsbe/data/alpha:/x\n      - data:/data", format!("{app}.volumes: /opt/letsbe/data/alpha is writable but not declared as state")),
+        ("- data:/data", "- other:/x\n      - data:/data", "volumes.other: is missing in volumes".to_owned()),
+        ("      - data:/data", "      - other:/data", "volumes.data: is missing in services".to_owned()),
+        ("env_file: [.env]", "env_file: [x.env]", "env_file: \"x.env\" is not in tool.toml".to_owned()),
+        ("env_file: [.env]", "hostname: a", "env_file: no service uses \".env\"".to_owned()),
+        ("  app:\n", "  app: {}\n  other:\n", format!("{app}.image: must be alpha:1.2")),
+        ("  app:\n", "  other:\n", "services.other: is not declared in tool.toml".to_owned()),
+        ("    env_file", "    environment: { A: \"${SECRET}\" }\n    env_file", "interpolation: holds ${…}: values reach containers by env_file or a file, never by interpolation".to_owned()),
+        ("    env_file", "    environment: { A: \"{{ admin_password }}\" }\n    env_file", "admin_password: alpha/compose.yml uses the variable \"admin_password\", which is not declared; declare it or correct the name".to_owned()),
+        ("    env_file", "    environment: { A: \"{{ domain }\" }\n    env_file", "line 7: ".to_owned()),
+        ("services:", "services: [", "syntax: ".to_owned()),
+    ];
+    for (from, to, why) in table {
+        assert!(COMPOSE.contains(from), "{from}");
+        let found = load(TOOL, &COMPOSE.replacen(from, to, 1));
+        let wanted = format!("tools/alpha/compose.yml: {why}");
+        assert!(found.iter().any(|error| error.starts_with(&wanted)), "wanted {wanted}\nfound {found:#?}");
+    }
+}
+
+#[test]
+fn what_two_tools_share_is_named_and_all_errors_come_at_once() {
+    let root = tempfile::tempdir().expect("folder");
+    write(root.path(), "tools/alpha", TOOL, COMPOSE);
+    let (tool, compose) = (
+        TOOL.replace("\"alpha\"", "\"alpha-b\""),
+        COMPOSE.replace("name: letsbe-alpha\nservices", "name: letsbe-alpha-b\nservices"),
+    );
+    let tool = tool
+        .replace("letsbe-alpha\"", "letsbe-alpha-b\"")
+        .replace("label = \"alpha-b\"", "label = \"alpha\"");
+    let compose = compose.replace("container_name: letsbe-alpha", "container_name: letsbe-alpha-b");
+    write(root.path(), "tools/alpha-b", &tool, &compose);
+    write(root.path(), "tools/gamma", "name = ", COMPOSE);
+    let found = lines(Catalog::load(root.path()));
+    let wanted = [
+        "tiers.toml: file: cannot be read: No such file or directory (os error 2)",
+        "tools/alpha-b/tool.toml: ports[0].host: 3999 is also a port of alpha",
+        "tools/alpha-b/tool.toml: vhosts[0].label: \"alpha\" is also a host name of alpha",
+        "tools/gamma/tool.toml: line 1: ",
+    ];
+    assert_eq!(found.len(), wanted.len(), "{found:#?}");
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert!(found.starts_with(wanted), "wanted {wanted}\nfound {found}");
+    }
+}

@@ -1,0 +1,185 @@
+//! Step 6: the only user who may log in.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use letsbe_types::{Problem, job::DesiredServer};
+
+use super::{ADMIN, NODE};
+use crate::{
+    change::{Change, Command, FileWrite},
+    facts::{
+        ask, holds,
+        system::{Account, parse_account, parse_group_members, parse_password_locked},
+        text_of,
+    },
+    machine::Machine,
+    operation::{Assessment, Converge},
+};
+
+const SHELL: &str = "/bin/bash";
+const SUDOERS: &str = "/etc/sudoers.d/letsbe-admin";
+/// sudo does not read names with a dot: the file is checked there before it counts.
+const SUDOERS_NEW: &str = "/etc/sudoers.d/letsbe-admin.new";
+const KEY_TYPES: [&str; 6] = [
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+];
+
+/// The user `letsbe-admin`: keys only, Docker, and root's rights for the node program alone.
+pub(super) struct AdminUser;
+
+/// What is there.
+pub(super) struct Found {
+    account: Option<Account>,
+    locked: bool,
+    /// `None` if there is no group `docker` (then Docker is not installed yet).
+    in_docker: Option<bool>,
+    keys: Option<String>,
+    /// Lines `<mode>|<owner>:<group>|<path>` of the home folder, `.ssh` and `authorized_keys`.
+    modes: Vec<String>,
+    sudoers: bool,
+}
+
+fn sudoers() -> String {
+    format!("# Written by LetsBe. Root's rights for one program only.\n{ADMIN} ALL=(root) NOPASSWD: {NODE}\n")
+}
+
+/// The text of `authorized_keys`.
+fn authorized_keys(desired: &DesiredServer) -> Result<String, Problem> {
+    let refuse = |what: String| {
+        Problem::permanent(
+            "HOST010",
+            what,
+            "Give at least one public key in OpenSSH's one-line form, without options.",
+        )
+    };
+    if desired.admin_keys.is_empty() {
+        return Err(refuse(format!(
+            "no public key is given for {ADMIN}: the server would lock everybody out"
+        )));
+    }
+    let mut text = String::new();
+    for key in &desired.admin_keys {
+        let mut words = key.split(' ');
+        let kind = words.next().unwrap_or_default();
+        let data = words.next().unwrap_or_default();
+        let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+        if !KEY_TYPES.contains(&kind)
+            || data.len() < 32
+            || !data.chars().all(base64)
+            || key.contains(['\n', '\r'])
+        {
+            let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
+            return Err(refuse(format!("not a public key for {ADMIN}: \"{shown}…\"")));
+        }
+        text.push_str(key);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+#[async_trait]
+impl Converge for AdminUser {
+    type Facts = Found;
+    const NAME: &'static str = "admin.user";
+    const STEP: u8 = 6;
+
+    async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Self::Facts, Problem> {
+        let passwd = text_of(machine, "/etc/passwd").await?.unwrap_or_default();
+        let group = text_of(machine, "/etc/group").await?.unwrap_or_default();
+        let shadow = text_of(machine, "/etc/shadow").await?.unwrap_or_default();
+        let account = parse_account(&passwd, ADMIN);
+        let home = account.as_ref().map_or_else(|| format!("/home/{ADMIN}"), |account| account.home.clone());
+        let paths = format!("{home} {home}/.ssh {home}/.ssh/authorized_keys");
+        Ok(Found {
+            locked: parse_password_locked(&shadow, ADMIN),
+            in_docker: parse_group_members(&group, "docker")
+                .map(|members| members.iter().any(|member| member == ADMIN)),
+            keys: text_of(machine, Path::new(&home).join(".ssh/authorized_keys")).await?,
+            modes: ask(machine, &format!("stat -c %F|%a|%U:%G|%n {paths}"))
+                .await?
+                .stdout
+                .lines()
+                .map(str::to_owned)
+                .collect(),
+            sudoers: holds(machine, SUDOERS, 0o440, &sudoers()).await?,
+            account,
+        })
+    }
+
+    fn converge(&self, found: &Self::Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
+        let keys = authorized_keys(desired)?;
+        let (mut because, mut changes) = account_changes(found)?;
+        let home =
+            found.account.as_ref().map_or_else(|| format!("/home/{ADMIN}"), |found| found.home.clone());
+        let owner = format!("{ADMIN}:{ADMIN}");
+        let ssh = format!("{home}/.ssh");
+        if !found.modes.contains(&format!("directory|700|{owner}|{ssh}")) {
+            because.push("no folder for keys");
+            changes.push(Change::MakeFolder {
+                path: ssh.clone().into(),
+                mode: 0o700,
+                owner: Some(owner.clone()),
+            });
+        }
+        let file = format!("{ssh}/authorized_keys");
+        let file_mode = format!("regular file|600|{owner}|{file}");
+        if found.keys.as_deref() != Some(keys.as_str()) || !found.modes.contains(&file_mode) {
+            because.push("its keys are not exactly ours");
+            changes.push(Change::Write(FileWrite::new(file, 0o600, keys).owned_by(&owner)));
+        }
+        if !found.sudoers {
+            because.push("its rights are not exactly ours");
+            changes.extend([
+                Change::Write(FileWrite::new(SUDOERS_NEW, 0o440, sudoers())),
+                Change::Run(Command::words(&format!("visudo -c -f {SUDOERS_NEW}"))),
+                Change::Run(Command::words(&format!("mv -f {SUDOERS_NEW} {SUDOERS}"))),
+            ]);
+        }
+        if changes.is_empty() {
+            return Ok(Assessment::converged(format!(
+                "{ADMIN} logs in with {} keys and has rights for the node program only",
+                desired.admin_keys.len()
+            )));
+        }
+        Ok(Assessment::needed(format!("{ADMIN}: {}", because.join("; ")), changes))
+    }
+}
+
+fn account_changes(found: &Found) -> Result<(Vec<&'static str>, Vec<Change>), Problem> {
+    let (mut because, mut changes) = (Vec::new(), Vec::new());
+    match &found.account {
+        None => {
+            because.push("there is no such user");
+            let groups = if found.in_docker.is_some() { " -G docker" } else { "" };
+            changes.push(Change::Run(Command::words(&format!("useradd -m -U -s {SHELL}{groups} {ADMIN}"))));
+        }
+        Some(account) if account.uid == 0 => {
+            return Err(Problem::permanent(
+                "HOST016",
+                format!("the user {ADMIN} exists with the rights of root (uid 0)"),
+                "Somebody has tampered with the server. Have it installed anew.",
+            ));
+        }
+        Some(account) => {
+            if account.shell != SHELL {
+                because.push("another shell");
+                changes.push(Change::Run(Command::words(&format!("usermod -s {SHELL} {ADMIN}"))));
+            }
+            if found.in_docker == Some(false) {
+                because.push("not in the group docker");
+                changes.push(Change::Run(Command::words(&format!("usermod -a -G docker {ADMIN}"))));
+            }
+            if !found.locked {
+                because.push("has a password");
+                changes.push(Change::Run(Command::words(&format!("usermod -L {ADMIN}"))));
+            }
+        }
+    }
+    Ok((because, changes))
+}

@@ -1,0 +1,60 @@
+//! What a tenant's server must be, step by step (runbook 3.2, steps 1 to 8).
+
+mod admin;
+mod conflicts;
+mod docker;
+mod docker_packages;
+mod fail2ban;
+mod firewall;
+mod folders;
+mod identity;
+mod packages;
+pub mod ssh;
+mod ssh_state;
+mod timezone;
+mod updates;
+
+use crate::{change::Command, operation::Operation};
+
+/// Where everything of ours lives.
+pub const HOME: &str = "/opt/letsbe";
+/// Where our own records lie.
+pub const STATE: &str = "/opt/letsbe/state";
+/// The node program.
+pub const NODE: &str = "/opt/letsbe/bin/letsbe-node";
+/// The only user who may log in from outside.
+pub const ADMIN: &str = "letsbe-admin";
+/// The SSH port of a provisioned server.
+pub const SSH_PORT: u16 = 22022;
+
+/// Steps 1 to 8, sorted by step.
+#[must_use]
+pub fn server_operations() -> Vec<Box<dyn Operation>> {
+    vec![
+        Box::new(identity::Identity),
+        Box::new(folders::Folders),
+        Box::new(packages::Upgraded),
+        Box::new(packages::Installed),
+        Box::new(timezone::Timezone),
+        Box::new(docker_packages::DockerPackages),
+        Box::new(docker::Engine),
+        Box::new(conflicts::Conflicts),
+        Box::new(folders::NginxFolders),
+        Box::new(firewall::Firewall),
+        Box::new(admin::AdminUser),
+        Box::new(ssh::SshMove::default()),
+        Box::new(fail2ban::Fail2ban),
+        Box::new(updates::SecurityUpdates::default()),
+    ]
+}
+
+/// `apt-get` that asks nobody, waits for the lock, keeps changed configuration and tries again.
+fn apt_get(words: &str) -> Command {
+    let options = "-q -y -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 \
+                   -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold";
+    Command::words(&format!("apt-get {options} {words}"))
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("NEEDRESTART_SUSPEND", "1")
+        .within(std::time::Duration::from_secs(900))
+        .retried(2)
+}

@@ -1,0 +1,365 @@
+//! Step 7: SSH on its own port, for one user, by key — without ever locking anybody out.
+//!
+//! First SSH listens on the old and the new port, while a timer of systemd stands ready to put everything back. Only
+//! when somebody has logged in on the new port from outside are the final settings loaded, the timer disarmed and
+//! the old port closed. The final settings on disk therefore prove that the confirmation came: a run that was killed
+//! at any point finds from them, and from its record, where to go on.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use async_trait::async_trait;
+use letsbe_types::{Problem, job::DesiredServer, job::RunEventKind};
+
+pub use super::ssh_state::{Phase, STATE_FILE, SshState};
+use super::{ADMIN, NODE, SSH_PORT, ssh_state};
+use crate::{
+    change::{Change, Command, FileWrite},
+    engine::{Engine, Journal},
+    facts::{
+        ask, ask_if_there,
+        firewall::parse_rules,
+        services::{Unit, units},
+        sockets::parse_listeners,
+        ssh::{SshdSettings, includes_drop_ins, parse_sshd_settings, without_ports},
+        text_of,
+    },
+    machine::Machine,
+    operation::{Assessment, Converge},
+};
+
+const SSHD_CONFIG: &str = "/etc/ssh/sshd_config";
+const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-letsbe.conf";
+const SOCKET_DROP_IN: &str = "/etc/systemd/system/ssh.socket.d/letsbe.conf";
+const TIMER: &str = "letsbe-ssh-revert.timer";
+
+/// The timer fires this long after the patience has ended, so that a late confirmation cannot race with it.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// Settings that the finished server must have in effect, as `sshd -T` spells them.
+const EFFECTIVE: [(&str, &str); 7] = [
+    ("permitrootlogin", "no"),
+    ("passwordauthentication", "no"),
+    ("kbdinteractiveauthentication", "no"),
+    ("pubkeyauthentication", "yes"),
+    ("maxauthtries", "3"),
+    ("logingracetime", "30"),
+    ("allowusers", ADMIN),
+];
+
+/// The guarded move and the hardening.
+pub struct SshMove {
+    /// How long somebody outside has to log in on the new port.
+    pub patience: Duration,
+}
+
+impl Default for SshMove {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(120) }
+    }
+}
+
+/// What is there.
+pub struct Found {
+    state: SshState,
+    main: String,
+    drop_in: Option<String>,
+    drop_in_at: u64,
+    settings: SshdSettings,
+    service: Unit,
+    socket: Unit,
+    timer_armed: bool,
+    listening: BTreeSet<u16>,
+    /// A process on the new port that is not the SSH server.
+    intruder: Option<String>,
+    old_port_admitted: bool,
+    node_there: bool,
+}
+
+impl Found {
+    /// systemd holds the port and hands it to the SSH server (Ubuntu since 22.10).
+    fn by_socket(&self) -> bool {
+        self.socket.active || (self.socket.known && self.socket.file_state == "enabled")
+    }
+
+    fn confirmed(&self) -> bool {
+        self.state.phase == Phase::Confirmed || self.drop_in.as_deref() == Some(final_settings().as_str())
+    }
+
+    /// The running SSH server was started after its settings were written.
+    fn loaded(&self) -> bool {
+        self.by_socket() || (self.service.active && self.service.active_since >= self.drop_in_at)
+    }
+}
+
+fn final_settings() -> String {
+    format!(
+        "# Written by LetsBe. The first value that sshd reads counts, hence the name of this file.\n\
+         Port {SSH_PORT}\nPermitRootLogin no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
+         PubkeyAuthentication yes\nMaxAuthTries 3\nLoginGraceTime 30\nAllowUsers {ADMIN}\n"
+    )
+}
+
+fn ports_only(ports: &BTreeSet<u16>) -> String {
+    let lines: String = ports.iter().map(|port| format!("Port {port}\n")).collect();
+    format!("# Written by LetsBe. Until a login on the new port is confirmed.\n{lines}")
+}
+
+/// Makes the SSH server listen on `ports`. The settings have been written before.
+fn listen(ports: &BTreeSet<u16>, by_socket: bool) -> Vec<Change> {
+    let mut changes = vec![
+        // The check needs this folder, which is there only while the service runs.
+        Change::MakeFolder { path: "/run/sshd".into(), mode: 0o755, owner: None },
+        Change::Run(Command::words("sshd -t")),
+    ];
+    if by_socket {
+        let lines: String = ports
+            .iter()
+            .map(|port| format!("ListenStream=0.0.0.0:{port}\nListenStream=[::]:{port}\n"))
+            .collect();
+        changes.push(Change::Write(FileWrite::new(
+            SOCKET_DROP_IN,
+            0o644,
+            format!("[Socket]\nListenStream=\n{lines}BindIPv6Only=ipv6-only\n"),
+        )));
+        changes.extend(restart(true));
+    } else {
+        changes.extend(restart(false));
+    }
+    changes
+}
+
+/// A restart, not a reload: it returns when the ports are open. Sessions live on.
+fn restart(by_socket: bool) -> Vec<Change> {
+    let words: &[&str] = if by_socket {
+        &["systemctl daemon-reload", "systemctl stop ssh.service", "systemctl restart ssh.socket"]
+    } else {
+        &["systemctl restart ssh.service"]
+    };
+    words.iter().map(|words| Change::Run(Command::words(words))).collect()
+}
+
+fn record(state: &SshState) -> Change {
+    Change::Write(FileWrite::new(STATE_FILE, 0o600, state.text()))
+}
+
+/// What puts SSH back as it was before the move; nothing if the move was confirmed or never begun.
+#[must_use]
+pub fn revert_changes(state: &SshState, by_socket: bool) -> Vec<Change> {
+    if state.phase != Phase::Both {
+        return Vec::new();
+    }
+    let mut changes = vec![match &state.previous {
+        Some(text) => Change::Write(FileWrite::new(DROP_IN, 0o644, text.clone())),
+        None => Change::Remove(DROP_IN.into()),
+    }];
+    if by_socket {
+        changes.push(Change::Remove(SOCKET_DROP_IN.into()));
+    }
+    changes.extend(restart(by_socket));
+    changes.push(Change::Run(Command::words("ufw allow 22/tcp")));
+    changes.push(Change::Remove(STATE_FILE.into()));
+    changes
+}
+
+/// Puts SSH back if the move was not confirmed; says whether it did. This is what the timer runs.
+///
+/// # Errors
+/// When a change fails; the record stays, so that it can be tried again.
+pub async fn revert(machine: &dyn Machine) -> Result<bool, Problem> {
+    let state = ssh_state::read(machine).await?;
+    let socket = units(machine, &["ssh.socket"]).await?.remove("ssh.socket").unwrap_or_default();
+    let changes = revert_changes(&state, socket.active || socket.file_state == "enabled");
+    let engine = Engine::new(machine, &[]);
+    for change in &changes {
+        engine.apply("ssh.revert", change, &NobodyConfirms).await?;
+    }
+    Ok(!changes.is_empty())
+}
+
+/// A revert waits for nobody.
+struct NobodyConfirms;
+
+#[async_trait]
+impl Journal for NobodyConfirms {
+    async fn record(&self, _: RunEventKind) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    async fn await_ssh_confirmation(&self, _: u16, _: &str, _: Duration) -> Result<(), Problem> {
+        Err(Problem::permanent(
+            "HOST017",
+            "a revert cannot wait for a confirmation",
+            "Report this as a defect.",
+        ))
+    }
+}
+
+#[async_trait]
+impl Converge for SshMove {
+    type Facts = Found;
+    const NAME: &'static str = "ssh.moved";
+    const STEP: u8 = 7;
+
+    async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Self::Facts, Problem> {
+        let mut units = units(machine, &["ssh.service", "ssh.socket", TIMER]).await?;
+        let mut unit = |name: &str| units.remove(name).unwrap_or_default();
+        let listeners = parse_listeners(&ask(machine, "ss -Htlnp").await?.stdout);
+        let ours = |process: &str| matches!(process, "sshd" | "systemd");
+        let rules = text_of(machine, "/etc/ufw/user.rules").await?.unwrap_or_default();
+        let stat = ask(machine, &format!("stat -c %Y|%n {DROP_IN} {NODE}")).await?.stdout;
+        let time_of = |path: &str| {
+            stat.lines().find_map(|line| line.strip_suffix(path)?.strip_suffix('|')?.parse::<u64>().ok())
+        };
+        let settings = ask_if_there(machine, "sshd -T").await?.unwrap_or_default();
+        Ok(Found {
+            state: ssh_state::read(machine).await?,
+            main: text_of(machine, SSHD_CONFIG).await?.unwrap_or_default(),
+            drop_in: text_of(machine, DROP_IN).await?,
+            drop_in_at: time_of(DROP_IN).unwrap_or(0),
+            settings: parse_sshd_settings(&settings.stdout),
+            service: unit("ssh.service"),
+            socket: unit("ssh.socket"),
+            timer_armed: unit(TIMER).active,
+            listening: listeners
+                .iter()
+                .filter(|listener| ours(&listener.process))
+                .map(|listener| listener.port)
+                .filter(|port| matches!(*port, 22 | SSH_PORT))
+                .collect(),
+            intruder: listeners
+                .iter()
+                .find(|listener| listener.port == SSH_PORT && !ours(&listener.process))
+                .map(|listener| format!("{} (id {})", listener.process, listener.pid)),
+            old_port_admitted: parse_rules(&rules).iter().any(|rule| rule.admits_tcp(22)),
+            node_there: time_of(NODE).is_some(),
+        })
+    }
+
+    fn converge(&self, found: &Self::Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
+        refuse_hopeless(found)?;
+        if found.confirmed() {
+            let (because, changes) = finish(found);
+            if changes.is_empty() {
+                return Ok(Assessment::converged(format!(
+                    "SSH answers on {SSH_PORT} only, to {ADMIN} by key only"
+                )));
+            }
+            return Ok(Assessment::needed(format!("SSH: {}", because.join("; ")), changes));
+        }
+        Ok(Assessment::needed(
+            format!("SSH must move to port {SSH_PORT}, by key only, for {ADMIN} only"),
+            self.whole_move(found),
+        ))
+    }
+}
+
+fn refuse_hopeless(found: &Found) -> Result<(), Problem> {
+    if !includes_drop_ins(&found.main) {
+        return Err(Problem::permanent(
+            "HOST008",
+            format!(
+                "{SSHD_CONFIG} does not include /etc/ssh/sshd_config.d/*.conf, so our settings would not count"
+            ),
+            "Put the line \"Include /etc/ssh/sshd_config.d/*.conf\" at its top, as the distribution does.",
+        ));
+    }
+    if let Some(process) = &found.intruder {
+        return Err(Problem::permanent(
+            "HOST007",
+            format!("port {SSH_PORT} is taken by the process {process}, which is not the SSH server"),
+            "Remove it from the server, then retry the order.",
+        ));
+    }
+    if !found.node_there {
+        return Err(Problem::permanent(
+            "HOST018",
+            format!("{NODE} is not there, so nothing could put SSH back if the move went wrong"),
+            "The provisioner uploads it first; retry the order.",
+        ));
+    }
+    Ok(())
+}
+
+impl SshMove {
+    fn whole_move(&self, found: &Found) -> Vec<Change> {
+        let mut ports: BTreeSet<u16> =
+            found.settings.values("port").iter().filter_map(|port| port.parse().ok()).collect();
+        ports.extend([22, SSH_PORT]);
+        // What lay there before the first attempt counts, not what an interrupted one left behind.
+        let previous = match found.state.phase {
+            Phase::Both => found.state.previous.clone(),
+            _ => found.drop_in.clone(),
+        };
+        let mut changes = Vec::new();
+        if found.timer_armed {
+            changes.push(Change::Run(Command::words(&format!("systemctl stop {TIMER}"))));
+        }
+        let seconds = (self.patience + MARGIN).as_secs();
+        let unit = TIMER.trim_end_matches(".timer");
+        let arm = format!("systemd-run --on-active={seconds}s --unit={unit} --collect {NODE} revert-ssh");
+        changes.push(record(&SshState { phase: Phase::Both, previous }));
+        changes.push(Change::Run(Command::words(&arm)));
+        changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, ports_only(&ports))));
+        changes.extend(listen(&ports, found.by_socket()));
+        changes.push(Change::AwaitSshConfirmation {
+            port: SSH_PORT,
+            user: ADMIN.to_owned(),
+            patience: self.patience,
+        });
+        let armed = Found {
+            state: SshState { phase: Phase::Both, previous: None },
+            main: found.main.clone(),
+            drop_in: None,
+            timer_armed: true,
+            settings: SshdSettings::default(),
+            listening: ports,
+            service: found.service.clone(),
+            socket: found.socket.clone(),
+            intruder: None,
+            ..*found
+        };
+        changes.extend(finish(&armed).1);
+        changes
+    }
+}
+
+/// What is left to do once the confirmation has come.
+fn finish(found: &Found) -> (Vec<String>, Vec<Change>) {
+    let (mut because, mut changes) = (Vec::new(), Vec::new());
+    let wanted = final_settings();
+    if found.drop_in.as_deref() != Some(wanted.as_str()) {
+        because.push("the final settings are not written".to_owned());
+        changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, wanted)));
+    }
+    // Ports add up over all files: the distribution's own line would keep the old port open.
+    if let Some(text) = without_ports(&found.main) {
+        because.push(format!("{SSHD_CONFIG} names another port"));
+        changes.push(Change::Write(FileWrite::new(SSHD_CONFIG, 0o644, text)));
+    }
+    let only_ours = BTreeSet::from([SSH_PORT]);
+    let wrong: Vec<&str> = EFFECTIVE
+        .into_iter()
+        .filter(|(name, value)| found.settings.values(name) != [*value])
+        .map(|(name, _)| name)
+        .collect();
+    if !wrong.is_empty() && changes.is_empty() {
+        because.push(format!("another file overrides {}", wrong.join(", ")));
+    }
+    if !changes.is_empty() || !wrong.is_empty() || found.listening != only_ours || !found.loaded() {
+        because.push("it does not run with them".to_owned());
+        changes.extend(listen(&only_ours, found.by_socket()));
+    }
+    if found.state.phase != Phase::Confirmed {
+        because.push("the confirmation is not recorded".to_owned());
+        changes.push(record(&SshState { phase: Phase::Confirmed, previous: None }));
+    }
+    if found.timer_armed {
+        because.push("the timer that reverts is armed".to_owned());
+        changes.push(Change::Run(Command::words(&format!("systemctl stop {TIMER}"))));
+    }
+    if found.old_port_admitted {
+        because.push("the firewall admits port 22".to_owned());
+        changes.push(Change::Run(Command::words("ufw --force delete allow 22/tcp")));
+    }
+    (because, changes)
+}

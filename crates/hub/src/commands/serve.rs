@@ -1,0 +1,89 @@
+//! Serving requests and working on orders, in one process.
+
+use std::{fs, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use chrono::TimeDelta;
+use letsbe_catalog::Catalog;
+use letsbe_dns::DnsChecker;
+use letsbe_hub::{
+    AppState,
+    config::HubConfig,
+    providers, router,
+    worker::{Mailer, Worker, tokens::random_token},
+};
+use letsbe_netcup::ScpClient;
+use letsbe_store::Store;
+use letsbe_types::{Secret, clock::SystemClock};
+
+/// The refresh token dies after 30 idle days; it is used once a day.
+const LOGIN_KEPT_ALIVE_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+fn secret_from(path: &Path) -> anyhow::Result<Secret<String>> {
+    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(Secret::new(text.trim().to_owned()))
+}
+
+pub(crate) async fn serve(config: HubConfig) -> anyhow::Result<()> {
+    let clock = Arc::new(SystemClock);
+    let store = Store::open(&config.data_folder.join("hub.sqlite")).await?;
+    let catalog = Arc::new(Catalog::load(&config.catalog_folder)?);
+    let state = AppState {
+        store: store.clone(),
+        catalog: catalog.clone(),
+        clock: clock.clone(),
+        pace: config.pace.pace(),
+        stripe_secret: Arc::new(secret_from(&config.stripe.webhook_secret_file)?),
+        public_url: config.public_url.as_str().into(),
+    };
+    let netcup = providers::netcup_client(&config.servers, clock.clone())?;
+    if let Some(client) = &netcup {
+        tokio::spawn(keep_login_alive(client.clone()));
+    }
+    let jobs_folder = config.data_folder.join("jobs");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&jobs_folder)?;
+    let worker = Arc::new(Worker {
+        store,
+        clock,
+        pace: config.pace.pace(),
+        lease: TimeDelta::seconds(config.pace.lease.into()),
+        // A restarted process is another worker: what its former self held ends by itself.
+        owner: format!("{}-{}", std::process::id(), &random_token().expose()[..8]),
+        provider: providers::server_provider(netcup),
+        delivered_templates: config.servers.delivered_templates(),
+        catalog,
+        dns: DnsChecker { resolver: config.dns.resolver },
+        mailer: Mailer::new(&secret_from(&config.mail.smtp_url_file)?, config.mail.from.clone())?,
+        provisioning: config.provisioning.clone(),
+        public_url: config.public_url.clone(),
+        jobs_folder,
+    });
+    tokio::spawn(worker.run());
+    let listener = tokio::net::TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    tracing::info!(address = %listener.local_addr()?, "the Hub listens");
+    let service = router::router(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(terminated()).await?;
+    Ok(())
+}
+
+/// Ends open streams too: axum waits for them no longer than the process manager does.
+async fn terminated() {
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn keep_login_alive(client: Arc<ScpClient>) {
+    loop {
+        if let Err(error) = client.keep_login_alive().await {
+            tracing::error!(%error, "the login at Netcup could not be kept alive: run letsbe-hub netcup-login");
+        }
+        tokio::time::sleep(LOGIN_KEPT_ALIVE_EVERY).await;
+    }
+}

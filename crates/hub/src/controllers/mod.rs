@@ -1,0 +1,13 @@
+//! One folder for each noun of the API; a handler checks, asks the store, and answers in the envelope.
+
+pub(crate) mod agents;
+mod extract;
+pub(crate) mod health;
+pub(crate) mod jobs;
+pub(crate) mod orders;
+pub(crate) mod payments;
+mod reply;
+pub(crate) mod sessions;
+
+pub(crate) use extract::{Id, Input, Parameters};
+pub(crate) use reply::{ApiError, ApiResult, field};

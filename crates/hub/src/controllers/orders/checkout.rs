@@ -1,0 +1,54 @@
+//! `POST /api/v1/public/orders`: what somebody wants to buy is checked before a payment is accepted.
+
+use axum::{Json, extract::State, http::StatusCode};
+use letsbe_catalog::Catalog;
+use letsbe_store::NewOrder;
+use letsbe_types::{
+    api::{CheckoutAccepted, CheckoutRequest, FieldError, Reply},
+    ids::{OrderId, ServerIdentity},
+};
+
+use crate::{
+    AppState,
+    controllers::{ApiError, ApiResult, Input, field},
+};
+
+/// `POST /api/v1/public/orders`
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    Input(request): Input<CheckoutRequest>,
+) -> ApiResult<(StatusCode, Json<Reply<CheckoutAccepted>>)> {
+    let identity = ServerIdentity(hex::encode(rand::random::<[u8; 16]>()));
+    let order =
+        check(&state.catalog, &request, OrderId::generate(), identity).map_err(ApiError::fields)?;
+    state.store.create_order(&order, state.clock.now()).await?;
+    Ok((StatusCode::CREATED, Json(Reply::new(CheckoutAccepted { order_id: order.id }))))
+}
+
+/// Everything that is wrong with a request, or the order it makes.
+fn check(
+    catalog: &Catalog,
+    request: &CheckoutRequest,
+    id: OrderId,
+    identity: ServerIdentity,
+) -> Result<NewOrder, Vec<FieldError>> {
+    let mut wrong = Vec::new();
+    let domain = note(&mut wrong, "domain", request.domain.parse::<letsbe_types::DomainName>());
+    let email = note(&mut wrong, "email", request.email.parse::<letsbe_types::EmailAddress>());
+    let tier = note(&mut wrong, "tier", request.tier.parse::<letsbe_types::Tier>());
+    let region = note(&mut wrong, "region", request.region.parse::<letsbe_types::Region>());
+    // Without a tier, the tools are still looked up: in the largest one, where only their names can be wrong.
+    let selection = catalog.select(tier.unwrap_or(letsbe_types::Tier::Enterprise), &request.tools);
+    let tools = selection.map_err(|errors| wrong.extend(errors)).ok().map(|selection| selection.tools);
+    match (domain, email, tier, region, tools) {
+        (Some(domain), Some(email), Some(tier), Some(region), Some(tools)) if wrong.is_empty() => {
+            let tools = tools.into_iter().map(String::from).collect();
+            Ok(NewOrder { id, domain, email, tier, region, tools, identity })
+        }
+        _ => Err(wrong),
+    }
+}
+
+fn note<T, E: std::fmt::Display>(wrong: &mut Vec<FieldError>, name: &str, parsed: Result<T, E>) -> Option<T> {
+    parsed.map_err(|error| wrong.push(field(name, error.to_string()))).ok()
+}

@@ -1,0 +1,4 @@
+//! Payments, as Stripe tells of them.
+
+mod meaning;
+pub(crate) mod webhook;

@@ -1,0 +1,91 @@
+//! The envelope of refusals.
+
+use std::fmt::Display;
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use letsbe_store::StoreError;
+use letsbe_types::api::{ErrorBody, ErrorReply, FieldError};
+
+/// What a handler answers.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+/// A refusal. Its code is `API` and the HTTP status, each with a page in `docs/errors`.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
+    pub(crate) details: Vec<FieldError>,
+}
+
+/// One wrong field.
+pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> FieldError {
+    FieldError { field: field.into(), message: message.into() }
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), details: Vec::new() }
+    }
+
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    pub(crate) fn fields(details: Vec<FieldError>) -> Self {
+        Self { details, ..Self::bad_request("Some fields are not as they should be.") }
+    }
+
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, message)
+    }
+
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, message)
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "There is nothing at this address.")
+    }
+
+    pub(crate) fn too_many() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests; wait a minute and try again.")
+    }
+
+    /// The cause goes to the log; the caller learns only that it was not their doing.
+    pub(crate) fn internal(cause: &dyn Display) -> Self {
+        tracing::error!(%cause, "a request could not be answered");
+        let message = "The Hub could not do this just now. It was noted; try again later.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSuchOrder(_) => Self::not_found(),
+            StoreError::Illegal(illegal) => {
+                let message = format!("This makes no sense for an order that is {}.", illegal.phase);
+                Self::new(StatusCode::CONFLICT, message)
+            }
+            StoreError::ServerTaken(server) => {
+                Self::new(StatusCode::CONFLICT, format!("Server {server} belongs to another order."))
+            }
+            StoreError::Database(_) | StoreError::Row { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let error = ErrorBody {
+            code: format!("API{}", self.status.as_u16()),
+            message: self.message,
+            details: self.details,
+        };
+        (self.status, Json(ErrorReply { success: false, error })).into_response()
+    }
+}

@@ -1,0 +1,7 @@
+//! Who asks, and how often: sessions, passwords, bearer keys, signatures, the rate limit.
+
+pub(crate) mod keys;
+pub(crate) mod limit;
+pub mod passwords;
+pub(crate) mod sessions;
+pub mod signature;

@@ -1,0 +1,153 @@
+//! Sessions of staff: a random token, in a cookie for pages or as a bearer key for programs; only its hash is kept.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, header},
+    middleware::Next,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use chrono::TimeDelta;
+use letsbe_store::{Staff, token_hash};
+use letsbe_types::Secret;
+
+use super::{keys, passwords};
+use crate::{
+    AppState,
+    controllers::{ApiError, ApiResult},
+};
+
+/// A working day; then the password is asked for again.
+const LIFETIME: TimeDelta = TimeDelta::hours(12);
+const COOKIE: &str = "letsbe_session";
+/// Longer passwords are refused unread: hashing must not be a way to keep the Hub busy.
+const LONGEST_PASSWORD: usize = 256;
+
+/// The member of staff behind a request that passed [`require`].
+#[derive(Debug, Clone)]
+pub(crate) struct Operator {
+    pub(crate) email: String,
+    pub(crate) session_hash: String,
+}
+
+/// Checks a login and begins a session; `None` is a wrong name or password, whichever.
+pub(crate) async fn begin(state: &AppState, email: &str, password: Secret<String>) -> ApiResult<Option<String>> {
+    if password.expose().len() > LONGEST_PASSWORD {
+        return Ok(None);
+    }
+    let staff = state.store.staff_by_email(email.trim()).await?;
+    let hash = staff.as_ref().map(|staff| staff.password_hash.clone());
+    let fits = passwords::verify(password, hash).await.map_err(|error| ApiError::internal(&error))?;
+    let Some(Staff { id, .. }) = staff.filter(|_| fits) else { return Ok(None) };
+    let token = keys::generate();
+    state.store.create_session(&token_hash(&token), id, state.clock.now() + LIFETIME).await?;
+    Ok(Some(token))
+}
+
+/// The cookie that carries a session.
+pub(crate) fn cookie(state: &AppState, token: &str) -> Option<HeaderValue> {
+    set_cookie(state, token, LIFETIME.num_seconds())
+}
+
+/// The cookie that takes it away again.
+pub(crate) fn no_cookie(state: &AppState) -> Option<HeaderValue> {
+    set_cookie(state, "", 0)
+}
+
+fn set_cookie(state: &AppState, token: &str, seconds: i64) -> Option<HeaderValue> {
+    let secure = if state.public_url.starts_with("https://") { "; Secure" } else { "" };
+    let text = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+    HeaderValue::from_str(&text).ok()
+}
+
+fn cookie_token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|line| line.split(';')).find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (name == COOKIE && !value.is_empty()).then_some(value)
+    })
+}
+
+/// What the layer does with somebody who is not logged in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stranger {
+    /// 401.
+    Refuse,
+    /// Off to the login page.
+    Redirect,
+}
+
+/// The one gate before everything of staff.
+pub(crate) async fn require(
+    State((state, stranger)): State<(AppState, Stranger)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match operator(&state, &request).await {
+        Ok(Some(operator)) => {
+            request.extensions_mut().insert(operator);
+            next.run(request).await
+        }
+        Ok(None) => match stranger {
+            Stranger::Redirect if request.method() == Method::GET => {
+                let path: String = request.uri().path().chars().take(200).collect();
+                Redirect::to(&format!("/login?next={path}")).into_response()
+            }
+            Stranger::Redirect => Redirect::to("/login").into_response(),
+            Stranger::Refuse => ApiError::unauthorized("Log in first.").into_response(),
+        },
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn operator(state: &AppState, request: &Request) -> ApiResult<Option<Operator>> {
+    let headers = request.headers();
+    let (token, by_cookie) = match (keys::bearer(headers), cookie_token(headers)) {
+        (Some(token), _) => (token, false),
+        (None, Some(token)) => (token, true),
+        (None, None) => return Ok(None),
+    };
+    let session_hash = token_hash(token);
+    let Some(staff) = state.store.session(&session_hash, state.clock.now()).await? else { return Ok(None) };
+    // A browser sends the cookie along whoever made it ask; a bearer key it never sends by itself.
+    if by_cookie && !request.method().is_safe() && !is_same_origin(headers, &state.public_url) {
+        return Err(ApiError::forbidden("This request came from another site and was not carried out."));
+    }
+    Ok(Some(Operator { email: staff.email, session_hash }))
+}
+
+/// Whether a browser says that the request was made by our own page.
+pub(crate) fn is_same_origin(headers: &HeaderMap, public_url: &str) -> bool {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
+        return site == "same-origin";
+    }
+    let Some(origin) = text(header::ORIGIN) else { return false };
+    let host = origin.split_once("://").map(|(_, host)| host);
+    origin == public_url.trim_end_matches('/') || (host.is_some() && host == text(header::HOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same_origin;
+    use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+    #[test]
+    fn only_our_own_pages_count_as_same_origin() {
+        for (headers, same) in [
+            (&[("sec-fetch-site", "same-origin")][..], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "https://hub.example.com")], false),
+            (&[("origin", "https://hub.example.com")], true),
+            (&[("origin", "http://127.0.0.1:8080"), ("host", "127.0.0.1:8080")], true),
+            (&[("origin", "https://evil.example"), ("host", "hub.example.com")], false),
+            (&[("origin", "null"), ("host", "hub.example.com")], false),
+            (&[], false),
+        ] {
+            let map: HeaderMap = headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+                .collect();
+            assert_eq!(is_same_origin(&map, "https://hub.example.com/"), same, "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Looking at the customer's DNS records.
+
+use letsbe_lifecycle::order::{EffectKind, Event};
+use letsbe_store::Order;
+use letsbe_types::Problem;
+
+use crate::worker::{Worker, address_of, inside};
+
+/// Repeatable: it only reads.
+pub(in crate::worker) async fn check_dns(worker: &Worker, order: &Order) -> Result<Event, Problem> {
+    let selection = worker.catalog.select(order.new.tier, &order.new.tools).map_err(|errors| {
+        let first =
+            errors.first().map_or_else(String::new, |error| format!("{}: {}", error.field, error.message));
+        Problem::permanent(
+            "CAT001",
+            format!("The order no longer fits the catalog: {first}"),
+            "Agree a change with the customer.",
+        )
+    })?;
+    let names = selection.hostnames(&worker.catalog, &order.new.domain);
+    let looked = worker.dns.missing(&order.new.domain, &names, address_of(order)?).await;
+    inside(EffectKind::CheckDns);
+    match looked {
+        Ok(missing) if missing.is_empty() => Ok(Event::DnsComplete),
+        Ok(missing) => Ok(Event::DnsIncomplete { missing }),
+        // Silence is not absence, but to the customer both mean: look at the name servers.
+        Err(error) => Ok(Event::DnsIncomplete { missing: vec![error.to_string()] }),
+    }
+}

@@ -1,0 +1,145 @@
+//! Preparing and running the provisioner.
+
+use std::process::Stdio;
+
+use letsbe_lifecycle::order::{EffectKind, Event};
+use letsbe_store::{Job, NewJob, Order, token_hash};
+use letsbe_types::{
+    Problem,
+    api::JobStatus,
+    ids::JobId,
+    job::{DesiredServer, HubLink, ProvisionJob, ReportTarget},
+};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::worker::{
+    Worker, address_of, inside,
+    job_files::{JobFiles, public_key},
+    store_problem,
+};
+
+/// Repeatable: an open job with its tokens is used again.
+pub(in crate::worker) async fn prepare_provisioning(
+    worker: &Worker,
+    order: &Order,
+) -> Result<Event, Problem> {
+    open_job(worker, order).await?;
+    inside(EffectKind::PrepareProvisioning);
+    Ok(Event::ProvisioningPrepared)
+}
+
+/// Repeatable: a second provisioner of the same job attaches to the run of the first.
+pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Result<Event, Problem> {
+    let (job, files) = open_job(worker, order).await?;
+    if job.status != JobStatus::Completed {
+        let work = provision_job(worker, order, job.id, &files)?;
+        run_provisioner(worker, order, &work).await?;
+    }
+    let job = worker.store.job(job.id).await.map_err(store_problem)?;
+    match job.map(|job| (job.status, job.problem)) {
+        Some((JobStatus::Completed, _)) => {
+            files.remove();
+            Ok(Event::ProvisioningSucceeded)
+        }
+        Some((JobStatus::Failed, Some(problem))) => Err(problem),
+        _ => Err(Problem::transient(
+            "PROV001",
+            "The provisioner ended without a result.",
+            "See the Hub's log; the order is tried again and goes on where it stopped.",
+        )),
+    }
+}
+
+/// The newest job that has not failed, with its tokens; a new one where there is none.
+async fn open_job(worker: &Worker, order: &Order) -> Result<(Job, JobFiles), Problem> {
+    let latest = worker.store.latest_job(order.new.id).await.map_err(store_problem)?;
+    if let Some(job) = latest.filter(|job| job.status != JobStatus::Failed) {
+        let files = JobFiles::of(&worker.jobs_folder, job.id);
+        if job.status == JobStatus::Completed || files.complete() {
+            return Ok((job, files));
+        }
+    }
+    let id = JobId::generate();
+    let files = JobFiles::of(&worker.jobs_folder, id);
+    let tokens = files.create()?;
+    let new = NewJob {
+        id,
+        order: order.new.id,
+        runner_token_hash: token_hash(tokens.runner.expose()),
+        registration_token_hash: token_hash(tokens.registration.expose()),
+    };
+    worker.store.create_job(&new, worker.clock.now()).await.map_err(store_problem)?;
+    let job = Job {
+        id,
+        order: order.new.id,
+        status: JobStatus::Running,
+        runner_token_hash: new.runner_token_hash,
+        problem: None,
+    };
+    Ok((job, files))
+}
+
+fn provision_job(
+    worker: &Worker,
+    order: &Order,
+    id: JobId,
+    files: &JobFiles,
+) -> Result<ProvisionJob, Problem> {
+    let settings = &worker.provisioning;
+    let mut admin_keys = vec![public_key(&settings.private_key)?];
+    admin_keys.extend(settings.operator_keys.iter().cloned());
+    let desired = DesiredServer {
+        identity: order.new.identity.clone(),
+        domain: order.new.domain.clone(),
+        owner_email: order.new.email.clone(),
+        timezone: settings.timezone.clone(),
+        tier: order.new.tier,
+        tools: order.new.tools.clone(),
+        admin_keys,
+        docker: settings.docker,
+        registry_mirrors: settings.registry_mirrors.clone(),
+        certificates: settings.certificates.clone(),
+        hub: Some(HubLink {
+            url: worker.public_url.clone(),
+            registration_token: files.registration_token()?.expose().clone(),
+        }),
+    };
+    Ok(ProvisionJob {
+        id,
+        address: address_of(order)?,
+        first_port: 22,
+        private_key: settings.private_key.clone(),
+        host_key: order.host_key.clone(),
+        bundle: settings.bundle.clone(),
+        report: Some(ReportTarget {
+            hub_url: worker.public_url.clone(),
+            token_file: files.runner_token_file(),
+        }),
+        desired,
+    })
+}
+
+async fn run_provisioner(worker: &Worker, order: &Order, work: &ProvisionJob) -> Result<(), Problem> {
+    let failed = |what: &str, why: &dyn std::fmt::Display| {
+        tracing::error!(order = %order.new.id, %why, "the provisioner {what}");
+        Problem::transient("PROV002", format!("The provisioner {what}."), "See the Hub's log.")
+    };
+    let mut child = tokio::process::Command::new(&worker.provisioning.provisioner)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed("could not be started", &error))?;
+    let text = serde_json::to_string(work).map_err(|error| failed("could not be given its work", &error))?;
+    if let Some(mut input) = child.stdin.take() {
+        input
+            .write_all(text.as_bytes())
+            .await
+            .map_err(|error| failed("could not be given its work", &error))?;
+    }
+    inside(EffectKind::Provision);
+    let status = child.wait().await.map_err(|error| failed("could not be waited for", &error))?;
+    tracing::info!(order = %order.new.id, %status, "the provisioner ended");
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! The worker: leases effects from the outbox, carries them out, and feeds the results back as events.
+//!
+//! Reconciler: activated by a change in the store and by a timer; it holds nothing in memory that another worker
+//! could not read from the database. Killed at any instruction, its leases end and another worker takes over.
+
+mod effects;
+mod job_files;
+mod mail;
+pub mod tokens;
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use letsbe_catalog::Catalog;
+use letsbe_dns::DnsChecker;
+use letsbe_lifecycle::order::{EffectKind, Event, Pace};
+use letsbe_servers::ServerProvider;
+use letsbe_store::{Finished, LeasedEffect, Order, Store, StoreError};
+use letsbe_types::{Problem, clock::Clock, crash};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::config::ProvisioningConfig;
+pub use mail::Mailer;
+
+/// At most this many effects are carried out at the same time; each provisioning run is one of them.
+const EFFECTS_AT_ONCE: usize = 16;
+/// Work that fell due without a change in this process (a lease that ended, a retry) is found this quickly.
+const POLL: Duration = Duration::from_millis(500);
+
+/// What effects need to be carried out.
+pub struct Worker {
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long to wait for what.
+    pub pace: Pace,
+    /// How long a lease lasts.
+    pub lease: TimeDelta,
+    /// Name of this worker in leases.
+    pub owner: String,
+    /// Where servers come from.
+    pub provider: Arc<dyn ServerProvider>,
+    /// Templates that a free server may carry.
+    pub delivered_templates: BTreeSet<String>,
+    /// What can be sold.
+    pub catalog: Arc<Catalog>,
+    /// Looks at DNS.
+    pub dns: DnsChecker,
+    /// Sends mail.
+    pub mailer: Mailer,
+    /// How servers are provisioned.
+    pub provisioning: ProvisioningConfig,
+    /// Address at which tenants reach the Hub.
+    pub public_url: String,
+    /// Folder for the files of running jobs.
+    pub jobs_folder: PathBuf,
+}
+
+/// The places at which a worker may be killed while it carries out an effect, by name of the crash point.
+#[must_use]
+pub fn crash_points(kind: EffectKind) -> [String; 4] {
+    ["leased", "inside", "done", "stored"].map(|place| format!("effect.{}.{place}", kind.as_str()))
+}
+
+impl Worker {
+    /// Works until the process ends.
+    pub async fn run(self: Arc<Self>) {
+        let slots = Arc::new(Semaphore::new(EFFECTS_AT_ONCE));
+        let mut changes = self.store.changes();
+        let mut running = JoinSet::new();
+        loop {
+            while running.try_join_next().is_some() {}
+            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            match self.store.lease_effect(&self.owner, self.lease, self.clock.now()).await {
+                Ok(Some(leased)) => {
+                    let worker = self.clone();
+                    running.spawn(async move {
+                        worker.perform(&leased).await;
+                        drop(slot);
+                    });
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "the outbox cannot be read"),
+            }
+            // Whichever comes first; both are only hints, the outbox tells what is due.
+            let _ = tokio::time::timeout(POLL, changes.changed()).await;
+        }
+    }
+
+    async fn perform(&self, leased: &LeasedEffect) {
+        let [at_leased, _, at_done, at_stored] = crash_points(leased.kind);
+        crash::point(&at_leased);
+        let event = tokio::select! {
+            event = self.carry_out(leased) => event,
+            () = self.keep_lease(leased) => {
+                tracing::warn!(order = %leased.order, effect = leased.kind.as_str(), "lease lost or effect void: stopped");
+                return;
+            }
+        };
+        let event = event.unwrap_or_else(|problem| Event::EffectFailed { problem });
+        crash::point(&at_done);
+        match self.store.finish_effect(leased, &event, &self.pace, self.clock.now()).await {
+            Ok(Finished::Applied(state)) => {
+                tracing::info!(order = %leased.order, effect = leased.kind.as_str(), phase = %state.phase, "effect done");
+                crash::point(&at_stored);
+            }
+            Ok(outcome) => {
+                tracing::warn!(order = %leased.order, effect = leased.kind.as_str(), ?outcome, "no consequence")
+            }
+            // Another order was quicker: the lease ends by itself and the next try sees the server as taken.
+            Err(error) => {
+                tracing::error!(order = %leased.order, effect = leased.kind.as_str(), %error, "result not stored")
+            }
+        }
+    }
+
+    /// Returns when the lease is lost.
+    async fn keep_lease(&self, leased: &LeasedEffect) {
+        let third = self.lease.to_std().unwrap_or(POLL) / 3;
+        loop {
+            tokio::time::sleep(third).await;
+            match self.store.extend_lease(leased, self.clock.now() + self.lease).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(%error, "a lease could not be extended; trying again"),
+            }
+        }
+    }
+
+    async fn carry_out(&self, leased: &LeasedEffect) -> Result<Event, Problem> {
+        let order = self.store.order(leased.order).await.map_err(store_problem)?;
+        let order = order.ok_or_else(|| store_problem(StoreError::NoSuchOrder(leased.order)))?;
+        match leased.kind {
+            EffectKind::ClaimServer => effects::claim_server(self, &order).await,
+            EffectKind::RequestPurchase => effects::request_purchase(self, &order).await,
+            EffectKind::InstallServer => effects::install_server(self, &order).await,
+            EffectKind::CheckDns => effects::check_dns(self, &order).await,
+            EffectKind::PrepareProvisioning => effects::prepare_provisioning(self, &order).await,
+            EffectKind::Provision => effects::provision(self, &order).await,
+            EffectKind::NotifyCustomer => effects::notify_customer(self, &order).await,
+            EffectKind::ReleaseServer => {
+                inside(EffectKind::ReleaseServer);
+                Ok(Event::ServerReleased)
+            }
+            EffectKind::Wait => {
+                inside(EffectKind::Wait);
+                Ok(Event::RetryDue)
+            }
+        }
+    }
+}
+
+/// The crash point in the middle of an effect: something has been done outside, nothing is known of it inside.
+fn inside(kind: EffectKind) {
+    crash::point(&crash_points(kind)[1]);
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
+fn store_problem(error: StoreError) -> Problem {
+    tracing::error!(%error, "the database failed while an effect was carried out");
+    Problem::transient(
+        "HUB001",
+        "The Hub's database could not be used.",
+        "See the Hub's log; check its disk.",
+    )
+}
+
+fn address_of(order: &Order) -> Result<std::net::IpAddr, Problem> {
+    let hint = "This is a fault of the Hub: keep its log and report it.";
+    order.state.address.ok_or_else(|| Problem::permanent("HUB002", "The order has no server address.", hint))
+}

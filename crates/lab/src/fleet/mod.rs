@@ -1,0 +1,136 @@
+//! The whole company on one machine: lab, simulated Netcup, Hub, and a customer who orders.
+
+mod bundle;
+mod customer;
+mod hub;
+mod machines;
+mod stripe;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use letsbe_types::clock::SystemClock;
+
+use crate::{
+    lab::{Lab, LabOptions},
+    netcup::{NetcupSim, SimServer},
+};
+
+pub use bundle::Programs;
+pub use customer::{Customer, OrderRequest};
+pub use hub::{HubProcess, HubSettings};
+pub use machines::Machines;
+pub use stripe::Stripe;
+
+/// How a fleet is made.
+#[derive(Debug, Clone)]
+pub struct FleetOptions {
+    /// Folder with the built programs (`target/debug`).
+    pub programs: PathBuf,
+    /// The repository's root: catalog.
+    pub repository: PathBuf,
+    /// How many servers of the Build tier stand in the pool.
+    pub servers: u32,
+    /// Every crash point of Hub, provisioner and node kills once when given.
+    pub crash: bool,
+    /// Seconds before the three retries.
+    pub retries: [u32; 3],
+    /// Seconds a worker's lease lasts.
+    pub lease: u32,
+}
+
+impl FleetOptions {
+    /// A fleet with one server, at the lab's pace.
+    #[must_use]
+    pub fn new(programs: &Path, repository: &Path) -> Self {
+        Self {
+            programs: programs.to_owned(),
+            repository: repository.to_owned(),
+            servers: 1,
+            crash: false,
+            retries: [1, 2, 4],
+            lease: 5,
+        }
+    }
+}
+
+/// A running fleet. [`Fleet::stop`] removes everything it made.
+pub struct Fleet {
+    /// The lab's services.
+    pub lab: Lab,
+    /// The simulated Netcup.
+    pub netcup: NetcupSim,
+    /// The machines behind its servers.
+    pub machines: Arc<Machines>,
+    /// The Hub.
+    pub hub: HubProcess,
+    /// Signs and sends Stripe's events.
+    pub stripe: Stripe,
+    /// Files of this fleet: the Hub's data, keys, bundle.
+    pub folder: tempfile::TempDir,
+}
+
+impl Fleet {
+    /// Brings everything up; `say` is told what is being done.
+    ///
+    /// # Errors
+    /// When a part does not come up.
+    pub async fn start(options: &FleetOptions, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("letsbe-lab-").tempdir().context("no folder for the lab")?;
+        let programs = Programs::in_folder(&options.programs)?;
+        say("Lab: network, DNS, ACME authority, image registry, mail");
+        let lab = Lab::start(LabOptions { proxy: programs.proxy.clone() }).await?;
+        let machines = Arc::new(Machines::new(&lab));
+        say("Lab: the simulated Netcup with its pool of servers");
+        let pool = machines.pool(options.servers)?;
+        let listen = SocketAddr::new(lab.gateway(), 0);
+        let netcup = NetcupSim::start(listen, pool, machines.clone(), Arc::new(SystemClock)).await?;
+        say("Hub: keys, database, configuration");
+        let bundle = programs.bundle(folder.path(), &options.repository)?;
+        let settings = HubSettings::of(folder.path(), options, &programs, &bundle, &lab, &netcup)?;
+        let hub = HubProcess::start(settings).await?;
+        let stripe = Stripe::new(&hub.url, hub.stripe_secret().clone());
+        Ok(Self { lab, netcup, machines, hub, stripe, folder })
+    }
+
+    /// Stops the Hub and removes every container, volume and network of this fleet.
+    ///
+    /// # Errors
+    /// When something could not be removed.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.hub.kill().await;
+        self.machines.remove_all().await?;
+        self.lab.stop().await
+    }
+}
+
+/// Servers as the Build tier needs them, with free addresses of the lab's network.
+pub(crate) fn build_server(number: i32, address: std::net::Ipv4Addr) -> SimServer {
+    SimServer::fresh(number, address, 8, 16, 320)
+}
+
+/// Waits until `condition` gives something, looking every 200 ms.
+///
+/// # Errors
+/// When it did not within `patience`.
+pub async fn eventually<T, F>(what: &str, patience: Duration, mut condition: impl FnMut() -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<Option<T>>>,
+{
+    let looks = async {
+        loop {
+            if let Some(found) = condition().await? {
+                return Ok(found);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(patience, looks)
+        .await
+        .unwrap_or_else(|_| anyhow::bail!("{what}: not within {} s", patience.as_secs()))
+}

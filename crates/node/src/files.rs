@@ -1,0 +1,69 @@
+//! Files that are whole or not there.
+
+use std::{
+    fs::{DirBuilder, File, Permissions},
+    io::{ErrorKind, Write as _},
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::Path,
+};
+
+use letsbe_types::Problem;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A problem with a file.
+pub(crate) fn unusable(path: &Path, error: impl std::fmt::Display) -> Problem {
+    Problem::transient(
+        "NODE005",
+        format!("{}: {error}", path.display()),
+        "Look at the disk's space, its health and the file's permissions.",
+    )
+}
+
+/// Makes a folder with its parents, for root only.
+pub(crate) fn make_folder(path: &Path) -> Result<(), Problem> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| unusable(path, error))
+}
+
+/// Writes a file atomically, for root only.
+pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Problem> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    make_folder(folder)?;
+    let attempt = || {
+        let mut file = tempfile::Builder::new().prefix(".letsbe-").tempfile_in(folder)?;
+        file.as_file().set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(content)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()
+    };
+    attempt().map_err(|error| unusable(path, error))
+}
+
+/// Writes a value as JSON, atomically, for root only.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Problem> {
+    let content = serde_json::to_vec(value).map_err(|error| unusable(path, error))?;
+    write(path, &content)
+}
+
+/// Reads a file; `None` if there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unusable(path, error)),
+    }
+}
+
+/// Reads a value from JSON; `None` if there is no such file.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Problem> {
+    let Some(content) = read(path)? else { return Ok(None) };
+    serde_json::from_slice(&content).map(Some).map_err(|error| unusable(path, error))
+}
+
+/// Removes a file; fine if it is not there.
+pub(crate) fn remove(path: &Path) -> Result<(), Problem> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(unusable(path, error)),
+        _ => Ok(()),
+    }
+}

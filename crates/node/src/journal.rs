@@ -1,0 +1,225 @@
+//! The journal of a run: numbered lines of JSON, each on the disk before anything else happens.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::Utc;
+use letsbe_host::Journal;
+use letsbe_types::{
+    Problem,
+    ids::JobId,
+    job::{RunEvent, RunEventKind},
+};
+use rand::RngExt as _;
+
+use crate::{files, layout::Layout};
+
+/// How often the answer to a confirmation is looked for.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Reads whole lines; answers the events, and how many bytes they take. A torn last line is left out.
+///
+/// # Errors
+/// When a line in the middle is damaged, or numbers are missing: then the journal cannot be trusted.
+pub(crate) fn parse(content: &[u8], mut expected: u64) -> Result<(Vec<RunEvent>, usize), String> {
+    let (mut events, mut good) = (Vec::new(), 0);
+    while let Some(length) = content[good..].iter().position(|byte| *byte == b'\n') {
+        let line = &content[good..good + length];
+        let rest_is_empty = good + length + 1 == content.len();
+        match serde_json::from_slice::<RunEvent>(line) {
+            Ok(event) if event.sequence == expected => events.push(event),
+            Ok(event) => return Err(format!("event {} follows event {}", event.sequence, expected - 1)),
+            // A crash of the machine may leave a block of zeros that ends in a line break.
+            Err(_) if rest_is_empty => break,
+            Err(error) => return Err(format!("event {expected} is damaged: {error}")),
+        }
+        expected += 1;
+        good += length + 1;
+    }
+    Ok((events, good))
+}
+
+/// All events of a run; empty if it has none.
+pub(crate) fn read(layout: &Layout, job: JobId) -> Result<Vec<RunEvent>, Problem> {
+    let path = layout.journal(job);
+    let content = files::read(&path)?.unwrap_or_default();
+    parse(&content, 1).map(|(events, _)| events).map_err(|error| damaged(&path, &error))
+}
+
+fn damaged(path: &Path, error: &str) -> Problem {
+    Problem::permanent(
+        "NODE006",
+        format!("The journal {} is damaged: {error}", path.display()),
+        "Look at the disk's health. Move the file away to start the run anew; steps that are done stay done.",
+    )
+}
+
+/// An open journal. Only one process may hold it.
+pub(crate) struct FileJournal {
+    layout: Layout,
+    path: PathBuf,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    file: File,
+    next: u64,
+}
+
+impl FileJournal {
+    /// Opens a run's journal, makes it if need be, and cuts a torn last line off. Answers what is in it, too.
+    pub(crate) fn open(layout: &Layout, job: JobId) -> Result<(Self, Vec<RunEvent>), Problem> {
+        let path = layout.journal(job);
+        if let Some(folder) = path.parent() {
+            files::make_folder(folder)?;
+        }
+        let content = files::read(&path)?.unwrap_or_default();
+        let (events, good) = parse(&content, 1).map_err(|error| damaged(&path, &error))?;
+        let attempt = || {
+            let mut file =
+                OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)?;
+            if good < content.len() {
+                file.set_len(good as u64)?;
+                file.sync_all()?;
+            }
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        };
+        let file = attempt().map_err(|error: std::io::Error| files::unusable(&path, error))?;
+        let next = events.len() as u64 + 1;
+        Ok((Self { layout: layout.clone(), path, open: Mutex::new(Open { file, next }) }, events))
+    }
+
+    /// Appends an event; it is on the disk when this returns.
+    pub(crate) fn append(&self, event: RunEventKind) -> Result<RunEvent, Problem> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let event = RunEvent { sequence: open.next, at: Utc::now(), event };
+        let mut line = serde_json::to_vec(&event).map_err(|error| files::unusable(&self.path, error))?;
+        line.push(b'\n');
+        let written = open.file.write_all(&line).and_then(|()| open.file.sync_data());
+        written.map_err(|error| files::unusable(&self.path, error))?;
+        open.next += 1;
+        Ok(event)
+    }
+}
+
+#[async_trait]
+impl Journal for FileJournal {
+    async fn record(&self, event: RunEventKind) -> Result<(), Problem> {
+        self.append(event).map(|_| ())
+    }
+
+    async fn await_ssh_confirmation(&self, port: u16, user: &str, patience: Duration) -> Result<(), Problem> {
+        let nonce = format!("{:032x}", rand::rng().random::<u128>());
+        let confirmed = self.layout.state("ssh-confirmed");
+        files::remove(&confirmed)?;
+        files::write(&self.layout.pending_confirmation(), nonce.as_bytes())?;
+        let deadline = Utc::now() + patience;
+        let user = user.to_owned();
+        self.append(RunEventKind::SshConfirmationNeeded { port, user, nonce: nonce.clone(), deadline })?;
+        let answered = async {
+            while files::read(&confirmed)?.as_deref() != Some(nonce.as_bytes()) {
+                tokio::time::sleep(POLL).await;
+            }
+            Ok(())
+        };
+        let outcome = tokio::time::timeout(patience, answered).await;
+        files::remove(&self.layout.pending_confirmation())?;
+        outcome.unwrap_or_else(|_| {
+            Err(Problem::transient(
+                "NODE021",
+                format!("Nobody logged in from outside on port {port} within {} s", patience.as_secs()),
+                "SSH goes back to how it was by itself. Check that the port is open at the provider's firewall.",
+            ))
+        })
+    }
+}
+
+/// Answers a pending confirmation.
+pub(crate) fn confirm_ssh(layout: &Layout, nonce: &str) -> Result<(), Problem> {
+    match files::read(&layout.pending_confirmation())? {
+        Some(pending) if pending == nonce.as_bytes() => {
+            files::write(&layout.state("ssh-confirmed"), nonce.as_bytes())
+        }
+        _ => Err(Problem::permanent(
+            "NODE022",
+            "No confirmation with this number is pending",
+            "It was answered already, or its time is over.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write as _, time::Duration};
+
+    use letsbe_host::Journal as _;
+    use letsbe_types::{ids::JobId, job::RunEventKind};
+
+    use super::{FileJournal, confirm_ssh, read};
+    use crate::layout::Layout;
+
+    fn started(attempt: u32) -> RunEventKind {
+        RunEventKind::Started { attempt }
+    }
+
+    #[test]
+    fn numbers_have_no_gaps_over_restarts_and_torn_lines_are_repaired() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, job) = (Layout::under(folder.path()), JobId::generate());
+        for (round, torn) in ["", "{\"sequence\":", "{\"sequence\":4,\"at\"", "\0\0\0\0\n"].into_iter().enumerate() {
+            let (journal, events) = FileJournal::open(&layout, job).unwrap();
+            assert_eq!(events.len(), round, "{torn:?}");
+            journal.append(started(1)).unwrap();
+            let mut file = std::fs::OpenOptions::new().append(true).open(layout.journal(job)).unwrap();
+            file.write_all(torn.as_bytes()).unwrap();
+        }
+        let sequences: Vec<u64> = read(&layout, job).unwrap().iter().map(|event| event.sequence).collect();
+        assert_eq!(sequences, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn damage_in_the_middle_and_gaps_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, job) = (Layout::under(folder.path()), JobId::generate());
+        let (journal, _) = FileJournal::open(&layout, job).unwrap();
+        (1..=3).for_each(|attempt| drop(journal.append(started(attempt)).unwrap()));
+        let content = std::fs::read_to_string(layout.journal(job)).unwrap();
+        let lines: Vec<&str> = content.lines().collect();
+        for broken in [format!("{}\n{}\n", lines[0], lines[2]), format!("{}\nx\n{}\n", lines[0], lines[1])] {
+            std::fs::write(layout.journal(job), broken).unwrap();
+            assert_eq!(FileJournal::open(&layout, job).err().unwrap().code, "NODE006");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_confirmation_needs_the_pending_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, job) = (Layout::under(folder.path()), JobId::generate());
+        let (journal, _) = FileJournal::open(&layout, job).unwrap();
+        assert_eq!(confirm_ssh(&layout, "x").unwrap_err().code, "NODE022");
+        let confirm = async {
+            loop {
+                if let Some(RunEventKind::SshConfirmationNeeded { nonce, .. }) =
+                    read(&layout, job).unwrap().last().map(|event| event.event.clone())
+                {
+                    assert!(confirm_ssh(&layout, "wrong").is_err());
+                    break confirm_ssh(&layout, &nonce).unwrap();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let wait = journal.await_ssh_confirmation(22022, "letsbe-admin", Duration::from_secs(10));
+        let (waited, ()) = tokio::join!(wait, confirm);
+        waited.unwrap();
+        let late = journal.await_ssh_confirmation(22022, "letsbe-admin", Duration::from_millis(60)).await;
+        assert_eq!(late.unwrap_err().code, "NODE021");
+    }
+}

@@ -1,0 +1,58 @@
+//! Where things lie on this server. The root can be moved for tests.
+
+use std::path::PathBuf;
+
+use letsbe_types::ids::JobId;
+
+/// All paths, under one root.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { root: PathBuf::from("/") }
+    }
+}
+
+impl Layout {
+    #[cfg(test)]
+    pub(crate) fn under(root: &std::path::Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.root.join("opt/letsbe")
+    }
+
+    pub(crate) fn program(&self) -> PathBuf {
+        self.home().join("bin/letsbe-node")
+    }
+
+    pub(crate) fn bundle(&self) -> PathBuf {
+        self.home().join("bundle")
+    }
+
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
+        self.home().join("state").join(name)
+    }
+
+    pub(crate) fn journal(&self, job: JobId) -> PathBuf {
+        self.state("runs").join(job.to_string()).join("events.jsonl")
+    }
+
+    /// Lives in memory only: a reboot removes it, and the secrets in it with it.
+    pub(crate) fn request(&self, job: JobId) -> PathBuf {
+        self.volatile(&format!("{job}.json"))
+    }
+
+    /// The nonce that a login from outside has to bring.
+    pub(crate) fn pending_confirmation(&self) -> PathBuf {
+        self.volatile("ssh-pending")
+    }
+
+    fn volatile(&self, name: &str) -> PathBuf {
+        self.root.join("run/letsbe").join(name)
+    }
+}

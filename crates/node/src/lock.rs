@@ -1,0 +1,156 @@
+//! The host lock: one run at a time changes a server.
+
+use std::fs::File;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_types::{Problem, ids::JobId};
+use serde::{Deserialize, Serialize};
+
+use crate::{files, layout::Layout};
+
+/// A lock that nobody refreshed for this long belongs to nobody.
+pub(crate) const VALIDITY: TimeDelta = TimeDelta::minutes(5);
+
+/// Who may change this server, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HostLock {
+    /// In words.
+    pub(crate) owner: String,
+    /// The run.
+    pub(crate) run: JobId,
+    /// Free again after this time, unless refreshed.
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+/// What to do about a lock that is, or is not, there.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// It is free, or ours.
+    Take,
+    /// It has expired: take it, and say so.
+    TakeOver,
+    /// It is somebody else's.
+    Refuse,
+}
+
+/// Decides without looking at anything but the arguments.
+pub(crate) fn decide(existing: Option<&HostLock>, now: DateTime<Utc>, run: JobId) -> Decision {
+    match existing {
+        None => Decision::Take,
+        Some(lock) if lock.run == run => Decision::Take,
+        Some(lock) if lock.expires_at <= now => Decision::TakeOver,
+        Some(_) => Decision::Refuse,
+    }
+}
+
+/// Takes the lock for a run, or refreshes it. Answers with a note when a dead run's lock was taken over.
+pub(crate) fn acquire(
+    layout: &Layout,
+    owner: &str,
+    run: JobId,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, Problem> {
+    let path = layout.state("lock.json");
+    let _guard = guard(layout)?;
+    let existing = files::read_json::<HostLock>(&path)?;
+    let note = match (decide(existing.as_ref(), now, run), existing) {
+        (Decision::Refuse, Some(lock)) => {
+            return Err(Problem::transient(
+                "NODE020",
+                format!("This server is locked by {} (run {}) until {}", lock.owner, lock.run, lock.expires_at),
+                "Wait for that run to end. A dead run's lock expires by itself.",
+            ));
+        }
+        (Decision::TakeOver, Some(lock)) => {
+            Some(format!("took over the lock of {} (run {}), expired at {}", lock.owner, lock.run, lock.expires_at))
+        }
+        _ => None,
+    };
+    files::write_json(&path, &HostLock { owner: owner.to_owned(), run, expires_at: now + VALIDITY })?;
+    Ok(note)
+}
+
+/// Gives the lock back, if it is this run's.
+pub(crate) fn release(layout: &Layout, run: JobId) -> Result<(), Problem> {
+    let path = layout.state("lock.json");
+    let _guard = guard(layout)?;
+    match files::read_json::<HostLock>(&path)? {
+        Some(lock) if lock.run == run => files::remove(&path),
+        _ => Ok(()),
+    }
+}
+
+/// Serialises the steps of acquiring; the kernel frees it when a process dies.
+fn guard(layout: &Layout) -> Result<File, Problem> {
+    let path = layout.state("lock.guard");
+    if let Some(folder) = path.parent() {
+        files::make_folder(folder)?;
+    }
+    let file = File::create(&path).map_err(|error| files::unusable(&path, error))?;
+    file.lock().map_err(|error| files::unusable(&path, error))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, Utc};
+    use letsbe_types::ids::JobId;
+
+    use super::{Decision, HostLock, VALIDITY, acquire, decide, release};
+    use crate::layout::Layout;
+
+    #[test]
+    fn who_gets_the_lock() {
+        let (ours, theirs, now) = (JobId::generate(), JobId::generate(), Utc::now());
+        let lock = |run, seconds| HostLock {
+            owner: "somebody".to_owned(),
+            run,
+            expires_at: now + TimeDelta::seconds(seconds),
+        };
+        let table = [
+            (None, Decision::Take),
+            (Some(lock(ours, 60)), Decision::Take),
+            (Some(lock(ours, -60)), Decision::Take),
+            (Some(lock(theirs, 60)), Decision::Refuse),
+            (Some(lock(theirs, 1)), Decision::Refuse),
+            (Some(lock(theirs, 0)), Decision::TakeOver),
+            (Some(lock(theirs, -1)), Decision::TakeOver),
+        ];
+        for (existing, expected) in table {
+            assert_eq!(decide(existing.as_ref(), now, ours), expected, "{existing:?}");
+        }
+    }
+
+    #[test]
+    fn a_live_lock_is_refused_by_name_and_an_expired_one_taken_over_with_a_note() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::under(folder.path());
+        let (first, second, now) = (JobId::generate(), JobId::generate(), Utc::now());
+        assert_eq!(acquire(&layout, "first", first, now).unwrap(), None);
+        assert_eq!(acquire(&layout, "first", first, now).unwrap(), None);
+        let refusal = acquire(&layout, "second", second, now).unwrap_err();
+        assert_eq!(refusal.code, "NODE020");
+        assert!(refusal.message.contains("first") && refusal.message.contains(&first.to_string()), "{refusal}");
+        release(&layout, second).unwrap();
+        assert!(acquire(&layout, "second", second, now).is_err(), "only the owner releases");
+        let later = now + VALIDITY;
+        assert!(acquire(&layout, "second", second, later).unwrap().unwrap().contains("first"));
+        release(&layout, second).unwrap();
+        assert_eq!(acquire(&layout, "first", first, later).unwrap(), None);
+    }
+
+    #[test]
+    fn of_many_at_once_exactly_one_gets_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::under(folder.path());
+        let now = Utc::now();
+        let threads: Vec<_> = (0..16)
+            .map(|_| {
+                let layout = layout.clone();
+                std::thread::spawn(move || acquire(&layout, "somebody", JobId::generate(), now).is_ok())
+            })
+            .collect();
+        let winners = threads.into_iter().map(|thread| thread.join().unwrap()).filter(|won| *won);
+        assert_eq!(winners.count(), 1);
+    }
+}

@@ -1,0 +1,76 @@
+//! Carries a run out, inside its unit. Killed at any point, it is started again and goes on.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use letsbe_host::{Engine, LocalMachine};
+use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
+
+use super::{Request, decide, operations};
+use crate::{
+    files,
+    journal::FileJournal,
+    layout::Layout,
+    lock,
+};
+
+/// The lock is refreshed this often, well within its validity.
+const REFRESH: Duration = Duration::from_secs(60);
+
+/// Carries the run out. Ends well also when the run failed: the journal tells how it ended.
+///
+/// # Errors
+/// When the journal itself cannot be written.
+pub(crate) async fn execute(layout: &Layout, job: JobId) -> Result<(), Problem> {
+    let Some(request) = files::read_json::<Request>(&layout.request(job))? else {
+        tracing::info!(%job, "nothing is asked of this run");
+        return Ok(());
+    };
+    let (journal, events) = FileJournal::open(layout, job)?;
+    let problem = match decide::start(&events, request.after) {
+        decide::Start::Over => None,
+        decide::Start::GiveUp => Some(Problem::transient(
+            "NODE009",
+            format!("The run died {} times without getting further", decide::STARTS_MAX),
+            "Look at the server's journal for the cause (memory? disk?), then retry the order.",
+        )),
+        decide::Start::Run { attempt } => {
+            journal.append(RunEventKind::Started { attempt })?;
+            let result = carry_out(layout, job, &request, &journal).await;
+            journal.append(RunEventKind::Finished { problem: result.err() })?;
+            None
+        }
+    };
+    if problem.is_some() {
+        journal.append(RunEventKind::Finished { problem })?;
+    }
+    files::remove(&layout.request(job))?;
+    lock::release(layout, job)
+}
+
+async fn carry_out(
+    layout: &Layout,
+    job: JobId,
+    request: &Request,
+    journal: &FileJournal,
+) -> Result<(), Problem> {
+    let work = async {
+        //PENDING letsbe_host::readiness::await_ready(&LocalMachine, &request.desired).await?;
+        let operations = operations(&layout.bundle(), &request.desired)?;
+        Engine::new(&LocalMachine, &operations).run(&request.desired, journal).await.map(|_| ())
+    };
+    tokio::select! {
+        result = work => result,
+        problem = keep_lock(layout, job) => Err(problem),
+    }
+}
+
+/// Refreshes the lock for ever; ends only when it is lost.
+async fn keep_lock(layout: &Layout, job: JobId) -> Problem {
+    loop {
+        if let Err(problem) = lock::acquire(layout, "a provisioning run", job, Utc::now()) {
+            return problem;
+        }
+        tokio::time::sleep(REFRESH).await;
+    }
+}

@@ -1,0 +1,78 @@
+//! A run: started by a provisioner, carried out by a unit of its own, followed by whoever wants to.
+
+pub(crate) mod attach;
+pub(crate) mod decide;
+pub(crate) mod execute;
+pub(crate) mod plan;
+pub(crate) mod start;
+
+use std::{io::Write as _, path::Path, sync::Arc};
+
+use letsbe_catalog::Catalog;
+use letsbe_host::Operation;
+use letsbe_provision::protocol::NodeLine;
+use letsbe_types::{
+    Problem,
+    ids::JobId,
+    job::{DesiredServer, RunEvent},
+};
+use serde::{Deserialize, Serialize};
+
+/// What a run is asked to do. Kept in memory only, for as long as it is asked for.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// What the server shall become.
+    pub(crate) desired: DesiredServer,
+    /// Last event of the journal when this was asked: an end that comes later is the end of this request.
+    pub(crate) after: u64,
+}
+
+/// The operations of all steps, from the installed bundle's catalog.
+pub(crate) fn operations(
+    bundle: &Path,
+    desired: &DesiredServer,
+) -> Result<Vec<Box<dyn Operation>>, Problem> {
+    let _ = (Arc::new(catalog(bundle)?), desired); Ok(Vec::new()) // PENDING
+    //letsbe_provision::stacks::all_operations(Arc::new(catalog(bundle)?), desired)
+}
+
+/// The catalog of a bundle.
+pub(crate) fn catalog(bundle: &Path) -> Result<Catalog, Problem> {
+    Catalog::load(&bundle.join("catalog")).map_err(|errors| {
+        Problem::permanent(
+            "NODE001",
+            format!("The catalog of the bundle cannot be used: {errors}"),
+            "Correct the catalog, and upload the bundle again.",
+        )
+    })
+}
+
+/// Name of the unit that carries a run out.
+pub(crate) fn unit(job: JobId) -> String {
+    format!("letsbe-run-{job}")
+}
+
+/// Prints an event; fails when nobody reads any more.
+pub(crate) fn print(event: &RunEvent) -> std::io::Result<()> {
+    print_line(&NodeLine::Event(event.clone()))
+}
+
+/// Prints one line of the protocol.
+pub(crate) fn print_line(line: &NodeLine) -> std::io::Result<()> {
+    let mut text = serde_json::to_vec(line).map_err(std::io::Error::other)?;
+    text.push(b'\n');
+    let mut output = std::io::stdout().lock();
+    output.write_all(&text)?;
+    output.flush()
+}
+
+/// Reads the wishes from standard input.
+pub(crate) fn read_desired() -> Result<DesiredServer, Problem> {
+    serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
+        Problem::permanent(
+            "NODE002",
+            format!("What the server shall become cannot be read: {error}"),
+            "The provisioner and the node program must be of the same version.",
+        )
+    })
+}

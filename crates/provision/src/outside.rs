@@ -1,0 +1,350 @@
+//! What only somebody outside can prove: that the server's doors are the ones that shall be open, and no others.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt as _, future::BoxFuture};
+use letsbe_catalog::{Catalog, ToolId};
+use letsbe_types::{
+    Problem,
+    job::{Outcome, ProvisionJob, RunEventKind, StepResult},
+};
+use reqwest::{Certificate, StatusCode, header::LOCATION, redirect::Policy};
+use russh::keys::PrivateKey;
+use tokio::net::TcpStream;
+
+use crate::{
+    protocol::{ADMIN_PORT, ADMIN_USER},
+    ssh::{Session, Target, offered_methods},
+};
+
+/// The verification is the last step (runbook 3.4).
+const STEP: u8 = 11;
+/// A port that does not answer in this time is filtered.
+const PORT_TIMEOUT: Duration = Duration::from_millis(300);
+/// A port that must be open has longer to answer.
+const OPEN_PORT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Ports tried at the same time.
+const SCAN_WIDTH: usize = 512;
+/// Time for one page.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Must be open on every server.
+const OPEN: [u16; 3] = [80, 443, ADMIN_PORT];
+/// May be open: mail, when a mail tool is installed.
+const ALLOWED: [u16; 3] = [25, 587, 993];
+/// Ports that leak most often: the old SSH port, container engines, databases, the platform's own services.
+const NEVER: [u16; 22] = [
+    21, 22, 23, 111, 139, 445, 1433, 2375, 2376, 2377, 3000, 3306, 5000, 5432, 6379, 8000, 8080, 8100, 9000, 9200,
+    18789, 27017,
+];
+
+/// Choices for the checks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Try all 65,535 ports.
+    pub full_scan: bool,
+    /// Try to log in as root. Each refusal counts against our address at the server's fail2ban, so it is tried
+    /// only when something was changed.
+    pub try_root: bool,
+}
+
+struct Checks<'a> {
+    job: &'a ProvisionJob,
+    key: &'a Arc<PrivateKey>,
+    host_key: &'a str,
+    options: Options,
+    names: Vec<String>,
+    /// Ports of the catalog, which must not be reachable.
+    inner_ports: BTreeSet<u16>,
+}
+
+/// Makes all checks at the same time: their events, and the problem that they add up to.
+///
+/// # Errors
+/// When the catalog of the bundle cannot be read.
+pub async fn verify(
+    job: &ProvisionJob,
+    key: &Arc<PrivateKey>,
+    host_key: &str,
+    options: Options,
+) -> Result<(Vec<RunEventKind>, Option<Problem>), Problem> {
+    let began = Instant::now();
+    let (names, inner_ports) = expected(job)?;
+    let checks = Checks { job, key, host_key, options, names, inner_ports };
+    let named: [(&str, BoxFuture<'_, Outcome>); 6] = [
+        ("outside.https", Box::pin(checks.https())),
+        ("outside.redirect", Box::pin(checks.redirect())),
+        ("outside.unknown_host", Box::pin(checks.unknown_host())),
+        ("outside.ports", Box::pin(checks.ports())),
+        ("outside.root_login", Box::pin(checks.root_login())),
+        ("outside.password_login", Box::pin(checks.password_login())),
+    ];
+    let timed = named.into_iter().map(|(name, check)| async move {
+        let began = Instant::now();
+        let outcome = check.await;
+        (name, outcome, milliseconds(began))
+    });
+    let results = futures::future::join_all(timed).await;
+    Ok(as_events(results, milliseconds(began)))
+}
+
+fn as_events(
+    results: Vec<(&str, Outcome, u64)>,
+    milliseconds: u64,
+) -> (Vec<RunEventKind>, Option<Problem>) {
+    let title = "Verification from outside".to_owned();
+    let mut events = vec![RunEventKind::StepStarted { step: STEP, title }];
+    let mut gravest = StepResult::Converged;
+    let mut first = None;
+    for (name, outcome, milliseconds) in results {
+        gravest = gravest.max(outcome.result());
+        if let (Outcome::Failed { problem }, None) = (&outcome, &first) {
+            first = Some(problem.clone());
+        }
+        let operation = name.to_owned();
+        events.push(RunEventKind::Operation { step: STEP, operation, outcome, milliseconds });
+    }
+    events.push(RunEventKind::StepFinished { step: STEP, result: gravest, milliseconds });
+    (events, first)
+}
+
+fn milliseconds(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Host names that must answer, and loopback ports that must not be reachable.
+fn expected(job: &ProvisionJob) -> Result<(Vec<String>, BTreeSet<u16>), Problem> {
+    let unusable = |error: String| {
+        Problem::permanent("NODE001", format!("The bundle's catalog: {error}"), "Install a complete bundle.")
+    };
+    let catalog = Catalog::load(&job.bundle.join("catalog")).map_err(|error| unusable(error.to_string()))?;
+    let mut tools = Vec::new();
+    for name in &job.desired.tools {
+        let id: ToolId = name.parse().map_err(|_| unusable(format!("`{name}` is not a tool's name")))?;
+        tools.push(catalog.tool(&id).ok_or_else(|| unusable(format!("there is no tool `{name}`")))?);
+    }
+    tools.extend(catalog.platform());
+    let domain = &job.desired.domain;
+    let names: BTreeSet<String> = tools
+        .iter()
+        .flat_map(|tool| &tool.vhosts)
+        .map(|vhost| if vhost.label == "@" { domain.to_string() } else { format!("{}.{domain}", vhost.label) })
+        .collect();
+    let public: BTreeSet<u16> = OPEN.into_iter().chain(ALLOWED).collect();
+    let ports = tools.iter().flat_map(|tool| &tool.ports).map(|port| port.host);
+    let inner = ports.chain(NEVER).filter(|port| !public.contains(port)).collect();
+    Ok((names.into_iter().collect(), inner))
+}
+
+fn failed(code: &str, message: String, hint: &str) -> Outcome {
+    Outcome::Failed { problem: Problem::transient(code, message, hint) }
+}
+
+fn fine(why: String) -> Outcome {
+    Outcome::Converged { why }
+}
+
+impl Checks<'_> {
+    fn client(&self, names: &[String]) -> Result<reqwest::Client, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PAGE_TIMEOUT)
+            .connect_timeout(OPEN_PORT_TIMEOUT)
+            .redirect(Policy::none());
+        // Port 0 keeps the port of the address that is asked for.
+        let address = SocketAddr::new(self.job.address, 0);
+        for name in names {
+            builder = builder.resolve(name, address);
+        }
+        if let Some(pem) = &self.job.desired.certificates.issued_roots_pem {
+            builder = builder.tls_certs_merge(Certificate::from_pem_bundle(pem.as_bytes())?);
+        }
+        builder.build()
+    }
+
+    /// Asks every name; what is wrong with which.
+    async fn ask_all(
+        &self,
+        scheme: &str,
+        judge: impl Fn(&str, &reqwest::Response) -> Result<(), String> + Copy,
+    ) -> Vec<String> {
+        let client = match self.client(&self.names) {
+            Ok(client) => client,
+            Err(error) => return vec![error.to_string()],
+        };
+        let asked = self.names.iter().map(|name| {
+            let request = client.get(format!("{scheme}://{name}/"));
+            async move {
+                match request.send().await {
+                    Ok(reply) => judge(name, &reply).err().map(|why| format!("{name}: {why}")),
+                    Err(error) => Some(format!("{name}: {}", innermost(&error))),
+                }
+            }
+        });
+        futures::future::join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    async fn https(&self) -> Outcome {
+        let wrong = self.ask_all("https", |_, reply| {
+            let status = reply.status();
+            if status.is_server_error() { Err(format!("answers {status}")) } else { Ok(()) }
+        });
+        let wrong = wrong.await;
+        if wrong.is_empty() {
+            return fine(format!("{} names answer over HTTPS with a valid certificate", self.names.len()));
+        }
+        failed("OUT001", format!("Over HTTPS from outside: {}", wrong.join("; ")), "Look at the tool's log.")
+    }
+
+    async fn redirect(&self) -> Outcome {
+        let wrong = self.ask_all("http", |name, reply| {
+            let target = reply.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let to_https = target.starts_with(&format!("https://{name}/"));
+            if reply.status() == StatusCode::MOVED_PERMANENTLY && to_https {
+                Ok(())
+            } else {
+                Err(format!("answers {} to `{target}`", reply.status()))
+            }
+        });
+        let wrong = wrong.await;
+        if wrong.is_empty() {
+            return fine("HTTP is redirected to HTTPS for good (301)".to_owned());
+        }
+        failed("OUT002", format!("Without encryption: {}", wrong.join("; ")), "Look at nginx's configuration.")
+    }
+
+    async fn unknown_host(&self) -> Outcome {
+        let name = "unknown-host.invalid".to_owned();
+        let client = match self.client(std::slice::from_ref(&name)) {
+            Ok(client) => client,
+            Err(error) => return failed("OUT003", error.to_string(), "Report this as a bug."),
+        };
+        let (plain, encrypted) = tokio::join!(
+            client.get(format!("http://{name}/")).send(),
+            handshake_completes(self.job.address, &name)
+        );
+        let hint = "nginx's fallback must close the connection (444, ssl_reject_handshake).";
+        match (plain, encrypted) {
+            (Ok(reply), _) => {
+                failed("OUT003", format!("An unknown host name is answered with {}", reply.status()), hint)
+            }
+            (_, true) => {
+                failed("OUT003", "An unknown host name is given a certificate".to_owned(), hint)
+            }
+            (Err(error), false) if error.is_timeout() => {
+                failed("OUT003", "An unknown host name is left waiting".to_owned(), hint)
+            }
+            (Err(_), false) => fine("an unknown host name gets neither a page nor a certificate".to_owned()),
+        }
+    }
+
+    async fn ports(&self) -> Outcome {
+        let scanned: Vec<u16> = if self.options.full_scan {
+            (1..=u16::MAX).filter(|port| !OPEN.contains(port) && !ALLOWED.contains(port)).collect()
+        } else {
+            self.inner_ports.iter().copied().collect()
+        };
+        let address = self.job.address;
+        let count = scanned.len();
+        let shut = futures::stream::iter(scanned)
+            .map(|port| async move { (port, answers(address, port, PORT_TIMEOUT).await) })
+            .buffer_unordered(SCAN_WIDTH)
+            .collect::<Vec<(u16, bool)>>();
+        let open = futures::future::join_all(OPEN.map(|port| answers(address, port, OPEN_PORT_TIMEOUT)));
+        let (tried, open) = tokio::join!(shut, open);
+        let leaks: BTreeSet<u16> = tried.into_iter().filter(|(_, open)| *open).map(|(port, _)| port).collect();
+        let missing: Vec<u16> =
+            OPEN.into_iter().zip(open).filter(|(_, open)| !open).map(|(port, _)| port).collect();
+        if leaks.is_empty() && missing.is_empty() {
+            return fine(format!("{OPEN:?} are open, {count} other ports are not"));
+        }
+        let message = format!("From outside: reachable but must not be {leaks:?}; must be reachable but are not {missing:?}");
+        failed("OUT004", message, "Look at `ufw status` and at the DOCKER-USER chain.")
+    }
+
+    fn target(&self, user: &str) -> Target {
+        let (address, key) = (self.job.address, Arc::clone(self.key));
+        let host_key = Some(self.host_key.to_owned());
+        Target { address, port: ADMIN_PORT, user: user.to_owned(), key, host_key }
+    }
+
+    async fn root_login(&self) -> Outcome {
+        if !self.options.try_root {
+            let why = "this run changed nothing, and each refused login counts at the server's fail2ban";
+            return Outcome::Skipped { why: why.to_owned() };
+        }
+        match Session::connect(&self.target("root")).await {
+            Err(problem) if problem.code == "SSH003" => fine("root is refused, even with our key".to_owned()),
+            Ok(_) => {
+                let message = "root can log in over SSH".to_owned();
+                failed("OUT005", message, "Step 7 must forbid it; look for other sshd drop-in files.")
+            }
+            Err(problem) => Outcome::Failed { problem },
+        }
+    }
+
+    async fn password_login(&self) -> Outcome {
+        match offered_methods(&self.target(ADMIN_USER)).await {
+            Ok(methods) if methods == ["publickey"] => fine("only keys are accepted for a login".to_owned()),
+            Ok(methods) => {
+                let message = format!("SSH offers more than keys: {}", methods.join(", "));
+                failed("OUT006", message, "Step 7 must forbid it; look for other sshd drop-in files.")
+            }
+            Err(problem) => Outcome::Failed { problem },
+        }
+    }
+}
+
+async fn answers(address: IpAddr, port: u16, patience: Duration) -> bool {
+    matches!(tokio::time::timeout(patience, TcpStream::connect((address, port))).await, Ok(Ok(_)))
+}
+
+/// Whether a server presents any certificate for a name.
+async fn handshake_completes(address: IpAddr, name: &str) -> bool {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PAGE_TIMEOUT)
+        .redirect(Policy::none())
+        .tls_danger_accept_invalid_certs(true)
+        .resolve(name, SocketAddr::new(address, 0))
+        .build();
+    match client {
+        // A connection error is a handshake that failed; any other error came after one that did not.
+        Ok(client) => !client.get(format!("https://{name}/")).send().await.is_err_and(|e| e.is_connect()),
+        Err(_) => false,
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::{
+        Problem,
+        job::{Outcome, RunEventKind, StepResult},
+    };
+
+    use super::as_events;
+
+    #[test]
+    fn the_first_failure_is_the_problem_and_all_results_are_told() {
+        let failure = |code| Outcome::Failed { problem: Problem::transient(code, "m", "h") };
+        let fine = || Outcome::Converged { why: "w".to_owned() };
+        let (events, problem) = as_events(vec![("a", fine(), 1), ("b", failure("X"), 1), ("c", failure("Y"), 1)], 3);
+        assert_eq!(problem.unwrap().code, "X");
+        assert_eq!(events.len(), 5);
+        let last = events.last().unwrap();
+        assert!(matches!(last, RunEventKind::StepFinished { step: 11, result: StepResult::Failed, .. }));
+        assert_eq!(as_events(vec![("a", fine(), 1)], 1).1, None);
+    }
+}

@@ -1,0 +1,228 @@
+//! The agent: registered with the Hub, running as a service; and the end of the plaintext configuration.
+
+use async_trait::async_trait;
+use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine};
+use letsbe_types::{
+    Problem, Secret,
+    job::{DesiredServer, HubLink},
+};
+use serde::Deserialize;
+
+use super::{paths, reading, rendered::is_written};
+
+const UNIT_FILE: &str = "/etc/systemd/system/letsbe-agent.service";
+
+const UNIT_TEXT: &str = "# Written by letsbe-node.
+[Unit]
+Description=LetsBe agent
+After=network-online.target docker.service
+Wants=network-online.target
+
+[Service]
+ExecStart=/opt/letsbe/bin/letsbe-node agent
+Restart=always
+RestartSec=5
+UMask=0077
+MemoryMax=256M
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=-/opt/letsbe/state -/var/log/letsbe
+ProtectHome=read-only
+PrivateTmp=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+LockPersonality=yes
+RestrictRealtime=yes
+
+[Install]
+WantedBy=multi-user.target
+";
+
+const NO_HUB: &str = "this server is run without a Hub";
+
+/// `agent.registered`: the Hub knows this server, and the agent has its key.
+pub(crate) struct AgentRegistered;
+
+/// What of the agent's state file is read here; the key is left alone.
+#[derive(Deserialize)]
+struct AgentState {
+    hub_url: String,
+}
+
+#[async_trait]
+impl Converge for AgentRegistered {
+    /// The Hub that the agent is registered with.
+    type Facts = Option<String>;
+    const NAME: &'static str = "agent.registered";
+    const STEP: u8 = 10;
+
+    async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Self::Facts, Problem> {
+        let state = reading::file(machine, paths::AGENT_STATE).await?;
+        Ok(state
+            .and_then(|state| serde_json::from_str::<AgentState>(&state.content).ok())
+            .map(|state| state.hub_url))
+    }
+
+    fn converge(&self, facts: &Self::Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
+        let Some(hub) = &desired.hub else { return Ok(Assessment::Skipped { why: NO_HUB.to_owned() }) };
+        if facts.as_ref() == Some(&hub.url) {
+            return Ok(Assessment::converged(format!("registered with {}", hub.url)));
+        }
+        Ok(Assessment::needed(format!("not registered with {}", hub.url), vec![Change::Run(register(hub))]))
+    }
+}
+
+/// The token goes through standard input: arguments can be read by everybody on the server.
+fn register(hub: &HubLink) -> Command {
+    let input = serde_json::json!({ "hub_url": hub.url, "token": hub.registration_token }).to_string();
+    Command::new(paths::NODE_PROGRAM, ["register"]).with_input(Secret::new(input)).retried(5)
+}
+
+/// `agent.running`: the service is there, enabled and running the present program.
+pub(crate) struct AgentRunning;
+
+/// The unit file and the service.
+pub(crate) struct Service {
+    written: bool,
+    enabled: bool,
+    active: bool,
+    /// Whether the running program has been replaced on the disk.
+    outdated: bool,
+}
+
+#[async_trait]
+impl Converge for AgentRunning {
+    type Facts = Service;
+    const NAME: &'static str = "agent.running";
+    const STEP: u8 = 10;
+
+    async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Service, Problem> {
+        let file = reading::file(machine, UNIT_FILE).await?;
+        let unit = reading::unit(machine, paths::AGENT_UNIT, "UnitFileState,ActiveState,MainPID").await?;
+        let is = |name: &str, value: &str| unit.get(name).is_some_and(|found| found == value);
+        let process = unit.get("MainPID").filter(|id| *id != "0").cloned();
+        let outdated = match process {
+            None => false,
+            Some(id) => {
+                let output =
+                    reading::run(machine, &Command::new("readlink", [format!("/proc/{id}/exe")])).await?;
+                output.stdout.trim_end().ends_with(" (deleted)")
+            }
+        };
+        Ok(Service {
+            written: is_written(&unit_file(), file.as_ref()),
+            enabled: is("UnitFileState", "enabled"),
+            active: is("ActiveState", "active"),
+            outdated,
+        })
+    }
+
+    fn converge(&self, facts: &Service, desired: &DesiredServer) -> Result<Assessment, Problem> {
+        if desired.hub.is_none() {
+            return Ok(Assessment::Skipped { why: NO_HUB.to_owned() });
+        }
+        let because = match facts {
+            Service { written: false, .. } => "the agent's service is not installed as it should be",
+            Service { outdated: true, .. } => "the agent runs an older program",
+            Service { enabled: false, .. } => "the agent does not start with the server",
+            Service { active: false, .. } => "the agent does not run",
+            _ => return Ok(Assessment::converged("the agent runs and starts with the server")),
+        };
+        let mut changes = Vec::new();
+        if !facts.written {
+            changes.push(Change::Write(unit_file()));
+            changes.push(Change::Run(Command::words("systemctl daemon-reload")));
+        }
+        changes.push(Change::Run(Command::new("systemctl", ["enable", paths::AGENT_UNIT])));
+        changes.push(Change::Run(Command::new("systemctl", ["restart", paths::AGENT_UNIT])));
+        Ok(Assessment::needed(because, changes))
+    }
+}
+
+fn unit_file() -> FileWrite {
+    FileWrite::new(UNIT_FILE, 0o644, UNIT_TEXT)
+}
+
+/// `configuration.removed`: the file that carried the registration token is gone.
+pub(crate) struct ConfigurationRemoved;
+
+#[async_trait]
+impl Converge for ConfigurationRemoved {
+    /// Whether the file is there.
+    type Facts = bool;
+    const NAME: &'static str = "configuration.removed";
+    const STEP: u8 = 10;
+
+    async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<bool, Problem> {
+        Ok(reading::file(machine, paths::CONFIGURATION).await?.is_some())
+    }
+
+    fn converge(&self, there: &bool, _: &DesiredServer) -> Result<Assessment, Problem> {
+        if !there {
+            return Ok(Assessment::converged(format!("{} does not exist", paths::CONFIGURATION)));
+        }
+        let remove = Change::Remove(paths::CONFIGURATION.into());
+        Ok(Assessment::needed(format!("{} exists", paths::CONFIGURATION), vec![remove]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_host::{Assessment, Converge as _};
+    use letsbe_types::job::DesiredServer;
+
+    use super::{AgentRegistered, AgentRunning, ConfigurationRemoved, Service};
+    use crate::stacks::tests::desired;
+
+    fn lines(assessment: Result<Assessment, letsbe_types::Problem>) -> Vec<String> {
+        match assessment.expect("decides") {
+            Assessment::Needed { changes, .. } => changes.iter().map(ToString::to_string).collect(),
+            Assessment::Converged { .. } => vec![],
+            other => vec![format!("{other:?}")],
+        }
+    }
+
+    #[test]
+    fn registration_is_for_one_hub_and_keeps_its_token_out_of_sight() {
+        let desired = desired();
+        let hub = desired.hub.as_ref().expect("a hub");
+        let register = "run /opt/letsbe/bin/letsbe-node register <‹input›";
+        for (facts, expected) in [
+            (None, vec![register]),
+            (Some("https://other".to_owned()), vec![register]),
+            (Some(hub.url.clone()), vec![]),
+        ] {
+            let assessment = AgentRegistered.converge(&facts, &desired);
+            assert!(!format!("{assessment:?}").contains(&hub.registration_token));
+            assert_eq!(lines(assessment), expected);
+        }
+        let alone = DesiredServer { hub: None, ..desired };
+        assert!(matches!(AgentRegistered.converge(&None, &alone), Ok(Assessment::Skipped { .. })));
+    }
+
+    #[test]
+    fn the_agent_is_restarted_only_when_something_is_wrong() {
+        let restart =
+            ["run systemctl enable letsbe-agent.service", "run systemctl restart letsbe-agent.service"];
+        let service = |written, enabled, active, outdated| Service { written, enabled, active, outdated };
+        let assess = |facts: Service| lines(AgentRunning.converge(&facts, &desired()));
+        assert!(assess(service(true, true, true, false)).is_empty());
+        for facts in [
+            service(true, true, true, true),
+            service(true, false, true, false),
+            service(true, true, false, false),
+        ] {
+            assert_eq!(assess(facts), restart);
+        }
+        assert_eq!(assess(service(false, false, false, false)).len(), 4);
+    }
+
+    #[test]
+    fn the_configuration_is_removed() {
+        let assess = |there| lines(ConfigurationRemoved.converge(&there, &desired()));
+        assert_eq!(assess(true), ["remove /opt/letsbe/config.json"]);
+        assert!(assess(false).is_empty());
+    }
+}

@@ -1,0 +1,114 @@
+//! `credentials.generated`: every secret that the stacks need exists, and none has changed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use letsbe_host::{Assessment, Change, Converge, FileWrite, Machine};
+use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_vault::{CREDENTIALS_FILE, Credentials, MakeError, Wanted, merge_missing};
+use rand::{SeedableRng as _, rngs::StdRng};
+
+use super::{deployment::Deployment, reading};
+
+pub(crate) struct CredentialsGenerated {
+    pub(crate) deployment: Arc<Deployment>,
+    /// Handed in, so that tests are repeatable.
+    pub(crate) random: Mutex<StdRng>,
+}
+
+impl CredentialsGenerated {
+    pub(crate) fn new(deployment: Arc<Deployment>) -> Self {
+        Self { deployment, random: Mutex::new(StdRng::from_rng(&mut rand::rng())) }
+    }
+}
+
+/// The credentials and whether their file is private.
+pub(crate) struct Facts {
+    credentials: Option<Credentials>,
+    mode: Option<u32>,
+}
+
+#[async_trait]
+impl Converge for CredentialsGenerated {
+    type Facts = Facts;
+    const NAME: &'static str = "credentials.generated";
+    const STEP: u8 = 9;
+
+    async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Facts, Problem> {
+        let mode = reading::file(machine, CREDENTIALS_FILE).await?.map(|state| state.mode);
+        Ok(Facts { credentials: reading::credentials(machine).await?, mode })
+    }
+
+    fn converge(&self, facts: &Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        decide(facts, &self.deployment.wanted_credentials(), &mut random).map_err(|error| {
+            Problem::permanent("NODE046", error.to_string(), "Correct the tool's entry in the catalog.")
+        })
+    }
+}
+
+/// One atomic write of old and new together, before anything uses a new value: a crash before it loses nothing, a
+/// crash after it finds the same values again.
+fn decide(facts: &Facts, wanted: &[Wanted], random: &mut StdRng) -> Result<Assessment, MakeError> {
+    let existing = facts.credentials.clone().unwrap_or_default();
+    let (merged, made) = merge_missing(&existing, wanted, random)?;
+    if made.is_empty() && facts.mode.is_none_or(|mode| mode == 0o600) {
+        return Ok(Assessment::converged(format!("all {} credentials exist", wanted.len())));
+    }
+    let because = if made.is_empty() {
+        "the credentials file can be read by others".to_owned()
+    } else {
+        let names: Vec<String> = made.iter().map(|(tool, key)| format!("{tool}/{key}")).collect();
+        format!("not yet made: {}", names.join(", "))
+    };
+    let folder =
+        std::path::Path::new(CREDENTIALS_FILE).parent().unwrap_or(std::path::Path::new("/")).to_owned();
+    let mut file = FileWrite::new(CREDENTIALS_FILE, 0o600, "");
+    file.content = merged.to_file();
+    Ok(Assessment::needed(
+        because,
+        vec![Change::MakeFolder { path: folder, mode: 0o700, owner: None }, Change::Write(file)],
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_catalog::{Credential, CredentialCategory, CredentialMethod};
+    use letsbe_host::{Assessment, Change};
+    use letsbe_vault::{Credentials, Wanted};
+    use rand::{SeedableRng as _, rngs::StdRng};
+
+    use super::{Facts, decide};
+
+    fn wanted(tool: &str, key: &str) -> Wanted {
+        let (category, method) = (CredentialCategory::DatabasePassword, CredentialMethod::Hex);
+        let credential = Credential { key: key.to_owned(), category, method, login: None, mixed: false };
+        Wanted { tool: tool.to_owned(), credential }
+    }
+
+    fn written(assessment: &Assessment) -> Credentials {
+        let Assessment::Needed { changes, because } = assessment else { panic!("{assessment:?}") };
+        let Some(Change::Write(file)) = changes.last() else { panic!("a write") };
+        assert_eq!(file.mode, 0o600);
+        let credentials = Credentials::from_file(file.content.expose()).expect("reads back");
+        let printed = format!("{because} {changes:?} {}", changes[1]);
+        assert!(credentials.iter().all(|(_, _, value)| !printed.contains(value.expose())), "{printed}");
+        credentials
+    }
+
+    #[test]
+    fn what_is_missing_is_made_once_and_a_retry_makes_nothing() {
+        let mut random = StdRng::seed_from_u64(1);
+        let first = [wanted("ghost", "db_password")];
+        let fresh = decide(&Facts { credentials: None, mode: None }, &first, &mut random).expect("makes");
+        let one = written(&fresh);
+        let again = Facts { credentials: Some(one.clone()), mode: Some(0o600) };
+        assert!(matches!(decide(&again, &first, &mut random), Ok(Assessment::Converged { .. })));
+        let more = [wanted("ghost", "db_password"), wanted("odoo", "db_password")];
+        let both = written(&decide(&again, &more, &mut random).expect("makes"));
+        assert_eq!(both.get("ghost", "db_password"), one.get("ghost", "db_password"));
+        assert!(both.get("odoo", "db_password").is_some());
+        let open = Facts { credentials: Some(both.clone()), mode: Some(0o644) };
+        assert_eq!(written(&decide(&open, &more, &mut random).expect("keeps")), both);
+    }
+}

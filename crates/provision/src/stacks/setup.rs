@@ -1,0 +1,176 @@
+//! `tools.set_up`: the first-run set-up that a tool would else ask its first visitor for.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use letsbe_catalog::{Exchange, Setup, Tool, render_exchange};
+use letsbe_host::{Assessment, Change, Command, Converge, Machine};
+use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_vault::Credentials;
+
+use super::{
+    deployment::{Deployment, declared, not_rendered},
+    http, paths, reading,
+};
+
+/// A tool that is healthy may still refuse requests for a moment.
+const PATIENCE: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+pub(crate) struct ToolsSetUp {
+    pub(crate) deployment: Arc<Deployment>,
+}
+
+/// For each tool with a set-up: its name and what its `done_when` misses.
+pub(crate) type Facts = Vec<(String, Result<(), String>)>;
+
+#[async_trait]
+impl Converge for ToolsSetUp {
+    type Facts = Facts;
+    const NAME: &'static str = "tools.set_up";
+    const STEP: u8 = 10;
+
+    async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Facts, Problem> {
+        let credentials = reading::credentials(machine).await?.unwrap_or_default();
+        let asked = self.deployment.tools().filter_map(|tool| Some((tool, tool.setup.as_ref()?))).map(
+            |(tool, setup)| {
+                let credentials = &credentials;
+                async move {
+                    let answer = self.deployment.ask(tool, setup.port, &setup.done_when, credentials).await?;
+                    Ok::<_, Problem>((tool.name.as_str().to_owned(), answer))
+                }
+            },
+        );
+        futures::future::try_join_all(asked).await
+    }
+
+    fn converge(&self, facts: &Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
+        Ok(decide(facts))
+    }
+}
+
+fn decide(facts: &Facts) -> Assessment {
+    let open: Vec<(&str, &str)> = facts
+        .iter()
+        .filter_map(|(tool, done)| done.as_ref().err().map(|why| (tool.as_str(), why.as_str())))
+        .collect();
+    if open.is_empty() {
+        return Assessment::converged(format!("{} tools say that they are set up", facts.len()));
+    }
+    let because: Vec<String> =
+        open.iter().map(|(tool, why)| format!("{tool} is not set up: {why}")).collect();
+    let run = |(tool, _): &(&str, &str)| {
+        Change::Run(
+            Command::new(paths::NODE_PROGRAM, ["setup-tool", tool])
+                .within(Duration::from_secs(300))
+                .retried(1),
+        )
+    };
+    Assessment::needed(because.join(", "), open.iter().map(run).collect())
+}
+
+impl Deployment {
+    /// Sends one of a tool's exchanges to its loopback port.
+    pub(crate) async fn ask(
+        &self,
+        tool: &Tool,
+        port: u16,
+        exchange: &Exchange,
+        credentials: &Credentials,
+    ) -> Result<Result<(), String>, Problem> {
+        let values = declared(tool, credentials);
+        let rendered =
+            render_exchange(tool, exchange, &self.context(false), &values).map_err(not_rendered)?;
+        http::ask(port, &rendered).await
+    }
+}
+
+/// Sets a tool up, unless it says that it is. `letsbe-node setup-tool <tool>` is this: the requests carry passwords,
+/// so they are made in a short-lived program that reads them from the credentials file, not from its arguments.
+///
+/// # Errors
+/// The tool is unknown, its credentials are not made yet, or it did not answer as its recipe says.
+pub async fn run_setup(machine: &dyn Machine, deployment: &Deployment, name: &str) -> Result<(), Problem> {
+    let unknown =
+        || Problem::permanent("NODE050", format!("there is no tool {name} with a set-up"), "Check the name.");
+    let tool = deployment.find(name).ok_or_else(unknown)?;
+    let setup = tool.setup.as_ref().ok_or_else(unknown)?;
+    let credentials = reading::credentials(machine).await?.ok_or_else(credentials_missing)?;
+    if deployment.ask(tool, setup.port, &setup.done_when, &credentials).await?.is_ok() {
+        return Ok(());
+    }
+    send_all(deployment, tool, setup, &credentials).await?;
+    persist(deployment, tool, setup.port, &setup.done_when, &credentials).await.map_err(|why| {
+        failed(tool, &format!("all requests were sent, but it still does not say that it is set up: {why}"))
+    })
+}
+
+async fn send_all(
+    deployment: &Deployment,
+    tool: &Tool,
+    setup: &Setup,
+    credentials: &Credentials,
+) -> Result<(), Problem> {
+    for (index, request) in setup.requests.iter().enumerate() {
+        let answer = if index == 0 {
+            // Only the first is repeated: nothing has been changed before it.
+            persist(deployment, tool, setup.port, request, credentials).await
+        } else {
+            deployment.ask(tool, setup.port, request, credentials).await?
+        };
+        answer.map_err(|why| failed(tool, &format!("request {} ({}): {why}", index + 1, request.path)))?;
+    }
+    Ok(())
+}
+
+/// Asks until the answer is as expected or the patience ends.
+async fn persist(
+    deployment: &Deployment,
+    tool: &Tool,
+    port: u16,
+    exchange: &Exchange,
+    credentials: &Credentials,
+) -> Result<(), String> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match deployment.ask(tool, port, exchange, credentials).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(why)) if tokio::time::Instant::now() >= deadline => return Err(why),
+            Ok(Err(_)) => tokio::time::sleep(ASK_AGAIN).await,
+            Err(problem) => return Err(problem.message),
+        }
+    }
+}
+
+fn failed(tool: &Tool, why: &str) -> Problem {
+    Problem::transient(
+        "NODE051",
+        format!("{} could not be set up: {why}", tool.name),
+        format!("See `docker logs --tail 100 letsbe-{}` on the server, then retry the order.", tool.name),
+    )
+}
+
+/// The credentials have yet to be made.
+pub(crate) fn credentials_missing() -> Problem {
+    Problem::transient("NODE052", "the credentials are not made yet", "`credentials.generated` makes them.")
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_host::Assessment;
+
+    use super::decide;
+
+    #[test]
+    fn only_tools_that_are_not_set_up_are_set_up() {
+        let facts = vec![
+            ("ghost".to_owned(), Ok(())),
+            ("nocodb".to_owned(), Err("it answered with status 400, expected 200".to_owned())),
+        ];
+        let Assessment::Needed { because, changes } = decide(&facts) else { panic!("needed") };
+        assert_eq!(because, "nocodb is not set up: it answered with status 400, expected 200");
+        let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["run /opt/letsbe/bin/letsbe-node setup-tool nocodb"]);
+        assert!(matches!(decide(&facts[..1].to_vec()), Assessment::Converged { .. }));
+    }
+}
