@@ -79,6 +79,12 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
     let test = texts(&service["healthcheck"]["test"]);
     let healthy = !test.is_empty() && test[0] != "NONE" || excepted("healthcheck");
     demand("healthcheck", healthy, "is missing".to_owned());
+    let early = &service["healthcheck"]["start_interval"];
+    demand(
+        "healthcheck",
+        early.is_null(),
+        "has start_interval, which Docker below 25 (Debian's) refuses".to_owned(),
+    );
     demand(
         "mem_limit",
         megabytes(&service["mem_limit"]).is_some(),

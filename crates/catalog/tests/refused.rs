@@ -195,6 +195,7 @@ fn a_fault_in_compose_yml_is_named() {
         ("image: alpha:1.2", "image: alpha:1.3", format!("{app}.image: must be alpha:1.2")),
         ("container_name: letsbe-alpha", "container_name: x", format!("{app}.container_name: must be letsbe-alpha")),
         ("unless-stopped", "always", format!("{app}.restart: must be unless-stopped")),
+        ("      test:", "      start_interval: 1s\n      test:", format!("{app}.healthcheck: has start_interval, which Docker below 25 (Debian's) refuses")),
         ("test: [\"CMD\", \"true\"]", "interval: 5s", format!("{app}.healthcheck: is missing")),
         ("mem_limit: 128m", "mem_limit: lots", format!("{app}.mem_limit: is missing, or not like 512m or 2g")),
         ("mem_limit: 128m", "mem_limit: 1g", "mem_limit: the memory limits add up to 1024 MB, but needs.ram_mb is 128".to_owned()),

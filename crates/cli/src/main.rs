@@ -1,2 +1,144 @@
-//! letsbe-cli
-fn main() {}
+//! letsbe: the operator's command line. Orders through the Hub's API, or one server with no Hub at all.
+//!
+//! It must never print a secret, take one as an argument, or decide anything that the Hub decides.
+
+mod hub;
+mod orders;
+mod plan;
+mod progress;
+mod provision;
+mod style;
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+/// The operator's command line.
+#[derive(Parser)]
+#[command(name = "letsbe", version, propagate_version = true)]
+struct Arguments {
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Address of the Hub.
+    #[arg(long, global = true, env = "LETSBE_HUB", default_value = "http://127.0.0.1:3000")]
+    hub: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// See to orders.
+    #[command(subcommand)]
+    Orders(orders::OrdersCommand),
+    /// Log in to the Hub; the password is read from the terminal or from standard input.
+    Login {
+        /// Your address.
+        #[arg(long)]
+        email: String,
+    },
+    /// Provision one server, with no Hub.
+    Provision(Box<provision::ProvisionArguments>),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages.
+    Man {
+        /// Folder to write them to.
+        folder: PathBuf,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let arguments = Arguments::parse();
+    let json = arguments.json;
+    match carry_out(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            style::print_error(&error, json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { json, hub, command } = arguments;
+    match command {
+        Command::Orders(command) => orders::carry_out(&hub, command, json).await,
+        Command::Login { email } => hub::login(&hub, &email, json).await,
+        Command::Provision(arguments) => provision::carry_out(*arguments, json).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "letsbe", &mut script);
+            Ok(std::io::stdout().write_all(&script)?)
+        }
+        Command::Man { folder } => {
+            std::fs::create_dir_all(&folder)?;
+            Ok(clap_mangen::generate_to(Arguments::command(), folder)?)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Arguments, Command};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_can_be_typed() {
+        let order = "018f7b1e-0000-7000-8000-000000000001";
+        let good = [
+            "letsbe orders list --json",
+            "letsbe --hub http://127.0.0.1:1 orders show ORDER --follow",
+            "letsbe orders retry ORDER",
+            "letsbe orders skip ORDER --reason because",
+            "letsbe orders abandon ORDER --reason because",
+            "letsbe orders assign ORDER --server manual:1 --address 192.0.2.1",
+            "letsbe login --email a@example.com",
+            "letsbe completions bash",
+            "letsbe man /tmp/man",
+            "letsbe provision --host 192.0.2.1 --key k --domain a.example --tier lite --tools ghost,nocodb \
+             --email a@a.example --plan",
+        ];
+        for line in good {
+            let words: Vec<String> =
+                line.split_whitespace().map(|word| word.replace("ORDER", order)).collect();
+            assert!(Arguments::try_parse_from(&words).is_ok(), "{line}");
+        }
+        let bad = [
+            "letsbe",
+            "letsbe orders skip ORDER",
+            "letsbe orders abandon ORDER",
+            "letsbe orders show 7",
+            "letsbe orders assign ORDER --server manual:1 --address here",
+            "letsbe provision --host 192.0.2.1 --key k --domain bad_domain --tier lite --tools a --email a@a.example",
+            "letsbe provision --host 192.0.2.1 --key k --domain a.example --tier huge --tools a --email a@a.example",
+            "letsbe provision --host 192.0.2.1",
+        ];
+        for line in bad {
+            let words: Vec<String> =
+                line.split_whitespace().map(|word| word.replace("ORDER", order)).collect();
+            assert!(Arguments::try_parse_from(&words).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn tools_are_split_at_commas() {
+        let line = "letsbe provision --host 192.0.2.1 --key k --domain a.example --tier lite --tools ghost,nocodb \
+                    --email a@a.example";
+        let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+        let Command::Provision(arguments) = arguments.command else { panic!("not provision") };
+        assert_eq!(arguments.tools, ["ghost", "nocodb"]);
+    }
+}

@@ -51,6 +51,8 @@ pub struct Command {
     pub timeout: Duration,
     /// A transient failure (network, lock) is tried again this many times, with growing pauses.
     pub retries: u32,
+    /// Another exit code than 0 is no failure: what is read back decides.
+    pub tolerated: bool,
 }
 
 impl Command {
@@ -64,6 +66,7 @@ impl Command {
             input: None,
             timeout: Duration::from_secs(60),
             retries: 0,
+            tolerated: false,
         }
     }
 
@@ -99,6 +102,13 @@ impl Command {
     #[must_use]
     pub const fn within(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Goes on whatever the exit code.
+    #[must_use]
+    pub const fn tolerated(mut self) -> Self {
+        self.tolerated = true;
         self
     }
 

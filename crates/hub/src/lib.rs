@@ -5,8 +5,13 @@
 //! tenant's server, and never answer a request without having checked who asks.
 
 pub mod config;
+mod controllers;
+pub mod router;
+pub mod security;
 pub mod providers;
 pub mod state;
+mod web;
 pub mod worker;
 
+pub use router::router;
 pub use state::AppState;

@@ -1,2 +1,47 @@
-//! letsbe-lab
-fn main() {}
+//! letsbe-lab: everything outside the product's power, made real on one machine, and the demo.
+
+mod demo;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// The lab: simulated Netcup over real hosts, DNS, ACME, image registry, mail, Stripe.
+#[derive(Parser)]
+#[command(name = "letsbe-lab", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The repository.
+    #[arg(long, default_value = ".", global = true)]
+    repository: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Place a real order and watch it become a live server.
+    Demo {
+        /// End when the order is fulfilled, instead of leaving everything running until Ctrl-C.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Build the images that the lab needs (the demo and the tests do it by themselves).
+    Images,
+    /// Remove everything that labs left behind on this machine: containers, volumes, networks.
+    Down,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    let repository = arguments.repository.canonicalize()?;
+    match arguments.command {
+        Command::Demo { once } => demo::demo(&repository, once).await,
+        Command::Images => demo::images().await,
+        Command::Down => letsbe_lab::lab::cleanup_stale().await,
+    }
+}

@@ -32,9 +32,11 @@ const WATCHDOG: Duration = Duration::from_secs(15);
 
 /// Sends heartbeats until told to stop.
 pub(crate) async fn run(layout: &Layout) -> Result<(), Problem> {
-    let missing = || Problem::permanent("NODE025", "The agent is not registered", "Run `letsbe-node register`.");
+    let missing =
+        || Problem::permanent("NODE025", "The agent is not registered", "Run `letsbe-node register`.");
     let agent: AgentState = files::read_json(&layout.state("agent.json"))?.ok_or_else(missing)?;
-    let mut stop = signal(SignalKind::terminate()).map_err(|error| files::unusable(Path::new("SIGTERM"), error))?;
+    let mut stop =
+        signal(SignalKind::terminate()).map_err(|error| files::unusable(Path::new("SIGTERM"), error))?;
     notify("READY=1");
     let beating = async {
         let mut failures = 0;
@@ -98,13 +100,18 @@ fn notify(message: &str) {
 pub(crate) async fn vital_signs() -> Result<Heartbeat, Problem> {
     let (uptime, memory) = (read_text("/proc/uptime")?, read_text("/proc/meminfo")?);
     let disk = output(Command::words("df --output=pcent /")).await;
-    let containers = output(Command::new("docker", ["ps", "--all", "--format", "{{.State}} {{.Status}}"])).await;
+    let containers =
+        output(Command::new("docker", ["ps", "--all", "--format", "{{.State}} {{.Status}}"])).await;
     let (containers_ok, containers_not_ok) = count_containers(&containers);
     Ok(Heartbeat {
         version: 1,
         node_version: hub::VERSION.to_owned(),
         uptime_seconds: uptime.split('.').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0),
-        disk_used_percent: disk.lines().last().and_then(|line| line.trim().trim_end_matches('%').parse().ok()).unwrap_or(0),
+        disk_used_percent: disk
+            .lines()
+            .last()
+            .and_then(|line| line.trim().trim_end_matches('%').parse().ok())
+            .unwrap_or(0),
         memory_used_mib: memory_used_mib(&memory),
         containers_ok,
         containers_not_ok,

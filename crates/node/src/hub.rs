@@ -43,10 +43,18 @@ pub(crate) struct HeartbeatState {
 /// Registers with the Hub by a one-time token, and keeps the key that it answers with.
 pub(crate) async fn register(layout: &Layout) -> Result<(), Problem> {
     let introduction: Introduction = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
-        Problem::permanent("NODE002", format!("The introduction cannot be read: {error}"), "Report this as a bug.")
+        Problem::permanent(
+            "NODE002",
+            format!("The introduction cannot be read: {error}"),
+            "Report this as a bug.",
+        )
     })?;
     let identity = files::read(&layout.state("identity"))?.ok_or_else(|| {
-        Problem::permanent("NODE024", "This server carries no identity", "Step 1 plants it; run the steps in order.")
+        Problem::permanent(
+            "NODE024",
+            "This server carries no identity",
+            "Step 1 plants it; run the steps in order.",
+        )
     })?;
     let identity = String::from_utf8_lossy(&identity).trim().to_owned();
     let hub_url = hub_address::checked(&introduction.hub_url)?;

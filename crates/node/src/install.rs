@@ -32,7 +32,8 @@ impl Wanted {
     /// Whether what is installed is what is wanted.
     pub(crate) fn matches(&self, installed: &Installed) -> bool {
         let holds = |wanted: &Option<String>, there: &Option<String>| wanted.is_none() || wanted == there;
-        holds(&self.node_sha256, &installed.node_sha256) && holds(&self.bundle_sha256, &installed.bundle_sha256)
+        holds(&self.node_sha256, &installed.node_sha256)
+            && holds(&self.bundle_sha256, &installed.bundle_sha256)
     }
 }
 
@@ -77,7 +78,8 @@ pub(crate) fn install(layout: &Layout, from: &Path, wanted: &Wanted) -> Result<(
         };
         swap().map_err(|error| files::unusable(&program, error))?;
     }
-    let bundle = wanted.bundle_sha256.as_ref().filter(|wanted| before.bundle_sha256.as_ref() != Some(*wanted));
+    let bundle =
+        wanted.bundle_sha256.as_ref().filter(|wanted| before.bundle_sha256.as_ref() != Some(*wanted));
     if let Some(wanted) = bundle {
         let tar = staged(&from.join(TAR_FILE), &layout.bundle(), wanted)?;
         let replaced = replace_bundle(&tar, &layout.bundle());

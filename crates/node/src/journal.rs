@@ -174,7 +174,9 @@ mod tests {
     fn numbers_have_no_gaps_over_restarts_and_torn_lines_are_repaired() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, job) = (Layout::under(folder.path()), JobId::generate());
-        for (round, torn) in ["", "{\"sequence\":", "{\"sequence\":4,\"at\"", "\0\0\0\0\n"].into_iter().enumerate() {
+        for (round, torn) in
+            ["", "{\"sequence\":", "{\"sequence\":4,\"at\"", "\0\0\0\0\n"].into_iter().enumerate()
+        {
             let (journal, events) = FileJournal::open(&layout, job).unwrap();
             assert_eq!(events.len(), round, "{torn:?}");
             journal.append(started(1)).unwrap();

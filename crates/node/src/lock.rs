@@ -57,13 +57,17 @@ pub(crate) fn acquire(
         (Decision::Refuse, Some(lock)) => {
             return Err(Problem::transient(
                 "NODE020",
-                format!("This server is locked by {} (run {}) until {}", lock.owner, lock.run, lock.expires_at),
+                format!(
+                    "This server is locked by {} (run {}) until {}",
+                    lock.owner, lock.run, lock.expires_at
+                ),
                 "Wait for that run to end. A dead run's lock expires by itself.",
             ));
         }
-        (Decision::TakeOver, Some(lock)) => {
-            Some(format!("took over the lock of {} (run {}), expired at {}", lock.owner, lock.run, lock.expires_at))
-        }
+        (Decision::TakeOver, Some(lock)) => Some(format!(
+            "took over the lock of {} (run {}), expired at {}",
+            lock.owner, lock.run, lock.expires_at
+        )),
         _ => None,
     };
     files::write_json(&path, &HostLock { owner: owner.to_owned(), run, expires_at: now + VALIDITY })?;
@@ -130,7 +134,10 @@ mod tests {
         assert_eq!(acquire(&layout, "first", first, now).unwrap(), None);
         let refusal = acquire(&layout, "second", second, now).unwrap_err();
         assert_eq!(refusal.code, "NODE020");
-        assert!(refusal.message.contains("first") && refusal.message.contains(&first.to_string()), "{refusal}");
+        assert!(
+            refusal.message.contains("first") && refusal.message.contains(&first.to_string()),
+            "{refusal}"
+        );
         release(&layout, second).unwrap();
         assert!(acquire(&layout, "second", second, now).is_err(), "only the owner releases");
         let later = now + VALIDITY;

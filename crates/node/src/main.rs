@@ -71,6 +71,9 @@ enum RunCommand {
     Start {
         #[command(flatten)]
         follow: Follow,
+        /// The caller's clock, in seconds since 1970: this server's must agree with it.
+        #[arg(long)]
+        clock: Option<i64>,
         #[command(flatten)]
         wanted: Wanted,
     },
@@ -129,8 +132,8 @@ async fn main() -> ExitCode {
 
 async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
     match command {
-        Command::Run(RunCommand::Start { follow, wanted }) => {
-            return run::start::start(layout, follow.job, follow.from, &wanted).await;
+        Command::Run(RunCommand::Start { follow, clock, wanted }) => {
+            return run::start::start(layout, follow.job, follow.from, clock, &wanted).await;
         }
         Command::Run(RunCommand::Attach { follow }) => {
             return run::attach::attach(layout, follow.job, follow.from).await;
@@ -147,8 +150,7 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Agent => agent::run(layout).await?,
         Command::SetupTool { tool } => {
             let catalog = run::catalog(&layout.bundle())?;
-            let _ = (catalog, tool); //PENDING
-            //letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
+            letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
         }
         Command::Status { json } => status::print(layout, json).await?,
     }
@@ -156,5 +158,7 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
 }
 
 async fn revert_ssh() -> Result<(), Problem> {
+    let reverted = letsbe_host::operations::ssh::revert(&letsbe_host::LocalMachine).await?;
+    tracing::info!(reverted, "the record of the SSH move was looked at");
     Ok(())
 }

@@ -55,7 +55,10 @@ fn lines(status: &Status) -> String {
         ("identity", or_none(status.identity.clone())),
         ("program", or_none(status.installed.node_sha256.clone())),
         ("bundle", or_none(status.installed.bundle_sha256.clone())),
-        ("locked by", or_none(status.locked_by.as_ref().map(|lock| format!("{} ({})", lock.owner, lock.run)))),
+        (
+            "locked by",
+            or_none(status.locked_by.as_ref().map(|lock| format!("{} ({})", lock.owner, lock.run))),
+        ),
         ("hub", or_none(status.hub_url.clone())),
         ("heartbeat", or_none(status.heartbeat.as_ref().map(|beat| beat.accepted_at.to_rfc3339()))),
         ("uptime", format!("{} s", signs.uptime_seconds)),

@@ -124,7 +124,10 @@ mod tests {
         let target = tempfile::tempdir().unwrap();
         let unpacked = target.path().join("bundle");
         unpack(bundle.tar.path(), &unpacked).unwrap();
-        assert_eq!(std::fs::read_to_string(unpacked.join("catalog/tools/ghost/tool.toml")).unwrap(), "content");
+        assert_eq!(
+            std::fs::read_to_string(unpacked.join("catalog/tools/ghost/tool.toml")).unwrap(),
+            "content"
+        );
         assert!(!unpacked.join("letsbe-node").exists());
     }
 

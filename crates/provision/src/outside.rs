@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, future::BoxFuture};
-use letsbe_catalog::{Catalog, ToolId};
+use letsbe_catalog::Catalog;
 use letsbe_types::{
     Problem,
     job::{Outcome, ProvisionJob, RunEventKind, StepResult},
@@ -38,8 +38,8 @@ const OPEN: [u16; 3] = [80, 443, ADMIN_PORT];
 const ALLOWED: [u16; 3] = [25, 587, 993];
 /// Ports that leak most often: the old SSH port, container engines, databases, the platform's own services.
 const NEVER: [u16; 22] = [
-    21, 22, 23, 111, 139, 445, 1433, 2375, 2376, 2377, 3000, 3306, 5000, 5432, 6379, 8000, 8080, 8100, 9000, 9200,
-    18789, 27017,
+    21, 22, 23, 111, 139, 445, 1433, 2375, 2376, 2377, 3000, 3306, 5000, 5432, 6379, 8000, 8080, 8100, 9000,
+    9200, 18789, 27017,
 ];
 
 /// Choices for the checks.
@@ -92,10 +92,7 @@ pub async fn verify(
     Ok(as_events(results, milliseconds(began)))
 }
 
-fn as_events(
-    results: Vec<(&str, Outcome, u64)>,
-    milliseconds: u64,
-) -> (Vec<RunEventKind>, Option<Problem>) {
+fn as_events(results: Vec<(&str, Outcome, u64)>, milliseconds: u64) -> (Vec<RunEventKind>, Option<Problem>) {
     let title = "Verification from outside".to_owned();
     let mut events = vec![RunEventKind::StepStarted { step: STEP, title }];
     let mut gravest = StepResult::Converged;
@@ -122,22 +119,15 @@ fn expected(job: &ProvisionJob) -> Result<(Vec<String>, BTreeSet<u16>), Problem>
         Problem::permanent("NODE001", format!("The bundle's catalog: {error}"), "Install a complete bundle.")
     };
     let catalog = Catalog::load(&job.bundle.join("catalog")).map_err(|error| unusable(error.to_string()))?;
-    let mut tools = Vec::new();
-    for name in &job.desired.tools {
-        let id: ToolId = name.parse().map_err(|_| unusable(format!("`{name}` is not a tool's name")))?;
-        tools.push(catalog.tool(&id).ok_or_else(|| unusable(format!("there is no tool `{name}`")))?);
-    }
-    tools.extend(catalog.platform());
-    let domain = &job.desired.domain;
-    let names: BTreeSet<String> = tools
-        .iter()
-        .flat_map(|tool| &tool.vhosts)
-        .map(|vhost| if vhost.label == "@" { domain.to_string() } else { format!("{}.{domain}", vhost.label) })
-        .collect();
+    let selection = catalog.select(job.desired.tier, &job.desired.tools).map_err(|errors| {
+        let errors: Vec<String> = errors.into_iter().map(|error| error.message).collect();
+        unusable(errors.join("; "))
+    })?;
+    let names = selection.hostnames(&catalog, &job.desired.domain);
     let public: BTreeSet<u16> = OPEN.into_iter().chain(ALLOWED).collect();
-    let ports = tools.iter().flat_map(|tool| &tool.ports).map(|port| port.host);
+    let ports = selection.ports(&catalog).into_keys();
     let inner = ports.chain(NEVER).filter(|port| !public.contains(port)).collect();
-    Ok((names.into_iter().collect(), inner))
+    Ok((names.iter().map(ToString::to_string).collect(), inner))
 }
 
 fn failed(code: &str, message: String, hint: &str) -> Outcome {
@@ -202,7 +192,8 @@ impl Checks<'_> {
 
     async fn redirect(&self) -> Outcome {
         let wrong = self.ask_all("http", |name, reply| {
-            let target = reply.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let target =
+                reply.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let to_https = target.starts_with(&format!("https://{name}/"));
             if reply.status() == StatusCode::MOVED_PERMANENTLY && to_https {
                 Ok(())
@@ -214,7 +205,11 @@ impl Checks<'_> {
         if wrong.is_empty() {
             return fine("HTTP is redirected to HTTPS for good (301)".to_owned());
         }
-        failed("OUT002", format!("Without encryption: {}", wrong.join("; ")), "Look at nginx's configuration.")
+        failed(
+            "OUT002",
+            format!("Without encryption: {}", wrong.join("; ")),
+            "Look at nginx's configuration.",
+        )
     }
 
     async fn unknown_host(&self) -> Outcome {
@@ -232,9 +227,7 @@ impl Checks<'_> {
             (Ok(reply), _) => {
                 failed("OUT003", format!("An unknown host name is answered with {}", reply.status()), hint)
             }
-            (_, true) => {
-                failed("OUT003", "An unknown host name is given a certificate".to_owned(), hint)
-            }
+            (_, true) => failed("OUT003", "An unknown host name is given a certificate".to_owned(), hint),
             (Err(error), false) if error.is_timeout() => {
                 failed("OUT003", "An unknown host name is left waiting".to_owned(), hint)
             }
@@ -256,13 +249,16 @@ impl Checks<'_> {
             .collect::<Vec<(u16, bool)>>();
         let open = futures::future::join_all(OPEN.map(|port| answers(address, port, OPEN_PORT_TIMEOUT)));
         let (tried, open) = tokio::join!(shut, open);
-        let leaks: BTreeSet<u16> = tried.into_iter().filter(|(_, open)| *open).map(|(port, _)| port).collect();
+        let leaks: BTreeSet<u16> =
+            tried.into_iter().filter(|(_, open)| *open).map(|(port, _)| port).collect();
         let missing: Vec<u16> =
             OPEN.into_iter().zip(open).filter(|(_, open)| !open).map(|(port, _)| port).collect();
         if leaks.is_empty() && missing.is_empty() {
             return fine(format!("{OPEN:?} are open, {count} other ports are not"));
         }
-        let message = format!("From outside: reachable but must not be {leaks:?}; must be reachable but are not {missing:?}");
+        let message = format!(
+            "From outside: reachable but must not be {leaks:?}; must be reachable but are not {missing:?}"
+        );
         failed("OUT004", message, "Look at `ufw status` and at the DOCKER-USER chain.")
     }
 
@@ -340,7 +336,8 @@ mod tests {
     fn the_first_failure_is_the_problem_and_all_results_are_told() {
         let failure = |code| Outcome::Failed { problem: Problem::transient(code, "m", "h") };
         let fine = || Outcome::Converged { why: "w".to_owned() };
-        let (events, problem) = as_events(vec![("a", fine(), 1), ("b", failure("X"), 1), ("c", failure("Y"), 1)], 3);
+        let (events, problem) =
+            as_events(vec![("a", fine(), 1), ("b", failure("X"), 1), ("c", failure("Y"), 1)], 3);
         assert_eq!(problem.unwrap().code, "X");
         assert_eq!(events.len(), 5);
         let last = events.last().unwrap();

@@ -92,7 +92,8 @@ mod tests {
     #[test]
     fn an_event_with_a_problem_is_not_a_refusal() {
         let problem = r#"{"code":"X","message":"m","hint":"h","retryable":false}"#;
-        let event = format!(r#"{{"sequence":3,"at":"2026-11-21T10:00:00Z","event":"finished","problem":{problem}}}"#);
+        let event =
+            format!(r#"{{"sequence":3,"at":"2026-11-21T10:00:00Z","event":"finished","problem":{problem}}}"#);
         assert!(matches!(serde_json::from_str(&event), Ok(NodeLine::Event(event)) if event.sequence == 3));
         let refusal = format!(r#"{{"problem":{problem}}}"#);
         assert!(matches!(serde_json::from_str(&refusal), Ok(NodeLine::Refused { .. })));

@@ -265,7 +265,9 @@ impl<'a> Flow<'a> {
                     (self.watcher)(Progress::Connected { user, host_key });
                     return Ok(session);
                 }
-                Err(problem) if !problem.retryable || Instant::now() + pause > give_up => return Err(problem),
+                Err(problem) if !problem.retryable || Instant::now() + pause > give_up => {
+                    return Err(problem);
+                }
                 Err(problem) => problem,
             };
             (self.watcher)(Progress::Note(format!("{problem}; next attempt in {} s", pause.as_secs())));
@@ -350,8 +352,9 @@ impl<'a> Flow<'a> {
     /// Starts the run, or joins the one that is there, and reads its journal to the end.
     async fn follow(&mut self, session: &Session, bundle: &Bundle) -> Result<End, Problem> {
         let (id, from) = (self.job.id.to_string(), (self.last + 1).to_string());
+        let clock = chrono::Utc::now().timestamp().to_string();
         let hashes = ["--node-sha256", &bundle.node_sha256, "--bundle-sha256", &bundle.bundle_sha256];
-        let mut program = node(session, &["run", "start", "--job", &id, "--from", &from]);
+        let mut program = node(session, &["run", "start", "--job", &id, "--from", &from, "--clock", &clock]);
         program.extend(hashes.map(str::to_owned));
         let mut running = session.start(&program, &desired_json(&self.job.desired)?).await?;
         let mut stale = Installed::default();
@@ -424,8 +427,9 @@ impl<'a> Flow<'a> {
                 .map_err(|error| Problem::permanent("NODE002", error.to_string(), "Report this as a bug."))?;
             input.push(b'\n');
         }
-        let output =
-            session.run(&node(session, &["run", "record", "--job", &self.job.id.to_string()]), &input).await?;
+        let output = session
+            .run(&node(session, &["run", "record", "--job", &self.job.id.to_string()]), &input)
+            .await?;
         if output.code != 0 {
             return Err(unexpected("run record", &output));
         }
@@ -451,7 +455,9 @@ async fn confirm(target: Target, nonce: String) {
                 crash::point("provisioner.confirmed");
                 return;
             }
-            Ok(output) => tracing::warn!(code = output.code, "the confirmation was refused: {}", output.stderr),
+            Ok(output) => {
+                tracing::warn!(code = output.code, "the confirmation was refused: {}", output.stderr)
+            }
             Err(problem) => tracing::warn!(%problem, "the new SSH port does not let us in yet"),
         }
         sleep(Duration::from_millis(500)).await;

@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn awkward_words_survive() {
-        let words = ["", " ", "'", "''", "\"", "\\", "$HOME", "`id`", "a\nb", "-n", "*", "~", "é", "!x", "#", "a=b"];
+        let words =
+            ["", " ", "'", "''", "\"", "\\", "$HOME", "`id`", "a\nb", "-n", "*", "~", "é", "!x", "#", "a=b"];
         assert_eq!(split_by_a_real_shell(&shell_line(&words)), words);
     }
 

@@ -121,7 +121,9 @@ impl Client {
         loop {
             let problem = match self.send_once(report).await {
                 Ok(()) => return Ok(()),
-                Err(problem) if !problem.retryable || Instant::now() + pause > give_up => return Err(problem),
+                Err(problem) if !problem.retryable || Instant::now() + pause > give_up => {
+                    return Err(problem);
+                }
                 Err(problem) => problem,
             };
             tracing::warn!(%problem, "the Hub did not take a report; trying again");

@@ -14,7 +14,9 @@ use letsbe_types::Problem;
 use russh::{
     ChannelMsg, Disconnect, Preferred,
     client::{self, AuthResult},
-    keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, ssh_key::LineEnding},
+    keys::{
+        HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, ssh_key::LineEnding,
+    },
 };
 use russh_sftp::{
     client::SftpSession,
@@ -162,7 +164,9 @@ async fn open(target: &Target) -> Result<(client::Handle<HostKeyCheck>, PublicKe
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (outcome, seen) {
         (Ok(handle), Some(key)) => Ok((handle, key)),
-        (Err(russh::Error::UnknownKey), seen) => Err(changed_host_key(target, pinned.as_ref(), seen.as_ref())),
+        (Err(russh::Error::UnknownKey), seen) => {
+            Err(changed_host_key(target, pinned.as_ref(), seen.as_ref()))
+        }
         (Err(error), _) => Err(broken(target, error)),
         (Ok(_), None) => Err(broken(target, "the server showed no host key")),
     }
@@ -266,9 +270,11 @@ impl Session {
             let what = format!("upload to {}: {error}", remote.display());
             Problem { code: "SSH007".to_owned(), ..broken(&self.target, what) }
         };
-        let channel = self.handle.channel_open_session().await.map_err(|error| broken(&self.target, error))?;
+        let channel =
+            self.handle.channel_open_session().await.map_err(|error| broken(&self.target, error))?;
         channel.request_subsystem(true, "sftp").await.map_err(|error| broken(&self.target, error))?;
-        let sftp = SftpSession::new(channel.into_stream()).await.map_err(|error| refused(error.to_string()))?;
+        let sftp =
+            SftpSession::new(channel.into_stream()).await.map_err(|error| refused(error.to_string()))?;
         let partial = text(&remote.with_added_extension("partial"));
         let flags = OpenFlags::CREATE | OpenFlags::TRUNCATE | OpenFlags::WRITE;
         let attributes = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };

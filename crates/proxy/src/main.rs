@@ -34,7 +34,8 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let mut stop = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let wanted = SocketAddr::new(arguments.address, arguments.port);
-    let listener = TcpListener::bind(wanted).await.with_context(|| format!("{wanted} cannot be listened on"))?;
+    let listener =
+        TcpListener::bind(wanted).await.with_context(|| format!("{wanted} cannot be listened on"))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     let shutdown = async move {
         tokio::select! {
@@ -42,7 +43,10 @@ async fn main() -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => {}
         }
     };
-    axum::serve(listener, router(Instant::now())).with_graceful_shutdown(shutdown).await.context("serving failed")
+    axum::serve(listener, router(Instant::now()))
+        .with_graceful_shutdown(shutdown)
+        .await
+        .context("serving failed")
 }
 
 fn router(started: Instant) -> Router {
@@ -71,7 +75,10 @@ mod tests {
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, super::router(Instant::now())).await.unwrap() });
         let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
         let mut reply = String::new();
         stream.read_to_string(&mut reply).await.unwrap();
         reply

@@ -44,10 +44,11 @@ impl Converge for Conflicts {
         let units = units(machine, &STOPPABLE).await?;
         let mut listeners = parse_listeners(&ask(machine, "ss -Htlnp").await?.stdout);
         listeners.retain(|listener| PORTS.contains(&listener.port));
+        let init = text_of(machine, "/proc/1/cgroup").await?.unwrap_or_default();
         let mut owners = BTreeMap::new();
         for pid in listeners.iter().map(|listener| listener.pid) {
             let cgroup = text_of(machine, format!("/proc/{pid}/cgroup")).await?.unwrap_or_default();
-            owners.insert(pid, parse_owner(&cgroup));
+            owners.insert(pid, parse_owner(&cgroup, &init));
         }
         Ok(Found { units, listeners, owners })
     }

@@ -28,11 +28,12 @@ pub(super) struct Found {
 }
 
 /// The journal, because there is no auth.log on Debian 12 (as packaged, fail2ban fails to start there); iptables,
-/// because nftables' program is not installed; both ports, because 22 is open until the move is confirmed.
+/// because nftables' program is not installed; both ports, because 22 is open until the move is confirmed. Ten tries,
+/// because a provisioner that is started anew may ask as the wrong user first, and keys cannot be guessed anyway.
 fn jail() -> String {
     format!(
         "# Written by LetsBe.\n[DEFAULT]\nbanaction = iptables-multiport\nbanaction_allports = iptables-allports\n\n\
-         [sshd]\nenabled = true\nbackend = systemd\nport = 22,{SSH_PORT}\n"
+         [sshd]\nenabled = true\nbackend = systemd\nmaxretry = 10\nport = 22,{SSH_PORT}\n"
     )
 }
 

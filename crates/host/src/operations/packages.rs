@@ -73,13 +73,18 @@ impl AptState {
     fn preparation(&self) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.interrupted {
-            let repair = Command::words("dpkg --configure -a --force-confdef --force-confold")
+            // It fails where a package is only half unpacked; apt then mends that, but only after this was tried.
+            let configure = Command::words("dpkg --configure -a --force-confdef --force-confold")
                 .env("DEBIAN_FRONTEND", "noninteractive")
-                .within(std::time::Duration::from_secs(600));
-            changes.push(Change::Run(repair));
+                .within(std::time::Duration::from_secs(600))
+                .tolerated();
+            changes.push(Change::Run(configure));
         }
         if !self.lists_fresh {
             changes.push(Change::Run(apt_get("update")));
+        }
+        if self.interrupted {
+            changes.push(Change::Run(apt_get("install --fix-broken")));
         }
         changes
     }

@@ -296,7 +296,9 @@ impl SshMove {
         }
         let seconds = (self.patience + MARGIN).as_secs();
         let unit = TIMER.trim_end_matches(".timer");
-        let arm = format!("systemd-run --on-active={seconds}s --unit={unit} --collect {NODE} revert-ssh");
+        let arm = format!(
+            "systemd-run --on-active={seconds}s --timer-property=AccuracySec=1s --unit={unit} --collect {NODE} revert-ssh"
+        );
         changes.push(record(&SshState { phase: Phase::Both, previous }));
         changes.push(Change::Run(Command::words(&arm)));
         changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, ports_only(&ports))));

@@ -117,9 +117,7 @@ fn caller(request: &Request) -> IpAddr {
     };
     match if peer.is_loopback() { forwarded().unwrap_or(peer) } else { peer } {
         // One customer of a provider has at least this much.
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
         address @ IpAddr::V4(_) => address,
     }
 }
@@ -135,7 +133,7 @@ mod tests {
         let limits = Limits::default();
         let caller = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         let mut now = DateTime::from_timestamp(1_790_000_000, 0).expect("a moment");
-        let mut takes = |now| (0..100).filter(|_| limits.allows(Scope::Public, caller, 1.0, now)).count();
+        let takes = |now| (0..100).filter(|_| limits.allows(Scope::Public, caller, 1.0, now)).count();
         assert_eq!(takes(now), 60);
         now += TimeDelta::seconds(2);
         assert_eq!(takes(now), 2);

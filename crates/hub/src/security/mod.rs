@@ -5,3 +5,5 @@ pub(crate) mod limit;
 pub mod passwords;
 pub(crate) mod sessions;
 pub mod signature;
+
+pub use passwords::hash_password;

@@ -28,6 +28,14 @@ pub fn hash(password: &Secret<String>) -> Result<String, PasswordError> {
     hashed.map(|hash| hash.to_string()).map_err(|_| PasswordError("hashed"))
 }
 
+/// The same, away from the threads that answer requests.
+///
+/// # Errors
+/// When the machine has no memory for it.
+pub async fn hash_password(password: Secret<String>) -> Result<String, PasswordError> {
+    spawn_blocking(move || hash(&password)).await.map_err(|_| PasswordError("hashed"))?
+}
+
 /// Whether the password is the one behind `hash`. Without a hash (no such person) it takes as long and is wrong.
 ///
 /// # Errors

@@ -2,13 +2,13 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
 use chrono::TimeDelta;
 use letsbe_store::{Staff, token_hash};
-use letsbe_types::Secret;
+use letsbe_types::{EmailAddress, Secret};
 
 use super::{keys, passwords};
 use crate::{
@@ -30,11 +30,17 @@ pub(crate) struct Operator {
 }
 
 /// Checks a login and begins a session; `None` is a wrong name or password, whichever.
-pub(crate) async fn begin(state: &AppState, email: &str, password: Secret<String>) -> ApiResult<Option<String>> {
+pub(crate) async fn begin(
+    state: &AppState,
+    email: &str,
+    password: Secret<String>,
+) -> ApiResult<Option<String>> {
     if password.expose().len() > LONGEST_PASSWORD {
         return Ok(None);
     }
-    let staff = state.store.staff_by_email(email.trim()).await?;
+    // Names are kept in the form that addresses have.
+    let name = email.parse::<EmailAddress>().map_or_else(|_| email.trim().to_owned(), String::from);
+    let staff = state.store.staff_by_email(&name).await?;
     let hash = staff.as_ref().map(|staff| staff.password_hash.clone());
     let fits = passwords::verify(password, hash).await.map_err(|error| ApiError::internal(&error))?;
     let Some(Staff { id, .. }) = staff.filter(|_| fits) else { return Ok(None) };
@@ -79,17 +85,18 @@ pub(crate) enum Stranger {
 /// The one gate before everything of staff.
 pub(crate) async fn require(
     State((state, stranger)): State<(AppState, Stranger)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    match operator(&state, &request).await {
+    let (mut parts, body) = request.into_parts();
+    match operator(&state, &parts).await {
         Ok(Some(operator)) => {
-            request.extensions_mut().insert(operator);
-            next.run(request).await
+            parts.extensions.insert(operator);
+            next.run(Request::from_parts(parts, body)).await
         }
         Ok(None) => match stranger {
-            Stranger::Redirect if request.method() == Method::GET => {
-                let path: String = request.uri().path().chars().take(200).collect();
+            Stranger::Redirect if parts.method == Method::GET => {
+                let path: String = parts.uri.path().chars().take(200).collect();
                 Redirect::to(&format!("/login?next={path}")).into_response()
             }
             Stranger::Redirect => Redirect::to("/login").into_response(),
@@ -99,8 +106,8 @@ pub(crate) async fn require(
     }
 }
 
-async fn operator(state: &AppState, request: &Request) -> ApiResult<Option<Operator>> {
-    let headers = request.headers();
+async fn operator(state: &AppState, request: &Parts) -> ApiResult<Option<Operator>> {
+    let headers = &request.headers;
     let (token, by_cookie) = match (keys::bearer(headers), cookie_token(headers)) {
         (Some(token), _) => (token, false),
         (None, Some(token)) => (token, true),
@@ -109,7 +116,7 @@ async fn operator(state: &AppState, request: &Request) -> ApiResult<Option<Opera
     let session_hash = token_hash(token);
     let Some(staff) = state.store.session(&session_hash, state.clock.now()).await? else { return Ok(None) };
     // A browser sends the cookie along whoever made it ask; a bearer key it never sends by itself.
-    if by_cookie && !request.method().is_safe() && !is_same_origin(headers, &state.public_url) {
+    if by_cookie && !request.method.is_safe() && !is_same_origin(headers, &state.public_url) {
         return Err(ApiError::forbidden("This request came from another site and was not carried out."));
     }
     Ok(Some(Operator { email: staff.email, session_hash }))

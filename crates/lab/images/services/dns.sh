@@ -1,7 +1,10 @@
 #!/bin/sh
-# dns.sh ZONE ADDRESS: the authority for ZONE at ADDRESS. Updates need the key in /etc/lab/tsig (base64).
+# dns.sh ZONE ADDRESS RESOLVER: the authority for ZONE at ADDRESS; what is not in ZONE is asked of RESOLVER, so that
+# the servers of the lab can use this one for everything. Updates need the key that it writes to /etc/lab/tsig.
 set -eu
-zone=$1 address=$2
+zone=$1 address=$2 resolver=$3
+mkdir -p /etc/lab
+[ -s /etc/lab/tsig ] || (umask 077 && head -c 32 /dev/urandom | base64 -w 0 > /etc/lab/tsig)
 mkdir -p /var/lib/knot/zones /run/knot
 cat > "/var/lib/knot/zones/$zone.zone" <<ZONE
 \$ORIGIN $zone.
@@ -23,6 +26,16 @@ log:
     any: notice
 database:
     storage: /var/lib/knot
+remote:
+  - id: resolver
+    address: $resolver@53
+mod-dnsproxy:
+  - id: outside
+    remote: resolver
+    fallback: on
+template:
+  - id: default
+    global-module: mod-dnsproxy/outside
 key:
   - id: lab.
     algorithm: hmac-sha256

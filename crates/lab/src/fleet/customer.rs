@@ -41,7 +41,8 @@ impl Customer {
     /// # Errors
     /// When the Hub refuses; its words are in the error.
     pub async fn order(&self, request: &OrderRequest) -> anyhow::Result<OrderId> {
-        let response = self.http.post(format!("{}/api/v1/public/orders", self.hub)).json(request).send().await?;
+        let response =
+            self.http.post(format!("{}/api/v1/public/orders", self.hub)).json(request).send().await?;
         let status = response.status();
         let text = response.text().await?;
         anyhow::ensure!(status.is_success(), "the order was refused with {status}: {text}");
@@ -54,7 +55,8 @@ impl Customer {
     /// # Errors
     /// When the Hub answers with something else than an order.
     pub async fn look(&self, order: OrderId) -> anyhow::Result<Option<OrderDetail>> {
-        let request = self.http.get(format!("{}/api/v1/admin/orders/{order}", self.hub)).bearer_auth(&self.token);
+        let request =
+            self.http.get(format!("{}/api/v1/admin/orders/{order}", self.hub)).bearer_auth(&self.token);
         let Ok(response) = request.send().await else { return Ok(None) };
         if response.status().is_server_error() {
             return Ok(None);

@@ -67,12 +67,14 @@ impl HubSettings {
         let stripe_secret = Secret::new(format!("whsec_{}", random_hex()));
         write_private(&data.join("stripe-secret"), stripe_secret.expose())?;
         write_private(&data.join("smtp-url"), &lab.smtp_url())?;
-        let refresh = serde_json::json!({ "refresh_token": netcup.login().expose(), "used_at": chrono::Utc::now() });
+        let refresh =
+            serde_json::json!({ "refresh_token": netcup.login().expose(), "used_at": chrono::Utc::now() });
         write_private(&data.join("netcup-token"), &refresh.to_string())?;
         // The port is free now; the Hub takes it in a moment and again after each kill.
         let listen: SocketAddr = TcpListener::bind((lab.gateway(), 0))?.local_addr()?;
         let url = format!("http://{listen}");
-        let config = config_text(&Config { listen, url: &url, data: &data, options, programs, bundle, lab, netcup })?;
+        let config =
+            config_text(&Config { listen, url: &url, data: &data, options, programs, bundle, lab, netcup })?;
         let path = folder.join("hub.toml");
         fs::write(&path, config)?;
         Ok(Self {

@@ -4,6 +4,7 @@ mod bundle;
 mod customer;
 mod hub;
 mod machines;
+mod story;
 mod stripe;
 
 use std::{
@@ -23,7 +24,7 @@ use crate::{
 
 pub use bundle::Programs;
 pub use customer::{Customer, OrderRequest};
-pub use hub::{HubProcess, HubSettings};
+pub use hub::{HubProcess, HubSettings, STAFF_EMAIL};
 pub use machines::Machines;
 pub use stripe::Stripe;
 
@@ -81,13 +82,14 @@ impl Fleet {
     /// # Errors
     /// When a part does not come up.
     pub async fn start(options: &FleetOptions, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("letsbe-lab-").tempdir().context("no folder for the lab")?;
+        let folder =
+            tempfile::Builder::new().prefix("letsbe-lab-").tempdir().context("no folder for the lab")?;
         let programs = Programs::in_folder(&options.programs)?;
         say("Lab: network, DNS, ACME authority, image registry, mail");
         let lab = Lab::start(LabOptions { proxy: programs.proxy.clone() }).await?;
         let machines = Arc::new(Machines::new(&lab));
         say("Lab: the simulated Netcup with its pool of servers");
-        let pool = machines.pool(options.servers)?;
+        let pool = machines.pool(options.servers).await?;
         let listen = SocketAddr::new(lab.gateway(), 0);
         let netcup = NetcupSim::start(listen, pool, machines.clone(), Arc::new(SystemClock)).await?;
         say("Hub: keys, database, configuration");
@@ -118,7 +120,11 @@ pub(crate) fn build_server(number: i32, address: std::net::Ipv4Addr) -> SimServe
 ///
 /// # Errors
 /// When it did not within `patience`.
-pub async fn eventually<T, F>(what: &str, patience: Duration, mut condition: impl FnMut() -> F) -> anyhow::Result<T>
+pub async fn eventually<T, F>(
+    what: &str,
+    patience: Duration,
+    mut condition: impl FnMut() -> F,
+) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<Option<T>>>,
 {

@@ -23,7 +23,8 @@ impl Stripe {
     /// The value of the `Stripe-Signature` header.
     #[must_use]
     pub fn signature(&self, time: i64, body: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes()).unwrap_or_else(|_| unreachable!());
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes())
+            .unwrap_or_else(|_| unreachable!());
         mac.update(format!("{time}.{body}").as_bytes());
         format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
     }

@@ -88,7 +88,11 @@ impl Follower<'_> {
 pub(crate) async fn is_alive(job: JobId) -> Result<bool, Problem> {
     let command = Command::new("systemctl", ["is-active", &unit(job)]);
     let output = LocalMachine.run(&command).await.map_err(|error| {
-        Problem::transient("NODE007", format!("systemd cannot be asked: {error}"), "Check the server's systemd.")
+        Problem::transient(
+            "NODE007",
+            format!("systemd cannot be asked: {error}"),
+            "Check the server's systemd.",
+        )
     })?;
     Ok(matches!(output.stdout.trim(), "active" | "activating" | "reloading" | "deactivating"))
 }

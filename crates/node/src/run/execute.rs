@@ -1,21 +1,19 @@
 //! Carries a run out, inside its unit. Killed at any point, it is started again and goes on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chrono::Utc;
-use letsbe_host::{Engine, LocalMachine};
-use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
+use chrono::{TimeDelta, Utc};
+use letsbe_host::{Engine, LocalMachine, readiness};
+use letsbe_types::{Problem, ids::JobId, job::{Outcome, RunEventKind}};
 
 use super::{Request, decide, operations};
-use crate::{
-    files,
-    journal::FileJournal,
-    layout::Layout,
-    lock,
-};
+use crate::{files, journal::FileJournal, layout::Layout, lock};
 
 /// The lock is refreshed this often, well within its validity.
 const REFRESH: Duration = Duration::from_secs(60);
+
+/// A fresh machine's own set-up may take this long.
+const READINESS_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Carries the run out. Ends well also when the run failed: the journal tells how it ended.
 ///
@@ -55,13 +53,32 @@ async fn carry_out(
     journal: &FileJournal,
 ) -> Result<(), Problem> {
     let work = async {
-        //PENDING letsbe_host::readiness::await_ready(&LocalMachine, &request.desired).await?;
+        await_ready(request, journal).await?;
         let operations = operations(&layout.bundle(), &request.desired)?;
         Engine::new(&LocalMachine, &operations).run(&request.desired, journal).await.map(|_| ())
     };
     tokio::select! {
         result = work => result,
         problem = keep_lock(layout, job) => Err(problem),
+    }
+}
+
+/// Waits for a machine that is still busy with itself; refuses one that is not fit.
+async fn await_ready(request: &Request, journal: &FileJournal) -> Result<(), Problem> {
+    let reference = request.clock_ahead.map(|seconds| Utc::now() - TimeDelta::seconds(seconds));
+    let disk = readiness::disk_needed(request.desired.tier);
+    let began = Instant::now();
+    let outcome = match readiness::wait(&LocalMachine, disk, reference, READINESS_PATIENCE).await {
+        Ok(warnings) if warnings.is_empty() => return Ok(()),
+        Ok(warnings) => Outcome::Warned { warning: warnings.join("; ") },
+        Err(problem) => Outcome::Failed { problem },
+    };
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let operation = "machine.ready".to_owned();
+    journal.append(RunEventKind::Operation { step: 1, operation, outcome: outcome.clone(), milliseconds })?;
+    match outcome {
+        Outcome::Failed { problem } => Err(problem),
+        _ => Ok(()),
     }
 }
 

@@ -25,15 +25,13 @@ pub(crate) struct Request {
     pub(crate) desired: DesiredServer,
     /// Last event of the journal when this was asked: an end that comes later is the end of this request.
     pub(crate) after: u64,
+    /// Seconds by which this server's clock is ahead of the provisioner's, if that was told.
+    pub(crate) clock_ahead: Option<i64>,
 }
 
 /// The operations of all steps, from the installed bundle's catalog.
-pub(crate) fn operations(
-    bundle: &Path,
-    desired: &DesiredServer,
-) -> Result<Vec<Box<dyn Operation>>, Problem> {
-    let _ = (Arc::new(catalog(bundle)?), desired); Ok(Vec::new()) // PENDING
-    //letsbe_provision::stacks::all_operations(Arc::new(catalog(bundle)?), desired)
+pub(crate) fn operations(bundle: &Path, desired: &DesiredServer) -> Result<Vec<Box<dyn Operation>>, Problem> {
+    letsbe_provision::stacks::all_operations(Arc::new(catalog(bundle)?), desired)
 }
 
 /// The catalog of a bundle.

@@ -15,7 +15,14 @@ use crate::{
 };
 
 /// Starts the run, unless it runs or is done already, and follows it. Answers the exit code.
-pub(crate) async fn start(layout: &Layout, job: JobId, from: u64, wanted: &Wanted) -> Result<u8, Problem> {
+pub(crate) async fn start(
+    layout: &Layout,
+    job: JobId,
+    from: u64,
+    clock: Option<i64>,
+    wanted: &Wanted,
+) -> Result<u8, Problem> {
+    let clock_ahead = clock.map(|clock| Utc::now().timestamp() - clock);
     let desired = read_desired()?;
     let events = journal::read(layout, job)?;
     let last = events.last().map_or(0, |event| event.sequence);
@@ -37,7 +44,7 @@ pub(crate) async fn start(layout: &Layout, job: JobId, from: u64, wanted: &Wante
     }
     // A request that died without an end goes on; one that ended is a new one.
     let after = former.map(|former| former.after).filter(|after| decide::end(&events, *after).is_none());
-    files::write_json(&layout.request(job), &Request { desired, after: after.unwrap_or(last) })?;
+    files::write_json(&layout.request(job), &Request { desired, after: after.unwrap_or(last), clock_ahead })?;
     launch(layout, job).await?;
     attach::attach(layout, job, from).await
 }
@@ -60,7 +67,11 @@ async fn launch(layout: &Layout, job: JobId) -> Result<(), Problem> {
     arguments.extend(["run", "execute", "--job"].map(str::to_owned));
     arguments.push(job.to_string());
     let failed = |what: String| {
-        Problem::transient("NODE007", format!("The run's unit could not be started: {what}"), "Check systemd.")
+        Problem::transient(
+            "NODE007",
+            format!("The run's unit could not be started: {what}"),
+            "Check systemd.",
+        )
     };
     let output = LocalMachine.run(&Command::new("systemd-run", arguments)).await;
     match output.map_err(|error| failed(error.to_string()))? {
@@ -88,7 +99,9 @@ pub(crate) fn record(layout: &Layout, job: JobId) -> Result<(), Problem> {
     let text = std::io::read_to_string(std::io::stdin()).map_err(unreadable)?;
     let parsed: Result<Vec<RunEventKind>, _> = text.lines().map(serde_json::from_str).collect();
     let events = parsed.map_err(|error| unreadable(error.into()))?;
-    if files::read(&layout.request(job))?.is_some() || decide::last_end(&journal::read(layout, job)?).is_none() {
+    if files::read(&layout.request(job))?.is_some()
+        || decide::last_end(&journal::read(layout, job)?).is_none()
+    {
         return Err(Problem::transient("NODE008", "The run has not ended yet", "Wait for its end."));
     }
     let (journal, _) = FileJournal::open(layout, job)?;

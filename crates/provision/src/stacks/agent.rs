@@ -9,6 +9,7 @@ use letsbe_types::{
 use serde::Deserialize;
 
 use super::{paths, reading, rendered::is_written};
+use crate::hub_address;
 
 const UNIT_FILE: &str = "/etc/systemd/system/letsbe-agent.service";
 
@@ -19,6 +20,8 @@ After=network-online.target docker.service
 Wants=network-online.target
 
 [Service]
+Type=notify
+WatchdogSec=60
 ExecStart=/opt/letsbe/bin/letsbe-node agent
 Restart=always
 RestartSec=5
@@ -67,7 +70,9 @@ impl Converge for AgentRegistered {
 
     fn converge(&self, facts: &Self::Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
         let Some(hub) = &desired.hub else { return Ok(Assessment::Skipped { why: NO_HUB.to_owned() }) };
-        if facts.as_ref() == Some(&hub.url) {
+        // The state file holds the address in its normal form.
+        let url = hub_address::checked(&hub.url)?;
+        if facts.as_ref() == Some(&url) {
             return Ok(Assessment::converged(format!("registered with {}", hub.url)));
         }
         Ok(Assessment::needed(format!("not registered with {}", hub.url), vec![Change::Run(register(hub))]))

@@ -112,6 +112,21 @@ pub fn stack_operations(
     Ok(operations)
 }
 
+/// Everything that is done on the server, sorted by step: the host's steps, the stacks, the verification.
+///
+/// # Errors
+/// When the wishes do not fit the catalog.
+pub fn all_operations(
+    catalog: Arc<Catalog>,
+    desired: &DesiredServer,
+) -> Result<Vec<Box<dyn Operation>>, Problem> {
+    let mut all = letsbe_host::server_operations();
+    all.extend(stack_operations(Arc::clone(&catalog), desired)?);
+    all.extend(crate::verify::operations(catalog, desired)?);
+    all.sort_by_key(|operation| operation.step());
+    Ok(all)
+}
+
 /// The three operations that bring stacks up.
 fn start(
     names: [&'static str; 3],

@@ -9,7 +9,10 @@ use letsbe_types::{Problem, job::DesiredServer};
 
 use super::{
     Group,
-    containers::{Container, Health}, deployment::DesiredStack, paths, reading};
+    containers::{Container, Health},
+    deployment::DesiredStack,
+    paths, reading,
+};
 
 /// Time for one stack to be created and for what it depends on to become healthy.
 const UP_TIME: Duration = Duration::from_secs(900);
@@ -102,7 +105,8 @@ impl Operation for StacksHealthy {
     /// Waits here, not in a change: nothing is changed by waiting, and what never comes is told in our own words.
     /// A plan waits no longer than containers that were just made may take.
     async fn assess(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Assessment, Problem> {
-        let names: Vec<String> = self.group.tools().flat_map(|t| &t.services).map(|s| s.container.clone()).collect();
+        let names: Vec<String> =
+            self.group.tools().flat_map(|t| &t.services).map(|s| s.container.clone()).collect();
         let start = self.group.tools().map(|tool| tool.health.start_seconds).max().unwrap_or(0);
         // Twice the catalog's figure: it is for a quiet machine, and all tools start at once here.
         let patience = (2 * start).clamp(PATIENCE_SECONDS.0, PATIENCE_SECONDS.1);
@@ -110,7 +114,9 @@ impl Operation for StacksHealthy {
         loop {
             let containers = reading::containers(machine).await?;
             match look(&names, &containers, began, Utc::now(), patience) {
-                Look::Healthy => return Ok(Assessment::converged(format!("{} containers are healthy", names.len()))),
+                Look::Healthy => {
+                    return Ok(Assessment::converged(format!("{} containers are healthy", names.len())));
+                }
                 Look::Again => tokio::time::sleep(LOOK_AGAIN).await,
                 Look::Broken(problem) => return Err(problem),
             }
@@ -256,7 +262,8 @@ mod tests {
         let at = |containers: &[Container], seconds| {
             look(&names, containers, began, began + TimeDelta::seconds(seconds), patience)
         };
-        let all = [healthy("letsbe-ghost"), healthy("letsbe-db"), in_state("other", "exited", Health::Unchecked)];
+        let all =
+            [healthy("letsbe-ghost"), healthy("letsbe-db"), in_state("other", "exited", Health::Unchecked)];
         assert_eq!(at(&all, 0), Look::Healthy);
         for (state, health, word) in [
             ("running", Health::Starting, "still starting"),

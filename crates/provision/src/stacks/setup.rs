@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use letsbe_catalog::{Exchange, Setup, Tool, render_exchange};
+use letsbe_catalog::{Catalog, Exchange, Setup, Tool, render_exchange};
 use letsbe_host::{Assessment, Change, Command, Converge, Machine};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, Secret, job::DesiredServer};
 use letsbe_vault::Credentials;
 
 use super::{
@@ -44,12 +44,12 @@ impl Converge for ToolsSetUp {
         futures::future::try_join_all(asked).await
     }
 
-    fn converge(&self, facts: &Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
-        Ok(decide(facts))
+    fn converge(&self, facts: &Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
+        Ok(decide(facts, desired))
     }
 }
 
-fn decide(facts: &Facts) -> Assessment {
+fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
     let open: Vec<(&str, &str)> = facts
         .iter()
         .filter_map(|(tool, done)| done.as_ref().err().map(|why| (tool.as_str(), why.as_str())))
@@ -59,12 +59,12 @@ fn decide(facts: &Facts) -> Assessment {
     }
     let because: Vec<String> =
         open.iter().map(|(tool, why)| format!("{tool} is not set up: {why}")).collect();
+    // The registration token is nothing to a set-up.
+    let wishes = DesiredServer { hub: None, ..desired.clone() };
+    let input = Secret::new(serde_json::to_string(&wishes).unwrap_or_default());
     let run = |(tool, _): &(&str, &str)| {
-        Change::Run(
-            Command::new(paths::NODE_PROGRAM, ["setup-tool", tool])
-                .within(Duration::from_secs(300))
-                .retried(1),
-        )
+        let command = Command::new(paths::NODE_PROGRAM, ["setup-tool", tool]).with_input(input.clone());
+        Change::Run(command.within(Duration::from_secs(300)).retried(1))
     };
     Assessment::needed(because.join(", "), open.iter().map(run).collect())
 }
@@ -85,12 +85,22 @@ impl Deployment {
     }
 }
 
-/// Sets a tool up, unless it says that it is. `letsbe-node setup-tool <tool>` is this: the requests carry passwords,
-/// so they are made in a short-lived program that reads them from the credentials file, not from its arguments.
+/// Sets a tool up, unless it says that it is: `letsbe-node setup-tool <tool>`. What the server shall become is read
+/// from standard input, as [`ToolsSetUp`] hands it over. The requests carry passwords, so they are made in a
+/// short-lived program that reads them from the credentials file, not from its arguments.
 ///
 /// # Errors
 /// The tool is unknown, its credentials are not made yet, or it did not answer as its recipe says.
-pub async fn run_setup(machine: &dyn Machine, deployment: &Deployment, name: &str) -> Result<(), Problem> {
+pub async fn run_setup(machine: &dyn Machine, catalog: &Catalog, name: &str) -> Result<(), Problem> {
+    let desired = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
+        let message = format!("what the server shall become cannot be read: {error}");
+        Problem::permanent("NODE050", message, "The set-up is started by a provisioning run, not by hand.")
+    })?;
+    let deployment = Deployment::new(Arc::new(catalog.clone()), &desired)?;
+    set_up(machine, &deployment, name).await
+}
+
+async fn set_up(machine: &dyn Machine, deployment: &Deployment, name: &str) -> Result<(), Problem> {
     let unknown =
         || Problem::permanent("NODE050", format!("there is no tool {name} with a set-up"), "Check the name.");
     let tool = deployment.find(name).ok_or_else(unknown)?;
@@ -157,9 +167,10 @@ pub(crate) fn credentials_missing() -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_host::Assessment;
+    use letsbe_host::{Assessment, Change};
 
     use super::decide;
+    use crate::stacks::tests::desired;
 
     #[test]
     fn only_tools_that_are_not_set_up_are_set_up() {
@@ -167,10 +178,14 @@ mod tests {
             ("ghost".to_owned(), Ok(())),
             ("nocodb".to_owned(), Err("it answered with status 400, expected 200".to_owned())),
         ];
-        let Assessment::Needed { because, changes } = decide(&facts) else { panic!("needed") };
+        let Assessment::Needed { because, changes } = decide(&facts, &desired()) else { panic!("needed") };
         assert_eq!(because, "nocodb is not set up: it answered with status 400, expected 200");
         let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
-        assert_eq!(lines, ["run /opt/letsbe/bin/letsbe-node setup-tool nocodb"]);
-        assert!(matches!(decide(&facts[..1].to_vec()), Assessment::Converged { .. }));
+        assert_eq!(lines, ["run /opt/letsbe/bin/letsbe-node setup-tool nocodb <‹input›"]);
+        let Change::Run(command) = &changes[0] else { panic!("a run") };
+        let input = command.input.as_ref().expect("input").expose();
+        assert!(!input.contains("token-canary"), "the registration token does not travel along");
+        assert!(serde_json::from_str::<letsbe_types::job::DesiredServer>(input).is_ok());
+        assert!(matches!(decide(&facts[..1].to_vec(), &desired()), Assessment::Converged { .. }));
     }
 }

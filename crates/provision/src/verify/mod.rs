@@ -13,7 +13,7 @@ use letsbe_catalog::Catalog;
 use letsbe_host::Operation;
 use letsbe_types::{Problem, job::DesiredServer};
 
-use crate::stacks::{Deployment, stack_operations};
+use crate::stacks::Deployment;
 
 /// The step of the verification.
 const STEP: u8 = 11;
@@ -35,21 +35,6 @@ pub fn operations(
         Box::new(heartbeat::HeartbeatAccepted),
         Box::new(modes::SecretsPrivate { deployment }),
     ])
-}
-
-/// Everything that is done on the server, sorted by step.
-///
-/// # Errors
-/// When the wishes do not fit the catalog.
-pub fn all_operations(
-    catalog: Arc<Catalog>,
-    desired: &DesiredServer,
-) -> Result<Vec<Box<dyn Operation>>, Problem> {
-    let mut all = letsbe_host::operations::server_operations();
-    all.extend(stack_operations(Arc::clone(&catalog), desired)?);
-    all.extend(operations(catalog, desired)?);
-    all.sort_by_key(|operation| operation.step());
-    Ok(all)
 }
 
 /// A check that failed.

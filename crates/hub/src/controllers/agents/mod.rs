@@ -22,14 +22,11 @@ pub(crate) async fn register(
     let introduction: RegisterRequest = extract::json(request, &state).await?;
     refuse(version_problem(&introduction.node_version))?;
     let agent_key = keys::generate();
-    let registered = state.store.register_agent(
-        &token_hash(&token),
-        &introduction.identity,
-        &introduction.node_version,
-        &token_hash(&agent_key),
-        state.clock.now(),
-    );
-    let order = registered.await.map_err(|error| match error {
+    let (token_hash, key_hash) = (token_hash(&token), token_hash(&agent_key));
+    let RegisterRequest { identity, node_version } = &introduction;
+    let now = state.clock.now();
+    let registered = state.store.register_agent(&token_hash, identity, node_version, &key_hash, now).await;
+    let order = registered.map_err(|error| match error {
         RegisterError::Token => ApiError::unauthorized("The registration token is not valid (any more)."),
         RegisterError::Identity => {
             ApiError::forbidden("The server's identity is not the one planted for this order.")

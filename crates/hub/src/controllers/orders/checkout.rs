@@ -19,8 +19,7 @@ pub(crate) async fn create(
     Input(request): Input<CheckoutRequest>,
 ) -> ApiResult<(StatusCode, Json<Reply<CheckoutAccepted>>)> {
     let identity = ServerIdentity(hex::encode(rand::random::<[u8; 16]>()));
-    let order =
-        check(&state.catalog, &request, OrderId::generate(), identity).map_err(ApiError::fields)?;
+    let order = check(&state.catalog, &request, OrderId::generate(), identity).map_err(ApiError::fields)?;
     state.store.create_order(&order, state.clock.now()).await?;
     Ok((StatusCode::CREATED, Json(Reply::new(CheckoutAccepted { order_id: order.id }))))
 }

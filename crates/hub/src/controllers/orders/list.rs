@@ -58,7 +58,8 @@ pub(crate) async fn list(
     let page = page.checked()?;
     let (orders, total) = state.store.orders(page.page - 1, page.page_size).await?;
     let meta = [("page", page.page), ("pageSize", page.page_size), ("total", total)];
-    let meta: BTreeMap<_, _> = meta.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let meta: BTreeMap<_, _> =
+        meta.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
     Ok(Json(Reply { success: true, data: orders.iter().map(summary).collect(), meta }))
 }
 

@@ -86,7 +86,11 @@ mod tests {
             ("charge.refunded", charge(true), withdrawn("refund")),
             ("charge.dispute.created", charge(false), withdrawn("dispute")),
         ] {
-            assert_eq!(meaning(kind, &object), Meaning::Order(ORDER.parse().expect("an id"), event), "{kind}");
+            assert_eq!(
+                meaning(kind, &object),
+                Meaning::Order(ORDER.parse().expect("an id"), event),
+                "{kind}"
+            );
         }
         for (kind, object) in [
             ("charge.refunded", charge(false)),

@@ -6,7 +6,8 @@ use axum::{
     extract::{Request, State},
     http::HeaderMap,
 };
-use letsbe_store::PaymentOutcome;
+use letsbe_lifecycle::order::Event;
+use letsbe_store::{NewEntry, PaymentOutcome};
 use letsbe_types::api::Reply;
 use serde::Serialize;
 
@@ -44,6 +45,12 @@ pub(crate) async fn take(State(state): State<AppState>, request: Request) -> Api
     let now = state.clock.now();
     let outcome =
         state.store.take_payment_event(&event.id, &event.kind, order, &meant, &state.pace, now).await?;
+    if outcome == PaymentOutcome::Outdated && meant == Event::PaymentReceived {
+        let message = "A payment arrived after the order had ended: see whether it must be paid back";
+        let once_key = Some(format!("late-payment:{}", event.id));
+        let entry = NewEntry { once_key, ..NewEntry::new("effect", "warning", message) };
+        state.store.note(order, &entry, now).await?;
+    }
     tracing::info!(event = event.id, kind = event.kind, %order, ?outcome, "a Stripe event was taken");
     Ok(match outcome {
         PaymentOutcome::Applied => answer("applied", None),

@@ -30,7 +30,8 @@ pub(crate) async fn login(
     Input(login): Input<Login>,
 ) -> ApiResult<Json<Reply<Session>>> {
     let token = sessions::begin(&state, &login.email, login.password).await?;
-    let token = token.ok_or_else(|| ApiError::unauthorized("The e-mail address or the password is wrong."))?;
+    let token =
+        token.ok_or_else(|| ApiError::unauthorized("The e-mail address or the password is wrong."))?;
     Ok(Json(Reply::new(Session { token })))
 }
 

@@ -1,0 +1,49 @@
+# LetsBe: everything that is done often. `make` or `make help` lists it.
+# Each target sets up what it needs: install.sh says what it installs before it installs it, and does nothing
+# the second time. Needed beforehand: Debian 12, root, a Rust toolchain (1.95).
+
+SHELL := /bin/bash
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+LAB := target/debug/letsbe-lab
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit bench setup build check tidy clean-lab deny
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: setup build ## Start the lab and a Hub, place a real order, and watch it become a live server.
+	$(LAB) demo
+
+# Everything that a change must pass. The end-to-end tests (crates/lab/tests) start dockerd and the lab themselves.
+test: setup check build ## All checks and all tests: 40 minutes from a clean clone at most.
+	cargo test --workspace --no-fail-fast
+
+# Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
+unit: ## The fast tests only; needs no lab and no root.
+	cargo test --workspace --no-fail-fast --lib --bins --test order --test select --test refused
+
+bench: setup build ## A second provisioning run, timed: our own time, and its share of SSH, probing and verification.
+	$(LAB) bench
+
+setup: ## Install the Debian packages that the lab needs.
+	crates/lab/scripts/install.sh
+
+build: ## Build all programs.
+	cargo build --workspace --bins
+
+# Clippy cannot use what `build` compiled, nor the other way round: from clean this checks the dependencies once
+# more (about 1.5 minutes on two cores). It is worth it.
+check: ## Formatting and lints; a warning is an error.
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+tidy: ## The repository's own rules: sizes, layers, error pages, invariants.
+	cargo test -p xtask --no-fail-fast
+
+clean-lab: ## Stop the lab and remove its servers.
+	$(LAB) down
+
+deny: ## Licences, sources and known vulnerabilities of the dependencies (needs cargo-deny).
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is not installed: cargo install --locked cargo-deny"; exit 1; }
+	cargo deny check

@@ -1,0 +1,188 @@
+//! Orders: lists, timelines, and what an operator does about them.
+
+use std::{net::IpAddr, time::Duration};
+
+use chrono::Local;
+use clap::Subcommand;
+use comfy_table::{Table, presets};
+use letsbe_types::{
+    api::{DeskAction, OrderDetail, OrderSummary, TimelineEntry},
+    ids::{OrderId, ServerId},
+};
+
+use crate::{
+    hub::Hub,
+    style::{self, Level, harmless},
+};
+
+/// How often a followed order is looked at.
+const FOLLOW: Duration = Duration::from_secs(1);
+/// States in which nothing more happens by itself.
+const ENDS: [&str; 4] = ["FULFILLED", "FAILED", "ABANDONED", "CANCELLED"];
+
+#[derive(Subcommand)]
+pub(crate) enum OrdersCommand {
+    /// List orders, newest first.
+    List {
+        /// Which page.
+        #[arg(long, default_value_t = 1)]
+        page: u32,
+        /// Orders on a page.
+        #[arg(long, default_value_t = 50)]
+        page_size: u32,
+    },
+    /// Show one order and all that happened to it.
+    Show {
+        /// The order.
+        id: OrderId,
+        /// Keep printing what happens, until the order is fulfilled or has failed.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Try again now.
+    Retry {
+        /// The order.
+        id: OrderId,
+    },
+    /// Go on without what fails.
+    Skip {
+        /// The order.
+        id: OrderId,
+        /// Why; kept in the timeline.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Give the order up and release its server.
+    Abandon {
+        /// The order.
+        id: OrderId,
+        /// Why; kept in the timeline.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Give the order a server by hand.
+    Assign {
+        /// The order.
+        id: OrderId,
+        /// The server, as `<provider>:<id>`.
+        #[arg(long)]
+        server: String,
+        /// Where it answers.
+        #[arg(long)]
+        address: IpAddr,
+    },
+}
+
+pub(crate) async fn carry_out(address: &str, command: OrdersCommand, json: bool) -> anyhow::Result<()> {
+    let hub = Hub::open(address)?;
+    let (id, action) = match command {
+        OrdersCommand::List { page, page_size } => {
+            let orders = hub.orders(page, page_size).await?;
+            return if json { style::say_json(&orders) } else { print_list(&orders) };
+        }
+        OrdersCommand::Show { id, follow } => return show(&hub, id, follow, json).await,
+        OrdersCommand::Retry { id } => (id, DeskAction::Retry),
+        OrdersCommand::Skip { id, reason } => (id, DeskAction::Skip { reason }),
+        OrdersCommand::Abandon { id, reason } => (id, DeskAction::Abandon { reason }),
+        OrdersCommand::Assign { id, server, address } => {
+            (id, DeskAction::AssignServer { server: ServerId(server), address })
+        }
+    };
+    hub.act(id, &action).await?;
+    let summary = hub.order(id).await?.summary;
+    if json {
+        return style::say_json(&summary);
+    }
+    style::say(&format!("{} order {id} is now {}", Level::Fine.mark(), style::bold(&summary.state)));
+    Ok(())
+}
+
+fn print_list(orders: &[OrderSummary]) -> anyhow::Result<()> {
+    if orders.is_empty() {
+        style::say("no orders");
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["ORDER", "STATE", "DOMAIN", "TIER", "TOOLS", "SERVER", "UPDATED"]);
+    for order in orders {
+        let state = match &order.problem {
+            Some(problem) => format!("{} [{}]", order.state, problem.code),
+            None => order.state.clone(),
+        };
+        table.add_row([
+            order.id.to_string(),
+            harmless(&state),
+            order.domain.to_string(),
+            order.tier.to_string(),
+            order.tools.len().to_string(),
+            order.server.as_ref().map_or_else(|| "none".to_owned(), |server| harmless(&server.0)),
+            order.updated_at.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string(),
+        ]);
+    }
+    style::say(&table.to_string());
+    Ok(())
+}
+
+async fn show(hub: &Hub, id: OrderId, follow: bool, json: bool) -> anyhow::Result<()> {
+    let mut order = hub.order(id).await?;
+    if json && !follow {
+        return style::say_json(&order);
+    }
+    if !json {
+        style::say(&heading(&order));
+    }
+    let mut last = i64::MIN;
+    loop {
+        for entry in order.timeline.iter().filter(|entry| entry.sequence > last) {
+            if json { style::say_json(entry)? } else { style::say(&line(entry)) }
+        }
+        last = order.timeline.last().map_or(last, |entry| last.max(entry.sequence));
+        if !follow || ENDS.contains(&order.summary.state.as_str()) {
+            break;
+        }
+        tokio::time::sleep(FOLLOW).await;
+        order = hub.order(id).await?;
+    }
+    if let (Some(problem), false) = (&order.summary.problem, json) {
+        style::say(&format!("{} {}", Level::Failed.mark(), harmless(&problem.to_string())));
+        style::say(&format!("  {}", harmless(&problem.hint)));
+    }
+    Ok(())
+}
+
+fn heading(order: &OrderDetail) -> String {
+    let summary = &order.summary;
+    let server =
+        summary.server.as_ref().map_or_else(|| "no server yet".to_owned(), |server| harmless(&server.0));
+    let title = style::bold(&format!("{} {}", summary.domain, harmless(&summary.state)));
+    let tools = harmless(&summary.tools.join(", "));
+    format!("{title}\n{} · {} · {server} · {} · {tools}", summary.tier, summary.region, summary.email)
+}
+
+fn line(entry: &TimelineEntry) -> String {
+    let time = entry.at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string();
+    format!("{} {} {}", Level::named(&entry.level).mark(), style::faint(&time), harmless(&entry.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+    use letsbe_types::api::TimelineEntry;
+
+    use super::line;
+
+    #[test]
+    fn a_timeline_entry_is_one_line_with_a_mark() {
+        let entry = TimelineEntry {
+            sequence: 1,
+            at: Utc::now(),
+            kind: "step".to_owned(),
+            level: "failed".to_owned(),
+            message: "Step 9\nfailed".to_owned(),
+        };
+        let line = line(&entry);
+        assert!(line.contains('✗') && line.ends_with("Step 9 failed") && !line.contains('\n'), "{line}");
+    }
+}

@@ -1,0 +1,80 @@
+// Small helps on top of pages that work without them: times in the reader's zone, the live timeline, refreshing.
+"use strict";
+
+const marks = { ok: "✓", running: "▸", waiting: "◷", warning: "!", failed: "✕" };
+const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function ago(moment) {
+  const seconds = Math.round((moment - Date.now()) / 1000);
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  return relative.format(Math.trunc(seconds / size), unit);
+}
+
+function showTimes(root = document) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    const text = `${ago(moment)} · ${absolute.format(moment)}`;
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+
+// Takes a part of this page anew from the server, unless the reader is busy in it.
+async function refresh(selector) {
+  const old = document.querySelector(selector);
+  if (!old || document.hidden) return;
+  if (old.querySelector("details[open]") || old.contains(document.activeElement)) return;
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.querySelector(selector);
+  if (!fresh) return;
+  showTimes(fresh);
+  old.replaceWith(fresh);
+  document.title = page.title;
+}
+
+function followTimeline(list) {
+  const live = document.getElementById("live");
+  const line = document.getElementById("line");
+  let last = Number(list.dataset.last);
+  let pending = false;
+  const source = new EventSource(`${list.dataset.events}?after=${last}`);
+  source.onopen = () => { live.textContent = "Live"; live.className = "live"; };
+  source.onerror = () => { live.textContent = "Connection lost, trying again …"; live.className = "muted"; };
+  source.onmessage = (event) => {
+    const entry = JSON.parse(event.data);
+    if (entry.sequence <= last) return;
+    last = entry.sequence;
+    const item = line.content.firstElementChild.cloneNode(true);
+    item.className = `${entry.level} ${entry.kind} new`;
+    item.querySelector(".mark").textContent = marks[entry.level] ?? "•";
+    item.querySelector(".word").textContent = entry.level;
+    item.querySelector(".message").textContent = entry.message;
+    item.querySelector("time").dateTime = entry.at;
+    showTimes(item);
+    const following = innerHeight + scrollY >= document.body.scrollHeight - 80;
+    list.append(item);
+    if (following) scrollTo({ top: document.body.scrollHeight });
+    if (!pending && entry.kind !== "operation") {
+      pending = true;
+      setTimeout(() => { pending = false; refresh("#summary").catch(() => {}); }, 400);
+    }
+  };
+}
+
+showTimes();
+setInterval(() => showTimes(), 1000);
+const timeline = document.getElementById("timeline");
+if (timeline) followTimeline(timeline);
+setInterval(() => {
+  const part = document.querySelector("[data-refresh]");
+  if (!part) return;
+  part.age = (part.age ?? 0) + 1;
+  if (part.age >= Number(part.dataset.refresh)) {
+    part.age = 0;
+    refresh("[data-refresh]").catch(() => {});
+  }
+}, 1000);

@@ -1,0 +1,112 @@
+//! Every route of the Hub, in one table. What a route may be asked by whom stands beside it; there is no default.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::Method,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{MethodRouter, get, patch, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    AppState,
+    controllers::{agents, health, jobs, orders, payments, sessions},
+    security::{
+        limit::{self, Limited, Limits, Scope},
+        sessions::{Stranger, require},
+    },
+    web,
+};
+
+const BODY_LIMIT: usize = 64 * 1024;
+const REPORT_LIMIT: usize = 1024 * 1024;
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, as often as they like: nothing is read or written for it.
+    Open,
+    /// Anybody, so many times a minute.
+    Limited(Scope),
+    /// Whoever brings the right key or signature; the handler checks it, and refusals are counted.
+    Keyed,
+    /// Staff; others get 401.
+    Staff,
+    /// Staff; others are sent to the login page.
+    StaffPage,
+}
+
+/// One line of the table.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, with `{placeholders}`.
+    pub path: &'static str,
+    /// Who may ask.
+    pub access: Access,
+    handler: MethodRouter<AppState>,
+}
+
+/// The table.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    use Access::{Keyed, Limited, Open, Staff, StaffPage};
+    let public = Limited(Scope::Public);
+    let login = Limited(Scope::Login);
+    let line = |method, path, access, handler| Route { method, path, access, handler };
+    let (read, write, change) = (|| Method::GET, || Method::POST, || Method::PATCH);
+    let report = patch(jobs::report).layer(DefaultBodyLimit::max(REPORT_LIMIT));
+    vec![
+        line(read(), "/healthz", Open, get(health::health)),
+        line(write(), "/api/v1/public/orders", public, post(orders::checkout::create)),
+        line(read(), "/api/v1/public/orders/{id}", public, get(orders::progress::show)),
+        line(write(), "/api/v1/webhooks/stripe", Keyed, post(payments::webhook::take)),
+        line(change(), "/api/v1/jobs/{id}", Keyed, report),
+        line(write(), "/api/v1/tenant/register", Keyed, post(agents::register)),
+        line(write(), "/api/v1/tenant/heartbeat", Keyed, post(agents::heartbeat)),
+        line(write(), "/api/v1/admin/login", login, post(sessions::login)),
+        line(write(), "/api/v1/admin/logout", Staff, post(sessions::logout)),
+        line(read(), "/api/v1/admin/orders", Staff, get(orders::list::list)),
+        line(read(), "/api/v1/admin/orders/{id}", Staff, get(orders::list::show)),
+        line(write(), "/api/v1/admin/orders/{id}/actions", Staff, post(orders::desk::act)),
+        line(read(), "/api/v1/admin/orders/{id}/events", Staff, get(orders::events::stream)),
+        line(read(), "/", StaffPage, get(web::orders::list)),
+        line(read(), "/orders/{id}", StaffPage, get(web::orders::show)),
+        line(write(), "/orders/{id}/actions", StaffPage, post(web::orders::act)),
+        line(write(), "/logout", StaffPage, post(web::login::logout)),
+        line(read(), "/login", Open, get(web::login::show)),
+        line(write(), "/login", login, post(web::login::submit)),
+        line(read(), "/progress/{id}", public, get(web::progress::show)),
+        line(read(), "/assets/{name}", Open, get(web::assets::asset)),
+    ]
+}
+
+/// The Hub's HTTP service. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: callers are told
+/// apart by their address.
+pub fn router(state: AppState) -> Router {
+    let limits = Arc::new(Limits::default());
+    let limited = |scope| Limited { state: state.clone(), limits: Arc::clone(&limits), scope };
+    let staff = |stranger| from_fn_with_state((state.clone(), stranger), require);
+    let mut router = Router::new();
+    for Route { path, access, handler, .. } in routes() {
+        let guarded = match access {
+            Access::Open => handler,
+            Access::Limited(scope) => handler.route_layer(from_fn_with_state(limited(scope), limit::every)),
+            Access::Keyed => handler.route_layer(from_fn_with_state(limited(Scope::Refused), limit::refused)),
+            Access::Staff => handler.route_layer(staff(Stranger::Refuse)),
+            Access::StaffPage => handler.route_layer(staff(Stranger::Redirect)),
+        };
+        router = router.route(path, guarded);
+    }
+    router
+        .fallback(web::not_found)
+        .method_not_allowed_fallback(web::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(web::panicked))
+        .layer(from_fn_with_state(state.clone(), web::headers))
+        .layer(from_fn(web::logged))
+        .with_state(state)
+}

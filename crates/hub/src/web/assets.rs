@@ -1,0 +1,31 @@
+//! The pages' own files, inside the program. A browser asks again each time and mostly hears "unchanged".
+
+use axum::{
+    extract::Path,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use letsbe_store::token_hash;
+
+use crate::controllers::ApiError;
+
+const ASSETS: [(&str, &str, &str); 3] = [
+    ("hub.css", "text/css; charset=utf-8", include_str!("../../assets/hub.css")),
+    ("hub.js", "text/javascript; charset=utf-8", include_str!("../../assets/hub.js")),
+    ("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
+];
+
+/// `GET /assets/{name}`
+pub(crate) async fn asset(name: Option<Path<String>>, headers: HeaderMap) -> Response {
+    let asked = name.map(|Path(name)| name).unwrap_or_default();
+    let Some((_, kind, text)) = ASSETS.into_iter().find(|(name, ..)| *name == asked) else {
+        return ApiError::not_found().into_response();
+    };
+    let tag = format!("\"{}\"", &token_hash(text)[..16]);
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let caching = [(header::CACHE_CONTROL, "public, no-cache".to_owned()), (header::ETAG, tag.clone())];
+    if known.is_some_and(|known| known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)) {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
+    }
+    (caching, [(header::CONTENT_TYPE, kind)], text).into_response()
+}

@@ -1,0 +1,199 @@
+//! The operator's pages: the list, and one order with its live timeline and its desk.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use letsbe_store::Order;
+use letsbe_types::{Problem, api::DeskAction, ids::OrderId};
+use serde::Deserialize;
+
+use super::{
+    error_page,
+    forms::form,
+    page,
+    view::{self, Desk, Label, Moment, Stage, mark},
+};
+use crate::{
+    AppState,
+    controllers::{
+        ApiError, ApiResult, Id, Parameters,
+        orders::{
+            desk,
+            list::{MOST_LINES, Page},
+        },
+    },
+    security::sessions::Operator,
+};
+
+struct Row {
+    id: OrderId,
+    domain: String,
+    email: String,
+    label: Label,
+    state: &'static str,
+    tier: &'static str,
+    region: &'static str,
+    tools: Vec<String>,
+    server: String,
+    created: Moment,
+    updated: Moment,
+    problem: Option<Problem>,
+}
+
+impl From<Order> for Row {
+    fn from(order: Order) -> Self {
+        Self {
+            id: order.new.id,
+            domain: order.new.domain.to_string(),
+            email: order.new.email.to_string(),
+            label: view::label(&order.state),
+            state: order.state.phase.as_str(),
+            tier: order.new.tier.as_str(),
+            region: order.new.region.as_str(),
+            tools: order.new.tools,
+            server: order.state.server.map(|server| server.0).unwrap_or_default(),
+            created: order.created_at.into(),
+            updated: order.updated_at.into(),
+            problem: order
+                .state
+                .problem
+                .filter(|_| !matches!(order.state.phase, letsbe_lifecycle::order::Phase::Stopped)),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "orders.html")]
+struct ListPage {
+    operator: Option<String>,
+    rows: Vec<Row>,
+    total: u64,
+    page: u64,
+    pages: u64,
+    page_size: u64,
+}
+
+struct Line {
+    at: Moment,
+    level: String,
+    mark: &'static str,
+    kind: String,
+    message: String,
+}
+
+#[derive(Template)]
+#[template(path = "order.html")]
+struct OrderPage {
+    operator: Option<String>,
+    row: Row,
+    stages: Vec<Stage>,
+    desk: Desk,
+    address: Option<String>,
+    lines: Vec<Line>,
+    last: i64,
+}
+
+/// `GET /`
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    asked: Result<Parameters<Page>, ApiError>,
+) -> Response {
+    match list_page(&state, operator.email.clone(), asked).await {
+        Ok(content) => page(StatusCode::OK, &content),
+        Err(error) => error_page(error, Some(operator.email), "/"),
+    }
+}
+
+async fn list_page(
+    state: &AppState,
+    operator: String,
+    asked: Result<Parameters<Page>, ApiError>,
+) -> ApiResult<ListPage> {
+    let Page { page, page_size } = asked?.0.checked()?;
+    let (orders, total) = state.store.orders(page - 1, page_size).await?;
+    let rows = orders.into_iter().map(Row::from).collect();
+    let pages = total.div_ceil(page_size).max(1);
+    Ok(ListPage { operator: Some(operator), rows, total, page, pages, page_size })
+}
+
+/// `GET /orders/{id}`
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    id: ApiResult<Id<OrderId>>,
+) -> Response {
+    match order_page(&state, operator.email.clone(), id).await {
+        Ok(content) => page(StatusCode::OK, &content),
+        Err(error) => error_page(error, Some(operator.email), "/"),
+    }
+}
+
+async fn order_page(state: &AppState, operator: String, id: ApiResult<Id<OrderId>>) -> ApiResult<OrderPage> {
+    let id = id?.0;
+    let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
+    let timeline = state.store.timeline(id, 0, MOST_LINES).await?;
+    let last = timeline.last().map_or(0, |entry| entry.sequence);
+    let line = |entry: letsbe_types::api::TimelineEntry| Line {
+        at: entry.at.into(),
+        mark: mark(&entry.level),
+        level: entry.level,
+        kind: entry.kind,
+        message: entry.message,
+    };
+    Ok(OrderPage {
+        operator: Some(operator),
+        stages: view::stages(&order.state, None),
+        desk: Desk::of(&order.state, &state.pace, state.clock.now()),
+        address: order.state.address.map(|address| address.to_string()),
+        lines: timeline.into_iter().map(line).collect(),
+        last,
+        row: order.into(),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeskForm {
+    action: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    confirm: String,
+}
+
+/// `POST /orders/{id}/actions`
+pub(crate) async fn act(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    id: ApiResult<Id<OrderId>>,
+    request: Request,
+) -> Response {
+    let id = match id {
+        Ok(Id(id)) => id,
+        Err(error) => return error_page(error, Some(operator.email), "/"),
+    };
+    let back = format!("/orders/{id}");
+    let done = async {
+        let action = action(form(request).await?)?;
+        desk::carry_out(&state, &operator, id, action).await
+    };
+    match done.await {
+        Ok(()) => Redirect::to(&back).into_response(),
+        Err(error) => error_page(error, Some(operator.email), back),
+    }
+}
+
+fn action(form: DeskForm) -> ApiResult<DeskAction> {
+    match form.action.as_str() {
+        "retry" => Ok(DeskAction::Retry),
+        "skip" => Ok(DeskAction::Skip { reason: form.reason }),
+        "abandon" if form.confirm == "yes" => Ok(DeskAction::Abandon { reason: form.reason }),
+        "abandon" => Err(ApiError::bad_request("Tick the box to confirm that the order shall be given up.")),
+        _ => Err(ApiError::bad_request("This page does not know that action.")),
+    }
+}

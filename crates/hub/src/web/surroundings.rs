@@ -1,0 +1,81 @@
+//! What surrounds every answer: headers, the log line, and answers where there is no handler.
+
+use std::{any::Any, time::Duration};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use tokio::time::{Instant, timeout};
+
+use super::error_page;
+use crate::{AppState, controllers::ApiError};
+
+/// Scripts and styles come from files of ours only: nothing inline, so no nonce is needed.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The longest wait for an answer to begin; a slow sender must not hold a place for ever.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Headers of every answer.
+pub(crate) async fn headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let fixed = [
+        ("content-security-policy", CONTENT_POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("x-frame-options", "DENY"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if state.public_url.starts_with("https://") {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    response
+}
+
+/// One log line for each request: the route, never the query, a header or the body.
+pub(crate) async fn logged(request: Request, next: Next) -> Response {
+    let (begun, method) = (Instant::now(), request.method().clone());
+    let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = matched.unwrap_or_else(|| "(no route)".to_owned());
+    let response = timeout(LONGEST, next.run(request)).await.unwrap_or_else(|_| {
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "The request took too long.").into_response()
+    });
+    let (status, milliseconds) = (response.status().as_u16(), begun.elapsed().as_millis());
+    match status {
+        500.. => tracing::error!(%method, route, status, milliseconds, "request"),
+        400.. => tracing::info!(%method, route, status, milliseconds, "request"),
+        _ => tracing::debug!(%method, route, status, milliseconds, "request"),
+    }
+    response
+}
+
+/// There is nothing at this address.
+pub(crate) async fn not_found(method: Method, uri: Uri, request: Request) -> Response {
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let wants_page = method == Method::GET && accept.is_some_and(|accept| accept.contains("text/html"));
+    if wants_page && !uri.path().starts_with("/api/") {
+        return error_page(ApiError::not_found(), None, "/");
+    }
+    ApiError::not_found().into_response()
+}
+
+/// The address is right, the method is not.
+pub(crate) async fn wrong_method(method: Method) -> Response {
+    let message = format!("{method} is not possible here.");
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response()
+}
+
+/// A bug: the caller learns nothing of it, the log has the message.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the layer asks for")]
+pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+    ApiError::internal(&text).into_response()
+}

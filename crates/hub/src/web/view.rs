@@ -1,0 +1,160 @@
+//! How an order's state is shown: words, a mark and a level, never colour alone. Pure.
+
+use chrono::{DateTime, Utc};
+use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
+
+/// A state in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Label {
+    /// `ok`, `running`, `waiting`, `warning` or `failed`.
+    pub(super) level: &'static str,
+    pub(super) words: &'static str,
+}
+
+impl Label {
+    pub(super) const fn mark(self) -> &'static str {
+        mark(self.level)
+    }
+}
+
+/// The mark beside a level's colour.
+pub(super) const fn mark(level: &str) -> &'static str {
+    match level.as_bytes() {
+        b"ok" => "✓",
+        b"running" => "▸",
+        b"waiting" => "◷",
+        b"warning" => "!",
+        b"failed" => "✕",
+        _ => "•",
+    }
+}
+
+/// The state as staff read it.
+pub(super) const fn label(state: &State) -> Label {
+    let (level, words) = match state.phase {
+        Phase::AwaitingPayment => ("waiting", "Awaiting payment"),
+        Phase::PaymentConfirmed if state.purchase_asked => ("waiting", "Waiting for a server"),
+        Phase::PaymentConfirmed => ("running", "Claiming a server"),
+        Phase::AwaitingServer => ("running", "Installing the system"),
+        Phase::ServerReady => ("running", "Checking DNS"),
+        Phase::DnsPending => ("waiting", "Waiting for DNS"),
+        Phase::DnsReady => ("running", "DNS ready"),
+        Phase::Provisioning => ("running", "Provisioning"),
+        Phase::Fulfilled if state.needs_operator => ("warning", "Live, customer not told"),
+        Phase::Fulfilled => ("ok", "Live"),
+        Phase::Failed if state.needs_operator => ("failed", "Needs you"),
+        Phase::Failed => ("warning", "Trying again"),
+        Phase::Stopped if state.needs_operator => ("failed", "Stopped, server not released"),
+        Phase::Stopped => ("warning", "Stopped"),
+    };
+    Label { level, words }
+}
+
+/// One part of the progress bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stage {
+    pub(super) title: &'static str,
+    /// `done`, `current`, `stuck` or `todo`.
+    pub(super) status: &'static str,
+    /// The status for people.
+    pub(super) words: &'static str,
+    pub(super) mark: &'static str,
+}
+
+const STAGES: [&str; 6] = ["Payment", "Server", "System", "DNS", "Set-up", "Live"];
+
+/// The way an order goes, and where it is on it.
+pub(super) fn stages(state: &State, words: Option<[&'static str; 6]>) -> Vec<Stage> {
+    let phase = state.resume.filter(|_| state.phase == Phase::Failed).unwrap_or(state.phase);
+    let (reached, stuck) = match phase {
+        Phase::AwaitingPayment => (0, false),
+        Phase::PaymentConfirmed => (1, false),
+        Phase::AwaitingServer => (2, false),
+        Phase::ServerReady | Phase::DnsPending => (3, false),
+        Phase::DnsReady | Phase::Provisioning => (4, false),
+        Phase::Fulfilled => (6, false),
+        Phase::Failed | Phase::Stopped => (if state.server.is_some() { 2 } else { 0 }, true),
+    };
+    let stuck = stuck || state.phase == Phase::Failed;
+    let titles = words.unwrap_or(STAGES).into_iter().enumerate();
+    titles
+        .map(|(index, title)| {
+            let (status, words, mark) = match index.cmp(&reached) {
+                std::cmp::Ordering::Less => ("done", "done", "✓"),
+                std::cmp::Ordering::Equal if stuck => ("stuck", "stopped here", "!"),
+                std::cmp::Ordering::Equal => ("current", "in progress", "▸"),
+                std::cmp::Ordering::Greater => ("todo", "to come", ""),
+            };
+            Stage { title, status, words, mark }
+        })
+        .collect()
+}
+
+/// Which buttons make sense: the machine itself is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Desk {
+    pub(super) retry: bool,
+    pub(super) skip: bool,
+    pub(super) abandon: bool,
+}
+
+impl Desk {
+    pub(super) fn of(state: &State, pace: &Pace, now: DateTime<Utc>) -> Self {
+        let legal = |event: &Event| transition(state, event, now, pace).is_ok();
+        Self {
+            retry: legal(&Event::OperatorRetry),
+            skip: legal(&Event::OperatorSkip { reason: String::new() }),
+            abandon: legal(&Event::OperatorAbandon { reason: String::new() }),
+        }
+    }
+
+    pub(super) const fn any(self) -> bool {
+        self.retry || self.skip || self.abandon
+    }
+}
+
+/// A moment, for `<time>`: the machine's form and the form shown where no script runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) machine: String,
+    pub(super) shown: String,
+}
+
+impl From<DateTime<Utc>> for Moment {
+    fn from(at: DateTime<Utc>) -> Self {
+        Self {
+            machine: at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            shown: at.format("%-d %b %Y, %H:%M:%S UTC").to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Desk, label, stages};
+    use chrono::DateTime;
+    use letsbe_lifecycle::order::{Pace, Phase, State};
+
+    #[test]
+    fn every_phase_has_words_and_one_place_on_the_way() {
+        for phase in Phase::ALL {
+            let state = State { phase, resume: Some(Phase::DnsPending), ..State::new() };
+            assert!(!label(&state).words.is_empty());
+            let stages = stages(&state, None);
+            let here = stages.iter().filter(|stage| ["current", "stuck"].contains(&stage.status)).count();
+            assert_eq!(here, usize::from(phase != Phase::Fulfilled), "{phase}");
+        }
+    }
+
+    #[test]
+    fn buttons_follow_the_machine() {
+        let now = DateTime::from_timestamp(1_790_000_000, 0).expect("a moment");
+        let desk = |phase, resume| Desk::of(&State { phase, resume, ..State::new() }, &Pace::default(), now);
+        assert!(!desk(Phase::Stopped, None).any());
+        assert!(!desk(Phase::Fulfilled, None).any());
+        let dns = desk(Phase::DnsPending, None);
+        assert!(dns.retry && dns.skip && dns.abandon);
+        let failed = desk(Phase::Failed, Some(Phase::Provisioning));
+        assert!(failed.retry && !failed.skip && failed.abandon);
+    }
+}

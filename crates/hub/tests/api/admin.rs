@@ -1,0 +1,234 @@
+//! `/api/v1/admin`
+
+use axum::{
+    body::{Body, BodyDataStream},
+    http::{Request, StatusCode},
+};
+use futures::StreamExt as _;
+use letsbe_hub::router::{Access, routes};
+use letsbe_lifecycle::order::Phase;
+use letsbe_store::NewEntry;
+use letsbe_types::{api::TimelineEntry, ids::OrderId};
+use serde_json::json;
+
+use crate::{EMAIL, Hub, PASSWORD, start};
+
+const ORDERS: &str = "/api/v1/admin/orders";
+
+/// Every route of staff, from the router's own table: a new one is tested the day it is added.
+#[tokio::test]
+async fn no_route_of_staff_answers_a_stranger() {
+    let (hub, _) = Hub::with_staff().await;
+    let id = hub.order_waiting_for_dns(1).await;
+    let before = hub.store.order(id).await.unwrap().unwrap();
+    let mut walked = 0;
+    for route in routes() {
+        let refused = match route.access {
+            Access::Staff => StatusCode::UNAUTHORIZED,
+            Access::StaffPage => StatusCode::SEE_OTHER,
+            Access::Open | Access::Limited(_) | Access::Keyed => continue,
+        };
+        walked += 1;
+        let path = route.path.replace("{id}", &id.to_string());
+        for stranger in [
+            &[][..],
+            &[("authorization", "Bearer wrong")],
+            &[("authorization", "Basic dGVzdC1zZXNzaW9u")],
+            &[("cookie", "letsbe_session=wrong")],
+            &[("cookie", "other=test-session")],
+        ] {
+            let mut headers = stranger.to_vec();
+            headers.push(("content-type", "application/json"));
+            headers.push(("sec-fetch-site", "same-origin"));
+            let answer = hub.send(route.method.as_str(), &path, &headers, r#"{"action":"retry"}"#).await;
+            assert_eq!(answer.status, refused, "{} {path} {stranger:?}", route.method);
+            assert!(!answer.body.contains("acme"), "{} {path} {stranger:?}", route.method);
+        }
+    }
+    assert!(walked >= 8, "the table has routes of staff");
+    let after = hub.store.order(id).await.unwrap().unwrap();
+    assert_eq!(after.state, before.state);
+    assert_eq!(hub.store.timeline(id, 0, 100).await.unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn an_expired_session_is_no_session() {
+    let (hub, key) = Hub::with_staff().await;
+    assert_eq!(hub.get(ORDERS, Some(&key)).await.status, StatusCode::OK);
+    hub.clock.advance(chrono::TimeDelta::hours(12));
+    assert_eq!(hub.get(ORDERS, Some(&key)).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn login_and_logout() {
+    let (hub, _) = Hub::with_staff().await;
+    let path = "/api/v1/admin/login";
+    let login = |email: &str, password: &str| json!({"email": email, "password": password});
+    let long = "x".repeat(300);
+    let mut refusals = Vec::new();
+    for (email, password) in
+        [(EMAIL, "wrong"), ("nobody@letsbe.example", PASSWORD), (EMAIL, ""), (EMAIL, &long)]
+    {
+        refusals.push(hub.json("POST", path, None, &login(email, password)).await.shown());
+    }
+    refusals.dedup();
+    assert_eq!(refusals.len(), 1, "an unknown name is answered as a wrong password is");
+    insta::assert_snapshot!(refusals[0]);
+    let answer = hub.json("POST", path, None, &login(EMAIL, PASSWORD)).await;
+    let key = answer.json()["data"]["token"].as_str().unwrap().to_owned();
+    assert_eq!(hub.get(ORDERS, Some(&key)).await.status, StatusCode::OK);
+    let out = hub.json("POST", "/api/v1/admin/logout", Some(&key), &json!({})).await;
+    assert_eq!(out.status, StatusCode::OK);
+    assert_eq!(hub.get(ORDERS, Some(&key)).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn guessing_passwords_is_limited() {
+    let (hub, _) = Hub::with_staff().await;
+    // Refused for its form, so that the test does not wait for ten hashes: it is counted all the same.
+    let half = json!({"email": EMAIL});
+    let attempt = || hub.json("POST", "/api/v1/admin/login", None, &half);
+    for _ in 0..10 {
+        assert_eq!(attempt().await.status, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(attempt().await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn orders_are_listed_in_pages() {
+    let (hub, key) = Hub::with_staff().await;
+    insta::assert_snapshot!("no_orders", hub.get(ORDERS, Some(&key)).await.shown());
+    for number in 1..=3 {
+        hub.order(number).await;
+        hub.clock.advance(chrono::TimeDelta::minutes(1));
+    }
+    let page = hub.get(&format!("{ORDERS}?page=2&pageSize=2"), Some(&key)).await;
+    insta::assert_snapshot!("second_page", page.shown());
+    for (query, named) in [
+        ("page=0", "page"),
+        ("pageSize=0", "pageSize"),
+        ("pageSize=201", "pageSize"),
+        ("page=18446744073709551615", "page"),
+        ("page=-1", "page"),
+        ("sort=name", "sort"),
+    ] {
+        let answer = hub.get(&format!("{ORDERS}?{query}"), Some(&key)).await;
+        assert_eq!(
+            (answer.status, answer.fields()),
+            (StatusCode::BAD_REQUEST, vec![named.to_owned()]),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_order_with_its_timeline() {
+    let (hub, key) = Hub::with_staff().await;
+    let id = hub.order_waiting_for_dns(1).await;
+    insta::assert_snapshot!(hub.get(&format!("{ORDERS}/{id}"), Some(&key)).await.shown());
+    let missing = hub.get(&format!("{ORDERS}/{}", crate::order_id(9)), Some(&key)).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_desk_acts_with_the_operators_name_and_refuses_what_makes_no_sense() {
+    let (hub, key) = Hub::with_staff().await;
+    let id = hub.order_waiting_for_dns(1).await;
+    let path = format!("{ORDERS}/{id}/actions");
+    let act = |body: serde_json::Value| {
+        let (hub, path, key) = (&hub, &path, &key);
+        async move { hub.json("POST", path, Some(key), &body).await }
+    };
+    for (body, named) in [
+        (json!({"action": "skip", "reason": "  "}), "reason"),
+        (json!({"action": "abandon", "reason": "a\nb"}), "reason"),
+        (json!({"action": "abandon", "reason": "x".repeat(501)}), "reason"),
+    ] {
+        let answer = act(body.clone()).await;
+        assert_eq!(
+            (answer.status, answer.fields()),
+            (StatusCode::BAD_REQUEST, vec![named.to_owned()]),
+            "{body}"
+        );
+    }
+    for bad in
+        [json!({"action": "explode"}), json!({}), json!({"action": "skip", "reason": "x", "force": true})]
+    {
+        assert_eq!(act(bad.clone()).await.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let skipped = act(json!({"action": "skip", "reason": "customer moves DNS tonight"})).await;
+    assert_eq!(skipped.status, StatusCode::OK, "{skipped:?}");
+    assert_eq!(skipped.json()["data"]["state"], "DNS_READY");
+    let lines = hub.store.timeline(id, 0, 100).await.unwrap();
+    let said = |text: &str| lines.iter().any(|line| line.message.contains(text));
+    assert!(said("ann@letsbe.example chose: go on without complete DNS"), "{lines:?}");
+    assert!(said("customer moves DNS tonight"));
+    insta::assert_snapshot!(act(json!({"action": "skip", "reason": "again"})).await.shown());
+    let assign = json!({"action": "assign_server", "server": "netcup:9", "address": "192.0.2.9"});
+    assert_eq!(act(assign).await.status, StatusCode::CONFLICT);
+    act(json!({"action": "abandon", "reason": "customer asked"})).await;
+    assert_eq!(hub.store.order(id).await.unwrap().unwrap().state.phase, Phase::Stopped);
+}
+
+#[tokio::test]
+async fn a_server_of_another_order_is_not_assigned() {
+    let (hub, key) = Hub::with_staff().await;
+    hub.order_waiting_for_dns(1).await;
+    let other = hub.order(2).await;
+    hub.apply(other, &letsbe_lifecycle::order::Event::PaymentReceived).await;
+    let assign = json!({"action": "assign_server", "server": "netcup:1", "address": "192.0.2.9"});
+    let answer = hub.json("POST", &format!("{ORDERS}/{other}/actions"), Some(&key), &assign).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert_eq!(hub.store.order(other).await.unwrap().unwrap().state.phase, Phase::PaymentConfirmed);
+}
+
+struct Live(BodyDataStream, String);
+
+impl Live {
+    async fn open(hub: &Hub, id: OrderId, key: &str, last: Option<i64>) -> Self {
+        let mut request =
+            Request::get(format!("{ORDERS}/{id}/events")).header("authorization", format!("Bearer {key}"));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last.to_string());
+        }
+        let response = hub.raw(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self(response.into_body().into_data_stream(), String::new())
+    }
+
+    async fn next(&mut self) -> TimelineEntry {
+        loop {
+            if let Some((event, rest)) = self.1.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.1 = rest;
+                let line =
+                    |name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+                let Some(data) = line("data: ") else { continue };
+                let entry: TimelineEntry = serde_json::from_str(&data).unwrap();
+                assert_eq!(line("id: ").unwrap(), entry.sequence.to_string());
+                return entry;
+            }
+            let chunk = self.0.next().await.unwrap().unwrap();
+            self.1.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_timeline_is_followed_live_and_resumed() {
+    let (hub, key) = Hub::with_staff().await;
+    let id = hub.order(1).await;
+    let other = hub.order(2).await;
+    let mut live = Live::open(&hub, id, &key, None).await;
+    let first = live.next().await;
+    assert!(first.message.contains("checked out"));
+    hub.store.note(other, &NewEntry::new("effect", "ok", "of another order"), start()).await.unwrap();
+    hub.store.note(id, &NewEntry::new("effect", "ok", "second\nline"), start()).await.unwrap();
+    let second = live.next().await;
+    assert_eq!(second.message, "second\nline");
+    drop(live);
+    hub.store.note(id, &NewEntry::new("effect", "ok", "third"), start()).await.unwrap();
+    let mut again = Live::open(&hub, id, &key, Some(second.sequence)).await;
+    assert_eq!(again.next().await.message, "third", "nothing twice, nothing lost");
+}

@@ -1,0 +1,133 @@
+//! The pages, as a browser without scripts sees them.
+
+use axum::{body::Body, http::StatusCode};
+use letsbe_lifecycle::order::{Event, Phase};
+
+use crate::{Answer, EMAIL, Hub, PASSWORD};
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
+const COOKIE: (&str, &str) = ("cookie", "theme=dark; letsbe_session=test-session");
+
+impl Hub {
+    async fn page(&self, path: &str) -> Answer {
+        let answer = self.send("GET", path, &[COOKIE, ("accept", "text/html")], Body::empty()).await;
+        let html = answer.headers["content-type"].to_str().unwrap();
+        assert_eq!(html, "text/html; charset=utf-8", "{path}");
+        assert!(
+            !answer.body.contains("style=\"") && !answer.body.contains("onclick"),
+            "inline code in {path}"
+        );
+        assert!(!answer.body.contains("://"), "something from elsewhere in {path}");
+        answer
+    }
+}
+
+#[tokio::test]
+async fn strangers_are_led_to_the_login_and_back() {
+    let (hub, _) = Hub::with_staff().await;
+    let id = hub.order(1).await;
+    let sent_away = hub.get(&format!("/orders/{id}"), None).await;
+    assert_eq!(sent_away.headers["location"].to_str().unwrap(), format!("/login?next=/orders/{id}"));
+    assert!(
+        hub.page(&format!("/login?next=/orders/{id}"))
+            .await
+            .body
+            .contains(&format!("value=\"/orders/{id}\""))
+    );
+    let login = |password: &str, next: &str| {
+        format!("email={EMAIL}&password={}&next={next}", password.replace(' ', "+"))
+    };
+    let wrong = hub.send("POST", "/login", &[FORM, OURS], login("wrong", "/")).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    assert!(wrong.body.contains("role=\"alert\"") && !wrong.headers.contains_key("set-cookie"));
+    let foreign = hub.send("POST", "/login", &[FORM], login(PASSWORD, "/")).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    let right = hub.send("POST", "/login", &[FORM, OURS], login(PASSWORD, "//evil.example")).await;
+    assert_eq!((right.status, right.headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/"));
+    let cookie = right.headers["set-cookie"].to_str().unwrap().to_owned();
+    for part in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let pair = cookie.split(';').next().unwrap();
+    assert_eq!(hub.send("GET", "/", &[("cookie", pair)], Body::empty()).await.status, StatusCode::OK);
+    let out = hub.send("POST", "/logout", &[("cookie", pair), OURS], Body::empty()).await;
+    assert!(out.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    assert_eq!(hub.send("GET", "/", &[("cookie", pair)], Body::empty()).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn the_list_shows_state_and_problem_and_escapes_what_it_shows() {
+    let (hub, _) = Hub::with_staff().await;
+    assert!(hub.page("/").await.body.contains("No orders yet"));
+    let id = hub.order_waiting_for_dns(1).await;
+    let list = hub.page("/").await.body;
+    for text in ["acme.example", "Waiting for DNS", "DNS_PENDING", "netcup:1", "DNS records are missing"] {
+        assert!(list.contains(text), "{text}");
+    }
+    assert!(hub.page("/?page=9").await.body.contains("This page is empty"));
+    assert_eq!(hub.page("/?page=0").await.status, StatusCode::BAD_REQUEST);
+    let note = letsbe_store::NewEntry::new("effect", "ok", "<script>alert(1)</script>");
+    hub.store.note(id, &note, crate::start()).await.unwrap();
+    let order = hub.page(&format!("/orders/{id}")).await.body;
+    assert!(!order.contains("<script>alert"));
+    assert!(order.contains("datetime=\"2026-11-21T12:00:00.000Z\""));
+    assert_eq!(hub.page("/orders/x").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn only_buttons_that_make_sense_are_there_and_only_our_own_form_presses_them() {
+    let (hub, _) = Hub::with_staff().await;
+    let id = hub.order_waiting_for_dns(1).await;
+    let path = format!("/orders/{id}/actions");
+    let body = hub.page(&format!("/orders/{id}")).await.body;
+    for action in ["retry", "skip", "abandon"] {
+        assert!(body.contains(&format!("name=\"action\" value=\"{action}\"")), "{action}");
+    }
+    for foreign in [&[COOKIE, FORM][..], &[COOKIE, FORM, ("sec-fetch-site", "cross-site")]] {
+        let answer = hub.send("POST", &path, foreign, "action=abandon&reason=x&confirm=yes").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    }
+    let ours = [COOKIE, FORM, OURS];
+    let unconfirmed = hub.send("POST", &path, &ours, "action=abandon&reason=x").await;
+    assert_eq!(unconfirmed.status, StatusCode::BAD_REQUEST);
+    assert_eq!(hub.store.order(id).await.unwrap().unwrap().state.phase, Phase::DnsPending);
+    let done = hub.send("POST", &path, &ours, "action=abandon&reason=asked+by+customer&confirm=yes").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER);
+    assert_eq!(hub.store.order(id).await.unwrap().unwrap().state.phase, Phase::Stopped);
+    let again = hub.send("POST", &path, &ours, "action=retry").await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert!(again.body.contains("Not possible now"));
+    let body = hub.page(&format!("/orders/{id}")).await.body;
+    assert!(!body.contains("name=\"action\""), "nothing to press on an order that has ended");
+}
+
+#[tokio::test]
+async fn the_customer_reads_plain_words_and_no_internals() {
+    let hub = Hub::new().await;
+    let id = hub.order_waiting_for_dns(1).await;
+    let path = format!("/progress/{id}");
+    let waiting = hub.page(&path).await.body;
+    assert!(waiting.contains("Your domain needs a few entries"));
+    assert!(waiting.contains("blog.acme.example A 192.0.2.7"));
+    for internal in ["netcup", "owner@", "DNS001", "DNS_PENDING", "planted"] {
+        assert!(!waiting.contains(internal), "{internal}");
+    }
+    hub.apply(id, &Event::OperatorAbandon { reason: "secret reason".into() }).await;
+    let ended = hub.page(&path).await.body;
+    assert!(ended.contains("This order has ended") && !ended.contains("secret reason"));
+    assert_eq!(hub.page("/progress/nothing").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn assets_are_asked_for_again_but_not_sent_again() {
+    let hub = Hub::new().await;
+    for name in ["hub.css", "hub.js", "icon.svg"] {
+        let path = format!("/assets/{name}");
+        let first = hub.get(&path, None).await;
+        assert_eq!(first.status, StatusCode::OK);
+        let tag = first.headers["etag"].to_str().unwrap();
+        let second = hub.send("GET", &path, &[("if-none-match", tag)], Body::empty()).await;
+        assert_eq!((second.status, second.body.as_str()), (StatusCode::NOT_MODIFIED, ""));
+    }
+}

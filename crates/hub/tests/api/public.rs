@@ -1,0 +1,84 @@
+//! `/api/v1/public`
+
+use axum::http::StatusCode;
+use letsbe_lifecycle::order::{Event, Phase};
+use serde_json::{Value, json};
+
+use crate::Hub;
+
+const PATH: &str = "/api/v1/public/orders";
+
+fn good() -> Value {
+    json!({
+        "domain": "Acme.Example", "email": "owner@acme.example", "tier": "build", "region": "eu",
+        "tools": ["static-website", "ghost", "nocodb"],
+    })
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut request = good();
+    request[name] = value;
+    request
+}
+
+#[tokio::test]
+async fn a_good_request_becomes_an_order_that_waits_for_payment() {
+    let hub = Hub::new().await;
+    let answer = hub.json("POST", PATH, None, &good()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let id: letsbe_types::ids::OrderId = answer.json()["data"]["order_id"].as_str().unwrap().parse().unwrap();
+    insta::assert_snapshot!(answer.shown().replace(&id.to_string(), "[id]"));
+    let order = hub.store.order(id).await.unwrap().unwrap();
+    assert_eq!(order.state.phase, Phase::AwaitingPayment);
+    assert_eq!(order.new.domain.as_str(), "acme.example");
+    assert_eq!(order.new.tools.len(), 3);
+    assert_eq!(order.new.identity.0.len(), 32, "a random identity");
+    assert_eq!(hub.store.outbox_counts().await.unwrap(), (0, 0), "no work before the money");
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_named_and_nothing_is_stored() {
+    let hub = Hub::new().await;
+    let all_wrong = json!({
+        "domain": "localhost", "email": "nobody", "tier": "huge", "region": "moon", "tools": ["ghost", "n8n"],
+    });
+    let answer = hub.json("POST", PATH, None, &all_wrong).await;
+    insta::assert_snapshot!(answer.shown());
+    for (request, named) in [
+        (with("domain", json!("10.0.0.1")), "domain"),
+        (with("email", json!("a@b.com\r\nBcc: x@y.z")), "email"),
+        (with("tier", json!(3)), "tier"),
+        (with("region", json!("EU")), "region"),
+        (with("tools", json!([])), "tools"),
+        (with("tools", json!(["ghost", "ghost"])), "tools[1]"),
+        (with("tools", json!(["nginx"])), "tools[0]"),
+        (with("coupon", json!("FREE")), "coupon"),
+    ] {
+        let answer = hub.json("POST", PATH, None, &request).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{request}");
+        assert_eq!(answer.fields(), [named], "{request}");
+    }
+    assert_eq!(hub.store.orders(0, 10).await.unwrap().1, 0);
+}
+
+#[tokio::test]
+async fn tools_that_do_not_fit_the_tier_are_refused_before_the_payment() {
+    let hub = Hub::new().await;
+    let many = ["nextcloud", "odoo", "ghost", "nocodb", "wordpress", "uptime-kuma", "portainer"];
+    let mut request = with("tier", json!("lite"));
+    request["tools"] = json!(many);
+    let answer = hub.json("POST", PATH, None, &request).await;
+    assert_eq!((answer.status, answer.fields()), (StatusCode::BAD_REQUEST, vec!["tools".to_owned()]));
+    let message = answer.json()["error"]["details"][0]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("lite") && message.contains("MB"), "{message}");
+    assert_eq!(hub.store.orders(0, 10).await.unwrap().1, 0);
+}
+
+#[tokio::test]
+async fn progress_tells_phase_and_percent_only() {
+    let hub = Hub::new().await;
+    let id = hub.order(1).await;
+    hub.apply(id, &Event::PaymentReceived).await;
+    let answer = hub.get(&format!("{PATH}/{id}"), None).await;
+    insta::assert_snapshot!(answer.shown());
+}

@@ -1,0 +1,99 @@
+//! The demo: a paid order becomes a live, proven server, before one's eyes.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Context as _;
+use letsbe_lab::fleet::{Fleet, FleetOptions, STAFF_EMAIL};
+use letsbe_types::api::{OrderDetail, TimelineEntry};
+
+const TOOLS: [&str; 5] = ["static-website", "wordpress", "ghost", "nocodb", "uptime-kuma"];
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+fn say(text: &str) {
+    println!("\n── {text}");
+}
+
+fn tell(entry: &TimelineEntry) {
+    let mark = match entry.level.as_str() {
+        "ok" => "✓",
+        "running" => "●",
+        "waiting" => "…",
+        "warning" => "!",
+        _ => "✗",
+    };
+    let time = entry.at.with_timezone(&chrono::Local).format("%H:%M:%S");
+    println!("{time}  {mark} {}", entry.message);
+}
+
+/// Builds the images that are missing.
+pub(crate) async fn images() -> anyhow::Result<()> {
+    letsbe_lab::docker::ensure_engine().await?;
+    letsbe_lab::images::build_all(&say).await
+}
+
+/// Runs the demo.
+pub(crate) async fn demo(repository: &Path, once: bool) -> anyhow::Result<()> {
+    say("Images: built once, then kept (about 5 minutes the first time)");
+    images().await?;
+    let options = FleetOptions::new(&repository.join("target/debug"), repository);
+    let fleet = Fleet::start(&options, &say).await?;
+    let told = tokio::select! {
+        told = story(&fleet, once) => told,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
+    if told.is_err() {
+        println!("\nThe Hub's log: {}", fleet.hub.log.display());
+        let log = std::fs::read_to_string(&fleet.hub.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        println!("{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+    }
+    say("Removing the lab");
+    fleet.stop().await?;
+    told
+}
+
+async fn story(fleet: &Fleet, once: bool) -> anyhow::Result<()> {
+    let customer = fleet.customer().await?;
+    println!(
+        "   Hub: {}  (log in as {STAFF_EMAIL}, password {})",
+        fleet.hub.url,
+        fleet.hub.staff_password().expose()
+    );
+    let request = fleet.request("bakery", &TOOLS);
+    say(&format!("A customer orders {} with {}", request.domain, TOOLS.join(", ")));
+    let began = std::time::Instant::now();
+    let order = fleet.place(&customer, &request).await?;
+    println!("   Follow it in a browser: {}/orders/{order}\n", fleet.hub.url);
+    let detail = fleet.follow(&customer, order, PATIENCE, tell).await?;
+    say(&format!("FULFILLED after {} s", began.elapsed().as_secs()));
+    read_blog(fleet, &detail).await?;
+    if !once {
+        println!("\nEverything stays up until you press Ctrl-C.");
+        tokio::signal::ctrl_c().await?;
+    }
+    Ok(())
+}
+
+/// Opens the blog as a visitor would, and says how to do the same.
+async fn read_blog(fleet: &Fleet, detail: &OrderDetail) -> anyhow::Result<()> {
+    let domain = &detail.summary.domain;
+    let address = fleet.machines.address_of(domain.as_str())?;
+    let host = format!("blog.{domain}");
+    let roots = fleet.folder.path().join("issued-roots.pem");
+    std::fs::write(&roots, fleet.lab.issued_roots_pem())?;
+    let client = reqwest::Client::builder()
+        .add_root_certificate(reqwest::Certificate::from_pem(fleet.lab.issued_roots_pem().as_bytes())?)
+        .resolve(&host, std::net::SocketAddr::new(address, 443))
+        .build()?;
+    let page = client.get(format!("https://{host}/")).send().await?.error_for_status()?.text().await?;
+    let generator =
+        page.split("name=\"generator\" content=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let generator = generator.context("the blog's page does not say what made it")?;
+    println!("   https://{host}/ answers: made by {generator}, certificate from the lab's ACME authority");
+    println!("   See for yourself:");
+    println!("     curl --cacert {} --resolve {host}:443:{address} https://{host}/", roots.display());
+    println!(
+        "     chromium --ignore-certificate-errors --host-resolver-rules=\"MAP *.{domain} {address}\" https://{host}/"
+    );
+    Ok(())
+}

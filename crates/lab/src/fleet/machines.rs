@@ -1,0 +1,118 @@
+//! The real machines behind the simulated Netcup's servers.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Mutex, PoisonError},
+};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+
+use super::build_server;
+use crate::{
+    hosts::{Host, HostSpec},
+    lab::Lab,
+    netcup::{HostControl, PowerCommand, SimServer},
+    network::LabNetwork,
+};
+
+/// Containers that stand for Netcup's servers.
+pub struct Machines {
+    network: LabNetwork,
+    resolvers: Vec<Ipv4Addr>,
+    /// By the server's number: the host name it was installed with, and the host.
+    hosts: Mutex<BTreeMap<i32, (String, Host)>>,
+}
+
+impl Machines {
+    /// Machines on the lab's network.
+    #[must_use]
+    pub fn new(lab: &Lab) -> Self {
+        Self { network: lab.network().clone(), resolvers: lab.resolvers(), hosts: Mutex::default() }
+    }
+
+    /// Servers for the pool, each with an address of its own. No machine exists before the first installation.
+    ///
+    /// # Errors
+    /// When the network has no free addresses.
+    pub async fn pool(&self, servers: u32) -> anyhow::Result<Vec<SimServer>> {
+        let mut pool = Vec::new();
+        for number in 1..=servers {
+            let address = self.network.free_address().await?;
+            pool.push(build_server(i32::try_from(number)? + 4710, address));
+        }
+        Ok(pool)
+    }
+
+    /// The machine installed under a host name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn host(&self, hostname: &str) -> anyhow::Result<Host> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = hosts.values().find(|(name, _)| name == hostname).map(|(_, host)| host.clone());
+        found.with_context(|| format!("no machine was installed as {hostname}"))
+    }
+
+    /// Where the machine installed under a host name answers.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn address_of(&self, hostname: &str) -> anyhow::Result<IpAddr> {
+        self.host(hostname).map(|host| host.address.into())
+    }
+
+    /// Removes all machines with their disks.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn remove_all(&self) -> anyhow::Result<()> {
+        let hosts = std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner));
+        for (_, host) in hosts.into_values() {
+            host.destroy().await?;
+        }
+        Ok(())
+    }
+
+    fn known(&self, server: &SimServer) -> Option<Host> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.get(&server.id).map(|(_, host)| host.clone())
+    }
+}
+
+#[async_trait]
+impl HostControl for Machines {
+    async fn install(&self, server: &SimServer, hostname: &str, keys: &[String]) -> anyhow::Result<IpAddr> {
+        let spec = HostSpec {
+            name: format!("server-{}", server.id),
+            hostname: hostname.to_owned(),
+            address: Some(server.address),
+            authorized_keys: keys.to_vec(),
+            resolvers: self.resolvers.clone(),
+        };
+        let host = Host::create(&self.network, spec).await?;
+        let address = host.address;
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.insert(server.id, (hostname.to_owned(), host));
+        Ok(address.into())
+    }
+
+    async fn power(&self, server: &SimServer, command: PowerCommand) -> anyhow::Result<()> {
+        let Some(host) = self.known(server) else { return Ok(()) };
+        match command {
+            PowerCommand::On => host.power_on().await?,
+            PowerCommand::Off => host.power_off().await?,
+            PowerCommand::HardOff => host.cut_power().await?,
+            PowerCommand::Reset => {
+                host.cut_power().await?;
+                host.power_on().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn wipe(&self, server: &SimServer) -> anyhow::Result<()> {
+        Ok(Host::wipe(&self.network, &format!("server-{}", server.id)).await?)
+    }
+}

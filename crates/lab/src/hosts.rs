@@ -1,0 +1,337 @@
+//! Servers of the lab: containers with systemd, sshd and their own Docker engine, as Netcup's Debian 12 gives them.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
+use crate::{
+    docker::{self, DockerError},
+    images,
+    network::{ADDRESS_LABEL, LabNetwork},
+};
+
+/// How long a server may take to boot.
+const BOOT: Duration = Duration::from_secs(90);
+/// How long a server gets to shut down in order, in seconds.
+const SHUTDOWN_SECONDS: &str = "20";
+
+/// Every capability but SYS_RESOURCE, which this machine itself may not have; hence not `--privileged`.
+const CAPABILITIES: &[&str] = &[
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+];
+
+/// What a server that is installed gets.
+#[derive(Debug, Clone)]
+pub struct HostSpec {
+    /// Its name in the lab, for example `server-1`.
+    pub name: String,
+    /// The host name it gives itself.
+    pub hostname: String,
+    /// Its address; a free one when none is given.
+    pub address: Option<Ipv4Addr>,
+    /// Public keys that may log in as root.
+    pub authorized_keys: Vec<String>,
+    /// Name servers, asked in this order.
+    pub resolvers: Vec<Ipv4Addr>,
+}
+
+/// A server of the lab.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its name in the lab.
+    pub name: String,
+    /// The container that it is.
+    pub container: String,
+    /// Where it answers.
+    pub address: Ipv4Addr,
+    resolvers: Vec<Ipv4Addr>,
+}
+
+impl Host {
+    /// Installs a fresh server and waits until it has booted and sshd answers. One of the same name is wiped.
+    ///
+    /// # Errors
+    /// When the engine refuses or the server does not boot.
+    pub async fn create(network: &LabNetwork, spec: HostSpec) -> Result<Self, DockerError> {
+        Self::wipe(network, &spec.name).await?;
+        let address = match spec.address {
+            Some(address) => address,
+            None => network.free_address().await?,
+        };
+        let host = Self {
+            container: container_name(network, &spec.name),
+            name: spec.name,
+            address,
+            resolvers: spec.resolvers,
+        };
+        let volume = host.volume();
+        let labels = network.labels();
+        let mut create = vec!["volume", "create"];
+        create.extend(labels.iter().map(String::as_str));
+        create.push(&volume);
+        docker::docker(&create).await?;
+
+        let vps = images::ensure("vps").await?;
+        docker::docker(&host.run_arguments(network, &spec.hostname, &vps)).await?;
+        let keys = spec.authorized_keys.join("\n") + "\n";
+        host.write_file("/root/.ssh/authorized_keys", "600", keys.as_bytes()).await?;
+        host.after_boot().await?;
+        Ok(host)
+    }
+
+    /// The server of that name, if it exists (running or not).
+    ///
+    /// # Errors
+    /// When its address cannot be read.
+    pub async fn find(
+        network: &LabNetwork,
+        name: &str,
+        resolvers: Vec<Ipv4Addr>,
+    ) -> Result<Option<Self>, DockerError> {
+        let container = container_name(network, name);
+        if !docker::exists("container", &container).await {
+            return Ok(None);
+        }
+        let label =
+            docker::inspect(&container, &format!("{{{{index .Config.Labels \"{ADDRESS_LABEL}\"}}}}")).await?;
+        let address = label
+            .parse()
+            .map_err(|_| DockerError::failed(format!("server {name}"), format!("odd address {label}")))?;
+        Ok(Some(Self { name: name.to_owned(), container, address, resolvers }))
+    }
+
+    /// Whether the container is still there.
+    pub async fn exists(&self) -> bool {
+        docker::exists("container", &self.container).await
+    }
+
+    /// Whether it is switched on.
+    pub async fn is_running(&self) -> bool {
+        docker::inspect(&self.container, "{{.State.Running}}").await.is_ok_and(|running| running == "true")
+    }
+
+    /// Removes a server and its disk. One that does not exist is fine.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn wipe(network: &LabNetwork, name: &str) -> Result<(), DockerError> {
+        let container = container_name(network, name);
+        docker::remove_containers(std::slice::from_ref(&container)).await?;
+        docker::remove_objects("volume", &[volume_name(&container)]).await
+    }
+
+    /// Removes this server and its disk.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn destroy(&self) -> Result<(), DockerError> {
+        docker::remove_containers(std::slice::from_ref(&self.container)).await?;
+        docker::remove_objects("volume", &[self.volume()]).await
+    }
+
+    /// Shuts down in order.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn power_off(&self) -> Result<(), DockerError> {
+        docker::docker(&["container", "stop", "--time", SHUTDOWN_SECONDS, &self.container]).await.map(drop)
+    }
+
+    /// Cuts the power.
+    ///
+    /// # Errors
+    /// When the engine refuses; a server that is off is fine.
+    pub async fn cut_power(&self) -> Result<(), DockerError> {
+        if !self.is_running().await {
+            return Ok(());
+        }
+        docker::docker(&["container", "kill", &self.container]).await.map(drop)
+    }
+
+    /// Switches on and waits until it has booted.
+    ///
+    /// # Errors
+    /// When it does not boot.
+    pub async fn power_on(&self) -> Result<(), DockerError> {
+        docker::docker(&["container", "start", &self.container]).await?;
+        self.after_boot().await
+    }
+
+    /// Runs a command as root inside, past sshd: for looking at things, not for the product's work.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub async fn exec<S: AsRef<str>>(&self, command: &[S]) -> Result<String, DockerError> {
+        docker::exec(&self.container, command).await
+    }
+
+    /// Fault: the folder's disk is full. Writes under it fail with "no space left"; what is in it is hidden until
+    /// [`Host::free_disk`].
+    ///
+    /// # Errors
+    /// When it cannot be mounted.
+    pub async fn fill_disk(&self, folder: &str) -> Result<(), DockerError> {
+        self.exec(&["mkdir", "-p", folder]).await?;
+        self.exec(&["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "full-disk", folder]).await?;
+        let filler = format!("of={folder}/.filler");
+        // It ends with "no space left", as it should.
+        let _ = self.exec(&["dd", "if=/dev/zero", &filler, "bs=4k", "count=64"]).await;
+        Ok(())
+    }
+
+    /// Ends [`Host::fill_disk`].
+    ///
+    /// # Errors
+    /// When something still uses the folder.
+    pub async fn free_disk(&self, folder: &str) -> Result<(), DockerError> {
+        self.exec(&["umount", folder]).await.map(drop)
+    }
+
+    /// Fault: the package archive cannot be reached.
+    ///
+    /// # Errors
+    /// When the server is off.
+    pub async fn stop_package_server(&self) -> Result<(), DockerError> {
+        // Nothing listens on the discard port, and no change of the sources gets past a proxy.
+        let proxy =
+            b"Acquire::http::Proxy \"http://127.0.0.1:9\";\nAcquire::https::Proxy \"http://127.0.0.1:9\";\n";
+        self.write_file(BROKEN_PROXY, "644", proxy).await
+    }
+
+    /// Ends [`Host::stop_package_server`].
+    ///
+    /// # Errors
+    /// When the server is off.
+    pub async fn start_package_server(&self) -> Result<(), DockerError> {
+        self.exec(&["rm", "-f", BROKEN_PROXY]).await.map(drop)
+    }
+
+    /// Fault: another operating system than Debian 12, for example `("ubuntu", "24.04")`.
+    ///
+    /// # Errors
+    /// When the server is off.
+    pub async fn other_os(&self, id: &str, version: &str) -> Result<(), DockerError> {
+        let release =
+            format!("PRETTY_NAME=\"{id} {version}\"\nNAME=\"{id}\"\nID={id}\nVERSION_ID=\"{version}\"\n");
+        self.exec(&["rm", "-f", "/etc/os-release"]).await?;
+        self.write_file("/etc/os-release", "644", release.as_bytes()).await
+    }
+
+    /// Writes a file inside.
+    ///
+    /// # Errors
+    /// When the server is off.
+    pub async fn write_file(&self, path: &str, mode: &str, content: &[u8]) -> Result<(), DockerError> {
+        docker::exec_with_input(&self.container, &["install", "-m", mode, "/dev/stdin", path], content)
+            .await
+            .map(drop)
+    }
+
+    async fn after_boot(&self) -> Result<(), DockerError> {
+        // The file is a mount of the engine, which on its own would name a resolver that inner containers cannot
+        // reach; so it is written, not replaced.
+        let resolvers: String =
+            self.resolvers.iter().map(|address| format!("nameserver {address}\n")).collect();
+        if !resolvers.is_empty() {
+            docker::exec_with_input(&self.container, &["tee", "/etc/resolv.conf"], resolvers.as_bytes())
+                .await?;
+        }
+        docker::wait_until(&format!("booting server {}", self.name), BOOT, || self.booted()).await
+    }
+
+    async fn booted(&self) -> Result<(), String> {
+        // "degraded" is an exit status of 1 with the word on standard output.
+        let state = self
+            .exec(&["sh", "-c", "systemctl is-system-running || true"])
+            .await
+            .map_err(|error| error.to_string())?;
+        if !matches!(state.trim(), "running" | "degraded") {
+            return Err(format!("systemd is {state}"));
+        }
+        let mut stream =
+            TcpStream::connect((self.address, 22)).await.map_err(|error| format!("sshd: {error}"))?;
+        let mut greeting = [0; 4];
+        let read = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut greeting)).await;
+        match read {
+            Ok(Ok(_)) if &greeting == b"SSH-" => Ok(()),
+            _ => Err("sshd does not greet".to_owned()),
+        }
+    }
+
+    fn volume(&self) -> String {
+        volume_name(&self.container)
+    }
+
+    fn run_arguments(&self, network: &LabNetwork, hostname: &str, image: &str) -> Vec<String> {
+        let mut arguments: Vec<String> =
+            ["run", "--detach", "--name", &self.container, "--hostname", hostname].map(str::to_owned).into();
+        arguments.extend(CAPABILITIES.iter().map(|capability| format!("--cap-add={capability}")));
+        arguments.extend(
+            [
+                "--security-opt=seccomp=unconfined",
+                "--security-opt=apparmor=unconfined",
+                "--security-opt=systempaths=unconfined",
+                "--device-cgroup-rule=a *:* rwm",
+                "--cgroupns=host",
+                "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
+                "--tmpfs=/run",
+                "--tmpfs=/run/lock",
+                "--tmpfs=/tmp",
+            ]
+            .map(str::to_owned),
+        );
+        arguments.push(format!("--volume={}:/var/lib/docker", self.volume()));
+        arguments.extend(network.labels());
+        arguments.push(format!("--label={ADDRESS_LABEL}={}", self.address));
+        arguments.push(format!("--network={}", network.name));
+        arguments.push(format!("--ip={}", self.address));
+        arguments.push(image.to_owned());
+        arguments
+    }
+}
+
+const BROKEN_PROXY: &str = "/etc/apt/apt.conf.d/00lab-no-archive";
+
+fn container_name(network: &LabNetwork, name: &str) -> String {
+    format!("{}-{name}", network.name)
+}
+
+fn volume_name(container: &str) -> String {
+    format!("{container}-docker")
+}

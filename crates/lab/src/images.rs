@@ -1,0 +1,243 @@
+//! The images of the lab: what stands in for the public registries and packages that cannot be reached, each built
+//! from a folder of `crates/lab/images` and kept under the hash of that folder and of everything below it.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use futures::future::{BoxFuture, try_join_all};
+use sha2::{Digest as _, Sha256};
+
+use crate::docker::{self, DockerError, run};
+
+/// Whether an image is the tool itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The real program, from a package registry.
+    Real,
+    /// Another program that speaks the tool's port and paths; the label `biz.letsbe.lab.standin` names it.
+    StandIn,
+}
+
+/// An image that the catalog names.
+#[derive(Debug, Clone, Copy)]
+pub struct Image {
+    /// The name and tag in the catalog's compose files.
+    pub reference: &'static str,
+    /// The folder it is built from.
+    pub folder: &'static str,
+    /// Whether it is the tool itself.
+    pub kind: Kind,
+}
+
+const fn real(reference: &'static str, folder: &'static str) -> Image {
+    Image { reference, folder, kind: Kind::Real }
+}
+
+const fn stand_in(reference: &'static str, folder: &'static str) -> Image {
+    Image { reference, folder, kind: Kind::StandIn }
+}
+
+/// Every image that the registry of the lab offers, besides the secrets proxy, which is built from this workspace.
+/// Tags are the catalog's; the programs are of the version that the package registries have.
+pub const CATALOG: &[Image] = &[
+    real("ghost:6", "ghost"),
+    real("letsbe/openclaw:2026.9", "openclaw"),
+    real("mariadb:11.4", "mariadb"),
+    real("nginx:1.28-alpine", "nginx"),
+    real("nocodb/nocodb:0.301.3", "nocodb"),
+    real("postgres:16-alpine", "postgres"),
+    real("redis:7-alpine", "redis"),
+    real("wordpress:6-apache", "wordpress"),
+    stand_in("louislam/uptime-kuma:1", "standin-uptime-kuma"),
+    stand_in("mysql:8.4", "mysql"),
+    stand_in("nextcloud:31-apache", "standin-nextcloud"),
+    stand_in("odoo:18", "standin-odoo"),
+    stand_in("portainer/portainer-ce:2.21.5", "standin-portainer"),
+];
+
+/// The name and tag of the secrets proxy in the catalog.
+pub const PROXY_REFERENCE: &str = "letsbe/secrets-proxy:0.1.0";
+
+/// Makes sure that the image of this folder (and all it builds on) exists, and gives its name with the hash as tag.
+///
+/// # Errors
+/// When a build fails.
+pub fn ensure(folder: &str) -> BoxFuture<'_, Result<String, DockerError>> {
+    Box::pin(ensure_with_parents(folder))
+}
+
+/// Makes sure that every image of [`CATALOG`] exists. Gives each reference with the local name of its image.
+///
+/// # Errors
+/// When a build fails.
+pub async fn ensure_catalog() -> Result<Vec<(String, String)>, DockerError> {
+    try_join_all(
+        CATALOG.iter().map(|image| async { Ok((image.reference.to_owned(), ensure(image.folder).await?)) }),
+    )
+    .await
+}
+
+/// The image of the secrets proxy around this binary: its reference in the catalog and its local name.
+///
+/// # Errors
+/// When the binary cannot be read or the build fails.
+pub async fn proxy_image(binary: &Path) -> Result<(String, String), DockerError> {
+    let base = ensure("debian").await?;
+    let what = "image secrets-proxy";
+    let io = |error: std::io::Error| DockerError::failed(what, format!("{}: {error}", binary.display()));
+    let folder = images_folder().join("secrets-proxy");
+    let mut hash = hash_of(&folder, &[base]).map_err(io)?;
+    hash.update(fs::read(binary).map_err(io)?);
+    let name = format!("letsbe-lab/secrets-proxy:{}", short(hash));
+    if !docker::exists("image", &name).await {
+        let context = copy_of(&folder).map_err(io)?;
+        fs::copy(binary, context.path().join("letsbe-proxy")).map_err(io)?;
+        docker::build(context.path(), &[&name]).await?;
+    }
+    Ok((PROXY_REFERENCE.to_owned(), name))
+}
+
+async fn ensure_with_parents(folder: &str) -> Result<String, DockerError> {
+    let source = images_folder().join(folder);
+    let io = |error: std::io::Error| DockerError::failed(format!("image {folder}"), error.to_string());
+    let dockerfile = fs::read_to_string(source.join("Dockerfile")).map_err(io)?;
+    let parents = try_join_all(parents(&dockerfile).map(ensure)).await?;
+    let prepare = source.join("prepare.sh").exists();
+    let mut hash = hash_of(&source, &parents).map_err(io)?;
+    if prepare {
+        hash.update(short(hash_of(&images_folder().join("shared"), &[]).map_err(io)?));
+    }
+    let name = format!("letsbe-lab/{folder}:{}", short(hash));
+    let lock = lock_builds(folder).await.map_err(io)?;
+    if !docker::exists("image", &name).await {
+        tracing::info!(image = name, "building");
+        let context = copy_of(&source).map_err(io)?;
+        if prepare {
+            let script = context.path().join("prepare.sh").display().to_string();
+            let arguments =
+                [script, context.path().display().to_string(), images_folder().display().to_string()];
+            run("sh", &arguments, None).await?;
+        }
+        pin_parents(context.path(), &dockerfile, &parents).map_err(io)?;
+        docker::build(context.path(), &[&name]).await?;
+    }
+    drop(lock);
+    Ok(name)
+}
+
+/// Where the image folders are: beside this crate's source.
+#[must_use]
+pub fn images_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("images")
+}
+
+/// The folders whose images a Dockerfile builds on.
+fn parents(dockerfile: &str) -> impl Iterator<Item = &str> {
+    dockerfile.lines().filter_map(|line| line.strip_prefix("FROM letsbe-lab/")).map(str::trim)
+}
+
+/// Puts the parents' hashes into the copy of the Dockerfile, so that no other build can slip under this one.
+fn pin_parents(context: &Path, dockerfile: &str, names: &[String]) -> std::io::Result<()> {
+    let mut names = names.iter();
+    let lines: Vec<String> = dockerfile
+        .lines()
+        .map(|line| match line.strip_prefix("FROM letsbe-lab/").and_then(|_| names.next()) {
+            Some(name) => format!("FROM {name}"),
+            None => line.to_owned(),
+        })
+        .collect();
+    fs::write(context.join("Dockerfile"), lines.join("\n") + "\n")
+}
+
+/// An image is built once at a time, in this process and others; who waits finds it made.
+async fn lock_builds(folder: &str) -> std::io::Result<File> {
+    let path = std::env::temp_dir().join(format!("letsbe-lab-image-{folder}.lock"));
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.map_err(std::io::Error::other)?
+}
+
+fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.map_err(std::io::Error::other)?;
+        if entry.file_type().is_file() && entry.path().extension().is_none_or(|extension| extension != "pyc")
+        {
+            files.push(entry.path().strip_prefix(folder).map_err(std::io::Error::other)?.to_owned());
+        }
+    }
+    Ok(files)
+}
+
+fn hash_of(folder: &Path, parents: &[String]) -> std::io::Result<Sha256> {
+    let mut hash = Sha256::new();
+    for parent in parents {
+        hash.update(parent);
+        hash.update([0]);
+    }
+    for file in files_of(folder)? {
+        let content = fs::read(folder.join(&file))?;
+        hash.update(file.display().to_string());
+        hash.update([0]);
+        hash.update(content.len().to_le_bytes());
+        hash.update(content);
+    }
+    Ok(hash)
+}
+
+fn short(hash: Sha256) -> String {
+    hex::encode(&hash.finalize()[..8])
+}
+
+fn copy_of(folder: &Path) -> std::io::Result<tempfile::TempDir> {
+    let copy = tempfile::Builder::new().prefix("letsbe-lab-image-").tempdir()?;
+    for file in files_of(folder)? {
+        let to = copy.path().join(&file);
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::copy(folder.join(&file), to)?;
+    }
+    Ok(copy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_image_has_its_folder_and_every_stand_in_its_label() {
+        for image in CATALOG {
+            let dockerfile = fs::read_to_string(images_folder().join(image.folder).join("Dockerfile"));
+            let dockerfile = dockerfile.unwrap_or_else(|error| panic!("{}: {error}", image.folder));
+            let labelled = dockerfile.contains("biz.letsbe.lab.standin=");
+            assert_eq!(labelled, image.kind == Kind::StandIn, "{}", image.reference);
+            assert!(parents(&dockerfile).next().is_some(), "{}: what is it built on?", image.folder);
+        }
+    }
+
+    #[test]
+    fn the_hash_tells_content_names_and_parents_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a"), "1").unwrap();
+        let first = short(hash_of(folder.path(), &[]).unwrap());
+        assert_eq!(first, short(hash_of(folder.path(), &[]).unwrap()));
+        assert_ne!(first, short(hash_of(folder.path(), &["parent".to_owned()]).unwrap()));
+        fs::write(folder.path().join("a"), "2").unwrap();
+        assert_ne!(first, short(hash_of(folder.path(), &[]).unwrap()));
+        fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
+        fs::write(folder.path().join("b"), "1").unwrap();
+        assert_ne!(first, short(hash_of(folder.path(), &[]).unwrap()));
+    }
+
+    #[test]
+    fn parents_are_pinned_by_their_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        let dockerfile = "# text\nFROM letsbe-lab/debian\nRUN true\n";
+        assert_eq!(parents(dockerfile).collect::<Vec<_>>(), ["debian"]);
+        pin_parents(folder.path(), dockerfile, &["letsbe-lab/debian:12".to_owned()]).unwrap();
+        let pinned = fs::read_to_string(folder.path().join("Dockerfile")).unwrap();
+        assert_eq!(pinned, "# text\nFROM letsbe-lab/debian:12\nRUN true\n");
+    }
+}

@@ -1,0 +1,230 @@
+//! A whole lab: its network, its services and its servers, started together and removed without a trace.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
+
+use rand::RngExt as _;
+
+use crate::{
+    docker::{self, DockerError, LAB_LABEL},
+    hosts::{Host, HostSpec},
+    images,
+    network::{LabNetwork, OWNER_LABEL},
+    services::{Acme, Dns, MailSink, Registry},
+};
+
+/// A lab that outlives the process that started it.
+const KEPT: &str = "kept";
+
+/// What a lab is started with.
+#[derive(Debug, Clone, Default)]
+pub struct LabOptions {
+    /// The lab's name (letters, digits, dashes); a random one when none is given. A lab of that name that is
+    /// already there is used.
+    pub name: Option<String>,
+    /// Whether it outlives this process; else [`cleanup_stale`] removes it once the process is gone.
+    pub keep: bool,
+    /// The workspace's built `letsbe-proxy`, from which the image of the secrets proxy is made.
+    pub proxy_binary: Option<PathBuf>,
+    /// Whether the registry offers the catalog's images. Without them a lab starts in seconds on a fresh machine.
+    pub without_catalog_images: bool,
+}
+
+/// A running lab.
+#[derive(Debug)]
+pub struct Lab {
+    /// Its name.
+    pub name: String,
+    /// Its network.
+    pub network: LabNetwork,
+    /// The image registry, used as a mirror by tenants.
+    pub registry: Registry,
+    /// The authority for the lab's zone.
+    pub dns: Dns,
+    /// The certificate authority.
+    pub acme: Acme,
+    /// The mail sink.
+    pub mail: MailSink,
+    resolver: Ipv4Addr,
+}
+
+impl Lab {
+    /// Starts a lab: engine, network, images, services.
+    ///
+    /// # Errors
+    /// When any of them does not come up; what was started is removed by [`remove`] or [`cleanup_stale`].
+    pub async fn start(options: LabOptions) -> Result<Self, DockerError> {
+        docker::ensure_engine().await?;
+        let name = options.name.clone().unwrap_or_else(random_name);
+        let owner = if options.keep {
+            KEPT.to_owned()
+        } else {
+            process_identity(std::process::id()).unwrap_or_default()
+        };
+        let network = LabNetwork::ensure(&name, &owner).await?;
+        let resolver = machine_resolver(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+        let zone = format!("{name}.lab.test");
+        let dns_address = network.address(12);
+        // The servers' image is made beside the services', so that the first server need not wait for it.
+        let (registry, dns, acme, mail, _) = tokio::try_join!(
+            Self::registry(&network, &options),
+            Dns::start(&network, &zone, resolver),
+            Acme::start(&network, dns_address),
+            MailSink::start(&network),
+            images::ensure("vps"),
+        )?;
+        Ok(Self { name, network, registry, dns, acme, mail, resolver })
+    }
+
+    async fn registry(network: &LabNetwork, options: &LabOptions) -> Result<Registry, DockerError> {
+        let registry = Registry::start(network).await?;
+        let mut offered =
+            if options.without_catalog_images { Vec::new() } else { images::ensure_catalog().await? };
+        if let Some(binary) = &options.proxy_binary {
+            offered.push(images::proxy_image(binary).await?);
+        }
+        registry.offer(&offered).await?;
+        Ok(registry)
+    }
+
+    /// Installs a server, which asks the lab's DNS first and this machine's resolver when that does not answer.
+    ///
+    /// # Errors
+    /// When it does not boot.
+    pub async fn create_host(
+        &self,
+        name: &str,
+        hostname: &str,
+        address: Option<Ipv4Addr>,
+        authorized_keys: &[String],
+    ) -> Result<Host, DockerError> {
+        let spec = HostSpec {
+            name: name.to_owned(),
+            hostname: hostname.to_owned(),
+            address,
+            authorized_keys: authorized_keys.to_vec(),
+            resolvers: self.resolvers(),
+        };
+        Host::create(&self.network, spec).await
+    }
+
+    /// The server of that name, if there is one.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn host(&self, name: &str) -> Result<Option<Host>, DockerError> {
+        Host::find(&self.network, name, self.resolvers()).await
+    }
+
+    /// The name servers of a tenant.
+    #[must_use]
+    pub fn resolvers(&self) -> Vec<Ipv4Addr> {
+        vec![self.dns.address, self.resolver]
+    }
+
+    /// Where programs of this machine are reached from the tenants.
+    #[must_use]
+    pub fn gateway(&self) -> Ipv4Addr {
+        self.network.gateway()
+    }
+
+    /// Removes everything of this lab; images and the registry's content stay for the next one.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn stop(self) -> Result<(), DockerError> {
+        remove(&self.name).await
+    }
+}
+
+/// Removes the containers, volumes and networks of a lab.
+///
+/// # Errors
+/// When the engine refuses.
+pub async fn remove(lab: &str) -> Result<(), DockerError> {
+    let label = format!("{LAB_LABEL}={lab}");
+    docker::remove_containers(&docker::labelled("container", &label).await?).await?;
+    docker::remove_objects("volume", &docker::labelled("volume", &label).await?).await?;
+    docker::remove_objects("network", &docker::labelled("network", &label).await?).await
+}
+
+/// Removes every lab whose process is gone and that was not to be kept. Gives their names.
+///
+/// # Errors
+/// When the engine refuses.
+pub async fn cleanup_stale() -> Result<Vec<String>, DockerError> {
+    let template = format!("{{{{.Label \"{LAB_LABEL}\"}}}} {{{{.Label \"{OWNER_LABEL}\"}}}}");
+    let filter = format!("label={OWNER_LABEL}");
+    let mut stale = BTreeSet::new();
+    for kind in ["container", "volume", "network"] {
+        let mut arguments = vec![kind, "ls", "--filter", &filter, "--format", &template];
+        if kind == "container" {
+            arguments.push("--all");
+        }
+        let listed = docker::docker(&arguments).await?;
+        let labs = listed.lines().filter_map(|line| line.split_once(' '));
+        stale.extend(labs.filter(|(_, owner)| !owner_lives(owner)).map(|(lab, _)| lab.to_owned()));
+    }
+    for lab in &stale {
+        remove(lab).await?;
+    }
+    Ok(stale.into_iter().collect())
+}
+
+fn owner_lives(owner: &str) -> bool {
+    owner == KEPT
+        || owner
+            .split_once(':')
+            .and_then(|(pid, _)| pid.parse().ok())
+            .and_then(process_identity)
+            .is_some_and(|identity| identity == owner)
+}
+
+/// A process number with its start time, so that a number that is used again is told apart.
+fn process_identity(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command stands in brackets and may hold anything; the start time is the 20th field after it.
+    let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?;
+    Some(format!("{pid}:{started}"))
+}
+
+fn random_name() -> String {
+    format!("{:08x}", rand::rng().random::<u32>())
+}
+
+/// The first name server of this machine that is reachable from a container.
+fn machine_resolver(resolv_conf: &str) -> Ipv4Addr {
+    resolv_conf
+        .lines()
+        .filter_map(|line| line.strip_prefix("nameserver")?.trim().parse::<IpAddr>().ok())
+        .find_map(|address| match address {
+            IpAddr::V4(address) if !address.is_loopback() => Some(address),
+            _ => None,
+        })
+        .unwrap_or(Ipv4Addr::new(9, 9, 9, 9))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_living_owner_is_told_from_a_dead_or_another_one() {
+        let own = process_identity(std::process::id()).unwrap();
+        assert!(owner_lives(&own));
+        assert!(owner_lives(KEPT));
+        assert!(!owner_lives(&format!("{}:1", std::process::id())));
+        assert!(!owner_lives("4194305:1"));
+        assert!(!owner_lives(""));
+    }
+
+    #[test]
+    fn the_resolver_is_one_that_containers_reach() {
+        let conf = "search x\nnameserver ::1\nnameserver 127.0.0.53\nnameserver 10.1.2.3\n";
+        assert_eq!(machine_resolver(conf), Ipv4Addr::new(10, 1, 2, 3));
+        assert_eq!(machine_resolver(""), Ipv4Addr::new(9, 9, 9, 9));
+    }
+}

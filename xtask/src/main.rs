@@ -1,2 +1,0 @@
-//! Repository rules as tests.
-fn main() {}

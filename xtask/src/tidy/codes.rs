@@ -1,0 +1,136 @@
+//! Every error code in the programs has a page in `docs/errors`, and every page a code.
+
+use std::collections::BTreeMap;
+
+use crate::{File, Finding, Repository};
+
+const PAGES: &str = "docs/errors/";
+/// In the form of a code, but none.
+const NOT_CODES: &[(&str, &str)] =
+    &[("SERVER_READY", "a phase of an order"), ("SHA256", "an algorithm"), ("SHA512", "an algorithm")];
+/// Families whose codes are words: `NETCUP_LOCKED`. All others are letters and three digits: `DNS001`.
+const WORDED: &[&str] = &["NETCUP_", "SERVER_"];
+/// The Hub's refusals are named by their HTTP status (`crates/hub/src/controllers/reply.rs`).
+const STATUSES: &[(&str, &str)] = &[
+    ("BAD_REQUEST", "API400"),
+    ("UNAUTHORIZED", "API401"),
+    ("FORBIDDEN", "API403"),
+    ("NOT_FOUND", "API404"),
+    ("METHOD_NOT_ALLOWED", "API405"),
+    ("REQUEST_TIMEOUT", "API408"),
+    ("CONFLICT", "API409"),
+    ("PAYLOAD_TOO_LARGE", "API413"),
+    ("UNSUPPORTED_MEDIA_TYPE", "API415"),
+    ("UNPROCESSABLE_ENTITY", "API422"),
+    ("TOO_MANY_REQUESTS", "API429"),
+    ("INTERNAL_SERVER_ERROR", "API500"),
+    ("SERVICE_UNAVAILABLE", "API503"),
+];
+/// What every page has after its title, `# CODE: in a few words`.
+const SECTIONS: [&str; 3] = ["## What happened", "## What to do", "Tried again by itself: "];
+
+fn is_code(word: &str) -> bool {
+    let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    let numbered = word.len() == letters.len() + 3
+        && (2..=8).contains(&letters.len())
+        && letters.chars().all(|c| c.is_ascii_uppercase());
+    let rest = WORDED.iter().find_map(|family| word.strip_prefix(family));
+    let worded =
+        rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+    (numbered || worded) && NOT_CODES.iter().all(|(no_code, _)| *no_code != word)
+}
+
+fn codes_of_line(file: &File, line: &str) -> Vec<String> {
+    let mut codes: Vec<String> = line.split('"').filter(|word| is_code(word)).map(str::to_owned).collect();
+    if file.path.starts_with("crates/hub/src/") && line.contains("StatusCode::") {
+        let names = line.split("StatusCode::").skip(1);
+        let names = names.filter_map(|rest| rest.split(|c: char| c != '_' && !c.is_ascii_uppercase()).next());
+        codes.extend(names.filter_map(|name| {
+            STATUSES.iter().find(|(status, _)| *status == name).map(|(_, code)| (*code).to_owned())
+        }));
+    }
+    codes
+}
+
+/// Codes that the programs use, each with the first place.
+fn used(repository: &Repository) -> BTreeMap<String, (&File, usize)> {
+    let mut codes = BTreeMap::new();
+    for file in repository.rust().filter(|file| file.path.starts_with("crates/")) {
+        for (line, text) in file.program_lines() {
+            for code in codes_of_line(file, text) {
+                codes.entry(code).or_insert((file, line));
+            }
+        }
+    }
+    codes
+}
+
+/// Codes without a page, pages without a code, and pages that do not follow the form.
+#[must_use]
+pub fn mismatches(repository: &Repository) -> Vec<Finding> {
+    let codes = used(repository);
+    let is_page = |file: &&File| {
+        file.path.starts_with(PAGES) && file.path.ends_with(".md") && !file.path.ends_with("/README.md")
+    };
+    let pages: Vec<&File> = repository.files.iter().filter(is_page).collect();
+    let without_page =
+        codes.iter().filter(|(code, _)| repository.file(&format!("{PAGES}{code}.md")).is_none());
+    let mut findings: Vec<Finding> = without_page
+        .map(|(code, (file, line))| file.finding(*line, format!("write the page {PAGES}{code}.md")))
+        .collect();
+    for page in pages {
+        let code = page.path.trim_start_matches(PAGES).trim_end_matches(".md");
+        if !codes.contains_key(code) {
+            findings.push(page.finding(1, format!("no program uses the code {code}; remove the page")));
+        }
+        if !page.text.starts_with(&format!("# {code}: ")) {
+            findings.push(page.finding(1, format!("the title must be `# {code}: what it means`")));
+        }
+        let missing =
+            SECTIONS.iter().filter(|section| !page.lines().any(|(_, line)| line.starts_with(**section)));
+        findings.extend(missing.map(|section| page.finding(1, format!("`{section}` is missing"))));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_code, mismatches, used};
+    use crate::{Repository, tidy};
+
+    #[test]
+    fn every_error_code_has_a_page_and_every_page_a_code() {
+        let repository = Repository::read();
+        assert!(used(&repository).len() > 40, "the search for codes finds too few of them");
+        tidy::assert_none(&mismatches(&repository));
+    }
+
+    #[test]
+    fn codes_are_told_from_other_words() {
+        for code in ["DNS001", "HOST012", "NETCUP_LOCKED", "SERVER_NO_KEY"] {
+            assert!(is_code(code), "{code}");
+        }
+        for word in
+            ["SERVER_READY", "SHA256", "DNS1", "A100", "NETCUP_", "dns001", "AWAITING_SERVER", "X12345"]
+        {
+            assert!(!is_code(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_code_without_a_page_and_a_page_without_a_code_are_found() {
+        let program =
+            "Problem::permanent(\"DNS001\", a, b)\nStatusCode::CONFLICT\n#[cfg(test)]\n\"DNS009\"\n";
+        let good = "# API409: x\n## What happened\n## What to do\nTried again by itself: no\n";
+        let files = [
+            ("crates/hub/src/a.rs", program),
+            ("docs/errors/API409.md", good),
+            ("docs/errors/DNS002.md", "# DNS002: x\n## What happened\nTried again by itself: no\n"),
+        ];
+        let found = tidy::messages(&mismatches(&Repository::example(&files)));
+        assert!(found.contains("crates/hub/src/a.rs:1: write the page docs/errors/DNS001.md"), "{found}");
+        assert!(found.contains("no program uses the code DNS002"), "{found}");
+        assert!(found.contains("`## What to do` is missing"), "{found}");
+        assert_eq!(found.lines().count(), 3, "{found}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Every invariant in ARCHITECTURE.md names a test that exists, or says openly that there is none yet.
+//!
+//! Form: `12. **What must hold.** … Test: \`name\`, \`other\`.` or `… No test yet: why.`, ended by a blank line.
+
+use std::collections::BTreeSet;
+
+use crate::{File, Finding, Repository};
+
+const PAGE: &str = "ARCHITECTURE.md";
+const HEADING: &str = "## Invariants";
+
+struct Invariant {
+    line: usize,
+    number: usize,
+    text: String,
+}
+
+fn invariants(page: &File) -> Vec<Invariant> {
+    let mut found: Vec<Invariant> = Vec::new();
+    let section = page.lines().skip_while(|(_, line)| *line != HEADING).skip(1);
+    let mut open = false;
+    for (line, text) in section.take_while(|(_, line)| !line.starts_with("## ")) {
+        let numbered = text.split_once(". **").and_then(|(number, _)| number.parse().ok());
+        if let Some(number) = numbered {
+            found.push(Invariant { line, number, text: text.to_owned() });
+            open = true;
+        } else if text.trim().is_empty() {
+            open = false;
+        } else if let Some(last) = found.last_mut().filter(|_| open) {
+            last.text.push(' ');
+            last.text.push_str(text.trim());
+        }
+    }
+    found
+}
+
+/// Names in backticks after `Test:`.
+fn tests_named(text: &str) -> Vec<&str> {
+    let named = text.split_once("Test: ").map_or("", |(_, named)| named);
+    let named = named.split("No test yet").next().unwrap_or_default();
+    named.split('`').skip(1).step_by(2).collect()
+}
+
+fn tests_of(repository: &Repository) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    for file in repository.rust() {
+        let mut attribute = false;
+        for (_, line) in file.lines() {
+            let line = line.trim();
+            if line.starts_with("#[") {
+                attribute |= line.contains("test");
+            } else if let Some((before, name)) = line.split_once("fn ") {
+                if attribute && (before.is_empty() || before == "async ") {
+                    names.extend(name.split('(').next());
+                }
+                attribute = false;
+            }
+        }
+    }
+    names
+}
+
+/// Invariants that are held by nothing.
+#[must_use]
+pub fn unheld(repository: &Repository) -> Vec<Finding> {
+    let Some(page) = repository.file(PAGE) else {
+        return vec![Finding { path: PAGE.into(), line: 1, message: "is not there".into() }];
+    };
+    let (invariants, tests) = (invariants(page), tests_of(repository));
+    let mut findings = Vec::new();
+    if invariants.is_empty() {
+        findings.push(page.finding(1, format!("no invariants under `{HEADING}`")));
+    }
+    for (index, Invariant { line, number, text }) in invariants.iter().enumerate() {
+        if *number != index + 1 {
+            findings.push(page.finding(*line, format!("number {number} should be {}", index + 1)));
+        }
+        let named = tests_named(text);
+        if named.is_empty() && !text.contains("No test yet") {
+            let message = format!("invariant {number} names no test: write `Test: …` or `No test yet: why`");
+            findings.push(page.finding(*line, message));
+        }
+        let missing = named.iter().filter(|name| !tests.contains(**name));
+        findings.extend(
+            missing.map(|name| page.finding(*line, format!("invariant {number}: there is no test {name}"))),
+        );
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unheld;
+    use crate::{Repository, tidy};
+
+    #[test]
+    fn every_invariant_names_a_test_that_exists() {
+        tidy::assert_none(&unheld(&Repository::read()));
+    }
+
+    #[test]
+    fn an_invariant_that_nothing_holds_is_found() {
+        let page = "## Invariants\n\n1. **A.** Words\n   go on. Test: `holds_a`.\n\n2. **B.** Test: `gone`.\n\
+                    3. **C.** No test yet: no time.\n\n5. **D.** Nothing.\n\n## Next\n1. **E.**\n";
+        let code = "#[test]\nfn holds_a() {}\n\nfn gone() {}\n";
+        let files = [("ARCHITECTURE.md", page), ("crates/a/src/lib.rs", code)];
+        let found = tidy::messages(&unheld(&Repository::example(&files)));
+        assert!(found.contains("ARCHITECTURE.md:6: invariant 2: there is no test gone"), "{found}");
+        assert!(found.contains(":9: number 5 should be 4"), "{found}");
+        assert!(found.contains(":9: invariant 5 names no test"), "{found}");
+        assert_eq!(found.lines().count(), 3, "{found}");
+    }
+}

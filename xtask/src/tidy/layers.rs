@@ -1,0 +1,105 @@
+//! Crates depend on each other in one direction only. The table here is the one in ARCHITECTURE.md.
+
+use crate::{File, Finding, Repository};
+
+/// Each crate with the crates of ours that it may use. Dependencies of tests count too: a test that needs an upper
+/// layer belongs there, or into the lab.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("types", &[]),
+    ("lifecycle", &["types"]),
+    ("catalog", &["types"]),
+    ("netcup", &["types"]),
+    ("dns", &["types"]),
+    ("proxy", &["types"]),
+    ("servers", &["types", "netcup"]),
+    ("store", &["types", "lifecycle"]),
+    ("host", &["types", "catalog"]),
+    ("vault", &["types", "catalog"]),
+    ("provision", &["types", "catalog", "host", "vault"]),
+    ("node", &["types", "catalog", "host", "vault", "provision"]),
+    ("cli", &["types", "catalog", "host", "vault", "provision"]),
+    ("hub", &["types", "catalog", "lifecycle", "netcup", "dns", "servers", "store"]),
+    // The lab may use everything; nobody may use the lab.
+    (
+        "lab",
+        &[
+            "types",
+            "lifecycle",
+            "catalog",
+            "netcup",
+            "dns",
+            "proxy",
+            "servers",
+            "store",
+            "host",
+            "vault",
+            "provision",
+            "node",
+            "cli",
+            "hub",
+        ],
+    ),
+];
+
+/// Crates of ours that are used against the table.
+#[must_use]
+pub fn violations(repository: &Repository) -> Vec<Finding> {
+    let manifests = repository.files.iter().filter(|file| {
+        file.path.starts_with("crates/")
+            && file.path.ends_with("/Cargo.toml")
+            && file.path.split('/').count() == 3
+    });
+    manifests.flat_map(in_manifest).collect()
+}
+
+fn in_manifest(file: &File) -> Vec<Finding> {
+    let name = file.crate_name().unwrap_or_default();
+    let Some((_, allowed)) = LAYERS.iter().find(|(layer, _)| *layer == name) else {
+        let message = format!("the crate {name} has no place in the table of xtask/src/tidy/layers.rs");
+        return vec![file.finding(1, message)];
+    };
+    let manifest: toml::Table = match file.text.parse() {
+        Ok(manifest) => manifest,
+        Err(error) => return vec![file.finding(1, format!("cannot be read: {error}"))],
+    };
+    let used = ["dependencies", "dev-dependencies", "build-dependencies"]
+        .into_iter()
+        .filter_map(|section| manifest.get(section)?.as_table())
+        .flat_map(toml::Table::keys);
+    let refused =
+        used.filter(|used| used.strip_prefix("letsbe-").is_some_and(|used| !allowed.contains(&used)));
+    refused
+        .map(|used| {
+            let line =
+                file.lines().find(|(_, line)| line.starts_with(used.as_str())).map_or(1, |(line, _)| line);
+            file.finding(line, format!("{name} must not use {used}; it may use: {}", allowed.join(", ")))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::violations;
+    use crate::{Repository, tidy};
+
+    #[test]
+    fn crates_use_lower_layers_only() {
+        tidy::assert_none(&violations(&Repository::read()));
+    }
+
+    #[test]
+    fn an_upward_use_and_a_crate_without_a_place_are_found() {
+        let upward = "[package]\n[dependencies]\nserde.workspace = true\nletsbe-hub.workspace = true\n";
+        let test_of_lab = "[dev-dependencies]\nletsbe-lab.workspace = true\n";
+        let files = [
+            ("crates/store/Cargo.toml", upward),
+            ("crates/hub/Cargo.toml", test_of_lab),
+            ("crates/unknown/Cargo.toml", ""),
+        ];
+        let found = tidy::messages(&violations(&Repository::example(&files)));
+        assert!(found.contains("crates/store/Cargo.toml:4: store must not use letsbe-hub"), "{found}");
+        assert!(found.contains("hub must not use letsbe-lab"), "{found}");
+        assert!(found.contains("the crate unknown has no place"), "{found}");
+        assert_eq!(found.lines().count(), 3, "{found}");
+    }
+}

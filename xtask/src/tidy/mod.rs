@@ -1,0 +1,20 @@
+//! One rule a file.
+
+pub mod codes;
+pub mod invariants;
+pub mod layers;
+pub mod openings;
+pub mod purity;
+pub mod sizes;
+pub mod words;
+
+#[cfg(test)]
+fn assert_none(findings: &[crate::Finding]) {
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "{} findings:\n{}\n", lines.len(), lines.join("\n"));
+}
+
+#[cfg(test)]
+fn messages(findings: &[crate::Finding]) -> String {
+    findings.iter().map(|finding| format!("{finding}\n")).collect()
+}

@@ -1,0 +1,120 @@
+//! Words that must not stand in the repository: shell strings, lints silenced without a reason, hosts of package
+//! registries. They are put together from pieces here, so that this file passes its own rules.
+
+use crate::{File, Finding, Repository};
+
+const SHELLS: [&str; 4] = ["\"sh\"", "\"bash\"", "\"/bin/sh\"", "\"/bin/bash\""];
+const COMMAND_FLAGS: [&str; 3] = [concat!("\"", "-c\""), concat!("\"", "-lc\""), concat!("\"", "-ec\"")];
+const SHELL_STRINGS: [&str; 2] = [concat!("sh", " -c "), concat!("sh", " -lc ")];
+
+/// Hosts of package registries and their mirrors. Which one is used is the machine's business, not the project's.
+const REGISTRY_HOSTS: &[&str] = &[
+    concat!("static.", "crates.", "io"),
+    concat!("index.", "crates.", "io"),
+    concat!("registry.", "npmjs.", "org"),
+    concat!("npm", "mirror."),
+    concat!("pypi", ".org"),
+    concat!("python", "hosted.org"),
+    concat!("proxy.", "golang.org"),
+    concat!("deb.", "debian.org"),
+    concat!("security.", "debian.org"),
+    concat!("archive.", "ubuntu.com"),
+    concat!("security.", "ubuntu.com"),
+    concat!("arti", "factory"),
+    concat!("nexus", "."),
+    concat!("/simple", "/pip"),
+];
+
+/// Commands are argument vectors. A shell string is one quoting mistake away from running something else.
+#[must_use]
+pub fn shell_strings(repository: &Repository) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in repository.rust() {
+        let lines: Vec<(usize, &str)> = file.program_lines().collect();
+        for (index, (line, text)) in lines.iter().enumerate() {
+            // A call may be formatted over several lines: the shell first, its flag up to three lines later.
+            let near = &lines[index.saturating_sub(3)..=index];
+            let is_flag = COMMAND_FLAGS.iter().any(|flag| text.contains(flag));
+            let has_shell = near.iter().any(|(_, text)| SHELLS.iter().any(|shell| text.contains(shell)));
+            if (is_flag && has_shell) || SHELL_STRINGS.iter().any(|string| text.contains(string)) {
+                findings.push(file.finding(*line, "no shell strings: give the program and its arguments"));
+            }
+        }
+    }
+    findings
+}
+
+/// A lint is silenced by `#[expect(…, reason = …)]`.
+#[must_use]
+pub fn silenced_lints(repository: &Repository) -> Vec<Finding> {
+    let allow = [concat!("#[", "allow("), concat!("#![", "allow(")];
+    let mut findings = Vec::new();
+    for file in repository.rust() {
+        for (offset, _) in allow.iter().flat_map(|attribute| file.text.match_indices(attribute)) {
+            let attribute = file.text[offset..].split(")]").next().unwrap_or_default();
+            if !attribute.contains("reason") {
+                let line =
+                    file.text[..offset].lines().count() + usize::from(file.text[..offset].ends_with('\n'));
+                findings.push(file.finding(line.max(1), "write #[expect(…, reason = \"…\")]"));
+            }
+        }
+    }
+    findings
+}
+
+/// Registry hosts, in any file.
+#[must_use]
+pub fn registry_hosts(repository: &Repository) -> Vec<Finding> {
+    repository.files.iter().flat_map(hosts_in).collect()
+}
+
+fn hosts_in(file: &File) -> Vec<Finding> {
+    let found = file.lines().filter_map(|(line, text)| {
+        let text = text.to_ascii_lowercase();
+        let host = REGISTRY_HOSTS.iter().find(|host| text.contains(*host))?;
+        Some(file.finding(line, format!("\"{host}\" names a package registry; take it from the machine")))
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{registry_hosts, shell_strings, silenced_lints};
+    use crate::{Repository, tidy};
+
+    #[test]
+    fn no_program_runs_a_shell_string() {
+        tidy::assert_none(&shell_strings(&Repository::read()));
+    }
+
+    #[test]
+    fn no_lint_is_silenced_without_a_reason() {
+        tidy::assert_none(&silenced_lints(&Repository::read()));
+    }
+
+    #[test]
+    fn no_file_names_a_package_registry() {
+        tidy::assert_none(&registry_hosts(&Repository::read()));
+    }
+
+    #[test]
+    fn a_shell_string_is_found_over_several_lines() {
+        let split = format!("Command::new(\n    {},\n    [\n        {}, text],\n)\n", "\"sh\"", "\"-c\"");
+        let whole = format!("let line = \"{} true\";\n", "bash -c");
+        let fine = "Command::new(\"grep\", [\"-c\", \"x\"])\n";
+        let files = [("crates/a/src/a.rs", split.as_str()), ("b.rs", whole.as_str()), ("c.rs", fine)];
+        let found = tidy::messages(&shell_strings(&Repository::example(&files)));
+        assert!(found.contains("crates/a/src/a.rs:4") && found.contains("b.rs:1"), "{found}");
+        assert_eq!(found.lines().count(), 2, "{found}");
+    }
+
+    #[test]
+    fn a_silenced_lint_and_a_registry_are_found() {
+        let silenced = format!("fn a() {{}}\n#[{}dead_code)]\n#[{}x, reason = \"y\")]\n", "allow(", "allow(");
+        let found = silenced_lints(&Repository::example(&[("a.rs", &silenced)]));
+        assert_eq!(tidy::messages(&found).lines().count(), 1);
+        assert_eq!(found[0].line, 2);
+        let host = format!("a\nhttps://DEB.{}/debian\n", "Debian.org");
+        assert_eq!(registry_hosts(&Repository::example(&[("x.sh", &host)]))[0].line, 2);
+    }
+}
