@@ -28,7 +28,11 @@ fn tell(entry: &TimelineEntry) {
 /// Builds the images that are missing.
 pub(crate) async fn images() -> anyhow::Result<()> {
     letsbe_lab::docker::ensure_engine().await?;
-    letsbe_lab::images::build_all(&say).await
+    letsbe_lab::images::ensure_catalog().await?;
+    for services in ["services", "vps"] {
+        letsbe_lab::images::ensure(services).await?;
+    }
+    Ok(())
 }
 
 /// Runs the demo.
@@ -80,9 +84,9 @@ async fn read_blog(fleet: &Fleet, detail: &OrderDetail) -> anyhow::Result<()> {
     let address = fleet.machines.address_of(domain.as_str())?;
     let host = format!("blog.{domain}");
     let roots = fleet.folder.path().join("issued-roots.pem");
-    std::fs::write(&roots, fleet.lab.issued_roots_pem())?;
+    std::fs::write(&roots, &fleet.lab.acme.issuer_pem)?;
     let client = reqwest::Client::builder()
-        .add_root_certificate(reqwest::Certificate::from_pem(fleet.lab.issued_roots_pem().as_bytes())?)
+        .add_root_certificate(reqwest::Certificate::from_pem(fleet.lab.acme.issuer_pem.as_bytes())?)
         .resolve(&host, std::net::SocketAddr::new(address, 443))
         .build()?;
     let page = client.get(format!("https://{host}/")).send().await?.error_for_status()?.text().await?;

@@ -195,18 +195,21 @@ fn remove_stale_pid_file(file: &Path) {
     }
 }
 
-/// Asks again and again until the answer is yes, at most for `limit`.
+/// Asks again and again until there is an answer, at most for `limit`.
 ///
 /// # Errors
 /// With the last reason when the time is up.
-pub async fn wait_until<F, Fut>(what: &str, limit: Duration, mut ask: F) -> Result<(), DockerError>
+pub async fn wait_until<T, F, Fut>(what: &str, limit: Duration, mut ask: F) -> Result<T, DockerError>
 where
     F: FnMut() -> Fut,
-    Fut: Future<Output = Result<(), String>>,
+    Fut: Future<Output = Result<T, String>>,
 {
     let started = Instant::now();
     loop {
-        let Err(last) = ask().await else { return Ok(()) };
+        let last = match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(reason) => reason,
+        };
         if started.elapsed() > limit {
             return Err(DockerError::TimedOut { what: what.to_owned(), waited: limit, last });
         }

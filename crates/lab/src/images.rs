@@ -79,6 +79,18 @@ pub async fn ensure_catalog() -> Result<Vec<(String, String)>, DockerError> {
     .await
 }
 
+/// Makes sure that every image of the lab exists, telling what it is about to make.
+///
+/// # Errors
+/// When a build fails.
+pub async fn build_all(say: &(impl Fn(&str) + Sync)) -> anyhow::Result<()> {
+    let folders: Vec<&str> =
+        ["vps", "services"].into_iter().chain(CATALOG.iter().map(|image| image.folder)).collect();
+    say(&format!("Images: {}", folders.join(", ")));
+    try_join_all(folders.into_iter().map(ensure)).await?;
+    Ok(())
+}
+
 /// The image of the secrets proxy around this binary: its reference in the catalog and its local name.
 ///
 /// # Errors

@@ -131,6 +131,12 @@ impl Lab {
         self.network.gateway()
     }
 
+    /// The roots (PEM) that a visitor of a tenant's pages must trust.
+    #[must_use]
+    pub fn issued_roots_pem(&self) -> &str {
+        &self.acme.issuer_pem
+    }
+
     /// Removes everything of this lab; images and the registry's content stay for the next one.
     ///
     /// # Errors
@@ -151,11 +157,11 @@ pub async fn remove(lab: &str) -> Result<(), DockerError> {
     docker::remove_objects("network", &docker::labelled("network", &label).await?).await
 }
 
-/// Removes every lab whose process is gone and that was not to be kept. Gives their names.
+/// Removes every lab whose process is gone and that was not to be kept.
 ///
 /// # Errors
 /// When the engine refuses.
-pub async fn cleanup_stale() -> Result<Vec<String>, DockerError> {
+pub async fn cleanup_stale() -> anyhow::Result<()> {
     let template = format!("{{{{.Label \"{LAB_LABEL}\"}}}} {{{{.Label \"{OWNER_LABEL}\"}}}}");
     let filter = format!("label={OWNER_LABEL}");
     let mut stale = BTreeSet::new();
@@ -169,9 +175,10 @@ pub async fn cleanup_stale() -> Result<Vec<String>, DockerError> {
         stale.extend(labs.filter(|(_, owner)| !owner_lives(owner)).map(|(lab, _)| lab.to_owned()));
     }
     for lab in &stale {
+        tracing::info!(lab, "removing what a process that is gone left behind");
         remove(lab).await?;
     }
-    Ok(stale.into_iter().collect())
+    Ok(())
 }
 
 fn owner_lives(owner: &str) -> bool {

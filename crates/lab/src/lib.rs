@@ -1,9 +1,14 @@
-//! The lab.
+//! The lab: everything outside the product's power, made real on one machine (DESIGN section 9).
+//!
+//! Netcup is simulated over real hosts; DNS, ACME, the image registry and mail are real programs; a customer and
+//! Stripe are played. It must never be part of what runs at a customer, reach outside this machine, or claim that
+//! a stand-in is the real tool.
 
-pub mod netcup;
 pub mod docker;
+pub mod fleet;
 pub mod hosts;
 pub mod images;
 pub mod lab;
+pub mod netcup;
 pub mod network;
 pub mod services;

@@ -1,5 +1,4 @@
 //! The HTTP API and the pages, driven without a network: one module for each branch of the URL tree.
-#![expect(missing_docs, reason = "tests")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod admin;

@@ -61,7 +61,7 @@ impl Programs {
 ///
 /// # Errors
 /// When binutils' `strip` does not do it.
-pub fn strip(program: &Path, target: &Path) -> anyhow::Result<()> {
+pub(super) fn strip(program: &Path, target: &Path) -> anyhow::Result<()> {
     let status =
         Command::new("strip").arg("-o").arg(target).arg(program).status().context("strip (binutils)")?;
     ensure!(status.success(), "strip could not copy {}", program.display());

@@ -66,7 +66,7 @@ impl HubSettings {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&data)?;
         let stripe_secret = Secret::new(format!("whsec_{}", random_hex()));
         write_private(&data.join("stripe-secret"), stripe_secret.expose())?;
-        write_private(&data.join("smtp-url"), &lab.smtp_url())?;
+        write_private(&data.join("smtp-url"), &format!("smtp://{}:{}", lab.mail.address, lab.mail.port))?;
         let refresh =
             serde_json::json!({ "refresh_token": netcup.login().expose(), "used_at": chrono::Utc::now() });
         write_private(&data.join("netcup-token"), &refresh.to_string())?;
@@ -114,18 +114,18 @@ fn config_text(config: &Config<'_>) -> anyhow::Result<String> {
             "realm_url": netcup.realm_url(),
             "refresh_token_file": data.join("netcup-token"),
         },
-        "dns": { "resolver": lab.dns_server() },
+        "dns": { "resolver": SocketAddr::new(lab.dns.address.into(), 53) },
         "provisioning": {
             "provisioner": programs.provisioner,
             "bundle": bundle,
             "private_key": data.join("tenants-key"),
             "timezone": "Europe/Berlin",
             "docker": "distro",
-            "registry_mirrors": [lab.registry_mirror()],
+            "registry_mirrors": [lab.registry.mirror],
             "certificates": {
-                "directory_url": lab.acme_directory(),
-                "directory_roots_pem": lab.acme_roots_pem(),
-                "issued_roots_pem": lab.issued_roots_pem(),
+                "directory_url": lab.acme.directory,
+                "directory_roots_pem": lab.acme.ca_pem,
+                "issued_roots_pem": lab.acme.issuer_pem,
                 "contact": "certificates@letsbe.test",
             },
         },

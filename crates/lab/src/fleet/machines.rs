@@ -29,7 +29,7 @@ impl Machines {
     /// Machines on the lab's network.
     #[must_use]
     pub fn new(lab: &Lab) -> Self {
-        Self { network: lab.network().clone(), resolvers: lab.resolvers(), hosts: Mutex::default() }
+        Self { network: lab.network.clone(), resolvers: lab.resolvers(), hosts: Mutex::default() }
     }
 
     /// Servers for the pool, each with an address of its own. No machine exists before the first installation.

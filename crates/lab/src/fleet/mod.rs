@@ -86,11 +86,13 @@ impl Fleet {
             tempfile::Builder::new().prefix("letsbe-lab-").tempdir().context("no folder for the lab")?;
         let programs = Programs::in_folder(&options.programs)?;
         say("Lab: network, DNS, ACME authority, image registry, mail");
-        let lab = Lab::start(LabOptions { proxy: programs.proxy.clone() }).await?;
+        let proxy = folder.path().join("letsbe-proxy");
+        bundle::strip(&programs.proxy, &proxy)?;
+        let lab = Lab::start(LabOptions { proxy_binary: Some(proxy), ..LabOptions::default() }).await?;
         let machines = Arc::new(Machines::new(&lab));
         say("Lab: the simulated Netcup with its pool of servers");
         let pool = machines.pool(options.servers).await?;
-        let listen = SocketAddr::new(lab.gateway(), 0);
+        let listen = SocketAddr::new(lab.gateway().into(), 0);
         let netcup = NetcupSim::start(listen, pool, machines.clone(), Arc::new(SystemClock)).await?;
         say("Hub: keys, database, configuration");
         let bundle = programs.bundle(folder.path(), &options.repository)?;
@@ -107,7 +109,7 @@ impl Fleet {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.hub.kill().await;
         self.machines.remove_all().await?;
-        self.lab.stop().await
+        Ok(self.lab.stop().await?)
     }
 }
 

@@ -24,7 +24,7 @@ impl Fleet {
     #[must_use]
     pub fn request(&self, shop: &str, tools: &[&str]) -> OrderRequest {
         OrderRequest {
-            domain: format!("{shop}.{}", self.lab.zone()),
+            domain: format!("{shop}.{}", self.lab.dns.zone),
             email: format!("owner@{shop}.test"),
             tier: "build".into(),
             region: "eu".into(),
@@ -83,8 +83,8 @@ impl Fleet {
     }
 
     async fn set_records(&self, domain: &DomainName) -> anyhow::Result<()> {
-        let address = self.machines.address_of(domain.as_str())?;
-        self.lab.set_record(domain.as_str(), address).await?;
-        self.lab.set_record(&format!("*.{domain}"), address).await
+        let address = self.machines.address_of(domain.as_str())?.to_string();
+        self.lab.dns.add_record(domain.as_str(), "A", &address).await?;
+        Ok(self.lab.dns.add_record(&format!("*.{domain}"), "A", &address).await?)
     }
 }

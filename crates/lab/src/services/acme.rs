@@ -30,31 +30,22 @@ impl Acme {
         let (own, dns) = (network.address(LAST).to_string(), dns.to_string());
         let (container, address) =
             start(network, "acme", LAST, &[], &["/opt/lab/acme.sh", &own, &dns]).await?;
-        let mut found = None;
-        wait_for(&container, || async {
-            let ca_pem = docker::exec(&container, &["cat", "/var/lib/acme/ca.pem"]).await;
-            ca_pem.map(drop).map_err(|error| error.to_string())
+        let ca_pem = wait_for(&container, || async {
+            docker::exec(&container, &["cat", "/var/lib/acme/ca.pem"])
+                .await
+                .map_err(|error| error.to_string())
         })
         .await?;
-        let ca_pem = docker::exec(&container, &["cat", "/var/lib/acme/ca.pem"]).await? + "\n";
+        let ca_pem = ca_pem + "\n";
         let client = client(&ca_pem)?;
         let issuer = format!("https://{address}:15000/roots/0");
-        docker::wait_until(&container, super::START, || {
-            let (request, found) = (client.get(&issuer), &mut found);
-            async move {
-                let answer = request.send().await.and_then(reqwest::Response::error_for_status);
-                let text = answer.map_err(|error| format!("{error:?}"))?.text().await;
-                *found = Some(text.map_err(|error| error.to_string())?);
-                Ok(())
-            }
+        let issuer_pem = wait_for(&container, || async {
+            let answer = client.get(&issuer).send().await.and_then(reqwest::Response::error_for_status);
+            let text = answer.map_err(|error| format!("{error:?}"))?.text().await;
+            text.map_err(|error| error.to_string())
         })
         .await?;
-        Ok(Self {
-            directory: format!("https://{address}:14000/dir"),
-            ca_pem,
-            issuer_pem: found.unwrap_or_default(),
-            address,
-        })
+        Ok(Self { directory: format!("https://{address}:14000/dir"), ca_pem, issuer_pem, address })
     }
 
     /// An HTTP client that trusts the authority's own pages.

@@ -50,13 +50,13 @@ async fn start(
 }
 
 /// Waits for an answer of a service, and says what its container last said when there is none.
-async fn wait_for<F, Fut>(container: &str, ask: F) -> Result<(), DockerError>
+async fn wait_for<T, F, Fut>(container: &str, ask: F) -> Result<T, DockerError>
 where
     F: FnMut() -> Fut,
-    Fut: Future<Output = Result<(), String>>,
+    Fut: Future<Output = Result<T, String>>,
 {
     match docker::wait_until(container, START, ask).await {
-        Ok(()) => Ok(()),
+        Ok(answer) => Ok(answer),
         Err(error) => {
             let log =
                 docker::docker(&["container", "logs", "--tail", "5", container]).await.unwrap_or_default();

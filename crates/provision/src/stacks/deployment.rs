@@ -4,25 +4,17 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use letsbe_catalog::{Catalog, RenderContext, RenderError, Selection, Tool};
 use letsbe_host::FileWrite;
-use letsbe_types::{
-    DomainName, Problem, Secret,
-    job::{DesiredServer, DockerSource},
-};
+use letsbe_types::{DomainName, Problem, Secret, job::DesiredServer};
 use letsbe_vault::{Credentials, Wanted};
 use sha2::{Digest as _, Sha256};
 
 use super::{containers::HASH_LABEL, paths};
-
-/// Pause between two health checks where the engine has no shorter one for the start.
-const OLD_ENGINE_INTERVAL: &str = "5s";
 
 /// The catalog, the selected tools and the tenant's particulars.
 pub struct Deployment {
     catalog: Arc<Catalog>,
     selection: Selection,
     context: RenderContext,
-    /// Whether Docker comes from the distribution, and may be older than the catalog expects.
-    distro_docker: bool,
 }
 
 /// One stack, ready to be written and started.
@@ -59,8 +51,7 @@ impl Deployment {
             ipv6: false,
             values: BTreeMap::new(),
         };
-        let distro_docker = desired.docker == DockerSource::Distro;
-        Ok(Self { catalog, selection, context, distro_docker })
+        Ok(Self { catalog, selection, context })
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -120,8 +111,7 @@ impl Deployment {
         let rendered = letsbe_catalog::render_stack(tool, &context, &declared(tool, credentials))
             .map_err(not_rendered)?;
         let folder = paths::stack(name);
-        let compose = if self.distro_docker { for_old_engine(&rendered.compose) } else { rendered.compose };
-        let mut files = vec![FileWrite::new(folder.join("docker-compose.yml"), 0o644, compose)];
+        let mut files = vec![FileWrite::new(folder.join("docker-compose.yml"), 0o644, rendered.compose)];
         for file in rendered.env {
             files.push(FileWrite::new(folder.join(file.name), 0o600, file.contents.expose().clone()));
         }
@@ -172,20 +162,6 @@ pub(crate) fn not_rendered(error: RenderError) -> Problem {
     )
 }
 
-/// Docker before version 25 knows no `start_interval`, and Compose then refuses the whole file. There the checks run
-/// often enough all the time that a start is not held up.
-fn for_old_engine(compose: &str) -> String {
-    let line = |line: &str| {
-        let (indent, text) = line.split_at(line.len() - line.trim_start().len());
-        match text.split_once(':') {
-            Some(("start_interval", _)) => String::new(),
-            Some(("interval", _)) => format!("{indent}interval: {OLD_ENGINE_INTERVAL}\n"),
-            _ => format!("{line}\n"),
-        }
-    };
-    compose.lines().map(line).collect()
-}
-
 fn hash(files: &[FileWrite]) -> String {
     let mut hasher = Sha256::new();
     for file in files {
@@ -212,14 +188,7 @@ fn override_file(tool: &Tool, hash: &str) -> FileWrite {
 mod tests {
     use letsbe_host::FileWrite;
 
-    use super::{for_old_engine, hash};
-
-    #[test]
-    fn old_engines_get_a_file_that_they_understand() {
-        let given = "services:\n  a:\n    healthcheck:\n      interval: 30s\n      start_interval: 2s\n      timeout: 5s\n";
-        let wanted = "services:\n  a:\n    healthcheck:\n      interval: 5s\n      timeout: 5s\n";
-        assert_eq!(for_old_engine(given), wanted);
-    }
+    use super::hash;
 
     #[test]
     fn the_hash_tells_files_apart() {

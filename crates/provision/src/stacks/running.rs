@@ -18,6 +18,8 @@ use super::{
 const UP_TIME: Duration = Duration::from_secs(900);
 /// Pause between two looks at containers that are starting.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// State of a container that does not exist.
+const MISSING: &str = "missing";
 /// Shortest and longest time that containers get to become healthy.
 const PATIENCE_SECONDS: (u32, u32) = (60, 900);
 
@@ -158,7 +160,7 @@ fn look(
 /// Which of the named containers are not running and healthy, with Docker's word for their state.
 pub(crate) fn troubled<'a>(names: &'a [String], containers: &'a [Container]) -> Vec<(&'a str, &'a str)> {
     let trouble = |name: &'a String| match containers.iter().find(|container| container.name == *name) {
-        None => Some((name.as_str(), "missing")),
+        None => Some((name.as_str(), MISSING)),
         Some(container) => container.trouble().map(|trouble| (name.as_str(), trouble)),
     };
     names.iter().filter_map(trouble).collect()
@@ -167,7 +169,13 @@ pub(crate) fn troubled<'a>(names: &'a [String], containers: &'a [Container]) -> 
 /// What a health check printed is not quoted: it may hold secrets.
 fn never_healthy(troubled: &[(&str, &str)], patience: TimeDelta) -> Problem {
     let states: Vec<String> = troubled.iter().map(|(name, trouble)| format!("{name} is {trouble}")).collect();
-    let first = troubled.first().map_or("", |(name, _)| name);
+    let Some((first, _)) = troubled.iter().find(|(_, trouble)| *trouble != MISSING) else {
+        return Problem::transient(
+            "NODE045",
+            states.join(", "),
+            "The operation before this one starts them.",
+        );
+    };
     Problem::transient(
         "NODE045",
         format!("not healthy within {} s: {}", patience.num_seconds(), states.join(", ")),
