@@ -7,27 +7,31 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 LAB := target/debug/letsbe-lab
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit bench setup build check tidy clean-lab deny
+.PHONY: help demo test unit bench setup test-programs build check tidy clean-lab deny
 
 help: ## Show this list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 demo: setup build ## Start the lab and a Hub, place a real order, and watch it become a live server.
 	$(LAB) demo
 
 # Everything that a change must pass. The end-to-end tests (crates/lab/tests) start dockerd and the lab themselves.
-test: setup check build ## All checks and all tests: 40 minutes from a clean clone at most.
+test: setup test-programs check build ## All checks and all tests: 40 minutes from a clean clone at most.
 	cargo test --workspace --no-fail-fast
 
 # Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
 unit: ## The fast tests only; needs no lab and no root.
-	cargo test --workspace --no-fail-fast --lib --bins --test order --test select --test refused
+	cargo test --workspace --no-fail-fast --lib --bins --test order --test select --test refused \
+		--test facts --test operations --test api
 
 bench: setup build ## A second provisioning run, timed: our own time, and its share of SSH, probing and verification.
 	$(LAB) bench
 
 setup: ## Install the Debian packages that the lab needs.
 	crates/lab/scripts/install.sh
+
+test-programs: ## Install the programs that tests run on this machine: nginx, sshd, Compose v2.
+	xtask/scripts/install-test-programs.sh
 
 build: ## Build all programs.
 	cargo build --workspace --bins

@@ -41,10 +41,16 @@ function followTimeline(list) {
   const line = document.getElementById("line");
   let last = Number(list.dataset.last);
   let pending = false;
-  const source = new EventSource(`${list.dataset.events}?after=${last}`);
-  source.onopen = () => { live.textContent = "Live"; live.className = "live"; };
-  source.onerror = () => { live.textContent = "Connection lost, trying again …"; live.className = "muted"; };
-  source.onmessage = (event) => {
+  let source;
+  const say = (text, kind) => { live.textContent = text; live.className = kind; };
+  const open = () => {
+    source = new EventSource(`${list.dataset.events}?after=${last}`);
+    source.onopen = () => say("Live", "live");
+    source.onerror = () => say(source.readyState === EventSource.CLOSED
+      ? "Not live any more: reload the page" : "Connection lost, trying again …", "muted");
+    source.onmessage = take;
+  };
+  const take = (event) => {
     const entry = JSON.parse(event.data);
     if (entry.sequence <= last) return;
     last = entry.sequence;
@@ -63,6 +69,15 @@ function followTimeline(list) {
       setTimeout(() => { pending = false; refresh("#summary").catch(() => {}); }, 400);
     }
   };
+  open();
+  // A browser keeps few connections to one place: hidden pages give theirs back and catch up later.
+  document.addEventListener("visibilitychange", () => {
+    source.close();
+    if (!document.hidden) {
+      open();
+      refresh("#summary").catch(() => {});
+    }
+  });
 }
 
 showTimes();

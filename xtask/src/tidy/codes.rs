@@ -1,4 +1,5 @@
-//! Every error code in the programs has a page in `docs/errors`, and every page a code.
+//! Every error code in the programs has a page in `docs/errors`, and every page a code. What the page says about
+//! trying again agrees with the programs.
 
 use std::collections::BTreeMap;
 
@@ -52,36 +53,60 @@ fn codes_of_line(file: &File, line: &str) -> Vec<String> {
     codes
 }
 
-/// Codes that the programs use, each with the first place.
-fn used(repository: &Repository) -> BTreeMap<String, (&File, usize)> {
+/// A code in the programs.
+struct Use<'a> {
+    /// The first place.
+    file: &'a File,
+    line: usize,
+    /// Made by `Problem::transient`, at least once.
+    transient: bool,
+    /// Made by `Problem::permanent`, at least once.
+    permanent: bool,
+}
+
+/// Codes that the programs use.
+fn used(repository: &Repository) -> BTreeMap<String, Use<'_>> {
     let mut codes = BTreeMap::new();
     for file in repository.rust().filter(|file| file.path.starts_with("crates/")) {
+        let mut before = "";
         for (line, text) in file.program_lines() {
             for code in codes_of_line(file, text) {
-                codes.entry(code).or_insert((file, line));
+                // The constructor stands on the same line or on the one before.
+                let made = if text.contains("Problem::") { text } else { before };
+                let either = text.contains("retryable:");
+                let code = codes.entry(code);
+                let code = code.or_insert(Use { file, line, transient: false, permanent: false });
+                code.transient |= either || made.contains("Problem::transient(");
+                code.permanent |= either || made.contains("Problem::permanent(");
             }
+            before = text;
         }
     }
     codes
 }
 
-/// Codes without a page, pages without a code, and pages that do not follow the form.
+/// Codes without a page, pages without a code, and pages that do not follow the form or contradict the programs.
 #[must_use]
 pub fn mismatches(repository: &Repository) -> Vec<Finding> {
     let codes = used(repository);
     let is_page = |file: &&File| {
         file.path.starts_with(PAGES) && file.path.ends_with(".md") && !file.path.ends_with("/README.md")
     };
-    let pages: Vec<&File> = repository.files.iter().filter(is_page).collect();
     let without_page =
         codes.iter().filter(|(code, _)| repository.file(&format!("{PAGES}{code}.md")).is_none());
     let mut findings: Vec<Finding> = without_page
-        .map(|(code, (file, line))| file.finding(*line, format!("write the page {PAGES}{code}.md")))
+        .map(|(code, used)| used.file.finding(used.line, format!("write the page {PAGES}{code}.md")))
         .collect();
-    for page in pages {
+    let index = repository.file(&format!("{PAGES}README.md")).map_or("", |file| file.text.as_str());
+    for page in repository.files.iter().filter(is_page) {
         let code = page.path.trim_start_matches(PAGES).trim_end_matches(".md");
-        if !codes.contains_key(code) {
+        if let Some(used) = codes.get(code) {
+            findings.extend(retry_mismatch(page, used));
+        } else {
             findings.push(page.finding(1, format!("no program uses the code {code}; remove the page")));
+        }
+        if !index.contains(&format!("({code}.md)")) {
+            findings.push(page.finding(1, format!("{PAGES}README.md does not list {code}")));
         }
         if !page.text.starts_with(&format!("# {code}: ")) {
             findings.push(page.finding(1, format!("the title must be `# {code}: what it means`")));
@@ -91,6 +116,18 @@ pub fn mismatches(repository: &Repository) -> Vec<Finding> {
         findings.extend(missing.map(|section| page.finding(1, format!("`{section}` is missing"))));
     }
     findings
+}
+
+fn retry_mismatch(page: &File, used: &Use<'_>) -> Option<Finding> {
+    let right = match (used.transient, used.permanent) {
+        (true, true) => "depends",
+        (true, false) => "yes",
+        (false, true) => "no",
+        (false, false) => return None,
+    };
+    let (line, said) = page.lines().find_map(|(line, text)| Some((line, text.strip_prefix(SECTIONS[2])?)))?;
+    let message = || format!("the programs say `{}{right}`", SECTIONS[2]);
+    (!said.starts_with(right)).then(|| page.finding(line, message()))
 }
 
 #[cfg(test)]
@@ -119,18 +156,22 @@ mod tests {
 
     #[test]
     fn a_code_without_a_page_and_a_page_without_a_code_are_found() {
-        let program =
-            "Problem::permanent(\"DNS001\", a, b)\nStatusCode::CONFLICT\n#[cfg(test)]\n\"DNS009\"\n";
+        let program = "Problem::permanent(\"DNS001\", a, b)\nStatusCode::CONFLICT\nProblem::transient(\n    \"PAY001\",\n\
+                       #[cfg(test)]\n\"DNS009\"\n";
         let good = "# API409: x\n## What happened\n## What to do\nTried again by itself: no\n";
         let files = [
             ("crates/hub/src/a.rs", program),
             ("docs/errors/API409.md", good),
+            ("docs/errors/PAY001.md", &good.replace("API409", "PAY001")),
+            ("docs/errors/README.md", "(API409.md) (DNS002.md)"),
             ("docs/errors/DNS002.md", "# DNS002: x\n## What happened\nTried again by itself: no\n"),
         ];
         let found = tidy::messages(&mismatches(&Repository::example(&files)));
         assert!(found.contains("crates/hub/src/a.rs:1: write the page docs/errors/DNS001.md"), "{found}");
         assert!(found.contains("no program uses the code DNS002"), "{found}");
         assert!(found.contains("`## What to do` is missing"), "{found}");
-        assert_eq!(found.lines().count(), 3, "{found}");
+        assert!(found.contains("README.md does not list PAY001"), "{found}");
+        assert!(found.contains("PAY001.md:4: the programs say `Tried again by itself: yes`"), "{found}");
+        assert_eq!(found.lines().count(), 5, "{found}");
     }
 }

@@ -82,7 +82,7 @@ pub fn parse_setting(text: &str, name: &str) -> Option<String> {
         .filter_map(|line| line.trim().split_once('='))
         .filter(|(key, _)| *key == name)
         .map(|(_, value)| value.trim_matches('"').to_owned())
-        .last()
+        .next_back()
 }
 
 /// What the kernel filters right now.

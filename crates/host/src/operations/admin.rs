@@ -119,6 +119,16 @@ impl Converge for AdminUser {
             found.account.as_ref().map_or_else(|| format!("/home/{ADMIN}"), |found| found.home.clone());
         let owner = format!("{ADMIN}:{ADMIN}");
         let ssh = format!("{home}/.ssh");
+        // The SSH server refuses keys below a folder that others may write to.
+        let home_modes = ["700", "750", "755"].map(|mode| format!("directory|{mode}|{owner}|{home}"));
+        if found.account.is_some() && !home_modes.iter().any(|line| found.modes.contains(line)) {
+            because.push("its home is not its own");
+            changes.push(Change::MakeFolder {
+                path: home.clone().into(),
+                mode: 0o750,
+                owner: Some(owner.clone()),
+            });
+        }
         if !found.modes.contains(&format!("directory|700|{owner}|{ssh}")) {
             because.push("no folder for keys");
             changes.push(Change::MakeFolder {

@@ -139,8 +139,8 @@ async fn key_known(machine: &dyn Machine, source: DockerSource) -> Result<bool, 
     }))
 }
 
-/// Fetches the key to a place of its own and hands on only the key with the right fingerprint: exporting by
-/// fingerprint fails if it is not there.
+/// Fetches the key to a place of its own and hands on only the key with the right fingerprint. Listing it fails if it
+/// is not there (exporting it would not).
 fn fetch_key(os: &OsRelease) -> Vec<Change> {
     let folder = format!("{STATE}/gnupg");
     let fetched = format!("{folder}/docker.asc");
@@ -151,6 +151,7 @@ fn fetch_key(os: &OsRelease) -> Vec<Change> {
         Change::MakeFolder { path: "/etc/apt/keyrings".into(), mode: 0o755, owner: None },
         Change::Run(Command::words(&fetch).retried(3)),
         Change::Run(Command::words(&format!("{gpg} --import {fetched}"))),
+        Change::Run(Command::words(&format!("{gpg} --list-keys {FINGERPRINT}"))),
         Change::Run(Command::words(&format!("{gpg} --output {KEY_RING} --export {FINGERPRINT}"))),
         Change::Run(Command::words(&format!("chmod 0644 {KEY_RING}"))),
     ]

@@ -11,7 +11,11 @@ use async_trait::async_trait;
 use letsbe_types::{Problem, job::DesiredServer, job::RunEventKind};
 
 pub use super::ssh_state::{Phase, STATE_FILE, SshState};
-use super::{ADMIN, NODE, SSH_PORT, ssh_state};
+use super::{
+    ADMIN, NODE, SSH_PORT,
+    ssh_settings::{DROP_IN, SOCKET_DROP_IN, final_settings, listen, ports_only, restart},
+    ssh_state,
+};
 use crate::{
     change::{Change, Command, FileWrite},
     engine::{Engine, Journal},
@@ -28,8 +32,6 @@ use crate::{
 };
 
 const SSHD_CONFIG: &str = "/etc/ssh/sshd_config";
-const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-letsbe.conf";
-const SOCKET_DROP_IN: &str = "/etc/systemd/system/ssh.socket.d/letsbe.conf";
 const TIMER: &str = "letsbe-ssh-revert.timer";
 
 /// The timer fires this long after the patience has ended, so that a late confirmation cannot race with it.
@@ -89,53 +91,6 @@ impl Found {
     fn loaded(&self) -> bool {
         self.by_socket() || (self.service.active && self.service.active_since >= self.drop_in_at)
     }
-}
-
-fn final_settings() -> String {
-    format!(
-        "# Written by LetsBe. The first value that sshd reads counts, hence the name of this file.\n\
-         Port {SSH_PORT}\nPermitRootLogin no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-         PubkeyAuthentication yes\nMaxAuthTries 3\nLoginGraceTime 30\nAllowUsers {ADMIN}\n"
-    )
-}
-
-fn ports_only(ports: &BTreeSet<u16>) -> String {
-    let lines: String = ports.iter().map(|port| format!("Port {port}\n")).collect();
-    format!("# Written by LetsBe. Until a login on the new port is confirmed.\n{lines}")
-}
-
-/// Makes the SSH server listen on `ports`. The settings have been written before.
-fn listen(ports: &BTreeSet<u16>, by_socket: bool) -> Vec<Change> {
-    let mut changes = vec![
-        // The check needs this folder, which is there only while the service runs.
-        Change::MakeFolder { path: "/run/sshd".into(), mode: 0o755, owner: None },
-        Change::Run(Command::words("sshd -t")),
-    ];
-    if by_socket {
-        let lines: String = ports
-            .iter()
-            .map(|port| format!("ListenStream=0.0.0.0:{port}\nListenStream=[::]:{port}\n"))
-            .collect();
-        changes.push(Change::Write(FileWrite::new(
-            SOCKET_DROP_IN,
-            0o644,
-            format!("[Socket]\nListenStream=\n{lines}BindIPv6Only=ipv6-only\n"),
-        )));
-        changes.extend(restart(true));
-    } else {
-        changes.extend(restart(false));
-    }
-    changes
-}
-
-/// A restart, not a reload: it returns when the ports are open. Sessions live on.
-fn restart(by_socket: bool) -> Vec<Change> {
-    let words: &[&str] = if by_socket {
-        &["systemctl daemon-reload", "systemctl stop ssh.service", "systemctl restart ssh.socket"]
-    } else {
-        &["systemctl restart ssh.service"]
-    };
-    words.iter().map(|words| Change::Run(Command::words(words))).collect()
 }
 
 fn record(state: &SshState) -> Change {
@@ -364,4 +319,50 @@ fn finish(found: &Found) -> (Vec<String>, Vec<Change>) {
         changes.push(Change::Run(Command::words("ufw --force delete allow 22/tcp")));
     }
     (because, changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Phase, SshState, revert_changes};
+
+    fn shown(state: &SshState, by_socket: bool) -> Vec<String> {
+        revert_changes(state, by_socket).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn only_an_unconfirmed_move_is_reverted() {
+        for phase in [Phase::NotBegun, Phase::Confirmed] {
+            assert!(
+                shown(&SshState { phase, previous: Some("Port 22\n".into()) }, false).is_empty(),
+                "{phase:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_revert_restores_what_was_there_and_forgets_the_move_last() {
+        let state = SshState { phase: Phase::Both, previous: None };
+        assert_eq!(
+            shown(&state, false),
+            [
+                "remove /etc/ssh/sshd_config.d/00-letsbe.conf",
+                "run systemctl restart ssh.service",
+                "run ufw allow 22/tcp",
+                "remove /opt/letsbe/state/ssh-move.json",
+            ]
+        );
+        let state = SshState { previous: Some("Port 2200\n".into()), ..state };
+        assert_eq!(
+            shown(&state, true),
+            [
+                "write /etc/ssh/sshd_config.d/00-letsbe.conf (mode 0644, 1 lines)",
+                "remove /etc/systemd/system/ssh.socket.d/letsbe.conf",
+                "run systemctl daemon-reload",
+                "run systemctl stop ssh.service",
+                "run systemctl restart ssh.socket",
+                "run ufw allow 22/tcp",
+                "remove /opt/letsbe/state/ssh-move.json",
+            ]
+        );
+    }
 }

@@ -43,11 +43,11 @@ pub async fn hash_password(password: Secret<String>) -> Result<String, PasswordE
 pub async fn verify(password: Secret<String>, hash: Option<String>) -> Result<bool, PasswordError> {
     let _turn = TURNS.acquire().await.map_err(|_| PasswordError("checked"))?;
     let checked = spawn_blocking(move || {
-        let known = hash.is_some();
-        let hash = hash.map_or_else(|| nobody().map(str::to_owned), Ok)?;
-        let parsed = PasswordHash::new(&hash).map_err(|_| PasswordError("read"))?;
+        let nobody = nobody()?;
+        let parsed =
+            PasswordHash::new(hash.as_deref().unwrap_or(nobody)).map_err(|_| PasswordError("read"))?;
         let fits = Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok();
-        Ok(known && fits)
+        Ok(fits && hash.is_some())
     });
     checked.await.map_err(|_| PasswordError("checked"))?
 }

@@ -84,7 +84,7 @@ const fn words(phase: Phase) -> (&'static str, &'static str) {
             "Your tools are being set up",
             "Everything is installed, secured and then tested from outside. This takes a few minutes.",
         ),
-        Phase::Fulfilled => ("Everything is ready", "We have sent you an e-mail with the next steps."),
+        Phase::Fulfilled => ("Everything is ready", "You find the next steps in an e-mail from us."),
         Phase::Failed => (
             "This takes longer than usual",
             "Something did not work at the first try. We know about it and are on it; you need not do anything.",

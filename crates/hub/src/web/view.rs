@@ -63,19 +63,19 @@ pub(super) struct Stage {
 
 const STAGES: [&str; 6] = ["Payment", "Server", "System", "DNS", "Set-up", "Live"];
 
-/// The way an order goes, and where it is on it.
+/// The way an order goes, and where it is on it; nothing for an order that left it.
 pub(super) fn stages(state: &State, words: Option<[&'static str; 6]>) -> Vec<Stage> {
     let phase = state.resume.filter(|_| state.phase == Phase::Failed).unwrap_or(state.phase);
-    let (reached, stuck) = match phase {
-        Phase::AwaitingPayment => (0, false),
-        Phase::PaymentConfirmed => (1, false),
-        Phase::AwaitingServer => (2, false),
-        Phase::ServerReady | Phase::DnsPending => (3, false),
-        Phase::DnsReady | Phase::Provisioning => (4, false),
-        Phase::Fulfilled => (6, false),
-        Phase::Failed | Phase::Stopped => (if state.server.is_some() { 2 } else { 0 }, true),
+    let reached = match phase {
+        Phase::AwaitingPayment => 0,
+        Phase::PaymentConfirmed => 1,
+        Phase::AwaitingServer => 2,
+        Phase::ServerReady | Phase::DnsPending => 3,
+        Phase::DnsReady | Phase::Provisioning => 4,
+        Phase::Fulfilled => 6,
+        Phase::Stopped | Phase::Failed => return Vec::new(),
     };
-    let stuck = stuck || state.phase == Phase::Failed;
+    let stuck = state.phase == Phase::Failed;
     let titles = words.unwrap_or(STAGES).into_iter().enumerate();
     titles
         .map(|(index, title)| {
@@ -113,6 +113,14 @@ impl Desk {
     }
 }
 
+/// A problem's message, its list taken apart: `3 are wrong: a; b; c`.
+pub(super) fn points(message: &str) -> (&str, Vec<&str>) {
+    match message.split_once(": ") {
+        Some((headline, list)) if list.contains("; ") => (headline, list.split("; ").collect()),
+        _ => (message, Vec::new()),
+    }
+}
+
 /// A moment, for `<time>`: the machine's form and the form shown where no script runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Moment {
@@ -131,7 +139,7 @@ impl From<DateTime<Utc>> for Moment {
 
 #[cfg(test)]
 mod tests {
-    use super::{Desk, label, stages};
+    use super::{Desk, label, points, stages};
     use chrono::DateTime;
     use letsbe_lifecycle::order::{Pace, Phase, State};
 
@@ -142,7 +150,16 @@ mod tests {
             assert!(!label(&state).words.is_empty());
             let stages = stages(&state, None);
             let here = stages.iter().filter(|stage| ["current", "stuck"].contains(&stage.status)).count();
-            assert_eq!(here, usize::from(phase != Phase::Fulfilled), "{phase}");
+            let on_the_way = !matches!(phase, Phase::Fulfilled | Phase::Stopped);
+            assert_eq!(here, usize::from(on_the_way), "{phase}");
+        }
+    }
+
+    #[test]
+    fn lists_in_messages_are_taken_apart() {
+        assert_eq!(points("2 are wrong: A a → 1; A b → 2"), ("2 are wrong", vec!["A a → 1", "A b → 2"]));
+        for whole in ["gone", "1 is wrong: A a → 1", "a; b"] {
+            assert_eq!(points(whole), (whole, vec![]));
         }
     }
 

@@ -258,6 +258,22 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_is_read_as_openssl_reads_it() {
+        let pem = include_str!("../../tests/fixtures/certificate.pem");
+        let read = Certificate::parse(pem).expect("parses");
+        assert_eq!(read.ends.timestamp(), 1_803_074_071);
+        let digest = "1da0fd6d1e78fba3be69e09ea5f03878123a3b6d8f3c5d77cab8f2ca17db6e67";
+        assert_eq!(read.digest, digest);
+        assert_eq!(
+            read.names.iter().map(String::as_str).collect::<Vec<_>>(),
+            ["blog.example.com", "example.com"]
+        );
+        let name = |text: &str| text.parse::<letsbe_types::DomainName>().expect("a name");
+        assert!(read.covers(&[name("example.com"), name("blog.example.com")]));
+        assert!(!read.covers(&[name("example.com"), name("crm.example.com")]));
+    }
+
+    #[test]
     fn renewal_files_are_read() {
         assert_eq!(
             server_of("# x\n[renewalparams]\nserver = https://a/dir\n").as_deref(),

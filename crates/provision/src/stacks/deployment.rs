@@ -3,18 +3,23 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use letsbe_catalog::{Catalog, RenderContext, RenderError, Selection, Tool};
-use letsbe_host::FileWrite;
+use letsbe_host::{FileWrite, Machine};
 use letsbe_types::{DomainName, Problem, Secret, job::DesiredServer};
 use letsbe_vault::{Credentials, Wanted};
 use sha2::{Digest as _, Sha256};
 
-use super::{containers::HASH_LABEL, paths};
+use super::{
+    containers::{Container, HASH_LABEL},
+    paths,
+    reading::SharedContainers,
+};
 
-/// The catalog, the selected tools and the tenant's particulars.
+/// The catalog, the selected tools and the tenant's particulars: one server's.
 pub struct Deployment {
     catalog: Arc<Catalog>,
     selection: Selection,
     context: RenderContext,
+    containers: SharedContainers,
 }
 
 /// One stack, ready to be written and started.
@@ -51,7 +56,7 @@ impl Deployment {
             ipv6: false,
             values: BTreeMap::new(),
         };
-        Ok(Self { catalog, selection, context })
+        Ok(Self { catalog, selection, context, containers: SharedContainers::default() })
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -60,6 +65,11 @@ impl Deployment {
 
     pub(crate) const fn selection(&self) -> &Selection {
         &self.selection
+    }
+
+    /// The containers on the server that is deployed to.
+    pub(crate) async fn containers(&self, machine: &dyn Machine) -> Result<Vec<Container>, Problem> {
+        self.containers.read(machine).await
     }
 
     /// The variables of templates; only nginx's depend on IPv6.

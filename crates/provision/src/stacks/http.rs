@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use letsbe_catalog::RenderedExchange;
-use letsbe_types::{DomainName, Problem};
+use letsbe_types::{DomainName, Problem, Secret};
 use reqwest::{Client, ClientBuilder, redirect::Policy};
 use sha2::{Digest as _, Sha256};
 
@@ -40,11 +40,12 @@ fn client() -> Result<&'static Client, Problem> {
     Ok(CLIENT.get_or_init(|| made))
 }
 
+/// What came back, if it is as expected (it may hold a secret), or what differs.
+pub(crate) type Answer = Result<Secret<String>, String>;
+
 /// Sends an exchange and compares the reply. Says what differs, never what the reply holds.
 ///
-/// # Errors
-/// `Err` of the inner result: no connection, no answer in time, or another answer than expected.
-pub(crate) async fn ask(port: u16, exchange: &RenderedExchange) -> Result<Result<(), String>, Problem> {
+pub(crate) async fn ask(port: u16, exchange: &RenderedExchange) -> Result<Answer, Problem> {
     let url = format!("http://127.0.0.1:{port}{}", exchange.path);
     let method = match exchange.method.parse() {
         Ok(method) => method,
@@ -58,7 +59,7 @@ pub(crate) async fn ask(port: u16, exchange: &RenderedExchange) -> Result<Result
         request = request.body(exchange.body.expose().clone());
     }
     Ok(match reply(request).await {
-        Ok((status, body)) => exchange.expect.check(status, &body),
+        Ok((status, body)) => exchange.expect.check(status, &body).map(|()| Secret::new(body)),
         Err(error) => Err(in_words(&error)),
     })
 }

@@ -29,9 +29,8 @@ pub(crate) use containers::Container;
 #[cfg(test)]
 pub(crate) use containers::running as running_container;
 pub use deployment::Deployment;
-pub(crate) use reading::{
-    containers as read_containers, credentials as read_credentials, file as read_file, unit as read_unit,
-};
+pub(crate) use deployment::declared;
+pub(crate) use reading::{credentials as read_credentials, file as read_file, unit as read_unit};
 pub(crate) use running::troubled;
 pub use setup::run_setup;
 
@@ -79,14 +78,17 @@ pub fn stack_operations(
     catalog: Arc<Catalog>,
     desired: &DesiredServer,
 ) -> Result<Vec<Box<dyn Operation>>, Problem> {
-    let deployment = Arc::new(Deployment::new(catalog, desired)?);
+    Ok(of_stacks(&Arc::new(Deployment::new(catalog, desired)?)))
+}
+
+fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     let is_nginx = |tool: &&Tool| tool.name.as_str() == "nginx";
     let platform = || deployment.catalog().platform();
-    let nginx = Group::new(&deployment, 4, platform().filter(is_nginx).collect());
-    let tools = Group::new(&deployment, 9, deployment.tools().collect());
+    let nginx = Group::new(deployment, 4, platform().filter(is_nginx).collect());
+    let tools = Group::new(deployment, 9, deployment.tools().collect());
     // The images of step 10 come along with those of step 9: one pull for all.
-    let images = Group::new(&deployment, 9, deployment.all().collect());
-    let platform = Group::new(&deployment, 10, platform().filter(|tool| !is_nginx(tool)).collect());
+    let images = Group::new(deployment, 9, deployment.all().collect());
+    let platform = Group::new(deployment, 10, platform().filter(|tool| !is_nginx(tool)).collect());
 
     let mut operations: Vec<Box<dyn Operation>> = Vec::new();
     operations
@@ -94,22 +96,22 @@ pub fn stack_operations(
     let folders = &[paths::NGINX_SITES, paths::NGINX_WEBROOT, "/etc/letsencrypt"];
     operations.extend(start(["nginx.rendered", "nginx.running", "nginx.healthy"], &nginx, folders));
 
-    operations.push(Box::new(credentials::CredentialsGenerated::new(Arc::clone(&deployment))));
+    operations.push(Box::new(credentials::CredentialsGenerated::new(Arc::clone(deployment))));
     operations.push(Box::new(images::ImagesPresent { name: "images.present", group: images }));
     operations.extend(start(["stacks.rendered", "stacks.running", "stacks.healthy"], &tools, &[]));
-    let sites = |stage| Box::new(sites::Sites { deployment: Arc::clone(&deployment), stage });
+    let sites = |stage| Box::new(sites::Sites { deployment: Arc::clone(deployment), stage });
     operations.push(sites(sites::Stage::Challenges));
-    operations.push(Box::new(certificate::CertificateIssued { deployment: Arc::clone(&deployment) }));
+    operations.push(Box::new(certificate::CertificateIssued { deployment: Arc::clone(deployment) }));
     operations.push(sites(sites::Stage::Published));
     operations.push(Box::new(certificate::CertificateRenewed));
 
-    operations.push(Box::new(registry::RegistryWritten { deployment: Arc::clone(&deployment) }));
+    operations.push(Box::new(registry::RegistryWritten { deployment: Arc::clone(deployment) }));
     operations.extend(start(["platform.rendered", "platform.running", "platform.healthy"], &platform, &[]));
-    operations.push(Box::new(setup::ToolsSetUp { deployment: Arc::clone(&deployment) }));
+    operations.push(Box::new(setup::ToolsSetUp { deployment: Arc::clone(deployment) }));
     operations.push(Box::new(agent::AgentRegistered));
     operations.push(Box::new(agent::AgentRunning));
     operations.push(Box::new(agent::ConfigurationRemoved));
-    Ok(operations)
+    operations
 }
 
 /// Everything that is done on the server, sorted by step: the host's steps, the stacks, the verification.
@@ -121,8 +123,9 @@ pub fn all_operations(
     desired: &DesiredServer,
 ) -> Result<Vec<Box<dyn Operation>>, Problem> {
     let mut all = letsbe_host::server_operations();
-    all.extend(stack_operations(Arc::clone(&catalog), desired)?);
-    all.extend(crate::verify::operations(catalog, desired)?);
+    let deployment = Arc::new(Deployment::new(catalog, desired)?);
+    all.extend(of_stacks(&deployment));
+    all.extend(crate::verify::operations(&deployment));
     all.sort_by_key(|operation| operation.step());
     Ok(all)
 }
@@ -142,7 +145,113 @@ fn start(
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::{
+        collections::BTreeSet,
+        path::{Path, PathBuf},
+        sync::Arc,
+    };
+
+    use async_trait::async_trait;
+    use letsbe_catalog::Catalog;
+    use letsbe_host::{
+        Assessment, Change, Command, CommandOutput, FileWrite, Machine, MachineError, Operation,
+        machine::FileState,
+    };
     use letsbe_types::job::DesiredServer;
+
+    use super::{Deployment, Group, credentials, rendered};
+
+    /// A machine with nothing on it but what a test put there.
+    #[derive(Default)]
+    pub(crate) struct Files(pub(crate) std::collections::BTreeMap<PathBuf, FileState>);
+
+    #[async_trait]
+    impl Machine for Files {
+        async fn run(&self, command: &Command) -> Result<CommandOutput, MachineError> {
+            let source = std::io::ErrorKind::NotFound.into();
+            Err(MachineError::Start { program: command.program.clone(), source })
+        }
+        async fn read(&self, path: &Path) -> Result<Option<FileState>, MachineError> {
+            Ok(self.0.get(path).cloned())
+        }
+        async fn list(&self, folder: &Path) -> Result<Vec<String>, MachineError> {
+            let below = self.0.keys().filter(|path| path.parent() == Some(folder));
+            Ok(below.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
+        }
+        async fn write(&self, _: &FileWrite) -> Result<(), MachineError> {
+            panic!("assessing changes nothing")
+        }
+        async fn remove(&self, _: &Path) -> Result<(), MachineError> {
+            panic!("assessing changes nothing")
+        }
+        async fn make_folder(&self, _: &Path, _: u32) -> Result<(), MachineError> {
+            panic!("assessing changes nothing")
+        }
+    }
+
+    fn catalog() -> Arc<Catalog> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog");
+        Arc::new(Catalog::load(Path::new(folder)).expect("the catalog is valid"))
+    }
+
+    #[test]
+    fn operations_are_sorted_and_have_names_of_their_own() {
+        let all = super::all_operations(catalog(), &desired()).expect("fits");
+        assert!(all.is_sorted_by_key(|operation| operation.step()));
+        let names: BTreeSet<&str> = all.iter().map(|operation| operation.name()).collect();
+        assert_eq!(names.len(), all.len(), "two operations have one name");
+        let unknown = DesiredServer { tools: vec!["n8n".to_owned()], ..desired() };
+        let problem = super::all_operations(catalog(), &unknown).err().expect("refused");
+        assert!(problem.message.contains("there is no tool \"n8n\""), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn every_stack_renders_and_is_converged_once_written() {
+        let catalog = catalog();
+        let tools = catalog.tools().map(|tool| tool.name.as_str().to_owned()).collect();
+        let desired = DesiredServer { tools, tier: letsbe_types::Tier::Enterprise, ..desired() };
+        let deployment = Arc::new(Deployment::new(catalog, &desired).expect("fits"));
+        let mut machine = Files::default();
+        let made = credentials::CredentialsGenerated::new(Arc::clone(&deployment));
+        put_all(&mut machine, &made, &desired).await;
+        let group = Group::new(&deployment, 9, deployment.all().collect());
+        let rendered = rendered::StacksRendered { name: "all.rendered", group, folders: &[] };
+        put_all(&mut machine, &rendered, &desired).await;
+        let private = machine.0.iter().filter(|(path, _)| path.ends_with(".env") || path.ends_with("db.env"));
+        assert!(private.clone().count() > 5 && private.clone().all(|(_, state)| state.mode == 0o600));
+        let file = &machine.0[Path::new(letsbe_vault::CREDENTIALS_FILE)].content;
+        let credentials = letsbe_vault::Credentials::from_file(file).expect("reads");
+        for (path, state) in machine.0.iter().filter(|(_, state)| state.mode != 0o600) {
+            let leaked =
+                credentials.iter().find(|(_, _, value)| state.content.contains(value.expose().as_str()));
+            assert!(leaked.is_none(), "a secret stands in {}", path.display());
+        }
+    }
+
+    /// Does what an operation asks for, and asks it again.
+    async fn put_all(machine: &mut Files, operation: &dyn Operation, desired: &DesiredServer) {
+        let Ok(Assessment::Needed { changes, .. }) = operation.assess(machine, desired).await else {
+            panic!("{} has nothing to do on an empty machine", operation.name())
+        };
+        for change in changes {
+            if let Change::Write(file) = change {
+                let state = FileState { content: file.content.expose().clone(), mode: file.mode, uid: 0 };
+                machine.0.insert(file.path, state);
+            }
+        }
+        let again = operation.assess(machine, desired).await;
+        assert!(matches!(again, Ok(Assessment::Converged { .. })), "{}: {again:?}", operation.name());
+    }
+
+    #[tokio::test]
+    async fn a_damaged_credentials_file_stops_everything_and_is_not_replaced() {
+        let deployment = Arc::new(Deployment::new(catalog(), &desired()).expect("fits"));
+        let state = FileState { content: "garbage-canary".to_owned(), mode: 0o600, uid: 0 };
+        let machine = Files([(PathBuf::from(letsbe_vault::CREDENTIALS_FILE), state)].into());
+        let operation = credentials::CredentialsGenerated::new(deployment);
+        let problem = operation.assess(&machine, &desired()).await.expect_err("stops");
+        assert!(problem.code == "NODE041" && !problem.message.contains("canary"), "{problem}");
+    }
 
     pub(crate) fn desired() -> DesiredServer {
         serde_json::from_value(serde_json::json!({

@@ -1,10 +1,11 @@
 //! What several operations read from the server.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use letsbe_host::{Command, CommandOutput, Machine, MachineError, machine::FileState};
 use letsbe_types::Problem;
 use letsbe_vault::{CREDENTIALS_FILE, Credentials};
+use tokio::sync::Mutex;
 
 use super::containers::{self, Container};
 
@@ -40,18 +41,37 @@ pub(crate) async fn credentials(machine: &dyn Machine) -> Result<Option<Credenti
     })
 }
 
-/// All containers that Compose made, in whatever state.
-pub(crate) async fn containers(machine: &dyn Machine) -> Result<Vec<Container>, Problem> {
+/// The containers, read once for all who ask at the same time.
+///
+/// Nobody gets an answer that was begun before the question: what is read after a change always shows the change.
+#[derive(Default)]
+pub(crate) struct SharedContainers(Mutex<Option<(Instant, Vec<Container>)>>);
+
+impl SharedContainers {
+    /// All containers that Compose made, in whatever state.
+    pub(crate) async fn read(&self, machine: &dyn Machine) -> Result<Vec<Container>, Problem> {
+        let asked = Instant::now();
+        let mut last = self.0.lock().await;
+        if let Some((begun, containers)) = &*last
+            && *begun >= asked
+        {
+            return Ok(containers.clone());
+        }
+        let begun = Instant::now();
+        let containers = containers(machine).await?;
+        *last = Some((begun, containers.clone()));
+        Ok(containers)
+    }
+}
+
+async fn containers(machine: &dyn Machine) -> Result<Vec<Container>, Problem> {
     let output = run(machine, &containers::list_command()).await?;
     if !output.success() {
         return Err(docker_silent(&output));
     }
     containers::parse(&output.stdout).map_err(|why| {
-        Problem::permanent(
-            "NODE042",
-            format!("`docker ps` answered in an unknown form: {why}"),
-            "Check Docker's version.",
-        )
+        let message = format!("`docker ps` answered in an unknown form: {why}");
+        Problem::permanent("NODE042", message, "Check Docker's version.")
     })
 }
 
@@ -83,4 +103,56 @@ fn parse_properties(text: &str) -> BTreeMap<String, String> {
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        path::Path,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use async_trait::async_trait;
+    use letsbe_host::{Command, CommandOutput, FileWrite, Machine, MachineError, machine::FileState};
+
+    use super::SharedContainers;
+
+    /// Counts what is run; each run gives way to others once.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    #[async_trait]
+    impl Machine for Counting {
+        async fn run(&self, _: &Command) -> Result<CommandOutput, MachineError> {
+            let run = self.0.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            let stdout = format!("{{\"Names\":\"run-{run}\",\"State\":\"running\",\"Status\":\"Up\"}}\n");
+            Ok(CommandOutput { code: 0, stdout, stderr: String::new() })
+        }
+        async fn read(&self, _: &Path) -> Result<Option<FileState>, MachineError> {
+            Ok(None)
+        }
+        async fn list(&self, _: &Path) -> Result<Vec<String>, MachineError> {
+            Ok(vec![])
+        }
+        async fn write(&self, _: &FileWrite) -> Result<(), MachineError> {
+            Ok(())
+        }
+        async fn remove(&self, _: &Path) -> Result<(), MachineError> {
+            Ok(())
+        }
+        async fn make_folder(&self, _: &Path, _: u32) -> Result<(), MachineError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn questions_asked_together_share_an_answer_and_later_ones_get_a_new_one() {
+        let (machine, shared) = (Counting::default(), SharedContainers::default());
+        let together = futures::future::join_all((0..8).map(|_| shared.read(&machine))).await;
+        assert!(together.iter().all(Result::is_ok));
+        assert_eq!(machine.0.load(Ordering::SeqCst), 2, "one for the first, one for all who came meanwhile");
+        let later = shared.read(&machine).await.expect("reads");
+        assert_eq!(later[0].name, "run-2", "an old answer is never given");
+    }
 }

@@ -11,7 +11,7 @@ use super::{
     Group,
     containers::{Container, Health},
     deployment::DesiredStack,
-    paths, reading,
+    paths,
 };
 
 /// Time for one stack to be created and for what it depends on to become healthy.
@@ -39,7 +39,7 @@ impl Operation for StacksRunning {
     }
 
     async fn assess(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Assessment, Problem> {
-        let containers = reading::containers(machine).await?;
+        let containers = self.group.deployment.containers(machine).await?;
         Ok(decide_running(&self.group.desired(machine).await?, &containers))
     }
 }
@@ -114,7 +114,7 @@ impl Operation for StacksHealthy {
         let patience = (2 * start).clamp(PATIENCE_SECONDS.0, PATIENCE_SECONDS.1);
         let (began, patience) = (Utc::now(), TimeDelta::seconds(i64::from(patience)));
         loop {
-            let containers = reading::containers(machine).await?;
+            let containers = self.group.deployment.containers(machine).await?;
             match look(&names, &containers, began, Utc::now(), patience) {
                 Look::Healthy => {
                     return Ok(Assessment::converged(format!("{} containers are healthy", names.len())));

@@ -1,12 +1,11 @@
 //! `tools.set_up`: the first-run set-up that a tool would else ask its first visitor for.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use letsbe_catalog::{Catalog, Exchange, Setup, Tool, render_exchange};
 use letsbe_host::{Assessment, Change, Command, Converge, Machine};
 use letsbe_types::{Problem, Secret, job::DesiredServer};
-use letsbe_vault::Credentials;
 
 use super::{
     deployment::{Deployment, declared, not_rendered},
@@ -21,6 +20,9 @@ pub(crate) struct ToolsSetUp {
     pub(crate) deployment: Arc<Deployment>,
 }
 
+/// Variables with secret values.
+pub(crate) type Values = BTreeMap<String, Secret<String>>;
+
 /// For each tool with a set-up: its name and what its `done_when` misses.
 pub(crate) type Facts = Vec<(String, Result<(), String>)>;
 
@@ -34,10 +36,10 @@ impl Converge for ToolsSetUp {
         let credentials = reading::credentials(machine).await?.unwrap_or_default();
         let asked = self.deployment.tools().filter_map(|tool| Some((tool, tool.setup.as_ref()?))).map(
             |(tool, setup)| {
-                let credentials = &credentials;
+                let values = declared(tool, &credentials);
                 async move {
-                    let answer = self.deployment.ask(tool, setup.port, &setup.done_when, credentials).await?;
-                    Ok::<_, Problem>((tool.name.as_str().to_owned(), answer))
+                    let answer = self.deployment.ask(tool, setup.port, &setup.done_when, &values).await?;
+                    Ok::<_, Problem>((tool.name.as_str().to_owned(), answer.map(drop)))
                 }
             },
         );
@@ -70,17 +72,16 @@ fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
 }
 
 impl Deployment {
-    /// Sends one of a tool's exchanges to its loopback port.
+    /// Sends one of a tool's exchanges to its loopback port. `values` are its credentials, and what earlier replies
+    /// of the same set-up gave.
     pub(crate) async fn ask(
         &self,
         tool: &Tool,
         port: u16,
         exchange: &Exchange,
-        credentials: &Credentials,
-    ) -> Result<Result<(), String>, Problem> {
-        let values = declared(tool, credentials);
-        let rendered =
-            render_exchange(tool, exchange, &self.context(false), &values).map_err(not_rendered)?;
+        values: &Values,
+    ) -> Result<http::Answer, Problem> {
+        let rendered = render_exchange(tool, exchange, &self.context(false), values).map_err(not_rendered)?;
         http::ask(port, &rendered).await
     }
 }
@@ -106,11 +107,13 @@ async fn set_up(machine: &dyn Machine, deployment: &Deployment, name: &str) -> R
     let tool = deployment.find(name).ok_or_else(unknown)?;
     let setup = tool.setup.as_ref().ok_or_else(unknown)?;
     let credentials = reading::credentials(machine).await?.ok_or_else(credentials_missing)?;
-    if deployment.ask(tool, setup.port, &setup.done_when, &credentials).await?.is_ok() {
+    let values = declared(tool, &credentials);
+    if deployment.ask(tool, setup.port, &setup.done_when, &values).await?.is_ok() {
         return Ok(());
     }
-    send_all(deployment, tool, setup, &credentials).await?;
-    persist(deployment, tool, setup.port, &setup.done_when, &credentials).await.map_err(|why| {
+    send_all(deployment, tool, setup, values.clone()).await?;
+    let done = persist(deployment, tool, setup.port, &setup.done_when, &values).await?;
+    done.map(drop).map_err(|why| {
         failed(tool, &format!("all requests were sent, but it still does not say that it is set up: {why}"))
     })
 }
@@ -119,16 +122,18 @@ async fn send_all(
     deployment: &Deployment,
     tool: &Tool,
     setup: &Setup,
-    credentials: &Credentials,
+    mut values: Values,
 ) -> Result<(), Problem> {
     for (index, request) in setup.requests.iter().enumerate() {
+        let refused = |why: String| failed(tool, &format!("request {} ({}): {why}", index + 1, request.path));
         let answer = if index == 0 {
             // Only the first is repeated: nothing has been changed before it.
-            persist(deployment, tool, setup.port, request, credentials).await
+            persist(deployment, tool, setup.port, request, &values).await?
         } else {
-            deployment.ask(tool, setup.port, request, credentials).await?
+            deployment.ask(tool, setup.port, request, &values).await?
         };
-        answer.map_err(|why| failed(tool, &format!("request {} ({}): {why}", index + 1, request.path)))?;
+        let body = answer.map_err(refused)?;
+        values.extend(request.captured(body.expose()).map_err(refused)?);
     }
     Ok(())
 }
@@ -139,16 +144,15 @@ async fn persist(
     tool: &Tool,
     port: u16,
     exchange: &Exchange,
-    credentials: &Credentials,
-) -> Result<(), String> {
+    values: &Values,
+) -> Result<http::Answer, Problem> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
-        match deployment.ask(tool, port, exchange, credentials).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(why)) if tokio::time::Instant::now() >= deadline => return Err(why),
-            Ok(Err(_)) => tokio::time::sleep(ASK_AGAIN).await,
-            Err(problem) => return Err(problem.message),
+        let answer = deployment.ask(tool, port, exchange, values).await?;
+        if answer.is_ok() || tokio::time::Instant::now() >= deadline {
+            return Ok(answer);
         }
+        tokio::time::sleep(ASK_AGAIN).await;
     }
 }
 

@@ -9,7 +9,7 @@ use letsbe_types::{Problem, job::DesiredServer};
 use letsbe_vault::Credentials;
 
 use super::{STEP, failed};
-use crate::stacks::{Deployment, read_containers, read_credentials, troubled};
+use crate::stacks::{Deployment, declared, read_credentials, troubled};
 
 /// The containers are healthy by now; this is for a last moment of warming up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -78,7 +78,7 @@ impl Answers {
             // A tool whose containers do not run is not waited for: a plan for a fresh server asks this too.
             if result.is_ok()
                 || tokio::time::Instant::now() >= deadline
-                || !containers_run(machine, tool).await
+                || !self.containers_run(machine, tool).await
             {
                 break result;
             }
@@ -87,20 +87,22 @@ impl Answers {
         Ok(Answer { name: tool.name.as_str().to_owned(), required: tool.health.required, result })
     }
 
+    async fn containers_run(&self, machine: &dyn Machine, tool: &Tool) -> bool {
+        let names: Vec<String> = tool.services.iter().map(|service| service.container.clone()).collect();
+        let containers = self.deployment.containers(machine).await;
+        containers.is_ok_and(|containers| troubled(&names, &containers).is_empty())
+    }
+
     async fn ask(&self, tool: &Tool, credentials: &Credentials) -> Result<Result<(), String>, Problem> {
         let port = tool.health.port;
+        let values = declared(tool, credentials);
         for exchange in [&tool.health.probe].into_iter().chain(&tool.functional) {
-            if let Err(why) = self.deployment.ask(tool, port, exchange, credentials).await? {
+            if let Err(why) = self.deployment.ask(tool, port, exchange, &values).await? {
                 return Ok(Err(format!("http://127.0.0.1:{port}{}: {why}", exchange.path)));
             }
         }
         Ok(Ok(()))
     }
-}
-
-async fn containers_run(machine: &dyn Machine, tool: &Tool) -> bool {
-    let names: Vec<String> = tool.services.iter().map(|service| service.container.clone()).collect();
-    read_containers(machine).await.is_ok_and(|containers| troubled(&names, &containers).is_empty())
 }
 
 fn judge(answers: &[Answer]) -> Result<Assessment, Problem> {

@@ -7,7 +7,7 @@ use letsbe_host::{Assessment, Converge, Machine};
 use letsbe_types::{Problem, job::DesiredServer};
 
 use super::{STEP, failed};
-use crate::stacks::{Container, Deployment, read_containers, troubled};
+use crate::stacks::{Container, Deployment, troubled};
 
 pub(super) struct ContainersHealthy {
     pub(super) deployment: Arc<Deployment>,
@@ -20,7 +20,7 @@ impl Converge for ContainersHealthy {
     const STEP: u8 = STEP;
 
     async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Self::Facts, Problem> {
-        read_containers(machine).await
+        self.deployment.containers(machine).await
     }
 
     fn converge(&self, containers: &Self::Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
@@ -54,7 +54,9 @@ fn judge(required: &[String], optional: &[String], containers: &[Container]) -> 
 }
 
 /// No container is published on an address that others can reach: Docker's own rules would let it past the firewall.
-pub(super) struct PortsOnLoopback;
+pub(super) struct PortsOnLoopback {
+    pub(super) deployment: Arc<Deployment>,
+}
 
 #[async_trait]
 impl Converge for PortsOnLoopback {
@@ -63,32 +65,34 @@ impl Converge for PortsOnLoopback {
     const STEP: u8 = STEP;
 
     async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Self::Facts, Problem> {
-        read_containers(machine).await
+        self.deployment.containers(machine).await
     }
 
     fn converge(&self, containers: &Self::Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
-        let open: Vec<String> = containers
-            .iter()
-            .flat_map(|container| {
-                container.published.iter().map(move |published| (&container.name, published))
-            })
-            .filter(|(_, (address, _))| !address.is_some_and(|address| address.is_loopback()))
-            .map(|(name, (_, text))| format!("{name} on {text}"))
-            .collect();
-        if open.is_empty() {
-            return Ok(Assessment::converged("every published port is on the loopback interface"));
-        }
-        let hint = "Publish the port on 127.0.0.1 in the stack's compose file.";
-        Err(failed("NODE056", format!("reachable from outside: {}", open.join(", ")), hint))
+        judge_ports(containers)
     }
+}
+
+fn judge_ports(containers: &[Container]) -> Result<Assessment, Problem> {
+    let open: Vec<String> = containers
+        .iter()
+        .flat_map(|container| container.published.iter().map(move |published| (&container.name, published)))
+        .filter(|(_, (address, _))| !address.is_some_and(|address| address.is_loopback()))
+        .map(|(name, (_, text))| format!("{name} on {text}"))
+        .collect();
+    if open.is_empty() {
+        return Ok(Assessment::converged("every published port is on the loopback interface"));
+    }
+    let hint = "Publish the port on 127.0.0.1 in the stack's compose file.";
+    Err(failed("NODE056", format!("reachable from outside: {}", open.join(", ")), hint))
 }
 
 #[cfg(test)]
 mod tests {
-    use letsbe_host::{Assessment, Converge as _};
+    use letsbe_host::Assessment;
 
-    use super::{PortsOnLoopback, judge};
-    use crate::stacks::{Container, running_container, tests::desired};
+    use super::{judge, judge_ports};
+    use crate::stacks::{Container, running_container};
 
     fn stopped(name: &str) -> Container {
         Container { state: "exited".to_owned(), ..running_container(name, "ghost", "now") }
@@ -127,10 +131,10 @@ mod tests {
             vec![Container { published, ..running_container("x", "ghost", "now") }]
         };
         for address in ["127.0.0.1", "::1"] {
-            assert!(PortsOnLoopback.converge(&on(address), &desired()).is_ok(), "{address}");
+            assert!(judge_ports(&on(address)).is_ok(), "{address}");
         }
         for address in ["0.0.0.0", "::", "10.0.0.1", "not understood"] {
-            assert!(PortsOnLoopback.converge(&on(address), &desired()).is_err(), "{address}");
+            assert!(judge_ports(&on(address)).is_err(), "{address}");
         }
     }
 }

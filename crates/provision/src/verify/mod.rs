@@ -9,32 +9,26 @@ mod modes;
 
 use std::sync::Arc;
 
-use letsbe_catalog::Catalog;
 use letsbe_host::Operation;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::Problem;
 
 use crate::stacks::Deployment;
 
 /// The step of the verification.
 const STEP: u8 = 11;
 
-/// The checks.
-///
-/// # Errors
-/// When the wishes do not fit the catalog.
-pub fn operations(
-    catalog: Arc<Catalog>,
-    desired: &DesiredServer,
-) -> Result<Vec<Box<dyn Operation>>, Problem> {
-    let deployment = Arc::new(Deployment::new(catalog, desired)?);
-    Ok(vec![
-        Box::new(containers::ContainersHealthy { deployment: Arc::clone(&deployment) }),
-        Box::new(containers::PortsOnLoopback),
-        Box::new(answers::Answers { deployment: Arc::clone(&deployment), whose: answers::Whose::Tools }),
-        Box::new(answers::Answers { deployment: Arc::clone(&deployment), whose: answers::Whose::Platform }),
+/// The checks of a deployment.
+#[must_use]
+pub fn operations(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
+    let deployment = || Arc::clone(deployment);
+    vec![
+        Box::new(containers::ContainersHealthy { deployment: deployment() }),
+        Box::new(containers::PortsOnLoopback { deployment: deployment() }),
+        Box::new(answers::Answers { deployment: deployment(), whose: answers::Whose::Tools }),
+        Box::new(answers::Answers { deployment: deployment(), whose: answers::Whose::Platform }),
         Box::new(heartbeat::HeartbeatAccepted),
-        Box::new(modes::SecretsPrivate { deployment }),
-    ])
+        Box::new(modes::SecretsPrivate { deployment: deployment() }),
+    ]
 }
 
 /// A check that failed.

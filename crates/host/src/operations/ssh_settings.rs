@@ -1,0 +1,60 @@
+//! The SSH server's settings during and after the move, and how they are loaded.
+
+use std::collections::BTreeSet;
+
+use super::{ADMIN, SSH_PORT};
+use crate::change::{Change, Command, FileWrite};
+
+/// Our drop-in file; the first value that sshd reads counts, hence its name.
+pub(super) const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-letsbe.conf";
+/// Ports of systemd's socket, where that holds them; read after what Ubuntu's generator writes.
+pub(super) const SOCKET_DROP_IN: &str = "/etc/systemd/system/ssh.socket.d/letsbe.conf";
+
+/// The settings of the finished server.
+pub(super) fn final_settings() -> String {
+    format!(
+        "# Written by LetsBe. The first value that sshd reads counts, hence the name of this file.\n\
+         Port {SSH_PORT}\nPermitRootLogin no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
+         PubkeyAuthentication yes\nMaxAuthTries 3\nLoginGraceTime 30\nAllowUsers {ADMIN}\n"
+    )
+}
+
+/// The settings while both ports are open.
+pub(super) fn ports_only(ports: &BTreeSet<u16>) -> String {
+    let lines: String = ports.iter().map(|port| format!("Port {port}\n")).collect();
+    format!("# Written by LetsBe. Until a login on the new port is confirmed.\n{lines}")
+}
+
+/// Makes the SSH server listen on `ports`. The settings have been written before.
+pub(super) fn listen(ports: &BTreeSet<u16>, by_socket: bool) -> Vec<Change> {
+    let mut changes = vec![
+        // The check needs this folder, which is there only while the service runs.
+        Change::MakeFolder { path: "/run/sshd".into(), mode: 0o755, owner: None },
+        Change::Run(Command::words("sshd -t")),
+    ];
+    if by_socket {
+        let lines: String = ports
+            .iter()
+            .map(|port| format!("ListenStream=0.0.0.0:{port}\nListenStream=[::]:{port}\n"))
+            .collect();
+        changes.push(Change::Write(FileWrite::new(
+            SOCKET_DROP_IN,
+            0o644,
+            format!("[Socket]\nListenStream=\n{lines}BindIPv6Only=ipv6-only\n"),
+        )));
+        changes.extend(restart(true));
+    } else {
+        changes.extend(restart(false));
+    }
+    changes
+}
+
+/// A restart, not a reload: it returns when the ports are open. Sessions live on.
+pub(super) fn restart(by_socket: bool) -> Vec<Change> {
+    let words: &[&str] = if by_socket {
+        &["systemctl daemon-reload", "systemctl stop ssh.service", "systemctl restart ssh.socket"]
+    } else {
+        &["systemctl restart ssh.service"]
+    };
+    words.iter().map(|words| Change::Run(Command::words(words))).collect()
+}

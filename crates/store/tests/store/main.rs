@@ -1,0 +1,97 @@
+//! The store's promises: leases with fences, one claim for each server, payments taken once, nothing half stored.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod leases;
+mod orders;
+mod payments;
+mod records;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_lifecycle::order::{Event, Pace, Phase};
+use letsbe_store::{Finished, LeasedEffect, NewOrder, PaymentOutcome, Store, StoreError};
+use letsbe_types::{
+    Region, Tier,
+    clock::{Clock as _, ManualClock},
+    ids::{OrderId, ServerId, ServerIdentity},
+};
+
+struct World {
+    store: Store,
+    clock: ManualClock,
+    pace: Pace,
+    folder: tempfile::TempDir,
+}
+
+fn start() -> DateTime<Utc> {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+fn server(number: u32) -> ServerId {
+    ServerId(format!("netcup:{number}"))
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
+        Self { store, clock: ManualClock::at(start()), pace: Pace::default(), folder }
+    }
+
+    /// The same database as another process sees it.
+    async fn another_process(&self) -> Store {
+        Store::open(&self.folder.path().join("hub.db")).await.unwrap()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    async fn order(&self) -> OrderId {
+        let id = OrderId::generate();
+        let new = NewOrder {
+            id,
+            domain: "acme.example".parse().unwrap(),
+            email: "owner@acme.example".parse().unwrap(),
+            tier: Tier::Build,
+            region: Region::Eu,
+            tools: vec!["ghost".into()],
+            identity: ServerIdentity(format!("identity-{id}")),
+        };
+        self.store.create_order(&new, self.now()).await.unwrap();
+        id
+    }
+
+    async fn paid_order(&self) -> OrderId {
+        let id = self.order().await;
+        self.apply(id, &Event::PaymentReceived).await.unwrap();
+        id
+    }
+
+    async fn apply(&self, id: OrderId, event: &Event) -> Result<(), StoreError> {
+        self.store.apply(id, event, None, &self.pace, self.now()).await.map(|_| ())
+    }
+
+    async fn lease(&self, owner: &str) -> Option<LeasedEffect> {
+        self.store.lease_effect(owner, TimeDelta::seconds(30), self.now()).await.unwrap()
+    }
+
+    async fn finish(&self, leased: &LeasedEffect, event: &Event) -> Finished {
+        self.store.finish_effect(leased, event, &self.pace, self.now()).await.unwrap()
+    }
+
+    async fn phase(&self, id: OrderId) -> Phase {
+        self.store.order(id).await.unwrap().unwrap().state.phase
+    }
+
+    async fn lines(&self, id: OrderId) -> Vec<String> {
+        self.store.timeline(id, 0, 1_000).await.unwrap().into_iter().map(|line| line.message).collect()
+    }
+
+    async fn pay(&self, event_id: &str, id: OrderId, event: &Event) -> PaymentOutcome {
+        self.store.take_payment_event(event_id, "test", id, event, &self.pace, self.now()).await.unwrap()
+    }
+}
+
+fn claimed(number: u32) -> Event {
+    Event::ServerClaimed { server: server(number) }
+}

@@ -1,0 +1,99 @@
+//! Timelines, job reports, sessions.
+
+use chrono::TimeDelta;
+use letsbe_store::{NewEntry, NewJob, token_hash};
+use letsbe_types::{
+    Problem,
+    api::{JobReport, JobStatus},
+    ids::JobId,
+    job::{Outcome, RunEvent, RunEventKind},
+};
+
+use crate::{World, start};
+
+#[tokio::test]
+async fn a_line_with_a_key_is_added_once() {
+    let world = World::new().await;
+    let (id, other) = (world.order().await, world.order().await);
+    let once = |key: &str, text: &str| NewEntry {
+        once_key: Some(key.to_owned()),
+        ..NewEntry::new("step", "ok", text)
+    };
+    for entry in [once("a", "first"), once("a", "again"), once("b", "second")] {
+        world.store.note(id, &entry, world.now()).await.unwrap();
+    }
+    world.store.note(other, &once("a", "elsewhere"), world.now()).await.unwrap();
+    for _ in 0..2 {
+        world.store.note(id, &NewEntry::new("step", "ok", "may repeat"), world.now()).await.unwrap();
+    }
+    assert_eq!(world.lines(id).await[1..], ["first", "second", "may repeat", "may repeat"]);
+    assert_eq!(world.lines(other).await.len(), 1);
+    let all = world.store.timeline(id, 0, 1_000).await.unwrap();
+    let after = world.store.timeline(id, all[1].sequence, 2).await.unwrap();
+    assert_eq!(after, all[2..4], "from a cursor, oldest first, no more than asked for");
+}
+
+#[tokio::test]
+async fn a_job_report_is_taken_once_and_a_finished_job_stays_as_it_is() {
+    let world = World::new().await;
+    let order = world.order().await;
+    let id = JobId::generate();
+    let new = NewJob {
+        id,
+        order,
+        runner_token_hash: token_hash("runner"),
+        registration_token_hash: token_hash("register"),
+    };
+    world.store.create_job(&new, world.now()).await.unwrap();
+    let job = world.store.latest_job(order).await.unwrap().unwrap();
+    let event = |sequence, event| RunEvent { sequence, at: start(), event };
+    let quiet = Outcome::Converged { why: "already there".into() };
+    let operation =
+        |outcome| RunEventKind::Operation { step: 1, operation: "packages".into(), outcome, milliseconds: 1 };
+    let mut report = JobReport {
+        status: JobStatus::Running,
+        events: vec![
+            event(1, RunEventKind::Started { attempt: 1 }),
+            event(2, operation(quiet)),
+            event(3, operation(Outcome::Changed { what: "installed 3 packages".into() })),
+        ],
+        host_key: Some("ssh-ed25519 AAAA".into()),
+        problem: None,
+    };
+    for _ in 0..2 {
+        world.store.report_job(&job, &report, world.now()).await.unwrap();
+    }
+    assert_eq!(
+        world.lines(order).await[1..],
+        ["The run began on the server", "packages: installed 3 packages"]
+    );
+    let stored = world.store.order(order).await.unwrap().unwrap();
+    assert_eq!(stored.host_key.as_deref(), Some("ssh-ed25519 AAAA"));
+    report.status = JobStatus::Failed;
+    report.problem = Some(Problem::transient("SSH001", "gone", "wait"));
+    world.store.report_job(&job, &report, world.now()).await.unwrap();
+    report.status = JobStatus::Completed;
+    world.store.report_job(&job, &report, world.now()).await.unwrap();
+    let job = world.store.job(id).await.unwrap().unwrap();
+    assert_eq!(
+        (job.status, job.problem.map(|problem| problem.code)),
+        (JobStatus::Failed, Some("SSH001".into()))
+    );
+}
+
+#[tokio::test]
+async fn sessions_end_by_themselves_or_when_asked() {
+    let world = World::new().await;
+    world.store.save_staff("ann@letsbe.example", "first", world.now()).await.unwrap();
+    world.store.save_staff("ann@letsbe.example", "second", world.now()).await.unwrap();
+    let staff = world.store.staff_by_email("ann@letsbe.example").await.unwrap().unwrap();
+    assert_eq!(staff.password_hash, "second");
+    let until = world.now() + TimeDelta::hours(1);
+    for hash in ["one", "two"] {
+        world.store.create_session(hash, staff.id, until).await.unwrap();
+    }
+    world.store.end_session("two").await.unwrap();
+    assert!(world.store.session("one", world.now()).await.unwrap().is_some());
+    assert!(world.store.session("two", world.now()).await.unwrap().is_none());
+    assert!(world.store.session("one", until).await.unwrap().is_none());
+}

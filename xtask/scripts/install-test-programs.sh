@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs the programs that tests run on this machine itself: nginx and sshd (never started as services), git, and
+# Docker Compose v2. Says what it installs before it does; does nothing, quickly, when all is there.
+set -eu
+
+packages=
+command -v git >/dev/null 2>&1 || packages="$packages git"
+[ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
+[ -x /usr/sbin/sshd ] || packages="$packages openssh-server"
+compose=
+docker compose version >/dev/null 2>&1 || compose=docker-compose
+
+if [ -z "$packages$compose" ]; then
+  echo "Everything the tests need is installed."
+  exit 0
+fi
+[ "$(id -u)" = 0 ] || { echo "Run this as root: it installs$packages $compose" >&2; exit 1; }
+export DEBIAN_FRONTEND=noninteractive
+
+# Installing a service must not start it: the tests start their own, on free ports.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+  chmod 755 /usr/sbin/policy-rc.d
+fi
+
+if [ -n "$packages" ]; then
+  echo "Installing:$packages"
+  # shellcheck disable=SC2086
+  apt-get install -y -q --no-install-recommends $packages ||
+    { apt-get update -q && apt-get install -y -q --no-install-recommends $packages; }
+  for service in nginx ssh; do
+    case "$packages" in
+      *" $service"* | *"open$service"*) systemctl disable --quiet "$service" 2>/dev/null || true ;;
+    esac
+  done
+fi
+
+if [ -n "$compose" ]; then
+  # Debian 12 has only version 1. Version 2 comes from Debian 13, from the mirror that this machine uses already.
+  mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 'Codename: bookworm' |
+    awk '$2 == "main" { print $1; exit }')
+  [ -n "$mirror" ] || { echo "No apt source of Debian 12 (main) was found on this machine." >&2; exit 1; }
+  echo "Installing: docker-compose from Debian 13 (adds /etc/apt/sources.list.d/letsbe-compose.list, priority 50)"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" \
+    >/etc/apt/sources.list.d/letsbe-compose.list
+  printf 'Package: *\nPin: release n=trixie\nPin-Priority: 50\n' >/etc/apt/preferences.d/letsbe-compose
+  apt-get update -q
+  apt-get install -y -q --no-install-recommends -t trixie docker-compose
+fi
+echo "Installed:$packages $compose"
