@@ -22,7 +22,7 @@ test: setup test-programs check build ## All checks and all tests: 40 minutes fr
 # Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
 unit: ## The fast tests only; needs no lab and no root.
 	cargo test --workspace --no-fail-fast --lib --bins --test order --test select --test refused \
-		--test facts --test operations --test api
+		--test facts --test operations --test api --test store --test pool
 
 bench: setup build ## A second provisioning run, timed: our own time, and its share of SSH, probing and verification.
 	$(LAB) bench

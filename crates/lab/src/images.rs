@@ -230,6 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn the_registry_offers_what_the_catalog_names() {
+        let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
+        let mut named = std::collections::BTreeSet::new();
+        for entry in walkdir::WalkDir::new(catalog).into_iter().map(Result::unwrap) {
+            if entry.file_name() == "compose.yml" {
+                let text = fs::read_to_string(entry.path()).unwrap();
+                let images = text.lines().filter_map(|line| line.trim().strip_prefix("image: "));
+                named.extend(images.map(str::to_owned));
+            }
+        }
+        let offered = CATALOG.iter().map(|image| image.reference).chain([PROXY_REFERENCE]).map(str::to_owned);
+        assert_eq!(offered.collect::<std::collections::BTreeSet<_>>(), named);
+    }
+
+    #[test]
     fn the_hash_tells_content_names_and_parents_apart() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a"), "1").unwrap();

@@ -52,6 +52,9 @@ pub struct Options {
     pub try_root: bool,
 }
 
+/// The events of all checks, and the problem that they add up to.
+pub type Results = (Vec<RunEventKind>, Option<Problem>);
+
 struct Checks<'a> {
     job: &'a ProvisionJob,
     key: &'a Arc<PrivateKey>,
@@ -62,7 +65,7 @@ struct Checks<'a> {
     inner_ports: BTreeSet<u16>,
 }
 
-/// Makes all checks at the same time: their events, and the problem that they add up to.
+/// Makes all checks at the same time.
 ///
 /// # Errors
 /// When the catalog of the bundle cannot be read.
@@ -71,7 +74,7 @@ pub async fn verify(
     key: &Arc<PrivateKey>,
     host_key: &str,
     options: Options,
-) -> Result<(Vec<RunEventKind>, Option<Problem>), Problem> {
+) -> Result<Results, Problem> {
     let began = Instant::now();
     let (names, inner_ports) = expected(job)?;
     let checks = Checks { job, key, host_key, options, names, inner_ports };
@@ -92,7 +95,7 @@ pub async fn verify(
     Ok(as_events(results, milliseconds(began)))
 }
 
-fn as_events(results: Vec<(&str, Outcome, u64)>, milliseconds: u64) -> (Vec<RunEventKind>, Option<Problem>) {
+fn as_events(results: Vec<(&str, Outcome, u64)>, milliseconds: u64) -> Results {
     let title = "Verification from outside".to_owned();
     let mut events = vec![RunEventKind::StepStarted { step: STEP, title }];
     let mut gravest = StepResult::Converged;

@@ -77,14 +77,48 @@ fn in_manifest(file: &File) -> Vec<Finding> {
         .collect()
 }
 
+/// Rows of the table in ARCHITECTURE.md that say something else than the one above.
+#[must_use]
+pub fn undocumented(repository: &Repository) -> Vec<Finding> {
+    let Some(page) = repository.file("ARCHITECTURE.md") else { return Vec::new() };
+    let named = |cell: &str| -> Vec<String> {
+        let mut names: Vec<String> = cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    let section = page.lines().skip_while(|(_, line)| *line != "## Layers").skip(1);
+    let section = section.take_while(|(_, line)| !line.starts_with("## "));
+    let rows: Vec<(Vec<String>, Vec<String>)> = section
+        .filter_map(|(_, line)| line.strip_prefix("| ")?.split_once(" | "))
+        .map(|(crates, used)| (named(crates), named(used)))
+        .collect();
+    let mut findings = Vec::new();
+    for (name, allowed) in LAYERS.iter().filter(|(name, _)| *name != "lab") {
+        let mut allowed: Vec<String> = allowed.iter().map(|&used| used.to_owned()).collect();
+        allowed.sort();
+        let row = rows.iter().find(|(crates, _)| crates.iter().any(|written| written == name));
+        if row.is_none_or(|(_, used)| *used != allowed) {
+            findings.push(page.finding(1, format!("section Layers: {name} may use {}", allowed.join(", "))));
+        }
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
-    use super::violations;
+    use super::{undocumented, violations};
     use crate::{Repository, tidy};
 
     #[test]
     fn crates_use_lower_layers_only() {
         tidy::assert_none(&violations(&Repository::read()));
+    }
+
+    #[test]
+    fn the_table_for_people_is_the_same() {
+        tidy::assert_none(&undocumented(&Repository::read()));
+        let wrong = Repository::example(&[("ARCHITECTURE.md", "## Layers\n| `servers` | `types` |\n")]);
+        assert!(tidy::messages(&undocumented(&wrong)).contains("servers may use netcup, types"));
     }
 
     #[test]

@@ -290,6 +290,11 @@ impl Bench {
         all.filter(|(_, installs)| *installs > 0).collect()
     }
 
+    /// How many calls had this in their address.
+    pub(crate) fn calls_with(&self, part: &str) -> usize {
+        self.sim.calls().iter().filter(|call| call.path.contains(part)).count()
+    }
+
     /// What the calls that start an installation were answered; 0 is a reply that never came.
     pub(crate) fn install_calls(&self) -> Vec<u16> {
         let calls = self.sim.calls().into_iter();

@@ -140,13 +140,7 @@ async fn an_empty_pool_is_asked_for_a_server_once_and_then_looked_into_again() {
     bench.faults(|faults| faults.empty_pool = true);
     bench.start("one");
     let id = bench.paid_order("shop.example").await;
-    let looks = async || {
-        let calls = bench.sim.calls();
-        let lists = calls.iter().filter(|call| call.path.starts_with("/scp-core/api/v1/servers?"));
-        let lists =
-            lists.count() + calls.iter().filter(|call| call.path.starts_with("/api/v1/servers?")).count();
-        (lists >= 3).then_some(())
-    };
+    let looks = async || (bench.calls_with("/v1/servers?") >= 3).then_some(());
     eventually(looks).await.unwrap_or_else(|| panic!("no third look: {:#?}", bench.sim.calls()));
     let state = bench.order(id).await.state;
     assert_eq!((state.phase, state.server, state.needs_operator), (Phase::PaymentConfirmed, None, false));

@@ -44,6 +44,22 @@ async fn another_worker_takes_over_when_one_dies_while_installing() {
 }
 
 #[tokio::test]
+async fn an_installation_longer_than_a_lease_stays_with_its_worker() {
+    let bench = Bench::with_one().await;
+    bench.faults(|faults| faults.hold_tasks = true);
+    bench.start("one");
+    bench.start("other");
+    let id = bench.paid_order("shop.example").await;
+    // The task is looked at every 10 ms, so this is more than two leases.
+    let looks = async || (bench.calls_with("/v1/tasks/") > 220).then_some(());
+    eventually(looks).await.unwrap_or_else(|| panic!("the worker stopped looking: {:#?}", bench.sim.calls()));
+    bench.faults(|faults| faults.hold_tasks = false);
+    bench.ready_alone(id, 1, 1).await;
+    // Nobody began it a second time.
+    assert_eq!(bench.calls_with("/imageflavours"), 1);
+}
+
+#[tokio::test]
 async fn a_refund_during_the_installation_takes_the_server_out_of_use() {
     let bench = Bench::with_one().await;
     bench.faults(|faults| faults.hold_tasks = true);

@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use letsbe_host::{Engine, LocalMachine, readiness};
-use letsbe_types::{Problem, ids::JobId, job::{Outcome, RunEventKind}};
+use letsbe_types::{
+    Problem,
+    ids::JobId,
+    job::{Outcome, RunEventKind},
+};
 
 use super::{Request, decide, operations};
 use crate::{files, journal::FileJournal, layout::Layout, lock};

@@ -58,20 +58,9 @@ impl Container {
     }
 }
 
-/// Lists all containers that Compose made. The template form of `--format` is understood by old engines too.
+/// Lists all containers. The template form of `--format` is understood by old engines too.
 pub(crate) fn list_command() -> Command {
-    Command::new(
-        "docker",
-        [
-            "ps",
-            "--all",
-            "--no-trunc",
-            "--filter",
-            "label=com.docker.compose.project",
-            "--format",
-            "{{json .}}",
-        ],
-    )
+    Command::new("docker", ["ps", "--all", "--no-trunc", "--format", "{{json .}}"])
 }
 
 #[derive(Deserialize)]

@@ -48,7 +48,7 @@ pub(crate) async fn credentials(machine: &dyn Machine) -> Result<Option<Credenti
 pub(crate) struct SharedContainers(Mutex<Option<(Instant, Vec<Container>)>>);
 
 impl SharedContainers {
-    /// All containers that Compose made, in whatever state.
+    /// All containers, ours and others', in whatever state.
     pub(crate) async fn read(&self, machine: &dyn Machine) -> Result<Vec<Container>, Problem> {
         let asked = Instant::now();
         let mut last = self.0.lock().await;
