@@ -211,23 +211,42 @@ impl<'a> Engine<'a> {
         let mut pause = RETRY_PAUSE;
         let mut attempt = 0;
         loop {
-            let what = match self.machine.run(command).await {
+            let problem = match self.machine.run(command).await {
                 Ok(output) if output.success() || command.tolerated => return Ok(()),
-                Ok(output) => format!("exit code {}: {}", output.code, output.tail()),
-                Err(error) => error.to_string(),
+                Ok(output) => own_problem(&output.stdout).unwrap_or_else(|| {
+                    failed_command(
+                        operation,
+                        command,
+                        &format!("exit code {}: {}", output.code, output.tail()),
+                    )
+                }),
+                Err(error) => failed_command(operation, command, &error.to_string()),
             };
             if attempt == command.retries {
-                return Err(Problem::transient(
-                    "NODE012",
-                    format!("{operation}: `{command}` failed: {what}"),
-                    "The message is the program's own. Mend the cause and retry the order.",
-                ));
+                return Err(problem);
             }
             attempt += 1;
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
     }
+}
+
+fn failed_command(operation: &str, command: &Command, what: &str) -> Problem {
+    Problem::transient(
+        "NODE012",
+        format!("{operation}: `{command}` failed: {what}"),
+        "The message is the program's own. Mend the cause and retry the order.",
+    )
+}
+
+/// Our own programs print what went wrong as `{"problem": …}`; that says more than their exit code.
+fn own_problem(stdout: &str) -> Option<Problem> {
+    #[derive(serde::Deserialize)]
+    struct Printed {
+        problem: Problem,
+    }
+    serde_json::from_str::<Printed>(stdout.trim().lines().last()?).ok().map(|printed| printed.problem)
 }
 
 fn chown(owner: &str, path: &Path) -> Command {

@@ -6,9 +6,9 @@
 
 pub mod config;
 mod controllers;
+pub mod providers;
 pub mod router;
 pub mod security;
-pub mod providers;
 pub mod state;
 mod web;
 pub mod worker;

@@ -1,4 +1,6 @@
-//! letsbe-hub: the central program.
+//! letsbe-hub: the central program, with its roles as subcommands.
+//!
+//! Here is only the command line; what the Hub does is in the library.
 
 mod commands;
 

@@ -4,8 +4,8 @@
 set -eu
 
 packages="ca-certificates curl debootstrap docker.io iproute2 iptables openssh-client util-linux xz-utils"
-# For building the few native parts that packages bring as source.
-packages="$packages binutils python3"
+# strip, which makes the Node program in the images smaller.
+packages="$packages binutils"
 [ "${1:-}" != --browser ] || packages="$packages chromium chromium-driver"
 
 missing=

@@ -269,6 +269,18 @@ mod tests {
         assert_eq!(tail(""), "");
     }
 
+    #[test]
+    fn the_pid_file_of_an_engine_that_is_gone_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("docker.pid");
+        for pid in [std::process::id().to_string(), "4194305".to_owned(), String::new()] {
+            std::fs::write(&file, pid).unwrap();
+            remove_stale_pid_file(&file);
+            assert!(!file.exists());
+        }
+        remove_stale_pid_file(&file);
+    }
+
     #[tokio::test]
     async fn a_failed_command_says_what_failed_and_why() {
         let error = run("sh", &["-c", "echo broken >&2; exit 3"], None).await.unwrap_err().to_string();

@@ -276,9 +276,8 @@ impl Host {
     }
 
     async fn booted(&self) -> Result<(), String> {
-        // "degraded" is an exit status of 1 with the word on standard output.
         let state = self
-            .exec(&["sh", "-c", "systemctl is-system-running || true"])
+            .exec(&["systemctl", "show", "--property=SystemState", "--value"])
             .await
             .map_err(|error| error.to_string())?;
         if !matches!(state.trim(), "running" | "degraded") {

@@ -1,4 +1,6 @@
 //! letsbe-lab: everything outside the product's power, made real on one machine, and the demo.
+//!
+//! Here is only the command line; what the lab does is in the library.
 
 mod demo;
 

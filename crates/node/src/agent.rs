@@ -141,7 +141,7 @@ async fn output(command: Command) -> String {
 fn memory_used_mib(meminfo: &str) -> u64 {
     let kib = |name: &str| -> u64 {
         let line = meminfo.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|rest| rest.split_whitespace().nth(0)).and_then(|kib| kib.parse().ok()).unwrap_or(0)
+        line.and_then(|rest| rest.split_whitespace().next()).and_then(|kib| kib.parse().ok()).unwrap_or(0)
     };
     kib("MemTotal:").saturating_sub(kib("MemAvailable:")) / 1024
 }

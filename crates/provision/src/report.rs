@@ -171,11 +171,11 @@ mod tests {
     use super::Reporter;
 
     /// A Hub that answers with the given statuses in turn (200 once they are used up) and keeps accepted reports.
-    async fn hub(statuses: &[u16]) -> (String, Arc<Mutex<Vec<JobReport>>>) {
+    async fn hub(statuses: &'static [u16]) -> (String, Arc<Mutex<Vec<JobReport>>>) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let accepted = Arc::new(Mutex::new(Vec::new()));
-        let (kept, mut statuses) = (Arc::clone(&accepted), statuses.to_vec().into_iter());
+        let (kept, mut statuses) = (Arc::clone(&accepted), statuses.iter().copied());
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();

@@ -1,5 +1,7 @@
 //! The SSH module against a real OpenSSH server on a free port.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail, too")]
+
 use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,

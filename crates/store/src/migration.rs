@@ -42,6 +42,11 @@ impl MigrationTrait for First {
 }
 
 fn tables() -> Vec<TableCreateStatement> {
+    [work_tables(), server_tables(), people_tables()].concat()
+}
+
+/// Orders and what is done about them.
+fn work_tables() -> Vec<TableCreateStatement> {
     vec![
         table(
             "orders",
@@ -88,19 +93,6 @@ fn tables() -> Vec<TableCreateStatement> {
             ],
         ),
         table(
-            "stripe_events",
-            [text("id").primary_key().take(), text("kind"), timestamp_with_time_zone("received_at")],
-        ),
-        table(
-            "claims",
-            [
-                text("server_id").primary_key().take(),
-                uuid("order_id"),
-                timestamp_with_time_zone("claimed_at"),
-                timestamp_with_time_zone_null("released_at"),
-            ],
-        ),
-        table(
             "jobs",
             [
                 uuid("id").primary_key().take(),
@@ -113,6 +105,21 @@ fn tables() -> Vec<TableCreateStatement> {
                 timestamp_with_time_zone_null("finished_at"),
             ],
         ),
+    ]
+}
+
+/// Servers and their agents.
+fn server_tables() -> Vec<TableCreateStatement> {
+    vec![
+        table(
+            "claims",
+            [
+                text("server_id").primary_key().take(),
+                uuid("order_id"),
+                timestamp_with_time_zone("claimed_at"),
+                timestamp_with_time_zone_null("released_at"),
+            ],
+        ),
         table(
             "agents",
             [
@@ -123,6 +130,16 @@ fn tables() -> Vec<TableCreateStatement> {
                 timestamp_with_time_zone_null("last_heartbeat_at"),
                 json_null("last_heartbeat"),
             ],
+        ),
+    ]
+}
+
+/// Money, staff, and what only a person can do.
+fn people_tables() -> Vec<TableCreateStatement> {
+    vec![
+        table(
+            "stripe_events",
+            [text("id").primary_key().take(), text("kind"), timestamp_with_time_zone("received_at")],
         ),
         table(
             "staff",

@@ -22,7 +22,7 @@ pub(super) struct JobTokens {
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> Problem + '_ {
     move |error| {
         let message = format!("{} could not be used: {error}", path.display());
-        Problem::transient("HUB004", message, "Check the Hub's disk and the owner of its data folder.")
+        Problem::transient("WORK004", message, "Check the Hub's disk and the owner of its data folder.")
     }
 }
 

@@ -161,7 +161,7 @@ fn inside(kind: EffectKind) {
 fn store_problem(error: StoreError) -> Problem {
     tracing::error!(%error, "the database failed while an effect was carried out");
     Problem::transient(
-        "HUB001",
+        "WORK001",
         "The Hub's database could not be used.",
         "See the Hub's log; check its disk.",
     )
@@ -169,5 +169,5 @@ fn store_problem(error: StoreError) -> Problem {
 
 fn address_of(order: &Order) -> Result<std::net::IpAddr, Problem> {
     let hint = "This is a fault of the Hub: keep its log and report it.";
-    order.state.address.ok_or_else(|| Problem::permanent("HUB002", "The order has no server address.", hint))
+    order.state.address.ok_or_else(|| Problem::permanent("WORK002", "The order has no server address.", hint))
 }

@@ -23,13 +23,18 @@ pub struct Machines {
     resolvers: Vec<Ipv4Addr>,
     /// By the server's number: the host name it was installed with, and the host.
     hosts: Mutex<BTreeMap<i32, (String, Host)>>,
+    /// Whether runs on these machines die once at each crash point.
+    crash: bool,
 }
+
+/// Where a machine's runs note the crash points they died at.
+pub const CRASH_LOG: &str = "/var/log/letsbe-crashes.log";
 
 impl Machines {
     /// Machines on the lab's network.
     #[must_use]
-    pub fn new(lab: &Lab) -> Self {
-        Self { network: lab.network.clone(), resolvers: lab.resolvers(), hosts: Mutex::default() }
+    pub fn new(lab: &Lab, crash: bool) -> Self {
+        Self { network: lab.network.clone(), resolvers: lab.resolvers(), hosts: Mutex::default(), crash }
     }
 
     /// Servers for the pool, each with an address of its own. No machine exists before the first installation.
@@ -93,6 +98,10 @@ impl HostControl for Machines {
         };
         let host = Host::create(&self.network, spec).await?;
         let address = host.address;
+        if self.crash {
+            host.exec(&["mkdir", "-p", "/opt/letsbe/state"]).await?;
+            host.write_file("/opt/letsbe/state/crash-log-path", "600", CRASH_LOG.as_bytes()).await?;
+        }
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         hosts.insert(server.id, (hostname.to_owned(), host));
         Ok(address.into())

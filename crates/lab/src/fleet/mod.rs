@@ -25,7 +25,7 @@ use crate::{
 pub use bundle::Programs;
 pub use customer::{Customer, OrderRequest};
 pub use hub::{HubProcess, HubSettings, STAFF_EMAIL};
-pub use machines::Machines;
+pub use machines::{CRASH_LOG, Machines};
 pub use stripe::Stripe;
 
 /// How a fleet is made.
@@ -89,7 +89,7 @@ impl Fleet {
         let proxy = folder.path().join("letsbe-proxy");
         bundle::strip(&programs.proxy, &proxy)?;
         let lab = Lab::start(LabOptions { proxy_binary: Some(proxy), ..LabOptions::default() }).await?;
-        let machines = Arc::new(Machines::new(&lab));
+        let machines = Arc::new(Machines::new(&lab, options.crash));
         say("Lab: the simulated Netcup with its pool of servers");
         let pool = machines.pool(options.servers).await?;
         let listen = SocketAddr::new(lab.gateway().into(), 0);

@@ -111,6 +111,8 @@ async fn empty_name_server() -> SocketAddr {
 impl Bench {
     /// A pool of servers, and a Hub that is logged in.
     pub(crate) async fn with(servers: Vec<SimServer>) -> Self {
+        // A failed test shows what the workers logged.
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
         let numbers = servers.iter().map(|server| server.id).collect();
         let hosts = Arc::new(MemoryHosts::default());
         let any = "127.0.0.1:0".parse().expect("an address");

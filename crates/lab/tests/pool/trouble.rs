@@ -123,6 +123,8 @@ struct Lasting {
     message: &'static str,
     hint: &'static str,
     resume: Phase,
+    /// How often it was tried again before the operator was asked.
+    retries: usize,
 }
 
 const LASTING: [Lasting; 3] = [
@@ -132,6 +134,7 @@ const LASTING: [Lasting; 3] = [
         message: "ip.not.allowed",
         hint: "IP allow-list",
         resume: Phase::PaymentConfirmed,
+        retries: 0,
     },
     Lasting {
         fault: |faults| faults.refuse_ssh_keys = true,
@@ -139,6 +142,7 @@ const LASTING: [Lasting; 3] = [
         message: "The SSH key is not valid",
         hint: "correct what the message names",
         resume: Phase::AwaitingServer,
+        retries: 0,
     },
     Lasting {
         fault: |faults| faults.locked = 4,
@@ -146,6 +150,7 @@ const LASTING: [Lasting; 3] = [
         message: "server.lock.error",
         hint: "another task holds the server",
         resume: Phase::AwaitingServer,
+        retries: 3,
     },
 ];
 
@@ -159,7 +164,7 @@ async fn needs_a_person(case: &Lasting) {
     let problem = state.problem.expect("a problem");
     assert_eq!(problem.code, case.code);
     assert!(problem.message.contains(case.message) && problem.hint.contains(case.hint), "{problem:?}");
-    assert_eq!(bench.installs(), []);
+    assert_eq!((bench.installs(), bench.said(id, FAILED_BY_ITSELF).await), (vec![], case.retries));
     // Nothing goes on by itself.
     assert_eq!(bench.store.outbox_counts().await.expect("the database"), (0, 0));
 

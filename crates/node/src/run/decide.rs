@@ -38,10 +38,10 @@ pub(crate) fn start(events: &[RunEvent], after: u64) -> Start {
                     fruitless += 1;
                 }
             }
-            RunEventKind::Operation { operation, .. } if event.sequence > after => {
-                if ended.insert(operation) {
-                    fruitless = 0;
-                }
+            RunEventKind::Operation { operation, .. }
+                if event.sequence > after && ended.insert(operation) =>
+            {
+                fruitless = 0;
             }
             _ => {}
         }

@@ -1,6 +1,9 @@
 //! Preparing and running the provisioner.
 
-use std::process::Stdio;
+use std::{
+    os::unix::process::ExitStatusExt as _,
+    process::{ExitStatus, Stdio},
+};
 
 use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_store::{Job, NewJob, Order, token_hash};
@@ -18,6 +21,9 @@ use crate::worker::{
     store_problem,
 };
 
+/// A provisioner that is killed this often in a row has a problem that starting it again does not solve.
+const PROVISIONER_STARTS_MAX: u32 = 10;
+
 /// Repeatable: an open job with its tokens is used again.
 pub(in crate::worker) async fn prepare_provisioning(
     worker: &Worker,
@@ -33,7 +39,13 @@ pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Resu
     let (job, files) = open_job(worker, order).await?;
     if job.status != JobStatus::Completed {
         let work = provision_job(worker, order, job.id, &files)?;
-        run_provisioner(worker, order, &work).await?;
+        // A provisioner that was killed is no failure of the order: the next one attaches to the same run.
+        for _ in 0..PROVISIONER_STARTS_MAX {
+            let status = run_provisioner(worker, order, &work).await?;
+            if status.signal().is_none() {
+                break;
+            }
+        }
     }
     let job = worker.store.job(job.id).await.map_err(store_problem)?;
     match job.map(|job| (job.status, job.problem)) {
@@ -119,7 +131,7 @@ fn provision_job(
     })
 }
 
-async fn run_provisioner(worker: &Worker, order: &Order, work: &ProvisionJob) -> Result<(), Problem> {
+async fn run_provisioner(worker: &Worker, order: &Order, work: &ProvisionJob) -> Result<ExitStatus, Problem> {
     let failed = |what: &str, why: &dyn std::fmt::Display| {
         tracing::error!(order = %order.new.id, %why, "the provisioner {what}");
         Problem::transient("PROV002", format!("The provisioner {what}."), "See the Hub's log.")
@@ -141,5 +153,5 @@ async fn run_provisioner(worker: &Worker, order: &Order, work: &ProvisionJob) ->
     inside(EffectKind::Provision);
     let status = child.wait().await.map_err(|error| failed("could not be waited for", &error))?;
     tracing::info!(order = %order.new.id, %status, "the provisioner ended");
-    Ok(())
+    Ok(status)
 }

@@ -41,7 +41,7 @@ pub(in crate::worker) async fn claim_server(worker: &Worker, order: &Order) -> R
 /// Repeatable: the same request with the same moment finds the task that an earlier call started.
 pub(in crate::worker) async fn install_server(worker: &Worker, order: &Order) -> Result<Event, Problem> {
     let hint = "This is a fault of the Hub: keep its log and report it.";
-    let none = || Problem::permanent("HUB003", "The order has no server to install.", hint);
+    let none = || Problem::permanent("WORK003", "The order has no server to install.", hint);
     let server = order.state.server.clone().ok_or_else(none)?;
     let requested_at =
         worker.store.install_requested(order.new.id, worker.clock.now()).await.map_err(store_problem)?;

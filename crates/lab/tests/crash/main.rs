@@ -1,0 +1,222 @@
+//! Every effect of an order and every step of its run is killed (SIGKILL) at every boundary and inside, once, on
+//! real machines. The orders must end as if nothing had happened, and the test names each place that was hit.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::{Context as _, ensure};
+use letsbe_hub::worker::crash_points;
+use letsbe_lab::{
+    fleet::{CRASH_LOG, Customer, Fleet, FleetOptions, eventually},
+    netcup::NetcupSim,
+};
+use letsbe_lifecycle::order::EffectKind;
+use letsbe_provision::provisioner::CRASH_POINTS;
+use letsbe_store::Store;
+use letsbe_types::{
+    api::OrderDetail,
+    ids::OrderId,
+    job::{Outcome, RunEvent, RunEventKind, STEPS},
+};
+
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const STEP_PATIENCE: Duration = Duration::from_secs(120);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_every_point_an_order_still_ends_fulfilled() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut options = FleetOptions::new(&repository.join("target/debug"), &repository);
+    options.servers = 2;
+    options.crash = true;
+    options.lease = 2;
+    let fleet = Fleet::start(&options, &|text| eprintln!("── {text}")).await.expect("the fleet starts");
+    let result = scenario(&fleet).await;
+    if result.is_err() {
+        eprintln!("{}", std::fs::read_to_string(&fleet.hub.log).unwrap_or_default());
+    }
+    fleet.stop().await.expect("the fleet is removed");
+    result.unwrap();
+}
+
+async fn scenario(fleet: &Fleet) -> anyhow::Result<()> {
+    let customer = fleet.customer().await?;
+    let order = order_meets_an_empty_pool_and_a_rollback(fleet, &customer).await?;
+    let released = a_second_order_is_given_up(fleet, &customer).await?;
+    let detail = fleet.follow(&customer, order, PATIENCE, |entry| eprintln!("   {}", entry.message)).await?;
+    let events = journal(fleet, &detail).await?;
+    nothing_is_left_over(fleet, &detail, released).await?;
+    credentials_were_made_once(&events)?;
+    every_hub_point_was_hit(fleet, &detail).await?;
+    every_point_on_the_server_was_hit(fleet, &detail, &events).await
+}
+
+/// Sends what a customer sends until the Hub, which dies now and then, has taken it.
+async fn place(fleet: &Fleet, customer: &Customer, shop: &str) -> anyhow::Result<OrderId> {
+    let request = fleet.request(shop, &["static-website", "nocodb"]);
+    let order =
+        eventually("the checkout", STEP_PATIENCE, || async { Ok(customer.order(&request).await.ok()) })
+            .await?;
+    let event = format!("evt_{order}");
+    // Stripe delivers until it gets a 200; the event is taken once.
+    eventually("the payment", STEP_PATIENCE, || async { Ok(fleet.stripe.paid(order, &event).await.ok()) })
+        .await?;
+    Ok(order)
+}
+
+async fn until_told(customer: &Customer, order: OrderId, words: &str) -> anyhow::Result<()> {
+    eventually(words, STEP_PATIENCE, || async {
+        let detail = customer.look(order).await?;
+        Ok(detail.and_then(|detail| {
+            detail.timeline.iter().any(|entry| entry.message.contains(words)).then_some(())
+        }))
+    })
+    .await
+}
+
+async fn order_meets_an_empty_pool_and_a_rollback(
+    fleet: &Fleet,
+    customer: &Customer,
+) -> anyhow::Result<OrderId> {
+    fleet.netcup.faults(|faults| {
+        faults.empty_pool = true;
+        faults.end_next_task = Some("ROLLBACK".into());
+    });
+    let order = place(fleet, customer, "bakery").await?;
+    until_told(customer, order, "The operator was asked to buy a server").await?;
+    fleet.netcup.faults(|faults| faults.empty_pool = false);
+    until_told(customer, order, "ended as RolledBack").await?;
+    Ok(order)
+}
+
+async fn a_second_order_is_given_up(fleet: &Fleet, customer: &Customer) -> anyhow::Result<OrderId> {
+    let order = place(fleet, customer, "florist").await?;
+    until_told(customer, order, "claimed").await?;
+    let action = serde_json::json!({ "action": "abandon", "reason": "the customer changed their mind" });
+    eventually("giving up", STEP_PATIENCE, || async {
+        Ok(customer.act(order, &action).await.ok().filter(|status| *status == 200))
+    })
+    .await?;
+    until_told(customer, order, "taken out of use").await?;
+    Ok(order)
+}
+
+/// The journal of the run that succeeded, from the server itself.
+async fn journal(fleet: &Fleet, detail: &OrderDetail) -> anyhow::Result<Vec<RunEvent>> {
+    let host = fleet.machines.host(detail.summary.domain.as_str())?;
+    let runs = host.exec(&["find", "/opt/letsbe/state/runs", "-name", "events.jsonl"]).await?;
+    let mut events = Vec::new();
+    for run in runs.lines() {
+        let text = host.exec(&["cat", run]).await?;
+        events.extend(text.lines().map(serde_json::from_str).collect::<Result<Vec<RunEvent>, _>>()?);
+    }
+    ensure!(!events.is_empty(), "no run left a journal");
+    Ok(events)
+}
+
+async fn nothing_is_left_over(fleet: &Fleet, detail: &OrderDetail, released: OrderId) -> anyhow::Result<()> {
+    let store = Store::open(&fleet.folder.path().join("hub/hub.sqlite")).await?;
+    let settled = eventually("the outbox to be empty", STEP_PATIENCE, || async {
+        Ok((store.outbox_counts().await? == (0, 0)).then_some(()))
+    });
+    settled.await?;
+    let taken = store.taken_servers().await?;
+    ensure!(taken.len() == 2, "two orders have the servers {taken:?}");
+    let given_up = store.order(released).await?.and_then(|order| order.state.server);
+    ensure!(given_up != detail.summary.server, "both orders have server {given_up:?}");
+    let mails = fleet.lab.mail.received().await?;
+    // At least once: a worker that dies after sending sends again, with the same message id.
+    let ids: BTreeSet<_> = mails.iter().map(|mail| message_id(&mail.raw)).collect();
+    ensure!(ids.len() == 1, "different messages were sent: {ids:?}");
+    installed_once(&fleet.netcup, detail)
+}
+
+fn message_id(raw: &str) -> Option<&str> {
+    raw.lines().find(|line| line.to_ascii_lowercase().starts_with("message-id:"))
+}
+
+/// One installation that succeeded, after the one that Netcup rolled back.
+fn installed_once(netcup: &NetcupSim, detail: &OrderDetail) -> anyhow::Result<()> {
+    let server = detail.summary.server.as_ref().context("the order has a server")?;
+    let number: i32 = server.0.trim_start_matches("netcup:").parse()?;
+    let installs = netcup.installs(number);
+    ensure!((1..=2).contains(&installs), "{server} was installed {installs} times");
+    Ok(())
+}
+
+fn credentials_were_made_once(events: &[RunEvent]) -> anyhow::Result<()> {
+    let made: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.event {
+            RunEventKind::Operation { operation, outcome: Outcome::Changed { what }, .. }
+                if operation == "credentials.generated" =>
+            {
+                Some(what)
+            }
+            _ => None,
+        })
+        .collect();
+    // Killed inside, the operation is found done by the next start, which then reports no change.
+    ensure!(made.len() <= 1, "credentials were made again: {made:?}");
+    Ok(())
+}
+
+async fn every_hub_point_was_hit(fleet: &Fleet, _detail: &OrderDetail) -> anyhow::Result<()> {
+    let log = fleet.hub.crash_log().context("crashes were asked for")?.to_owned();
+    let expected: BTreeSet<String> = EffectKind::ALL
+        .into_iter()
+        .flat_map(crash_points)
+        .chain(CRASH_POINTS.iter().map(|point| (*point).to_owned()))
+        .collect();
+    // The last effect is killed after its result was stored, when the order is FULFILLED already.
+    let missing = eventually("the last crash", STEP_PATIENCE, || async {
+        let hit: BTreeSet<String> = std::fs::read_to_string(&log)?.lines().map(str::to_owned).collect();
+        let missing: Vec<_> = expected.difference(&hit).cloned().collect();
+        Ok(missing.is_empty().then_some(missing))
+    })
+    .await;
+    let hit = std::fs::read_to_string(&log)?;
+    missing.with_context(|| format!("these were hit:\n{hit}\nof these:\n{expected:#?}"))?;
+    eprintln!(
+        "── the Hub and the provisioner were killed {} times, {} starts",
+        hit.lines().count(),
+        fleet.hub.starts()
+    );
+    Ok(())
+}
+
+async fn every_point_on_the_server_was_hit(
+    fleet: &Fleet,
+    detail: &OrderDetail,
+    events: &[RunEvent],
+) -> anyhow::Result<()> {
+    let host = fleet.machines.host(detail.summary.domain.as_str())?;
+    let log = host.exec(&["cat", CRASH_LOG]).await?;
+    let hit: BTreeSet<&str> = log.lines().collect();
+    for (step, title) in STEPS {
+        for place in ["started", "finished"] {
+            ensure!(
+                hit.contains(format!("step.{step}.{place}").as_str()),
+                "step {step} ({title}) was not killed when {place}; hit: {log}"
+            );
+        }
+    }
+    let inside: BTreeSet<&str> =
+        hit.iter().filter_map(|point| point.strip_prefix("operation.")?.strip_suffix(".inside")).collect();
+    // What was changed without having been killed inside would have escaped the test.
+    for event in events {
+        if let RunEventKind::Operation { operation, outcome: Outcome::Changed { .. }, .. } = &event.event {
+            ensure!(
+                inside.contains(operation.as_str()),
+                "{operation} changed something and was never killed inside"
+            );
+        }
+    }
+    let needed =
+        ["packages.installed", "docker.installed", "firewall.closed", "ssh.moved", "credentials.generated"];
+    for operation in needed.into_iter().chain(["stacks.running", "certificate.issued", "agent.registered"]) {
+        ensure!(inside.contains(operation), "{operation} was never killed inside; hit: {log}");
+    }
+    let starts = events.iter().filter(|event| matches!(event.event, RunEventKind::Started { .. })).count();
+    eprintln!("── the run on the server was killed {} times, {starts} starts", hit.len());
+    Ok(())
+}
