@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use letsbe_catalog::Catalog;
 use letsbe_provision::{
     provisioner::{self, Options},
-    ssh,
+    ssh, stacks,
 };
 use letsbe_types::{
     DomainName, EmailAddress, Tier,
@@ -152,11 +152,8 @@ fn job(
     id: JobId,
 ) -> anyhow::Result<ProvisionJob> {
     let catalog = Catalog::load(&arguments.bundle.join("catalog"))?;
-    let selection = catalog.select(arguments.tier, &arguments.tools).map_err(|errors| {
-        let errors: Vec<String> =
-            errors.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
-        anyhow::anyhow!(errors.join("\n"))
-    })?;
+    let selection =
+        catalog.select(arguments.tier, &arguments.tools).map_err(|errors| stacks::unfit_tools(&errors))?;
     let mut admin_keys = vec![ssh::public_line(&*ssh::load_key(&arguments.key)?)?];
     for path in &arguments.admin_key {
         admin_keys.push(text(path)?.trim().to_owned());

@@ -12,6 +12,10 @@ use crate::{
 
 /// How long a server may take to boot.
 const BOOT: Duration = Duration::from_secs(90);
+/// How long sshd may take to greet.
+const GREETING: Duration = Duration::from_secs(2);
+/// Where sshd listens on a server that was hardened.
+const MOVED_SSH: u16 = 22022;
 /// How long a server gets to shut down in order, in seconds.
 const SHUTDOWN_SECONDS: &str = "20";
 
@@ -283,14 +287,19 @@ impl Host {
         if !matches!(state.trim(), "running" | "degraded") {
             return Err(format!("systemd is {state}"));
         }
-        let mut stream =
-            TcpStream::connect((self.address, 22)).await.map_err(|error| format!("sshd: {error}"))?;
-        let mut greeting = [0; 4];
-        let read = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut greeting)).await;
-        match read {
-            Ok(Ok(_)) if &greeting == b"SSH-" => Ok(()),
-            _ => Err("sshd does not greet".to_owned()),
-        }
+        // A server that was hardened has moved its sshd.
+        let (first, moved) = tokio::join!(self.sshd_greets(22), self.sshd_greets(MOVED_SSH));
+        if first || moved { Ok(()) } else { Err("sshd does not greet".to_owned()) }
+    }
+
+    async fn sshd_greets(&self, port: u16) -> bool {
+        let greeting = async {
+            let mut greeting = [0; 4];
+            TcpStream::connect((self.address, port)).await?.read_exact(&mut greeting).await?;
+            Ok::<_, std::io::Error>(greeting)
+        };
+        let read = tokio::time::timeout(GREETING, greeting).await;
+        matches!(read, Ok(Ok(greeting)) if &greeting == b"SSH-")
     }
 
     fn volume(&self) -> String {

@@ -11,4 +11,5 @@ pub mod images;
 pub mod lab;
 pub mod netcup;
 pub mod network;
+pub mod scan;
 pub mod services;

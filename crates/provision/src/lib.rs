@@ -16,5 +16,6 @@ pub mod report;
 pub mod ssh;
 pub mod stacks;
 pub mod verify;
+pub mod wishes;
 
 pub use quote::shell_line;

@@ -27,6 +27,7 @@ use crate::{
     },
     report::Reporter,
     ssh::{self, Session, Target},
+    wishes,
 };
 
 /// Where a debug build can be killed by a test.
@@ -100,6 +101,7 @@ pub async fn run(job: &ProvisionJob, options: Options, watcher: Watcher<'_>) -> 
 /// # Errors
 /// When the server cannot be reached, or the node program refuses.
 pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<PlannedOperation>, Problem> {
+    wishes::check(job)?;
     let mut flow = Flow::new(job, Options::default(), None, watcher)?;
     let packed = pack_in_background(job);
     let session = flow.connect().await?;
@@ -214,6 +216,7 @@ impl<'a> Flow<'a> {
     }
 
     async fn carry_out(&mut self) -> Result<(), Problem> {
+        wishes::check(self.job)?;
         let packed = pack_in_background(self.job);
         let mut session = self.connect().await?;
         if let Some(reporter) = self.reporter {

@@ -50,7 +50,7 @@ fn sudoers() -> String {
 }
 
 /// The text of `authorized_keys`.
-fn authorized_keys(desired: &DesiredServer) -> Result<String, Problem> {
+pub(super) fn authorized_keys(desired: &DesiredServer) -> Result<String, Problem> {
     let refuse = |what: String| {
         Problem::permanent(
             "HOST010",
@@ -60,7 +60,7 @@ fn authorized_keys(desired: &DesiredServer) -> Result<String, Problem> {
     };
     if desired.admin_keys.is_empty() {
         return Err(refuse(format!(
-            "no public key is given for {ADMIN}: the server would lock everybody out"
+            "admin_keys: no public key is given for {ADMIN}: the server would lock everybody out"
         )));
     }
     let mut text = String::new();
@@ -75,7 +75,7 @@ fn authorized_keys(desired: &DesiredServer) -> Result<String, Problem> {
             || key.contains(['\n', '\r'])
         {
             let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
-            return Err(refuse(format!("not a public key for {ADMIN}: \"{shown}…\"")));
+            return Err(refuse(format!("admin_keys: not a public key for {ADMIN}: \"{shown}…\"")));
         }
         text.push_str(key);
         text.push('\n');

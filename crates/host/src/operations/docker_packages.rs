@@ -6,7 +6,7 @@ use letsbe_types::{
     job::{DesiredServer, DockerSource},
 };
 
-use super::{STATE, apt_get};
+use super::{STATE, apt_get, apt_update};
 use crate::{
     change::{Change, Command, FileWrite},
     facts::{
@@ -159,8 +159,8 @@ fn fetch_key(os: &OsRelease) -> Vec<Change> {
 
 /// Reads the lists of one source only: the others are fresh already.
 fn update_only(path: &str) -> Change {
-    Change::Run(apt_get(&format!(
-        "update -o Dir::Etc::sourcelist={path} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0"
+    Change::Run(apt_update(&format!(
+        "-o Dir::Etc::sourcelist={path} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0"
     )))
 }
 

@@ -15,6 +15,8 @@ mod ssh_state;
 mod timezone;
 mod updates;
 
+use letsbe_types::{Problem, job::DesiredServer};
+
 use crate::{change::Command, operation::Operation};
 
 /// Where everything of ours lives.
@@ -47,6 +49,20 @@ pub fn server_operations() -> Vec<Box<dyn Operation>> {
         Box::new(fail2ban::Fail2ban),
         Box::new(updates::SecurityUpdates::default()),
     ]
+}
+
+/// Whether the wishes name keys that can log in; asked before anything is connected to or changed.
+///
+/// # Errors
+/// When there is no key, or one that is none.
+pub fn check_admin_keys(desired: &DesiredServer) -> Result<(), Problem> {
+    admin::authorized_keys(desired).map(drop)
+}
+
+/// `apt-get update` that fails when a list cannot be fetched. By itself apt only warns and goes on with no lists at
+/// all; the upgrade after it would then find nothing to do and be recorded as done.
+fn apt_update(words: &str) -> Command {
+    apt_get(format!("update -o APT::Update::Error-Mode=any {words}").trim_end())
 }
 
 /// `apt-get` that asks nobody, waits for the lock, keeps changed configuration and tries again.

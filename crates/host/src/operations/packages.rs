@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use letsbe_types::{Problem, job::DesiredServer};
 
-use super::{STATE, apt_get};
+use super::{STATE, apt_get, apt_update};
 use crate::{
     change::{Change, Command, FileWrite},
     facts::{
@@ -81,7 +81,7 @@ impl AptState {
             changes.push(Change::Run(configure));
         }
         if !self.lists_fresh {
-            changes.push(Change::Run(apt_get("update")));
+            changes.push(Change::Run(apt_update("")));
         }
         if self.interrupted {
             changes.push(Change::Run(apt_get("install --fix-broken")));

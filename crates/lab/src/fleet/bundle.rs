@@ -44,6 +44,19 @@ impl Programs {
         })
     }
 
+    /// Copies of the programs in a folder of their own, which a build going on beside cannot change.
+    ///
+    /// # Errors
+    /// When a program cannot be copied.
+    pub fn copied_to(&self, folder: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder)?;
+        for program in [&self.hub, &self.provisioner, &self.node, &self.proxy, &self.cli] {
+            let name = program.file_name().context("a program has a name")?;
+            fs::copy(program, folder.join(name)).with_context(|| format!("{}", program.display()))?;
+        }
+        Self::in_folder(folder)
+    }
+
     /// Puts `letsbe-node` (without debug information: it travels) and the catalog into a folder below `folder`.
     ///
     /// # Errors

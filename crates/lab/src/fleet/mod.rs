@@ -1,5 +1,6 @@
 //! The whole company on one machine: lab, simulated Netcup, Hub, and a customer who orders.
 
+mod again;
 mod bundle;
 mod customer;
 mod hub;
@@ -22,6 +23,7 @@ use crate::{
     netcup::{NetcupSim, SimServer},
 };
 
+pub use again::ProvisionerRun;
 pub use bundle::Programs;
 pub use customer::{Customer, OrderRequest};
 pub use hub::{HubProcess, HubSettings, STAFF_EMAIL};
@@ -72,6 +74,8 @@ pub struct Fleet {
     pub hub: HubProcess,
     /// Signs and sends Stripe's events.
     pub stripe: Stripe,
+    /// The programs that it runs.
+    pub programs: Programs,
     /// Files of this fleet: the Hub's data, keys, bundle.
     pub folder: tempfile::TempDir,
 }
@@ -84,7 +88,7 @@ impl Fleet {
     pub async fn start(options: &FleetOptions, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Self> {
         let folder =
             tempfile::Builder::new().prefix("letsbe-lab-").tempdir().context("no folder for the lab")?;
-        let programs = Programs::in_folder(&options.programs)?;
+        let programs = Programs::in_folder(&options.programs)?.copied_to(&folder.path().join("programs"))?;
         say("Lab: network, DNS, ACME authority, image registry, mail");
         let proxy = folder.path().join("letsbe-proxy");
         bundle::strip(&programs.proxy, &proxy)?;
@@ -99,7 +103,7 @@ impl Fleet {
         let settings = HubSettings::of(folder.path(), options, &programs, &bundle, &lab, &netcup)?;
         let hub = HubProcess::start(settings).await?;
         let stripe = Stripe::new(&hub.url, hub.stripe_secret().clone());
-        Ok(Self { lab, netcup, machines, hub, stripe, folder })
+        Ok(Self { lab, netcup, machines, hub, stripe, programs, folder })
     }
 
     /// Stops the Hub and removes every container, volume and network of this fleet.

@@ -327,7 +327,13 @@ impl Bench {
         self.ready(id, server, installs).await;
         assert_eq!(self.installs(), [(server, installs)]);
         assert_eq!(self.taken().await, [server_id(server)]);
-        // No lease is held; the next look at DNS waits.
-        assert_eq!(self.store.outbox_counts().await.expect("the database"), (0, 1));
+        self.quiet(1).await;
+    }
+
+    /// No lease is held, and so many effects wait: each ready order's next look at DNS.
+    pub(crate) async fn quiet(&self, waiting: u64) {
+        let counts = async || self.store.outbox_counts().await.expect("the database");
+        let quiet = eventually(async || (counts().await == (0, waiting)).then_some(())).await;
+        assert!(quiet.is_some(), "leased and waiting: {:?}", counts().await);
     }
 }

@@ -59,13 +59,9 @@ async fn two_workers_and_two_orders_do_not_share_a_server() {
     bench.client().set_nickname(2, "").await.expect("free now");
     bench.ready(loser, 2, 1).await;
     assert_eq!(bench.installs(), [(1, 1), (2, 1)]);
-    assert_eq!(
-        bench.said(loser, "The operator was asked to buy a server").await,
-        1,
-        "{:#?} {:?}",
-        bench.lines(loser).await,
-        bench.store.outbox_counts().await
-    );
+    // Asking for a purchase has nothing to wait for, and nothing waits for it.
+    bench.quiet(2).await;
+    assert_eq!(bench.said(loser, "The operator was asked to buy a server").await, 1);
     assert_eq!(bench.said(winner, "The operator was asked to buy a server").await, 0);
 }
 

@@ -8,8 +8,10 @@ use letsbe_store::{Finished, PaymentOutcome};
 
 use super::bench::{Bench, eventually, pace, server_id};
 
+type Fault = fn(&mut Faults);
+
 /// Kills the first worker while the installation runs; the second finds it running, or already over.
-async fn dies_while_installing(fault: fn(&mut Faults), over_before_takeover: bool) {
+async fn dies_while_installing(fault: Fault, over_before_takeover: bool) {
     let bench = Bench::with_two().await;
     bench.faults(|faults| {
         fault(faults);
@@ -34,7 +36,7 @@ async fn dies_while_installing(fault: fn(&mut Faults), over_before_takeover: boo
 
 #[tokio::test]
 async fn another_worker_takes_over_when_one_dies_while_installing() {
-    let cases: [(fn(&mut Faults), bool); 4] = [
+    let cases: [(Fault, bool); 4] = [
         (|_| (), false),
         (|_| (), true),
         (|faults| faults.lose_install_reply = 1, false),
@@ -70,12 +72,8 @@ async fn a_refund_during_the_installation_takes_the_server_out_of_use() {
     assert_eq!(bench.payment(id, "refund", refund).await, PaymentOutcome::Applied);
     bench.faults(|faults| faults.hold_tasks = false);
     bench.sim.settled().await;
-    let quiet = async || {
-        let released = bench.said(id, "The server was taken out of use").await == 1;
-        let counts = bench.store.outbox_counts().await.expect("the database");
-        (released && counts == (0, 0)).then_some(())
-    };
-    eventually(quiet).await.expect("released, and nothing left to do");
+    bench.quiet(0).await;
+    assert_eq!(bench.said(id, "The server was taken out of use").await, 1);
     let state = bench.order(id).await.state;
     assert_eq!((state.phase, state.address), (Phase::Stopped, None));
     assert_eq!(bench.said(id, "Debian is installed").await, 0);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use letsbe_catalog::{Catalog, RenderContext, RenderError, Selection, Tool};
 use letsbe_host::{FileWrite, Machine};
-use letsbe_types::{DomainName, Problem, Secret, job::DesiredServer};
+use letsbe_types::{DomainName, Problem, Secret, api::FieldError, job::DesiredServer};
 use letsbe_vault::{Credentials, Wanted};
 use sha2::{Digest as _, Sha256};
 
@@ -20,6 +20,15 @@ pub struct Deployment {
     selection: Selection,
     context: RenderContext,
     containers: SharedContainers,
+}
+
+/// Every field that is wrong with a choice of tools, in one problem.
+#[must_use]
+pub fn unfit_tools(errors: &[FieldError]) -> Problem {
+    let list: Vec<String> =
+        errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+    let message = format!("these tools cannot be deployed: {}", list.join("; "));
+    Problem::permanent("NODE043", message, "Correct the order's tools or its tier.")
 }
 
 /// One stack, ready to be written and started.
@@ -42,11 +51,8 @@ impl Deployment {
     /// # Errors
     /// The selection's field errors in one problem.
     pub fn new(catalog: Arc<Catalog>, desired: &DesiredServer) -> Result<Self, Problem> {
-        let selection = catalog.select(desired.tier, &desired.tools).map_err(|errors| {
-            let list: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.field, e.message)).collect();
-            let message = format!("these tools cannot be deployed: {}", list.join("; "));
-            Problem::permanent("NODE043", message, "Correct the order's tools or its tier.")
-        })?;
+        let selection =
+            catalog.select(desired.tier, &desired.tools).map_err(|errors| unfit_tools(&errors))?;
         let context = RenderContext {
             domain: desired.domain.clone(),
             owner_email: desired.owner_email.clone(),

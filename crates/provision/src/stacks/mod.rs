@@ -28,8 +28,8 @@ use letsbe_types::{Problem, job::DesiredServer};
 pub(crate) use containers::Container;
 #[cfg(test)]
 pub(crate) use containers::running as running_container;
-pub use deployment::Deployment;
 pub(crate) use deployment::declared;
+pub use deployment::{Deployment, unfit_tools};
 pub(crate) use reading::{credentials as read_credentials, file as read_file, unit as read_unit};
 pub(crate) use running::troubled;
 pub use setup::run_setup;

@@ -1,0 +1,128 @@
+//! The order: its timeline, the customer's mail, what the operator sees.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, ensure};
+use letsbe_lab::fleet::eventually;
+use letsbe_store::Store;
+use letsbe_types::api::OrderDetail;
+use tokio::process::Command;
+
+use crate::{Live, TOOLS};
+
+const STATES: [&str; 7] = [
+    "PAYMENT_CONFIRMED",
+    "AWAITING_SERVER",
+    "SERVER_READY",
+    "DNS_PENDING",
+    "DNS_READY",
+    "PROVISIONING",
+    "FULFILLED",
+];
+
+pub(crate) async fn timeline(live: &Live<'_>) -> anyhow::Result<()> {
+    let detail = live.customer.look(live.order.summary.id).await?.context("the Hub is down")?;
+    let timeline = &detail.timeline;
+    let states: Vec<&str> = timeline
+        .iter()
+        .filter(|entry| entry.kind == "state")
+        .map(|entry| entry.message.as_str())
+        .skip_while(|message| message.starts_with("Order for"))
+        .collect();
+    ensure!(states == STATES, "the states were {states:?}");
+    let finished: Vec<String> = timeline
+        .iter()
+        .filter(|entry| entry.kind == "step" && entry.level == "ok")
+        .filter_map(|entry| entry.message.split_once(": "))
+        .filter_map(|(step, _)| step.strip_prefix("Step ").map(str::to_owned))
+        .collect();
+    let mut wanted: Vec<String> = (1..=11).map(|step: u32| step.to_string()).collect();
+    wanted.push("11".to_owned());
+    ensure!(
+        finished == wanted,
+        "the finished steps were {finished:?}; 11 is the verification, from both sides"
+    );
+    let bad: Vec<_> =
+        timeline.iter().filter(|entry| matches!(entry.level.as_str(), "failed" | "warning")).collect();
+    ensure!(bad.is_empty(), "not all went well: {bad:?}");
+    let rising =
+        timeline.windows(2).all(|pair| pair[0].sequence < pair[1].sequence && pair[0].at <= pair[1].at);
+    ensure!(rising, "the timeline is not in order");
+    ensure!(
+        detail.summary.problem.is_none(),
+        "a fulfilled order has a problem: {:?}",
+        detail.summary.problem
+    );
+    Ok(())
+}
+
+pub(crate) async fn mail(live: &Live<'_>) -> anyhow::Result<()> {
+    let customer = live.order.summary.email.to_string();
+    let mails = eventually("the mail", Duration::from_secs(20), || async {
+        let mails = live.fleet.lab.mail.received().await?;
+        Ok((!mails.is_empty()).then_some(mails))
+    })
+    .await?;
+    ensure!(mails.len() == 1, "{} mails", mails.len());
+    let mail = &mails[0];
+    ensure!(mail.to == customer, "it went to {}", mail.to);
+    for name in live.names() {
+        ensure!(mail.text.contains(&format!("https://{name}/")), "it does not name {name}: {}", mail.text);
+    }
+    Ok(())
+}
+
+pub(crate) async fn installs(live: &Live<'_>) -> anyhow::Result<()> {
+    let number = live.order.summary.server.as_ref().context("no server")?.0.clone();
+    let number: i32 = number.trim_start_matches("netcup:").parse()?;
+    let installs = live.fleet.netcup.installs(number);
+    ensure!(installs == 1, "{installs} installations");
+    Ok(())
+}
+
+/// The operator's command line, logged in with the token of this test.
+pub(crate) async fn letsbe(live: &Live<'_>, arguments: &[&str]) -> anyhow::Result<String> {
+    let home: PathBuf = live.fleet.folder.path().join("operator");
+    std::fs::create_dir_all(home.join("letsbe"))?;
+    std::fs::write(home.join("letsbe/token"), live.customer.token())?;
+    let output = Command::new(&live.fleet.programs.cli)
+        .args(["--hub", &live.fleet.hub.url])
+        .args(arguments)
+        .env("XDG_CONFIG_HOME", &home)
+        .env("XDG_STATE_HOME", &home)
+        .output()
+        .await?;
+    let (printed, said) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    live.observer.keep(&format!("the output of letsbe {}", arguments[0]), format!("{printed}{said}"));
+    ensure!(output.status.success(), "letsbe {arguments:?}: {said}");
+    Ok(printed)
+}
+
+pub(crate) async fn command_line(live: &Live<'_>) -> anyhow::Result<()> {
+    let id = live.order.summary.id.to_string();
+    let json: OrderDetail = serde_json::from_str(&letsbe(live, &["orders", "show", &id, "--json"]).await?)?;
+    ensure!(json.summary.state == "FULFILLED" && json.timeline.len() > 50, "{:?}", json.summary);
+    let text = letsbe(live, &["orders", "show", &id]).await?;
+    for entry in &json.timeline {
+        ensure!(text.contains(&entry.message), "the text lacks {:?}", entry.message);
+    }
+    ensure!(TOOLS.iter().all(|tool| text.contains(tool)), "the text lacks a tool");
+    let list = letsbe(live, &["orders", "list"]).await?;
+    ensure!(list.contains(&id) && list.contains("FULFILLED"), "the list is {list}");
+    Ok(())
+}
+
+pub(crate) async fn agent(live: &Live<'_>) -> anyhow::Result<()> {
+    let database = live.fleet.folder.path().join("hub/hub.sqlite");
+    let agent = Store::open(&database).await?.agent(live.order.summary.id).await?.context("no agent")?;
+    let heartbeat = agent.last_heartbeat.context("no heartbeat")?;
+    ensure!(heartbeat.containers_not_ok == 0 && heartbeat.containers_ok == 11, "{heartbeat:?}");
+    let status = live.host.exec(&["/opt/letsbe/bin/letsbe-node", "status", "--json"]).await?;
+    live.observer.keep("the output of letsbe-node status", status.clone());
+    let status: serde_json::Value = serde_json::from_str(&status)?;
+    ensure!(status["hub_url"] == live.fleet.hub.url.as_str(), "{status}");
+    ensure!(status["heartbeat"]["accepted_at"].is_string() && status["locked_by"].is_null(), "{status}");
+    ensure!(status["vital_signs"]["containers_not_ok"] == 0, "{status}");
+    live.host.exec(&["systemctl", "is-active", "letsbe-agent.service"]).await?;
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! One paid order, carried out by the real programs, and all that must be true of the server that comes out.
+
+mod again;
+mod doors;
+mod fulfilled;
+mod observer;
+mod pages;
+mod power;
+mod secrets;
+
+use std::{
+    panic::AssertUnwindSafe,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use futures::{FutureExt as _, future::LocalBoxFuture};
+use letsbe_lab::{
+    fleet::{Customer, Fleet, FleetOptions},
+    hosts::Host,
+};
+use letsbe_types::api::OrderDetail;
+use observer::Observer;
+
+const TOOLS: [&str; 5] = ["static-website", "wordpress", "ghost", "nocodb", "uptime-kuma"];
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// No single check may take longer.
+const CHECK: Duration = Duration::from_secs(5 * 60);
+
+/// A fulfilled order with its server, and whatever was printed on the way.
+struct Live<'a> {
+    fleet: &'a Fleet,
+    customer: Customer,
+    order: OrderDetail,
+    host: Host,
+    observer: Observer,
+}
+
+type Check<'a> = (&'static str, LocalBoxFuture<'a, anyhow::Result<()>>);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paid_order_becomes_a_live_proven_server() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("repository");
+    let options = FleetOptions::new(&programs(), &repository);
+    let fleet = Fleet::start(&options, &|text| println!("-- {text}")).await.expect("a fleet");
+    let told = AssertUnwindSafe(scenario(&fleet)).catch_unwind().await;
+    let log = std::fs::read_to_string(&fleet.hub.log).unwrap_or_default();
+    fleet.stop().await.expect("the fleet is removed");
+    let failures = match told {
+        Ok(Ok(failures)) => failures,
+        Ok(Err(error)) => panic!("no server to look at: {error:?}\nThe Hub's log:\n{log}"),
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    assert!(failures.is_empty(), "{} checks failed:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// Cargo's output folder, where the programs are.
+fn programs() -> PathBuf {
+    let test = std::env::current_exe().expect("this test");
+    test.ancestors().nth(2).expect("target/debug").to_owned()
+}
+
+async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
+    let observer = Observer::start();
+    let customer = fleet.customer().await?;
+    let began = Instant::now();
+    let order = fleet.place(&customer, &fleet.request("bakery", &TOOLS)).await?;
+    let order = fleet.follow(&customer, order, PATIENCE, |_| {}).await.context("the order")?;
+    println!("-- FULFILLED after {} s", began.elapsed().as_secs());
+    let host = fleet.machines.host(order.summary.domain.as_str())?;
+    let live = Live { fleet, customer, order, host, observer };
+    let checks: Vec<Check<'_>> = vec![
+        ("the timeline is complete", Box::pin(fulfilled::timeline(&live))),
+        ("the customer got one mail that names every page", Box::pin(fulfilled::mail(&live))),
+        ("the server was installed once", Box::pin(fulfilled::installs(&live))),
+        ("the command line shows the order", Box::pin(fulfilled::command_line(&live))),
+        ("the Hub hears the agent", Box::pin(fulfilled::agent(&live))),
+        ("every page is the real tool's", Box::pin(pages::real_tools(&live))),
+        ("HTTP leads to HTTPS", Box::pin(pages::redirects(&live))),
+        ("strangers' names get nothing", Box::pin(pages::unknown_names(&live))),
+        ("of all ports, only the wanted are open", Box::pin(doors::all_ports(&live))),
+        ("the firewall lets mail in and databases not", Box::pin(doors::firewall(&live))),
+        ("a published container is out of reach", Box::pin(doors::published_container(&live))),
+        ("SSH takes the admin's key and nothing else", Box::pin(doors::ssh(&live))),
+        ("a second run changes nothing", Box::pin(again::changes_nothing(&live))),
+        ("a plan for a good server is empty", Box::pin(again::empty_plan(&live))),
+        ("a plan names what is broken, a run mends it", Box::pin(again::mends(&live))),
+        ("the server comes back after a power cut", Box::pin(power::reboot(&live))),
+        ("no secret is anywhere else", Box::pin(secrets::nowhere_else(&live))),
+    ];
+    Ok(carry_out(checks).await)
+}
+
+/// Makes the checks one after the other; what failed, with its reason.
+async fn carry_out(checks: Vec<Check<'_>>) -> Vec<String> {
+    let mut failures = Vec::new();
+    for (name, check) in checks {
+        let began = Instant::now();
+        let result = match tokio::time::timeout(CHECK, AssertUnwindSafe(check).catch_unwind()).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(anyhow::anyhow!("it panicked")),
+            Err(_) => Err(anyhow::anyhow!("it took longer than {} s", CHECK.as_secs())),
+        };
+        let mark = if result.is_ok() { "✓" } else { "✗" };
+        println!("-- {mark} {name} ({:.1} s)", began.elapsed().as_secs_f64());
+        if let Err(error) = result {
+            println!("     {error:#}");
+            failures.push(format!("{name}: {error:#}"));
+        }
+    }
+    failures
+}
+
+impl Live<'_> {
+    fn domain(&self) -> &str {
+        self.order.summary.domain.as_str()
+    }
+
+    /// The host names of the tools, in the order of [`TOOLS`].
+    fn names(&self) -> [String; 5] {
+        let domain = self.domain();
+        let below = |name: &str| format!("{name}.{domain}");
+        [domain.to_owned(), below("www"), below("blog"), below("tables"), below("status")]
+    }
+
+    /// Runs a shell line as root on the server.
+    async fn shell(&self, line: &str) -> anyhow::Result<String> {
+        self.host.exec(&["sh", "-c", line]).await.with_context(|| line.to_owned())
+    }
+}

@@ -1,0 +1,172 @@
+//! Every secret of the server and of the Hub, looked for by its value where it must not be.
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use anyhow::{Context as _, ensure};
+use futures::StreamExt as _;
+use letsbe_lab::scan::{self, Hit, Named, Scanner};
+use letsbe_types::Secret;
+use walkdir::WalkDir;
+
+use crate::Live;
+
+/// What on the server may be read by more than root, or is told to people.
+const ON_THE_SERVER: [(&str, &str); 8] = [
+    ("the runs' journals", "find /opt/letsbe/state/runs -type f -exec cat {} +"),
+    ("the system journal", "journalctl --no-pager --all --output=export"),
+    ("the log files", "find /var/log -path /var/log/journal -prune -o -type f -exec cat {} +"),
+    ("files of LetsBe that are not private", "find /opt/letsbe -type f -perm /077 -size -4M -exec cat {} +"),
+    (
+        "the containers' labels and commands",
+        "docker inspect --format '{{json .Config.Labels}} {{.Path}} {{json .Args}} {{json .Config.Healthcheck}}' \
+         $(docker ps -aq)",
+    ),
+    ("the images", "docker image inspect $(docker images -q)"),
+    ("units of systemd", "find /etc/systemd /run/systemd -type f -exec cat {} +"),
+    ("the processes' arguments", "ps -eo args"),
+];
+
+async fn of_server(live: &Live<'_>) -> anyhow::Result<Vec<Named>> {
+    let read = |file: String| async move {
+        let content = live.host.exec(&["cat", &file]).await?;
+        anyhow::Ok((file, content))
+    };
+    let (file, content) = read("/opt/letsbe/env/credentials.env".to_owned()).await?;
+    let mut secrets = scan::of_credentials(&file, &content);
+    ensure!(secrets.len() >= 15, "only {} credentials", secrets.len());
+    for file in
+        live.shell("find /opt/letsbe/stacks -name '*.env' -o -path '*/secrets/*' -type f").await?.lines()
+    {
+        let (file, content) = read(file.to_owned()).await?;
+        secrets.extend(scan::of_settings(&file, &content));
+    }
+    let (file, content) = read("/opt/letsbe/state/agent.json".to_owned()).await?;
+    let key = serde_json::from_str::<serde_json::Value>(&content)?;
+    let key = key["agent_key"].as_str().context("the agent's key")?.to_owned();
+    secrets.push(Named { name: format!("{file} agent_key"), value: Secret::new(key) });
+    let keys = "ls /etc/ssh/ssh_host_*_key; find /etc/letsencrypt -name 'privkey*.pem' -type f";
+    for file in live.shell(keys).await?.lines() {
+        let (file, content) = read(file.to_owned()).await?;
+        let lines = scan::of_private_key(&file, &content);
+        ensure!(!lines.is_empty(), "{file} is empty");
+        secrets.extend(lines);
+    }
+    Ok(secrets)
+}
+
+fn of_hub(live: &Live<'_>) -> anyhow::Result<Vec<Named>> {
+    let named =
+        |name: &str, value: &str| Named { name: name.to_owned(), value: Secret::new(value.to_owned()) };
+    let hub = &live.fleet.hub;
+    let mut secrets = vec![
+        named("the operator's password", hub.staff_password().expose()),
+        named("the operator's session", live.customer.token()),
+        named("Stripe's secret", hub.stripe_secret().expose()),
+    ];
+    let data = live.fleet.folder.path().join("hub");
+    let key = std::fs::read_to_string(data.join("tenants-key"))?;
+    secrets.extend(scan::of_private_key("the Hub's key for servers", &key));
+    let netcup = std::fs::read_to_string(data.join("netcup-token"))?;
+    let netcup: serde_json::Value = serde_json::from_str(&netcup)?;
+    secrets.push(named("Netcup's token", netcup["refresh_token"].as_str().context("Netcup's token")?));
+    Ok(secrets)
+}
+
+/// What the Hub says to people.
+async fn replies(live: &Live<'_>) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let http = reqwest::Client::new();
+    let id = live.order.summary.id;
+    let mut replies = Vec::new();
+    let paths = [
+        "/api/v1/admin/orders".to_owned(),
+        format!("/api/v1/admin/orders/{id}"),
+        format!("/api/v1/public/orders/{id}"),
+        format!("/progress/{id}"),
+        "/".to_owned(),
+        format!("/orders/{id}"),
+        "/login".to_owned(),
+        format!("/api/v1/admin/orders/{id}/events"),
+    ];
+    for path in paths {
+        let url = format!("{}{path}", live.fleet.hub.url);
+        let token = live.customer.token();
+        let reply =
+            http.get(url).bearer_auth(token).header("Cookie", format!("letsbe_session={token}")).send().await?;
+        ensure!(!reply.status().is_server_error(), "{path}: {}", reply.status());
+        // The live stream has no end; everything there is to say comes at once.
+        let mut content = Vec::new();
+        let mut stream = reply.bytes_stream();
+        while let Ok(Some(bytes)) = tokio::time::timeout(Duration::from_secs(2), stream.next()).await {
+            content.extend(bytes?);
+        }
+        ensure!(!content.is_empty(), "{path} says nothing");
+        replies.push((format!("the Hub's reply at {path}"), content));
+    }
+    Ok(replies)
+}
+
+fn files(folder: &Path, skipped: &[&str]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut found = Vec::new();
+    for entry in WalkDir::new(folder) {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy();
+        if entry.file_type().is_file() && !skipped.contains(&name.as_ref()) {
+            found.push((format!("the Hub's {name}"), std::fs::read(entry.path())?));
+        }
+    }
+    Ok(found)
+}
+
+/// The scanner must find what is put where it looks, else its silence means nothing.
+async fn canaries_are_found(live: &Live<'_>) -> anyhow::Result<()> {
+    let value = format!("canary/{}+=", live.order.summary.id);
+    let canary = Named { name: "canary".to_owned(), value: Secret::new(value.clone()) };
+    let scanner = Scanner::new(&[canary])?;
+    live.host.write_file("/tmp/canary", "600", value.as_bytes()).await?;
+    live.shell(
+        "base64 -w0 /tmp/canary | systemd-cat; od -An -tx1 /tmp/canary | tr -d ' \\n' > /var/log/canary",
+    )
+    .await?;
+    live.shell("journalctl --sync").await?;
+    for (place, form) in [(ON_THE_SERVER[1], "base64"), (ON_THE_SERVER[2], "hex")] {
+        let hits = scanner.hits(place.0, live.shell(place.1).await?.as_bytes());
+        ensure!(hits.iter().any(|hit| hit.form == form), "the canary is not found in {}", place.0);
+    }
+    live.shell("rm /tmp/canary /var/log/canary").await?;
+    Ok(())
+}
+
+pub(crate) async fn nowhere_else(live: &Live<'_>) -> anyhow::Result<()> {
+    canaries_are_found(live).await?;
+    let (server, hub) = (of_server(live).await?, of_hub(live)?);
+    let count = server.len() + hub.len();
+    let (of_server, of_hub) = (Scanner::new(&server)?, Scanner::new(&hub)?);
+    let folder = live.fleet.folder.path();
+    let mut places = replies(live).await?;
+    for (name, command) in ON_THE_SERVER {
+        places.push((format!("{name} of the server"), live.shell(command).await?.into_bytes()));
+    }
+    for mail in live.fleet.lab.mail.received().await? {
+        places.push(("the customer's mail".to_owned(), mail.raw.into_bytes()));
+    }
+    places.push(("the Hub's log".to_owned(), std::fs::read(&live.fleet.hub.log)?));
+    places.extend(files(&folder.join("hub"), &["tenants-key", "netcup-token", "stripe-secret"])?);
+    let ours = places.len();
+    // This machine's processes include the test's own, which is given the Hub's secrets by no other way.
+    places.extend(live.observer.seen());
+    let bytes: usize = places.iter().map(|(_, content)| content.len()).sum();
+    println!("     {count} secrets, {} places, {} MiB", places.len(), bytes >> 20);
+    ensure!(ours > 15 && places.len() > 500, "too little was looked at: {} places", places.len());
+    let mut hits: BTreeSet<Hit> = BTreeSet::new();
+    for (place, content) in &places {
+        hits.extend(of_server.hits(place, content));
+        hits.extend(of_hub.hits(place, content));
+    }
+    // Private files of the Hub's data folder hold the Hub's own secrets; those of the server must not be in them.
+    for (place, content) in files(&folder.join("hub"), &[])? {
+        hits.extend(of_server.hits(&place, &content));
+    }
+    let told: Vec<String> = hits.iter().map(ToString::to_string).collect();
+    ensure!(told.is_empty(), "{}", told.join("; "));
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! What the scenarios share: one lab, the programs, a good and a broken bundle.
+
+use std::{
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use letsbe_lab::{
+    fleet::Programs,
+    hosts::Host,
+    lab::{Lab, LabOptions},
+};
+use letsbe_types::{
+    ids::{JobId, ServerIdentity},
+    job::{CertificateAuthority, DesiredServer, DockerSource, ProvisionJob},
+};
+
+pub(crate) struct Site {
+    pub(crate) lab: Lab,
+    pub(crate) programs: Programs,
+    /// `letsbe-node` and the catalog.
+    pub(crate) bundle: PathBuf,
+    pub(crate) folder: tempfile::TempDir,
+    /// The private key that servers are installed with.
+    pub(crate) key: PathBuf,
+    began: Instant,
+}
+
+impl Site {
+    pub(crate) async fn start() -> Self {
+        let began = Instant::now();
+        let folder = tempfile::tempdir().expect("a folder");
+        let built = std::env::current_exe().expect("this program");
+        let built = built.ancestors().nth(2).expect("cargo's output folder");
+        let mut programs = Programs::in_folder(built).expect("the programs are built");
+        // Copies: a build that goes on beside this test does not change them under it.
+        for program in [&mut programs.cli, &mut programs.provisioner, &mut programs.node, &mut programs.proxy]
+        {
+            let copy = folder.path().join(program.file_name().expect("a name"));
+            let done = Command::new("strip").arg("-o").arg(&copy).arg(&*program).status().expect("strip");
+            assert!(done.success());
+            *program = copy;
+        }
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let bundle = programs.bundle(folder.path(), &repository).expect("a bundle");
+        let options = LabOptions { proxy_binary: Some(programs.proxy.clone()), ..LabOptions::default() };
+        let lab = Lab::start(options).await.expect("the lab starts");
+        let key = new_key(folder.path(), "key");
+        let site = Self { lab, programs, bundle, folder, key, began };
+        site.say("the lab is up");
+        site
+    }
+
+    /// A line with the time, for whoever watches.
+    pub(crate) fn say(&self, text: &str) {
+        eprintln!("{:5.1} s  {text}", self.began.elapsed().as_secs_f32());
+    }
+
+    /// A fresh server with its DNS records.
+    pub(crate) async fn server(&self, name: &str) -> Host {
+        let domain = self.domain(name);
+        let keys = [public(&self.key)];
+        let host = self.lab.create_host(name, &domain, None, &keys).await.expect("a server");
+        for record in [domain.clone(), format!("*.{domain}")] {
+            self.lab.dns.add_record(&record, "A", &host.address.to_string()).await.expect("a record");
+        }
+        host
+    }
+
+    pub(crate) fn domain(&self, name: &str) -> String {
+        format!("{name}.{}", self.lab.dns.zone)
+    }
+
+    /// A job for a server, as the Hub would write it.
+    pub(crate) fn job(&self, name: &str, address: IpAddr, tools: &[&str]) -> ProvisionJob {
+        let email = || format!("owner@{name}.test").parse().expect("an address");
+        ProvisionJob {
+            id: JobId::generate(),
+            address,
+            first_port: 22,
+            private_key: self.key.clone(),
+            host_key: None,
+            bundle: self.bundle.clone(),
+            report: None,
+            desired: DesiredServer {
+                identity: ServerIdentity(format!("identity-of-{name}")),
+                domain: self.domain(name).parse().expect("a domain"),
+                owner_email: email(),
+                timezone: "Europe/Berlin".to_owned(),
+                tier: letsbe_types::Tier::Build,
+                tools: tools.iter().map(|tool| (*tool).to_owned()).collect(),
+                admin_keys: vec![public(&self.key)],
+                docker: DockerSource::Distro,
+                registry_mirrors: vec![self.lab.registry.mirror.clone()],
+                certificates: CertificateAuthority {
+                    directory_url: Some(self.lab.acme.directory.clone()),
+                    directory_roots_pem: Some(self.lab.acme.ca_pem.clone()),
+                    issued_roots_pem: Some(self.lab.acme.issuer_pem.clone()),
+                    contact: email(),
+                },
+                hub: None,
+            },
+        }
+    }
+}
+
+/// Makes a key pair; answers the private half's file.
+pub(crate) fn new_key(folder: &Path, name: &str) -> PathBuf {
+    let file = folder.join(name);
+    let mut command = Command::new("ssh-keygen");
+    let made = command.args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]).arg(&file).status();
+    assert!(made.expect("ssh-keygen").success());
+    file
+}
+
+fn public(key: &Path) -> String {
+    fs::read_to_string(key.with_extension("pub")).expect("the public key").trim().to_owned()
+}
