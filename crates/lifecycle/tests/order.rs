@@ -1,5 +1,4 @@
 //! The order machine: every state with every event, the walk to the end, and random walks.
-#![expect(missing_docs, reason = "tests")]
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::{EffectKind, Event, Pace, Phase, State, transition, work_of};

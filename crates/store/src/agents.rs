@@ -1,6 +1,7 @@
 //! Agents: registration by one-time token, and heartbeats.
 
 use chrono::{DateTime, Utc};
+use letsbe_lifecycle::order::Phase;
 use letsbe_types::{api::Heartbeat, ids::OrderId};
 use sea_orm::{
     ActiveValue::Set,
@@ -63,6 +64,9 @@ impl Store {
             .ok_or(RegisterError::Token)?;
         let id = OrderId(job.order_id);
         let order = orders::find(&transaction, id).await?.ok_or(RegisterError::Token)?;
+        if order.state.phase == Phase::Stopped {
+            return Err(RegisterError::Token);
+        }
         if order.new.identity.0 != identity {
             return Err(RegisterError::Identity);
         }

@@ -116,6 +116,8 @@ impl Store {
             .exec(&transaction)
             .await?;
         if ended.rows_affected == 0 {
+            note_if_void(&transaction, leased, now).await?;
+            self.commit(transaction).await?;
             return Ok(Finished::LeaseLost);
         }
         let finished = match orders::apply_in(&transaction, leased.order, event, pace, now).await {
@@ -147,6 +149,21 @@ impl Store {
         };
         Ok((count("running").await?, count("pending").await?))
     }
+}
+
+/// The order took another turn while this worker worked: whoever reads the timeline learns what happened outside.
+async fn note_if_void(
+    transaction: &impl ConnectionTrait,
+    leased: &LeasedEffect,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let row = effect::Entity::find_by_id(leased.id.0).one(transaction).await?;
+    if row.is_some_and(|row| row.status == "void" && row.fence == leased.fence) {
+        let message = format!("A result of {} came too late and was put aside", leased.kind.as_str());
+        timeline::append(transaction, leased.order, &NewEntry::new("effect", "warning", message), now)
+            .await?;
+    }
+    Ok(())
 }
 
 fn held(leased: &LeasedEffect) -> Condition {

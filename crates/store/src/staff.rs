@@ -59,7 +59,7 @@ impl Store {
         Ok(staff::Entity::find().filter(staff::Column::Email.eq(email)).one(&self.db).await?.map(Into::into))
     }
 
-    /// Stores a session.
+    /// Stores a session, and forgets those that have expired by `now`.
     ///
     /// # Errors
     /// When the database fails.
@@ -68,7 +68,9 @@ impl Store {
         token_hash: &str,
         staff: StaffId,
         expires_at: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        session::Entity::delete_many().filter(session::Column::ExpiresAt.lte(now)).exec(&self.db).await?;
         let row = session::ActiveModel {
             token_hash: Set(token_hash.to_owned()),
             staff_id: Set(staff.0),

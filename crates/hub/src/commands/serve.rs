@@ -19,6 +19,9 @@ use letsbe_types::{Secret, clock::SystemClock};
 /// The refresh token dies after 30 idle days; it is used once a day.
 const LOGIN_KEPT_ALIVE_EVERY: Duration = Duration::from_secs(24 * 3600);
 
+/// Requests under way get this long after the order to end.
+const STREAMS_END_AFTER: Duration = Duration::from_secs(5);
+
 fn secret_from(path: &Path) -> anyhow::Result<Secret<String>> {
     let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(Secret::new(text.trim().to_owned()))
@@ -64,11 +67,15 @@ pub(crate) async fn serve(config: HubConfig) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     tracing::info!(address = %listener.local_addr()?, "the Hub listens");
     let service = router::router(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(terminated()).await?;
+    let served = axum::serve(listener, service).with_graceful_shutdown(terminated());
+    // Live pages hold their streams open; they come back to the next process by themselves.
+    tokio::select! {
+        served = served => served?,
+        () = async { terminated().await; tokio::time::sleep(STREAMS_END_AFTER).await } => {}
+    }
     Ok(())
 }
 
-/// Ends open streams too: axum waits for them no longer than the process manager does.
 async fn terminated() {
     let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
         return;

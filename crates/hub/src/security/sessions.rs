@@ -44,8 +44,8 @@ pub(crate) async fn begin(
     let hash = staff.as_ref().map(|staff| staff.password_hash.clone());
     let fits = passwords::verify(password, hash).await.map_err(|error| ApiError::internal(&error))?;
     let Some(Staff { id, .. }) = staff.filter(|_| fits) else { return Ok(None) };
-    let token = keys::generate();
-    state.store.create_session(&token_hash(&token), id, state.clock.now() + LIFETIME).await?;
+    let (token, now) = (keys::generate(), state.clock.now());
+    state.store.create_session(&token_hash(&token), id, now + LIFETIME, now).await?;
     Ok(Some(token))
 }
 

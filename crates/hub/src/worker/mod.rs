@@ -24,6 +24,8 @@ pub use mail::Mailer;
 
 /// At most this many effects are carried out at the same time; each provisioning run is one of them.
 const EFFECTS_AT_ONCE: usize = 16;
+/// A claim that another order always anticipates is left to the next lease.
+const CLAIMS_MAX: u32 = 5;
 /// Work that fell due without a change in this process (a lease that ended, a retry) is found this quickly.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -92,26 +94,28 @@ impl Worker {
     async fn perform(&self, leased: &LeasedEffect) {
         let [at_leased, _, at_done, at_stored] = crash_points(leased.kind);
         crash::point(&at_leased);
-        let event = tokio::select! {
-            event = self.carry_out(leased) => event,
-            () = self.keep_lease(leased) => {
-                tracing::warn!(order = %leased.order, effect = leased.kind.as_str(), "lease lost or effect void: stopped");
-                return;
-            }
-        };
-        let event = event.unwrap_or_else(|problem| Event::EffectFailed { problem });
-        crash::point(&at_done);
-        match self.store.finish_effect(leased, &event, &self.pace, self.clock.now()).await {
-            Ok(Finished::Applied(state)) => {
-                tracing::info!(order = %leased.order, effect = leased.kind.as_str(), phase = %state.phase, "effect done");
-                crash::point(&at_stored);
-            }
-            Ok(outcome) => {
-                tracing::warn!(order = %leased.order, effect = leased.kind.as_str(), ?outcome, "no consequence")
-            }
-            // Another order was quicker: the lease ends by itself and the next try sees the server as taken.
-            Err(error) => {
-                tracing::error!(order = %leased.order, effect = leased.kind.as_str(), %error, "result not stored")
+        for _ in 0..CLAIMS_MAX {
+            let event = tokio::select! {
+                event = self.carry_out(leased) => event,
+                () = self.keep_lease(leased) => {
+                    tracing::warn!(order = %leased.order, effect = leased.kind.as_str(), "lease lost or effect void");
+                    return;
+                }
+            };
+            let event = event.unwrap_or_else(|problem| Event::EffectFailed { problem });
+            crash::point(&at_done);
+            let (order, effect) = (leased.order, leased.kind.as_str());
+            match self.store.finish_effect(leased, &event, &self.pace, self.clock.now()).await {
+                Ok(Finished::Applied(state)) => {
+                    tracing::info!(%order, effect, phase = %state.phase, "effect done");
+                    crash::point(&at_stored);
+                    return;
+                }
+                Ok(outcome) => return tracing::warn!(%order, effect, ?outcome, "no consequence"),
+                // Another order was quicker: choose again, now that its claim is known.
+                Err(StoreError::ServerTaken(server)) => tracing::info!(%order, %server, "taken meanwhile"),
+                // The lease ends by itself and the effect is carried out again.
+                Err(error) => return tracing::error!(%order, effect, %error, "result not stored"),
             }
         }
     }
@@ -140,10 +144,7 @@ impl Worker {
             EffectKind::PrepareProvisioning => effects::prepare_provisioning(self, &order).await,
             EffectKind::Provision => effects::provision(self, &order).await,
             EffectKind::NotifyCustomer => effects::notify_customer(self, &order).await,
-            EffectKind::ReleaseServer => {
-                inside(EffectKind::ReleaseServer);
-                Ok(Event::ServerReleased)
-            }
+            EffectKind::ReleaseServer => effects::release_server(self, &order).await,
             EffectKind::Wait => {
                 inside(EffectKind::Wait);
                 Ok(Event::RetryDue)

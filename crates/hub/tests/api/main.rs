@@ -113,7 +113,7 @@ impl Hub {
         let staff = hub.store.staff_by_email(EMAIL).await.unwrap().unwrap();
         let token = "test-session".to_owned();
         let until = start() + chrono::TimeDelta::hours(12);
-        hub.store.create_session(&letsbe_store::token_hash(&token), staff.id, until).await.unwrap();
+        hub.store.create_session(&letsbe_store::token_hash(&token), staff.id, until, start()).await.unwrap();
         (hub, token)
     }
 

@@ -90,8 +90,12 @@ async fn replies(live: &Live<'_>) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     for path in paths {
         let url = format!("{}{path}", live.fleet.hub.url);
         let token = live.customer.token();
-        let reply =
-            http.get(url).bearer_auth(token).header("Cookie", format!("letsbe_session={token}")).send().await?;
+        let reply = http
+            .get(url)
+            .bearer_auth(token)
+            .header("Cookie", format!("letsbe_session={token}"))
+            .send()
+            .await?;
         ensure!(!reply.status().is_server_error(), "{path}: {}", reply.status());
         // The live stream has no end; everything there is to say comes at once.
         let mut content = Vec::new();

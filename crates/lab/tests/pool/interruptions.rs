@@ -111,6 +111,7 @@ async fn a_result_that_comes_after_the_refund_has_no_consequence() {
     let state = bench.order(id).await.state;
     assert_eq!((state.phase, state.address), (Phase::Stopped, None));
     assert_eq!(bench.said(id, "Debian is installed").await, 0);
+    assert_eq!(bench.said(id, "install_server came too late and was put aside").await, 1);
     // The release was not lost with it.
     bench.start("one");
     let released = async || (bench.said(id, "The server was taken out of use").await == 1).then_some(());

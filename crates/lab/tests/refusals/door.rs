@@ -23,7 +23,8 @@ const MOMENT: Duration = Duration::from_secs(60);
 const HOLDER: &str = r#"
 use Fcntl;
 open(my $lock, "+>>", "/var/lib/dpkg/lock-frontend") or die;
-fcntl($lock, F_SETLK, pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0)) or die;
+my $whole = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
+fcntl($lock, F_SETLK, $whole) or die;
 open(my $held, ">", "/root/held"); close($held);
 select(undef, undef, undef, 0.1) until -e "/root/finish";
 select(undef, undef, undef, 4);

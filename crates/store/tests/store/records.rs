@@ -90,7 +90,7 @@ async fn sessions_end_by_themselves_or_when_asked() {
     assert_eq!(staff.password_hash, "second");
     let until = world.now() + TimeDelta::hours(1);
     for hash in ["one", "two"] {
-        world.store.create_session(hash, staff.id, until).await.unwrap();
+        world.store.create_session(hash, staff.id, until, world.now()).await.unwrap();
     }
     world.store.end_session("two").await.unwrap();
     assert!(world.store.session("one", world.now()).await.unwrap().is_some());

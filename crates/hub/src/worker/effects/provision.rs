@@ -53,13 +53,25 @@ pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Resu
             files.remove();
             Ok(Event::ProvisioningSucceeded)
         }
-        Some((JobStatus::Failed, Some(problem))) => Err(problem),
+        Some((JobStatus::Failed, Some(problem))) => {
+            files.remove();
+            Err(problem)
+        }
         _ => Err(Problem::transient(
             "PROV001",
             "The provisioner ended without a result.",
             "See the Hub's log; the order is tried again and goes on where it stopped.",
         )),
     }
+}
+
+/// Repeatable: the claim stays (the server must be wiped by a person), only the job's tokens go.
+pub(in crate::worker) async fn release_server(worker: &Worker, order: &Order) -> Result<Event, Problem> {
+    if let Some(job) = worker.store.latest_job(order.new.id).await.map_err(store_problem)? {
+        JobFiles::of(&worker.jobs_folder, job.id).remove();
+    }
+    inside(EffectKind::ReleaseServer);
+    Ok(Event::ServerReleased)
 }
 
 /// The newest job that has not failed, with its tokens; a new one where there is none.
