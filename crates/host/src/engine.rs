@@ -42,6 +42,9 @@ pub struct Planned {
     pub operation: &'static str,
     /// What would be done; an error where the facts could not be read (often because an earlier step has yet to run).
     pub assessment: Result<Assessment, Problem>,
+    /// How long that took, beside all others.
+    #[serde(skip)]
+    pub milliseconds: u64,
 }
 
 /// A list of operations and the machine they are for.
@@ -61,11 +64,10 @@ impl<'a> Engine<'a> {
     /// What a run would change, without changing anything. All facts are read at the same time.
     pub async fn plan(&self, desired: &DesiredServer) -> Vec<Planned> {
         let assessments = self.operations.iter().map(|operation| async move {
-            Planned {
-                step: operation.step(),
-                operation: operation.name(),
-                assessment: operation.assess(self.machine, desired).await,
-            }
+            let began = Instant::now();
+            let assessment = operation.assess(self.machine, desired).await;
+            let milliseconds = milliseconds_since(began);
+            Planned { step: operation.step(), operation: operation.name(), assessment, milliseconds }
         });
         futures::future::join_all(assessments).await
     }
@@ -91,7 +93,9 @@ impl<'a> Engine<'a> {
             let mut result = StepResult::Converged;
             for index in range {
                 let operation = &*self.operations[index];
-                let known = planned[index].take().and_then(|planned| planned.assessment.ok());
+                let known = planned[index].take();
+                let before = known.as_ref().map_or(0, |planned| planned.milliseconds);
+                let known = known.and_then(|planned| planned.assessment.ok());
                 let (outcome, milliseconds) = self.perform(operation, known, desired, journal).await;
                 if matches!(outcome, Outcome::Changed { .. }) {
                     planned.iter_mut().for_each(|planned| *planned = None);
@@ -103,7 +107,12 @@ impl<'a> Engine<'a> {
                 };
                 let name = operation.name().to_owned();
                 journal
-                    .record(RunEventKind::Operation { step, operation: name, outcome, milliseconds })
+                    .record(RunEventKind::Operation {
+                        step,
+                        operation: name,
+                        outcome,
+                        milliseconds: before + milliseconds,
+                    })
                     .await?;
                 if let Some(problem) = failure {
                     self.finish_step(step, result, began, journal).await?;

@@ -44,6 +44,6 @@ async fn main() -> anyhow::Result<()> {
     match arguments.command {
         Command::Demo { once } => demo::demo(&repository, once).await,
         Command::Images => demo::images().await,
-        Command::Down => letsbe_lab::lab::cleanup_stale().await.map(drop).map_err(Into::into),
+        Command::Down => letsbe_lab::lab::cleanup_stale().await.map(drop),
     }
 }

@@ -171,17 +171,39 @@ pub fn of_credentials(file: &str, content: &str) -> Vec<Named> {
         .collect()
 }
 
-/// A private key in PEM, line by line. The first half says what kind of key it is and may repeat its public part.
+/// A private key in PEM, line by line. Left out are the first half, which says what kind of key it is, and lines
+/// that its public half (a certificate in PEM, or OpenSSH's one line) repeats.
 #[must_use]
-pub fn of_private_key(file: &str, content: &str) -> Vec<Named> {
+pub fn of_private_key(file: &str, content: &str, public: &str) -> Vec<Named> {
     let body: Vec<&str> = content.lines().filter(|line| !line.starts_with('-') && !line.is_empty()).collect();
-    let lines = body.iter().enumerate().skip(body.len() / 2).filter(|(_, line)| line.len() >= SHORTEST);
+    let public = decoded(public);
+    let told = |line: &str| {
+        let bytes = lenient(line);
+        public.windows(bytes.len().max(1)).any(|window| window == bytes)
+    };
+    let lines = body.iter().enumerate().skip(body.len() / 2);
     lines
+        .filter(|(_, line)| line.len() >= SHORTEST && !told(line))
         .map(|(number, line)| Named {
             name: format!("{file} line {}", number + 2),
             value: Secret::new((*line).to_owned()),
         })
         .collect()
+}
+
+/// The bytes of a certificate in PEM, or of a public key in OpenSSH's one line.
+fn decoded(public: &str) -> Vec<u8> {
+    if public.starts_with('-') {
+        lenient(&public.lines().filter(|line| !line.starts_with('-')).collect::<String>())
+    } else {
+        lenient(public.split_whitespace().nth(1).unwrap_or_default())
+    }
+}
+
+/// Decodes as many whole groups of four characters as there are.
+fn lenient(text: &str) -> Vec<u8> {
+    let text = text.trim_end_matches('=');
+    STANDARD_NO_PAD.decode(&text[..text.len() - text.len() % 4]).unwrap_or_default()
 }
 
 fn is_telling(name: &str) -> bool {
@@ -268,7 +290,8 @@ mod tests {
         let line = "0123456789abcdef";
         let key =
             format!("-----BEGIN KEY-----\n{line}\n{line}\n{line}\n{line}\n{line}\nxy=\n-----END KEY-----\n");
-        assert_eq!(names(of_private_key("k", &key)), ["k line 5", "k line 6"]);
+        assert_eq!(names(of_private_key("k", &key, "")), ["k line 5", "k line 6"]);
+        assert_eq!(names(of_private_key("k", &key, &format!("ssh-x AAAA{line} root@host"))), [] as [&str; 0]);
         assert_eq!(names(of_credentials("c", "# tool: a\nA_B=x=y\n")), ["c A_B"]);
     }
 }

@@ -13,10 +13,11 @@ use async_trait::async_trait;
 use chrono::Utc;
 use letsbe_host::Journal;
 use letsbe_types::{
-    Problem,
+    Problem, Secret,
     ids::JobId,
-    job::{RunEvent, RunEventKind},
+    job::{Outcome, RunEvent, RunEventKind},
 };
+use letsbe_vault::{Credentials, Mask};
 use rand::RngExt as _;
 
 use crate::{files, layout::Layout};
@@ -98,7 +99,11 @@ impl FileJournal {
     }
 
     /// Appends an event; it is on the disk when this returns.
+    ///
+    /// A failure may quote what a program said, and a program may quote a password: known values are masked before
+    /// anybody else sees the event.
     pub(crate) fn append(&self, event: RunEventKind) -> Result<RunEvent, Problem> {
+        let event = if may_quote(&event) { self.masked(event)? } else { event };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let event = RunEvent { sequence: open.next, at: Utc::now(), event };
         let mut line = serde_json::to_vec(&event).map_err(|error| files::unusable(&self.path, error))?;
@@ -108,6 +113,45 @@ impl FileJournal {
         open.next += 1;
         Ok(event)
     }
+
+    fn masked(&self, event: RunEventKind) -> Result<RunEventKind, Problem> {
+        let path = self.layout.credentials();
+        let Some(content) = files::read(&path)? else { return Ok(event) };
+        let unusable =
+            |why: &dyn std::fmt::Display| files::unusable(&path, std::io::Error::other(why.to_string()));
+        let content = Secret::new(String::from_utf8_lossy(&content).into_owned());
+        let Ok(credentials) = Credentials::from_file(content.expose()) else { return Ok(withheld(event)) };
+        let text = serde_json::to_string(&event).map_err(|error| unusable(&error))?;
+        serde_json::from_str(&Mask::of(&credentials).apply(text)).map_err(|error| unusable(&error))
+    }
+}
+
+/// A failure without its words: for when nobody can tell which of them are secret. The code still says what it is.
+fn withheld(event: RunEventKind) -> RunEventKind {
+    const WHY: &str =
+        "The message is withheld: credentials.env cannot be read, so nothing can be masked by it.";
+    let quiet = |problem: Problem| Problem { message: WHY.to_owned(), ..problem };
+    match event {
+        RunEventKind::Operation { step, operation, outcome, milliseconds } => {
+            let outcome = match outcome {
+                Outcome::Failed { problem } => Outcome::Failed { problem: quiet(problem) },
+                Outcome::Warned { .. } => Outcome::Warned { warning: WHY.to_owned() },
+                other => other,
+            };
+            RunEventKind::Operation { step, operation, outcome, milliseconds }
+        }
+        RunEventKind::Finished { problem } => RunEventKind::Finished { problem: problem.map(quiet) },
+        other => other,
+    }
+}
+
+/// Whether an event may hold words of another program.
+const fn may_quote(event: &RunEventKind) -> bool {
+    matches!(
+        event,
+        RunEventKind::Operation { outcome: Outcome::Failed { .. } | Outcome::Warned { .. }, .. }
+            | RunEventKind::Finished { problem: Some(_) }
+    )
 }
 
 #[async_trait]
@@ -161,7 +205,7 @@ mod tests {
     use std::{io::Write as _, time::Duration};
 
     use letsbe_host::Journal as _;
-    use letsbe_types::{ids::JobId, job::RunEventKind};
+    use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
 
     use super::{FileJournal, confirm_ssh, read};
     use crate::layout::Layout;
@@ -199,6 +243,21 @@ mod tests {
             std::fs::write(layout.journal(job), broken).unwrap();
             assert_eq!(FileJournal::open(&layout, job).err().unwrap().code, "NODE006");
         }
+    }
+
+    #[test]
+    fn a_failure_that_quotes_a_password_is_masked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, job) = (Layout::under(folder.path()), JobId::generate());
+        let mut credentials = letsbe_vault::Credentials::default();
+        credentials.insert_missing("ghost", "database_password", "canary+7f3a/==".into());
+        crate::files::make_folder(layout.credentials().parent().unwrap()).unwrap();
+        crate::files::write(&layout.credentials(), credentials.to_file().expose().as_bytes()).unwrap();
+        let (journal, _) = FileJournal::open(&layout, job).unwrap();
+        let problem = Problem::transient("NODE012", "mysql said: bad password canary+7f3a/==", "");
+        journal.append(RunEventKind::Finished { problem: Some(problem) }).unwrap();
+        let content = std::fs::read_to_string(layout.journal(job)).unwrap();
+        assert!(content.contains("bad password ‹secret›") && !content.contains("canary"), "{content}");
     }
 
     #[tokio::test]

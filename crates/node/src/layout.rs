@@ -38,6 +38,10 @@ impl Layout {
         self.home().join("state").join(name)
     }
 
+    pub(crate) fn credentials(&self) -> PathBuf {
+        self.root.join(letsbe_vault::CREDENTIALS_FILE.trim_start_matches('/'))
+    }
+
     pub(crate) fn journal(&self, job: JobId) -> PathBuf {
         self.state("runs").join(job.to_string()).join("events.jsonl")
     }

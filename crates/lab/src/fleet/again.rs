@@ -14,7 +14,7 @@ use letsbe_types::{
     job::{DesiredServer, HubLink, ProvisionJob, RunEvent},
 };
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::Command,
 };
 
@@ -25,6 +25,8 @@ use super::Fleet;
 pub struct ProvisionerRun {
     /// Whether it ended well.
     pub success: bool,
+    /// What it noted on the way.
+    pub notes: Vec<(Duration, String)>,
     /// The run's events.
     pub events: Vec<(Duration, RunEvent)>,
     /// From the start to the end of the process.
@@ -91,9 +93,8 @@ impl Fleet {
         input.write_all(&serde_json::to_vec(job)?).await?;
         drop(input);
         let mut lines = BufReader::new(child.stdout.take().context("its output")?).lines();
-        let mut errors = child.stderr.take().context("its error output")?;
-        let (mut output, mut said) = (String::new(), String::new());
-        let mut events = Vec::new();
+        let mut errors = BufReader::new(child.stderr.take().context("its error output")?).lines();
+        let (mut events, mut notes, mut output) = (Vec::new(), Vec::new(), String::new());
         let read = async {
             while let Some(line) = lines.next_line().await? {
                 events.push((began.elapsed(), serde_json::from_str(&line)?));
@@ -102,11 +103,15 @@ impl Fleet {
             }
             anyhow::Ok(())
         };
-        let (read, noted) = tokio::join!(read, errors.read_to_string(&mut said));
-        read?;
-        noted?;
+        let listen = async {
+            while let Some(line) = errors.next_line().await? {
+                notes.push((began.elapsed(), line));
+            }
+            anyhow::Ok(())
+        };
+        tokio::try_join!(read, listen)?;
         let success = child.wait().await?.success();
-        output.push_str(&said);
-        Ok(ProvisionerRun { success, events, total: began.elapsed(), output })
+        output.extend(notes.iter().flat_map(|(_, line)| [line, "\n"]));
+        Ok(ProvisionerRun { success, notes, events, total: began.elapsed(), output })
     }
 }

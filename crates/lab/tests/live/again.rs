@@ -53,7 +53,10 @@ pub(crate) async fn changes_nothing(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The operations of a plan that would change something, with the changes.
+/// The verification's step: it can only say that something is not as it should be.
+const VERIFICATION: u64 = 11;
+
+/// The operations of a plan that would change something, with the changes; of the verification, what is wrong.
 async fn planned(live: &Live<'_>) -> anyhow::Result<Vec<(String, String)>> {
     let job = live.fleet.job_again(&live.order).await?;
     let roots = live.fleet.folder.path().join("roots.pem");
@@ -101,6 +104,9 @@ async fn planned(live: &Live<'_>) -> anyhow::Result<Vec<(String, String)>> {
             Some("needed") => {
                 needed.push((name.to_owned(), operation["assessment"]["Ok"]["changes"].to_string()))
             }
+            None if operation["step"] == VERIFICATION => {
+                needed.push((name.to_owned(), operation["assessment"]["Err"]["message"].to_string()));
+            }
             _ => anyhow::bail!("{name}: {operation}"),
         }
     }
@@ -144,7 +150,10 @@ const BROKEN: [Broken; 3] = [
     Broken {
         how: "chmod 644 /opt/letsbe/stacks/ghost/.env",
         still: "find /opt/letsbe/stacks/ghost/.env -perm 644",
-        planned: &[("stacks.rendered", "/opt/letsbe/stacks/ghost/.env")],
+        planned: &[
+            ("stacks.rendered", "/opt/letsbe/stacks/ghost/.env"),
+            ("secrets.private", "/opt/letsbe/stacks/ghost/.env has mode 0644"),
+        ],
         mended: &["stacks.rendered"],
     },
 ];

@@ -44,10 +44,12 @@ async fn of_server(live: &Live<'_>) -> anyhow::Result<Vec<Named>> {
     let key = serde_json::from_str::<serde_json::Value>(&content)?;
     let key = key["agent_key"].as_str().context("the agent's key")?.to_owned();
     secrets.push(Named { name: format!("{file} agent_key"), value: Secret::new(key) });
-    let keys = "ls /etc/ssh/ssh_host_*_key; find /etc/letsencrypt -name 'privkey*.pem' -type f";
+    let keys = "ls /etc/ssh/ssh_host_*_key; find /etc/letsencrypt/archive -name 'privkey*.pem'";
     for file in live.shell(keys).await?.lines() {
-        let (file, content) = read(file.to_owned()).await?;
-        let lines = scan::of_private_key(&file, &content);
+        let public =
+            if file.ends_with(".pem") { file.replace("privkey", "cert") } else { format!("{file}.pub") };
+        let ((file, content), (_, public)) = (read(file.to_owned()).await?, read(public).await?);
+        let lines = scan::of_private_key(&file, &content, &public);
         ensure!(!lines.is_empty(), "{file} is empty");
         secrets.extend(lines);
     }
@@ -65,7 +67,8 @@ fn of_hub(live: &Live<'_>) -> anyhow::Result<Vec<Named>> {
     ];
     let data = live.fleet.folder.path().join("hub");
     let key = std::fs::read_to_string(data.join("tenants-key"))?;
-    secrets.extend(scan::of_private_key("the Hub's key for servers", &key));
+    let public = std::fs::read_to_string(data.join("tenants-key.pub"))?;
+    secrets.extend(scan::of_private_key("the Hub's key for servers", &key, &public));
     let netcup = std::fs::read_to_string(data.join("netcup-token"))?;
     let netcup: serde_json::Value = serde_json::from_str(&netcup)?;
     secrets.push(named("Netcup's token", netcup["refresh_token"].as_str().context("Netcup's token")?));
