@@ -183,3 +183,22 @@ impl HubConfig {
             .map_err(|error| ConfigError::Content { path: path.to_owned(), why: error.to_string() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{HubConfig, ServersConfig};
+
+    #[test]
+    fn the_example_configuration_is_accepted_and_unknown_fields_are_not() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/hub.example.toml");
+        let config = HubConfig::load(path.as_ref()).unwrap();
+        assert!(matches!(config.servers, ServersConfig::Netcup { .. }));
+        assert_eq!(config.pace.pace(), letsbe_lifecycle::order::Pace::default());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hub.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        std::fs::write(&file, text.replace("[pace]", "[pace]\nretires = [1]")).unwrap();
+        let refused = HubConfig::load(&file).unwrap_err().to_string();
+        assert!(refused.contains("retires") && refused.contains("hub.toml"), "{refused}");
+    }
+}

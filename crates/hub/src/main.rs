@@ -31,6 +31,11 @@ enum Command {
         #[arg(long)]
         email: String,
     },
+    /// Return a server to the pool that an order gave up and that you have wiped at the provider.
+    ReturnServer {
+        /// Its id as orders show it, for example netcup:4711.
+        server: String,
+    },
     /// Log in to Netcup: shows a code that you confirm in the browser.
     NetcupLogin,
 }
@@ -47,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Init => commands::init(&config).await,
         Command::Serve => commands::serve(config).await,
         Command::AddStaff { email } => commands::add_staff(&config, &email).await,
+        Command::ReturnServer { server } => commands::return_server(&config, &server).await,
         Command::NetcupLogin => commands::netcup_login(&config).await,
     }
 }

@@ -6,10 +6,12 @@ use anyhow::Context as _;
 use letsbe_lab::fleet::{Fleet, FleetOptions, STAFF_EMAIL};
 use letsbe_types::api::{OrderDetail, TimelineEntry};
 
-const TOOLS: [&str; 5] = ["static-website", "wordpress", "ghost", "nocodb", "uptime-kuma"];
+/// The tools of the lab's orders.
+pub(crate) const TOOLS: [&str; 5] = ["static-website", "wordpress", "ghost", "nocodb", "uptime-kuma"];
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-fn say(text: &str) {
+/// Tells what is being done.
+pub(crate) fn say(text: &str) {
     println!("\n── {text}");
 }
 

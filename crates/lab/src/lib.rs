@@ -4,6 +4,7 @@
 //! Stripe are played. It must never be part of what runs at a customer, reach outside this machine, or claim that
 //! a stand-in is the real tool.
 
+pub mod bench;
 pub mod docker;
 pub mod fleet;
 pub mod hosts;

@@ -27,6 +27,12 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Measure one order, and then runs that have nothing to do.
+    Bench {
+        /// How many such runs.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+        runs: u32,
+    },
     /// Build the images that the lab needs (the demo and the tests do it by themselves).
     Images,
     /// Remove everything that labs left behind on this machine: containers, volumes, networks.
@@ -43,6 +49,12 @@ async fn main() -> anyhow::Result<()> {
     let repository = arguments.repository.canonicalize()?;
     match arguments.command {
         Command::Demo { once } => demo::demo(&repository, once).await,
+        Command::Bench { runs } => {
+            demo::images().await?;
+            let report = letsbe_lab::bench::bench(&repository, &demo::TOOLS, runs, &demo::say).await?;
+            println!("\n{report}");
+            Ok(())
+        }
         Command::Images => demo::images().await,
         Command::Down => letsbe_lab::lab::cleanup_stale().await.map(drop),
     }

@@ -165,6 +165,19 @@ impl Store {
         Ok(rows.into_iter().map(|row| ServerId(row.server_id)).collect())
     }
 
+    /// Returns a server that an order released, and a person has wiped, to the pool; false if none such is known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn return_server(&self, server: &ServerId) -> Result<bool, StoreError> {
+        let result = claim::Entity::delete_many()
+            .filter(claim::Column::ServerId.eq(server.0.as_str()))
+            .filter(claim::Column::ReleasedAt.is_not_null())
+            .exec(&self.db)
+            .await?;
+        Ok(result.rows_affected == 1)
+    }
+
     /// Remembers when the installation was first asked for; returns the remembered moment.
     ///
     /// # Errors

@@ -2,8 +2,10 @@
 
 mod init;
 mod netcup_login;
+mod return_server;
 mod serve;
 
 pub(crate) use init::{add_staff, init};
 pub(crate) use netcup_login::netcup_login;
+pub(crate) use return_server::return_server;
 pub(crate) use serve::serve;

@@ -78,6 +78,8 @@ async fn a_released_server_stays_taken_until_it_is_wiped() {
     let id = world.paid_order().await;
     let leased = world.lease("one").await.unwrap();
     world.finish(&leased, &claimed(1)).await;
+    // A server in use is not returned, whoever asks.
+    assert!(!world.store.return_server(&server(1)).await.unwrap());
     world.apply(id, &Event::OperatorAbandon { reason: "test".into() }).await.unwrap();
     let release = world.lease("one").await.unwrap();
     assert_eq!(release.kind, EffectKind::ReleaseServer);
@@ -87,4 +89,8 @@ async fn a_released_server_stays_taken_until_it_is_wiped() {
     let next = world.lease("one").await.unwrap();
     let again = world.store.finish_effect(&next, &claimed(1), &world.pace, world.now()).await;
     assert!(matches!(again, Err(StoreError::ServerTaken(_))), "{again:?}");
+    // A person has wiped it and says so.
+    assert!(world.store.return_server(&server(1)).await.unwrap());
+    let finished = world.store.finish_effect(&next, &claimed(1), &world.pace, world.now()).await.unwrap();
+    assert!(matches!(finished, Finished::Applied(_)), "{finished:?}");
 }
