@@ -1,0 +1,224 @@
+//! The decisions of the order machine: one function per kind of event.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use letsbe_types::{Problem, ids::ServerId};
+
+use super::{Effect, EffectKind, Event, IllegalEvent, Next, Pace, Phase, State};
+
+/// The work that a phase waits for, if it waits for work of ours.
+#[must_use]
+pub const fn work_of(phase: Phase) -> Option<EffectKind> {
+    match phase {
+        Phase::PaymentConfirmed => Some(EffectKind::ClaimServer),
+        Phase::AwaitingServer => Some(EffectKind::InstallServer),
+        Phase::ServerReady | Phase::DnsPending => Some(EffectKind::CheckDns),
+        Phase::DnsReady => Some(EffectKind::PrepareProvisioning),
+        Phase::Provisioning => Some(EffectKind::Provision),
+        Phase::AwaitingPayment | Phase::Fulfilled | Phase::Failed | Phase::Stopped => None,
+    }
+}
+
+/// Decides what follows from `event`.
+///
+/// # Errors
+/// When the event makes no sense in this state; the caller records that and changes nothing.
+pub fn transition(
+    state: &State,
+    event: &Event,
+    now: DateTime<Utc>,
+    pace: &Pace,
+) -> Result<Next, IllegalEvent> {
+    let illegal = || IllegalEvent { phase: state.phase, event: event.clone() };
+    match event {
+        Event::PaymentReceived
+        | Event::PaymentOpened
+        | Event::PaymentFailed
+        | Event::PaymentWithdrawn { .. } => payment(state, event, now),
+        Event::ServerClaimed { .. }
+        | Event::PoolEmpty { .. }
+        | Event::ServerInstalled { .. }
+        | Event::DnsComplete
+        | Event::DnsIncomplete { .. }
+        | Event::ProvisioningPrepared
+        | Event::ProvisioningSucceeded => progress(state, event, now, pace),
+        Event::CustomerNotified | Event::ServerReleased | Event::PurchaseRequested => Some(stay(state)),
+        Event::EffectFailed { problem } => failure(state, problem, now, pace),
+        Event::RetryDue if state.needs_operator => None,
+        Event::RetryDue | Event::OperatorRetry => resume(state, now),
+        Event::OperatorSkip { .. } => skip(state, now),
+        Event::OperatorAbandon { .. } => stop(state, now),
+        Event::OperatorAssign { server, address } => assign(state, server, *address, now),
+    }
+    .ok_or_else(illegal)
+}
+
+fn stay(state: &State) -> Next {
+    Next { state: state.clone(), effects: Vec::new(), void_pending: false }
+}
+
+/// Enters a phase that was reached by success, with its work.
+fn enter(state: &State, phase: Phase, now: DateTime<Utc>) -> Next {
+    let effects = work_of(phase).map(|kind| Effect { kind, not_before: now }).into_iter().collect();
+    let state =
+        State { phase, resume: None, failures: 0, needs_operator: false, problem: None, ..state.clone() };
+    Next { state, effects, void_pending: false }
+}
+
+fn payment(state: &State, event: &Event, now: DateTime<Utc>) -> Option<Next> {
+    match (state.phase, event) {
+        (Phase::AwaitingPayment, Event::PaymentReceived) => Some(enter(state, Phase::PaymentConfirmed, now)),
+        (Phase::AwaitingPayment, Event::PaymentOpened) => Some(stay(state)),
+        (Phase::AwaitingPayment, Event::PaymentFailed) => {
+            let problem = Problem::permanent("PAY002", "The payment failed.", "The customer may pay again.");
+            Some(Next { state: State { problem: Some(problem), ..state.clone() }, ..stay(state) })
+        }
+        // Paid already: a second message about the same money, or a late one about its beginning.
+        (Phase::Stopped, _) => None,
+        (_, Event::PaymentReceived | Event::PaymentOpened) => Some(stay(state)),
+        // What is live is taken down by a departure, not by a message about money.
+        (Phase::Fulfilled, Event::PaymentWithdrawn { .. }) => Some(stay(state)),
+        (_, Event::PaymentWithdrawn { .. }) => stop(state, now),
+        _ => None,
+    }
+}
+
+fn progress(state: &State, event: &Event, now: DateTime<Utc>, pace: &Pace) -> Option<Next> {
+    match (state.phase, event) {
+        (Phase::PaymentConfirmed, Event::ServerClaimed { server }) => {
+            let state = State { server: Some(server.clone()), purchase_asked: false, ..state.clone() };
+            Some(enter(&state, Phase::AwaitingServer, now))
+        }
+        (Phase::PaymentConfirmed, Event::PoolEmpty { why }) => Some(wait_for_pool(state, why, now, pace)),
+        (Phase::AwaitingServer, Event::ServerInstalled { address }) => {
+            Some(enter(&State { address: Some(*address), ..state.clone() }, Phase::ServerReady, now))
+        }
+        (Phase::ServerReady | Phase::DnsPending, Event::DnsComplete) => {
+            Some(enter(state, Phase::DnsReady, now))
+        }
+        (Phase::ServerReady | Phase::DnsPending, Event::DnsIncomplete { missing }) => {
+            Some(wait_for_dns(state, missing, now, pace))
+        }
+        (Phase::DnsReady, Event::ProvisioningPrepared) => Some(enter(state, Phase::Provisioning, now)),
+        (Phase::Provisioning, Event::ProvisioningSucceeded) => {
+            let mut next = enter(state, Phase::Fulfilled, now);
+            next.effects.push(Effect { kind: EffectKind::NotifyCustomer, not_before: now });
+            Some(next)
+        }
+        _ => None,
+    }
+}
+
+fn wait_for_pool(state: &State, why: &str, now: DateTime<Utc>, pace: &Pace) -> Next {
+    let problem = Problem::transient(
+        "POOL001",
+        format!("No server in the pool fits: {why}"),
+        "Buy a server of this tier and region and add it to the pool; the order goes on by itself.",
+    );
+    let mut effects = vec![Effect { kind: EffectKind::ClaimServer, not_before: now + pace.pool }];
+    if !state.purchase_asked {
+        effects.push(Effect { kind: EffectKind::RequestPurchase, not_before: now });
+    }
+    let state = State { purchase_asked: true, problem: Some(problem), ..state.clone() };
+    Next { state, effects, void_pending: false }
+}
+
+fn wait_for_dns(state: &State, missing: &[String], now: DateTime<Utc>, pace: &Pace) -> Next {
+    let problem = Problem::transient(
+        "DNS001",
+        format!("{} DNS records are missing or wrong: {}", missing.len(), missing.join("; ")),
+        "Set the records as listed; they are looked at again every minute.",
+    );
+    let state = State { phase: Phase::DnsPending, problem: Some(problem), failures: 0, ..state.clone() };
+    let effects = vec![Effect { kind: EffectKind::CheckDns, not_before: now + pace.dns }];
+    Next { state, effects, void_pending: false }
+}
+
+fn failure(state: &State, problem: &Problem, now: DateTime<Utc>, pace: &Pace) -> Option<Next> {
+    match state.phase {
+        // The server is live or given up: what failed is a message or a release, tried again by the outbox.
+        Phase::Fulfilled | Phase::Stopped => {
+            let kind = if state.phase == Phase::Fulfilled {
+                EffectKind::NotifyCustomer
+            } else {
+                EffectKind::ReleaseServer
+            };
+            let failures = state.failures + 1;
+            let pause = pace.retries[(failures as usize - 1).min(2)];
+            let needs_operator = failures > 3;
+            let effects =
+                if needs_operator { Vec::new() } else { vec![Effect { kind, not_before: now + pause }] };
+            let state = State { failures, needs_operator, problem: Some(problem.clone()), ..state.clone() };
+            Some(Next { state, effects, void_pending: false })
+        }
+        Phase::AwaitingPayment | Phase::Failed => None,
+        phase => {
+            let failures = state.failures + 1;
+            let pause = pace.retries.get(failures as usize - 1).filter(|_| problem.retryable);
+            let effects = pause.map(|pause| Effect { kind: EffectKind::Wait, not_before: now + *pause });
+            let state = State {
+                phase: Phase::Failed,
+                resume: Some(phase),
+                failures,
+                needs_operator: effects.is_none(),
+                problem: Some(problem.clone()),
+                ..state.clone()
+            };
+            Some(Next { state, effects: effects.into_iter().collect(), void_pending: true })
+        }
+    }
+}
+
+fn resume(state: &State, now: DateTime<Utc>) -> Option<Next> {
+    match (state.phase, state.resume) {
+        (Phase::Failed, Some(phase)) => {
+            let failures = if state.needs_operator { 0 } else { state.failures };
+            let mut next = enter(state, phase, now);
+            next.state.failures = failures;
+            next.void_pending = true;
+            Some(next)
+        }
+        // A person does not want to wait for the next look.
+        (Phase::PaymentConfirmed | Phase::DnsPending, _) => {
+            let effects =
+                work_of(state.phase).map(|kind| Effect { kind, not_before: now }).into_iter().collect();
+            Some(Next { state: state.clone(), effects, void_pending: true })
+        }
+        (Phase::Fulfilled, _) if state.problem.is_some() => {
+            let effects = vec![Effect { kind: EffectKind::NotifyCustomer, not_before: now }];
+            let state = State { failures: 0, needs_operator: false, problem: None, ..state.clone() };
+            Some(Next { state, effects, void_pending: true })
+        }
+        _ => None,
+    }
+}
+
+fn skip(state: &State, now: DateTime<Utc>) -> Option<Next> {
+    let waits_for_dns = |phase| matches!(phase, Phase::ServerReady | Phase::DnsPending);
+    let skippable = waits_for_dns(state.phase)
+        || (state.phase == Phase::Failed && state.resume.is_some_and(waits_for_dns));
+    skippable.then(|| Next { void_pending: true, ..enter(state, Phase::DnsReady, now) })
+}
+
+fn stop(state: &State, now: DateTime<Utc>) -> Option<Next> {
+    if matches!(state.phase, Phase::Fulfilled | Phase::Stopped) {
+        return None;
+    }
+    let effects =
+        state.server.is_some().then_some(Effect { kind: EffectKind::ReleaseServer, not_before: now });
+    let state =
+        State { phase: Phase::Stopped, resume: None, failures: 0, needs_operator: false, ..state.clone() };
+    Some(Next { state, effects: effects.into_iter().collect(), void_pending: true })
+}
+
+fn assign(state: &State, server: &ServerId, address: IpAddr, now: DateTime<Utc>) -> Option<Next> {
+    let wants_server = |phase| matches!(phase, Phase::PaymentConfirmed);
+    let open = state.server.is_none()
+        && (wants_server(state.phase)
+            || (state.phase == Phase::Failed && state.resume.is_some_and(wants_server)));
+    open.then(|| {
+        let state = State { server: Some(server.clone()), address: Some(address), ..state.clone() };
+        Next { void_pending: true, ..enter(&state, Phase::ServerReady, now) }
+    })
+}
