@@ -18,6 +18,10 @@ use crate::{
 /// Pause before the first retry of a command; doubles with each.
 const RETRY_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// Time for one operation's facts in a plan. Some operations wait for containers that are starting; a run must not
+/// begin with that, because an earlier step may be what they wait for. It asks again in their turn, without a limit.
+const PLAN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Where a run's events go. Recorded means durable.
 #[async_trait]
 pub trait Journal: Send + Sync {
@@ -65,7 +69,8 @@ impl<'a> Engine<'a> {
     pub async fn plan(&self, desired: &DesiredServer) -> Vec<Planned> {
         let assessments = self.operations.iter().map(|operation| async move {
             let began = Instant::now();
-            let assessment = operation.assess(self.machine, desired).await;
+            let assessed = tokio::time::timeout(PLAN_PATIENCE, operation.assess(self.machine, desired)).await;
+            let assessment = assessed.unwrap_or_else(|_| Err(not_known_yet(operation.name())));
             let milliseconds = milliseconds_since(began);
             Planned { step: operation.step(), operation: operation.name(), assessment, milliseconds }
         });
@@ -256,6 +261,14 @@ fn own_problem(stdout: &str) -> Option<Problem> {
         problem: Problem,
     }
     serde_json::from_str::<Printed>(stdout.trim().lines().last()?).ok().map(|printed| printed.problem)
+}
+
+fn not_known_yet(operation: &str) -> Problem {
+    Problem::transient(
+        "NODE013",
+        format!("{operation}: what it would do was not known after {} s", PLAN_PATIENCE.as_secs()),
+        "It waits for something that is starting, or that a run would mend. Plan again later, or run.",
+    )
 }
 
 fn chown(owner: &str, path: &Path) -> Command {

@@ -131,10 +131,10 @@ impl Run {
     }
 
     /// Waits for the run's n-th start: before it comes what the run's journal tells of the starts before.
-    pub(crate) async fn started(&mut self, wanted: u32) {
+    pub(crate) async fn started(&mut self, wanted: u32) -> RunEvent {
         let is_it =
             |event: &RunEventKind| matches!(event, RunEventKind::Started { attempt } if *attempt == wanted);
-        self.until(&format!("start {wanted}"), is_it).await;
+        self.until(&format!("start {wanted}"), is_it).await
     }
 
     /// Kills it (SIGKILL).

@@ -3,11 +3,14 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc};
 
+use chrono::TimeDelta;
 use letsbe_lab::hosts::Host;
 use letsbe_types::job::RunEventKind;
 
 use crate::{run::Run, site::Site};
 
+/// A run that goes on must come to its first step in this time.
+const PROMPT: TimeDelta = TimeDelta::seconds(20);
 const NAME: &str = "stacks";
 const CREDENTIALS: &str = "/opt/letsbe/env/credentials.env";
 
@@ -29,7 +32,9 @@ pub(crate) async fn survive_a_container_that_is_never_healthy_and_cut_connection
 
     job.bundle = good;
     let mut run = Run::provisioner(&site, &job).await;
-    run.started(2).await;
+    let start = run.started(2).await;
+    let step = run.until("step 1", |event| matches!(event, RunEventKind::StepStarted { step: 1, .. })).await;
+    assert!(step.at - start.at < PROMPT, "the run waited for containers that it was to replace");
     run.until("step 9", |event| matches!(event, RunEventKind::StepStarted { step: 9, .. })).await;
     cut_connection(&host).await;
     run.until("step 9's end", |event| matches!(event, RunEventKind::StepFinished { step: 9, .. })).await;
