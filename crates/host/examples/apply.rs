@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     } else {
         let confirm = !has("--unconfirmed");
-        let readiness = letsbe_host::readiness::wait(&LocalMachine, 0, None, Duration::from_secs(60)).await?;
+        let readiness = letsbe_host::readiness::wait(&LocalMachine, None, Duration::from_secs(60)).await?;
         println!("ready after {} ms, warnings: {readiness:?}", began.elapsed().as_millis());
         let result = engine.run(&desired, &Printed { confirm }).await?;
         println!("result: {result:?}");

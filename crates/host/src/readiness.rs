@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use letsbe_types::{Problem, Tier};
+use letsbe_types::Problem;
 use serde::Serialize;
 
 use crate::{
@@ -68,23 +68,11 @@ pub enum Verdict {
     },
 }
 
-/// Free space that a tier's server must have at first, in bytes: a tenth of what was bought, at least 10 GB.
-#[must_use]
-pub const fn disk_needed(tier: Tier) -> u64 {
-    let tenth = match tier {
-        Tier::Lite => 16,
-        Tier::Build => 32,
-        Tier::Scale => 64,
-        Tier::Enterprise => 120,
-    };
-    tenth << 30
-}
-
 /// Decides. `reference` is a clock that is trusted (the provisioner's); without one, only absurd times are refused.
 ///
 /// # Errors
 /// When waiting cannot help.
-pub fn decide(facts: &Facts, disk_needed: u64, reference: Option<DateTime<Utc>>) -> Result<Verdict, Problem> {
+pub fn decide(facts: &Facts, reference: Option<DateTime<Utc>>) -> Result<Verdict, Problem> {
     if !facts.os.is_supported() {
         return Err(Problem::permanent(
             "HOST002",
@@ -92,15 +80,14 @@ pub fn decide(facts: &Facts, disk_needed: u64, reference: Option<DateTime<Utc>>)
             "Supported are Debian 12 and 13, Ubuntu 22.04 and 24.04. Have one of them installed.",
         ));
     }
-    let need = disk_needed.max(DISK_LEAST);
-    if facts.disk_free < need || facts.files_free < 100_000 {
+    if facts.disk_free < DISK_LEAST || facts.files_free < 100_000 {
         return Err(Problem::permanent(
             "HOST003",
             format!(
                 "full disk: {:.1} GB and {} file entries are free, {} GB and 100000 are needed",
                 gigabytes(facts.disk_free),
                 facts.files_free,
-                need >> 30
+                DISK_LEAST >> 30
             ),
             "Make room or have a server with a larger disk installed, then retry the order.",
         ));
@@ -232,7 +219,6 @@ pub async fn probe(machine: &dyn Machine) -> Result<Facts, Problem> {
 /// When it is unfit, or still busy when the patience has ended.
 pub async fn wait(
     machine: &dyn Machine,
-    disk_needed: u64,
     reference: Option<DateTime<Utc>>,
     patience: Duration,
 ) -> Result<Vec<String>, Problem> {
@@ -240,7 +226,7 @@ pub async fn wait(
     loop {
         // The reference grows with the time spent waiting.
         let now = reference.and_then(|time| Some(time + chrono::TimeDelta::from_std(began.elapsed()).ok()?));
-        match decide(&probe(machine).await?, disk_needed, now)? {
+        match decide(&probe(machine).await?, now)? {
             Verdict::Ready { warnings } => return Ok(warnings),
             Verdict::Busy { with } if began.elapsed() >= patience => {
                 return Err(Problem::transient(

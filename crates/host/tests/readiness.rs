@@ -3,9 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{
     facts::system::OsRelease,
-    readiness::{CloudInit, Facts, Verdict, decide, disk_needed},
+    readiness::{CloudInit, Facts, Verdict, decide},
 };
-use letsbe_types::Tier;
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_297_422, 0).expect("a valid time")
@@ -22,8 +21,8 @@ fn fit() -> Facts {
     }
 }
 
-fn code(facts: &Facts, needed: u64) -> String {
-    match decide(facts, needed, Some(now())) {
+fn code(facts: &Facts) -> String {
+    match decide(facts, Some(now())) {
         Ok(Verdict::Ready { .. }) => "ready".to_owned(),
         Ok(Verdict::Busy { .. }) => "busy".to_owned(),
         Err(problem) => problem.code,
@@ -32,7 +31,7 @@ fn code(facts: &Facts, needed: u64) -> String {
 
 #[test]
 fn a_fit_machine_is_ready() {
-    assert_eq!(code(&fit(), 0), "ready");
+    assert_eq!(code(&fit()), "ready");
 }
 
 #[test]
@@ -49,34 +48,33 @@ fn only_the_four_systems_are_supported() {
     for (pairs, expected) in [(&supported[..], "ready"), (&others[..], "HOST002")] {
         for (id, version) in pairs {
             let os = OsRelease { id: (*id).into(), version: (*version).into(), codename: String::new() };
-            assert_eq!(code(&Facts { os, ..fit() }, 0), expected, "{id} {version}");
+            assert_eq!(code(&Facts { os, ..fit() }), expected, "{id} {version}");
         }
     }
 }
 
 #[test]
 fn a_full_disk_is_refused_by_bytes_and_by_entries() {
-    assert_eq!(code(&Facts { disk_free: (10 << 30) - 1, ..fit() }, 0), "HOST003");
-    assert_eq!(code(&Facts { disk_free: 10 << 30, ..fit() }, 0), "ready");
-    assert_eq!(code(&Facts { disk_free: 31 << 30, ..fit() }, disk_needed(Tier::Build)), "HOST003");
-    assert_eq!(code(&Facts { files_free: 99, ..fit() }, 0), "HOST003");
+    assert_eq!(code(&Facts { disk_free: (10 << 30) - 1, ..fit() }), "HOST003");
+    assert_eq!(code(&Facts { disk_free: 10 << 30, ..fit() }), "ready");
+    assert_eq!(code(&Facts { files_free: 99, ..fit() }), "HOST003");
 }
 
 #[test]
 fn a_busy_machine_is_waited_for_and_complaints_of_a_finished_one_are_warnings() {
-    assert_eq!(code(&Facts { cloud_init: CloudInit::Running("modules".into()), ..fit() }, 0), "busy");
-    assert_eq!(code(&Facts { locks: vec!["/var/lib/dpkg/lock".into()], ..fit() }, 0), "busy");
+    assert_eq!(code(&Facts { cloud_init: CloudInit::Running("modules".into()), ..fit() }), "busy");
+    assert_eq!(code(&Facts { locks: vec!["/var/lib/dpkg/lock".into()], ..fit() }), "busy");
     let facts = Facts { cloud_init: CloudInit::Done(vec!["a script failed".into()]), ..fit() };
     let warnings = vec!["first-boot set-up: a script failed".to_owned()];
-    assert_eq!(decide(&facts, 0, Some(now())), Ok(Verdict::Ready { warnings }));
+    assert_eq!(decide(&facts, Some(now())), Ok(Verdict::Ready { warnings }));
 }
 
 #[test]
 fn a_wrong_clock_is_refused_once_the_machine_is_at_rest() {
     let off = |seconds: i64| Facts { clock: (now() + TimeDelta::seconds(seconds)).timestamp(), ..fit() };
-    assert_eq!(code(&off(300), 0), "ready");
-    assert_eq!(code(&off(301), 0), "HOST004");
-    assert_eq!(code(&off(-301), 0), "HOST004");
+    assert_eq!(code(&off(300)), "ready");
+    assert_eq!(code(&off(301)), "HOST004");
+    assert_eq!(code(&off(-301)), "HOST004");
     let absurd = Facts { clock: 0, ..fit() };
-    assert_eq!(decide(&absurd, 0, None).map_err(|problem| problem.code), Err("HOST004".to_owned()));
+    assert_eq!(decide(&absurd, None).map_err(|problem| problem.code), Err("HOST004".to_owned()));
 }

@@ -70,9 +70,8 @@ async fn carry_out(
 /// Waits for a machine that is still busy with itself; refuses one that is not fit.
 async fn await_ready(request: &Request, journal: &FileJournal) -> Result<(), Problem> {
     let reference = request.clock_ahead.map(|seconds| Utc::now() - TimeDelta::seconds(seconds));
-    let disk = readiness::disk_needed(request.desired.tier);
     let began = Instant::now();
-    let outcome = match readiness::wait(&LocalMachine, disk, reference, READINESS_PATIENCE).await {
+    let outcome = match readiness::wait(&LocalMachine, reference, READINESS_PATIENCE).await {
         Ok(warnings) if warnings.is_empty() => return Ok(()),
         Ok(warnings) => Outcome::Warned { warning: warnings.join("; ") },
         Err(problem) => Outcome::Failed { problem },
