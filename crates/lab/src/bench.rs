@@ -117,8 +117,11 @@ fn order_table(total: Duration, events: &[RunEvent]) -> String {
     text
 }
 
+/// One part of a run.
+type Part = fn(&SecondRun) -> Duration;
+
 fn runs_table(runs: &[SecondRun]) -> String {
-    let rows: [(&str, fn(&SecondRun) -> Duration); 7] = [
+    let rows: [(&str, Part); 7] = [
         ("total", |run| run.total),
         ("  login by SSH", |run| run.login),
         ("  start of the run", |run| run.start),

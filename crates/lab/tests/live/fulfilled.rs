@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use letsbe_lab::fleet::eventually;
-use letsbe_store::Store;
+use letsbe_store::{AgentStatus, Store};
 use letsbe_types::api::OrderDetail;
 use tokio::process::Command;
 
@@ -113,16 +113,26 @@ pub(crate) async fn command_line(live: &Live<'_>) -> anyhow::Result<()> {
 }
 
 pub(crate) async fn agent(live: &Live<'_>) -> anyhow::Result<()> {
-    let database = live.fleet.folder.path().join("hub/hub.sqlite");
-    let agent = Store::open(&database).await?.agent(live.order.summary.id).await?.context("no agent")?;
-    let heartbeat = agent.last_heartbeat.context("no heartbeat")?;
+    let heartbeat = registered(live).await?.last_heartbeat.context("no heartbeat")?;
     ensure!(heartbeat.containers_not_ok == 0 && heartbeat.containers_ok == 11, "{heartbeat:?}");
+    node_status(live).await
+}
+
+/// What the Hub knows of the agent.
+pub(crate) async fn registered(live: &Live<'_>) -> anyhow::Result<AgentStatus> {
+    let database = live.fleet.folder.path().join("hub/hub.sqlite");
+    Store::open(&database).await?.agent(live.order.summary.id).await?.context("no agent")
+}
+
+/// What the server says of itself.
+pub(crate) async fn node_status(live: &Live<'_>) -> anyhow::Result<()> {
     let status = live.host.exec(&["/opt/letsbe/bin/letsbe-node", "status", "--json"]).await?;
     live.observer.keep("the output of letsbe-node status", status.clone());
     let status: serde_json::Value = serde_json::from_str(&status)?;
     ensure!(status["hub_url"] == live.fleet.hub.url.as_str(), "{status}");
     ensure!(status["heartbeat"]["accepted_at"].is_string() && status["locked_by"].is_null(), "{status}");
-    ensure!(status["vital_signs"]["containers_not_ok"] == 0, "{status}");
+    let signs = &status["vital_signs"];
+    ensure!(signs["containers_ok"] == 11 && signs["containers_not_ok"] == 0, "{status}");
     live.host.exec(&["systemctl", "is-active", "letsbe-agent.service"]).await?;
     Ok(())
 }

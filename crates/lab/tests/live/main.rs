@@ -43,6 +43,7 @@ type Check<'a> = (&'static str, LocalBoxFuture<'a, anyhow::Result<()>>);
 async fn a_paid_order_becomes_a_live_proven_server() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("repository");
+    letsbe_lab::lab::cleanup_stale().await.expect("what former runs left is removed");
     let options = FleetOptions::new(&programs(), &repository);
     let fleet = Fleet::start(&options, &|text| println!("-- {text}")).await.expect("a fleet");
     let told = AssertUnwindSafe(scenario(&fleet)).catch_unwind().await;

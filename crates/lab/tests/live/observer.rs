@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        mpsc::{RecvTimeoutError, Sender, channel},
     },
     thread::JoinHandle,
     time::Duration,
@@ -18,23 +18,24 @@ type Seen = BTreeSet<(String, Vec<u8>)>;
 
 pub(crate) struct Observer {
     seen: Arc<Mutex<Seen>>,
-    stop: Arc<AtomicBool>,
+    /// The watcher ends when this is dropped.
+    stop: Option<Sender<()>>,
     watcher: Option<JoinHandle<()>>,
 }
 
 impl Observer {
     pub(crate) fn start() -> Self {
-        let (seen, stop) = (Arc::new(Mutex::new(Seen::new())), Arc::new(AtomicBool::new(false)));
+        let seen = Arc::new(Mutex::new(Seen::new()));
+        let (stop, stopped) = channel();
         let watcher = std::thread::spawn({
-            let (seen, stop) = (Arc::clone(&seen), Arc::clone(&stop));
+            let seen = Arc::clone(&seen);
             move || {
-                while !stop.load(Ordering::SeqCst) {
+                while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
                     look(&seen);
-                    std::thread::sleep(PAUSE);
                 }
             }
         });
-        Self { seen, stop, watcher: Some(watcher) }
+        Self { seen, stop: Some(stop), watcher: Some(watcher) }
     }
 
     /// Keeps what something printed.
@@ -51,7 +52,7 @@ impl Observer {
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
+        drop(self.stop.take());
         if let Some(watcher) = self.watcher.take() {
             let _ = watcher.join();
         }

@@ -12,7 +12,7 @@ const CONTAINERS: usize = 11;
 
 pub(crate) async fn reboot(live: &Live<'_>) -> anyhow::Result<()> {
     live.host.power_off().await?;
-    let began = Instant::now();
+    let (began, switched_on) = (Instant::now(), chrono::Utc::now());
     live.host.power_on().await?;
     eventually("all containers healthy", PATIENCE, || async {
         // The engine itself may still be starting.
@@ -28,5 +28,9 @@ pub(crate) async fn reboot(live: &Live<'_>) -> anyhow::Result<()> {
     ensure!(failed.is_empty(), "failed units: {failed}");
     let changed = again::changed(live).await?;
     ensure!(changed.is_empty(), "the next run had to mend {changed:?}");
-    fulfilled::agent(live).await
+    fulfilled::node_status(live).await?;
+    // The first heartbeat may have come before the tools did, but it came.
+    let heard = fulfilled::registered(live).await?.last_heartbeat_at;
+    ensure!(heard.is_some_and(|heard| heard > switched_on), "the agent was last heard at {heard:?}");
+    Ok(())
 }

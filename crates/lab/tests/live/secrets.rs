@@ -11,7 +11,7 @@ use walkdir::WalkDir;
 use crate::Live;
 
 /// What on the server may be read by more than root, or is told to people.
-const ON_THE_SERVER: [(&str, &str); 8] = [
+const ON_THE_SERVER: [(&str, &str); 10] = [
     ("the runs' journals", "find /opt/letsbe/state/runs -type f -exec cat {} +"),
     ("the system journal", "journalctl --no-pager --all --output=export"),
     ("the log files", "find /var/log -path /var/log/journal -prune -o -type f -exec cat {} +"),
@@ -21,6 +21,8 @@ const ON_THE_SERVER: [(&str, &str); 8] = [
         "docker inspect --format '{{json .Config.Labels}} {{.Path}} {{json .Args}} {{json .Config.Healthcheck}}' \
          $(docker ps -aq)",
     ),
+    ("the tools' logs", "for id in $(docker ps -aq); do docker logs $id 2>&1; done"),
+    ("left-over files", "find /tmp /var/tmp /home /root -type f -size -4M -exec cat {} +"),
     ("the images", "docker image inspect $(docker images -q)"),
     ("units of systemd", "find /etc/systemd /run/systemd -type f -exec cat {} +"),
     ("the processes' arguments", "ps -eo args"),
@@ -140,6 +142,18 @@ async fn canaries_are_found(live: &Live<'_>) -> anyhow::Result<()> {
         ensure!(hits.iter().any(|hit| hit.form == form), "the canary is not found in {}", place.0);
     }
     live.shell("rm /tmp/canary /var/log/canary").await?;
+    let setting = format!("CANARY={value}");
+    live.host.exec(&["env", &setting, "sleep", "0.5"]).await?;
+    let seen = live.observer.seen();
+    for (process, part) in [("sleep", "environ"), ("docker", "cmdline")] {
+        let place = format!("the {part} of a process {process}");
+        let mut there = seen.iter().filter(|(name, _)| *name == place);
+        ensure!(there.any(|(_, content)| !scanner.hits(&place, content).is_empty()), "no canary in {place}");
+    }
+    for process in ["letsbe-hub", "letsbe-provisio", "letsbe-node"] {
+        let place = format!("the cmdline of a process {process}");
+        ensure!(seen.iter().any(|(name, _)| *name == place), "{process} was never seen");
+    }
     Ok(())
 }
 
