@@ -25,6 +25,8 @@ use crate::{
 
 /// Time between two heartbeats (runbook 6.2).
 const INTERVAL: Duration = Duration::from_secs(300);
+/// Time to the next heartbeat while a container is not well: trouble, and its end, are told sooner.
+const TROUBLED_INTERVAL: Duration = Duration::from_secs(60);
 /// First pause while the Hub is away; doubles up to the interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// systemd is told this often that we live.
@@ -41,15 +43,24 @@ pub(crate) async fn run(layout: &Layout) -> Result<(), Problem> {
     let beating = async {
         let mut failures = 0;
         loop {
-            let beat = async { hub::beat(layout, &agent, &vital_signs().await?).await };
-            failures = match beat.await {
-                Ok(()) => 0,
+            let beat = async {
+                let signs = vital_signs().await?;
+                hub::beat(layout, &agent, &signs).await?;
+                Ok::<_, Problem>(if signs.containers_not_ok > 0 { TROUBLED_INTERVAL } else { INTERVAL })
+            };
+            let next = match beat.await {
+                Ok(interval) => {
+                    failures = 0;
+                    interval
+                }
                 Err(problem) => {
                     tracing::warn!(%problem, "the heartbeat was not accepted");
-                    failures + 1
+                    failures += 1;
+                    after_failures(failures)
                 }
             };
-            keep_watch(pause(failures, rand::rng().random_range(0.9..1.1))).await;
+            // Around 1, so that a fleet spreads out.
+            keep_watch(next.mul_f64(rand::rng().random_range(0.9..1.1))).await;
         }
     };
     tokio::select! {
@@ -59,13 +70,9 @@ pub(crate) async fn run(layout: &Layout) -> Result<(), Problem> {
     Ok(())
 }
 
-/// How long to wait after so many failures in a row; `jitter` is around 1, so that a fleet spreads out.
-fn pause(failures: u32, jitter: f64) -> Duration {
-    let pause = match failures {
-        0 => INTERVAL,
-        _ => FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(16)).min(INTERVAL),
-    };
-    pause.mul_f64(jitter)
+/// How long to wait after so many failures in a row.
+fn after_failures(failures: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(INTERVAL)
 }
 
 async fn keep_watch(time: Duration) {
@@ -159,14 +166,13 @@ fn count_containers(lines: &str) -> (u32, u32) {
 mod tests {
     use std::time::Duration;
 
-    use super::{count_containers, memory_used_mib, pause};
+    use super::{after_failures, count_containers, memory_used_mib};
 
     #[test]
     fn pauses_grow_up_to_the_interval() {
-        let seconds: Vec<u64> = (0..10).map(|failures| pause(failures, 1.0).as_secs()).collect();
-        assert_eq!(seconds, [300, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
-        assert_eq!(pause(u32::MAX, 1.0), Duration::from_secs(300));
-        assert_eq!(pause(0, 0.9), Duration::from_secs(270));
+        let seconds: Vec<u64> = (1..10).map(|failures| after_failures(failures).as_secs()).collect();
+        assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 256, 300]);
+        assert_eq!(after_failures(u32::MAX), Duration::from_secs(300));
     }
 
     #[test]

@@ -93,6 +93,12 @@ pub(crate) async fn plain(host: &DomainName, path: &str) -> Result<Option<String
     Ok(reply(request).await.ok().filter(|(status, _)| *status == 200).map(|(_, body)| body))
 }
 
+/// Whether nginx answers anything at all for a host name on port 80.
+pub(crate) async fn answers(host: &DomainName) -> Result<bool, Problem> {
+    let request = client()?.get("http://127.0.0.1/").header("Host", host.as_str());
+    Ok(reply(request).await.is_ok())
+}
+
 /// SHA-256 of the certificate (DER) that nginx shows for each host name on port 443; `None` where it shows none.
 pub(crate) async fn served_certificates(hosts: &[DomainName]) -> Result<Vec<Option<String>>, Problem> {
     let here = SocketAddr::from(([127, 0, 0, 1], 443));

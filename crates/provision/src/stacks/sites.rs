@@ -16,8 +16,10 @@ use super::{
 /// Asked for on every host name, to see that nginx serves the webroot for it.
 const PROBE_PATH: &str = "/.well-known/acme-challenge/letsbe-probe";
 const PROBE_TEXT: &str = "served by letsbe-nginx\n";
-/// nginx's new workers take over within this time of a reload.
-const TAKE_OVER: Duration = Duration::from_secs(5);
+/// A host name of nobody: it must get no answer. An answer means that nginx runs from other files than the present.
+const STRANGER: &str = "letsbe-stranger.invalid";
+/// nginx's new workers take over within this time of a reload. Shorter than a plan's patience for one operation.
+const TAKE_OVER: Duration = Duration::from_secs(3);
 
 /// Which half of the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,12 +112,24 @@ impl Sites {
                 .zip(served)
                 .filter(|(_, served)| !served)
                 .map(|(host, _)| host.clone())
+                .chain(self.answered_stranger().await?)
                 .collect();
             if unserved.is_empty() || tokio::time::Instant::now() >= deadline {
                 return Ok(unserved);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+}
+
+impl Sites {
+    /// The host name of nobody, if it was answered on port 80.
+    async fn answered_stranger(&self) -> Result<Option<DomainName>, Problem> {
+        let stranger = STRANGER.parse::<DomainName>().ok().filter(|_| self.stage == Stage::Challenges);
+        Ok(match stranger {
+            Some(stranger) if http::answers(&stranger).await? => Some(stranger),
+            _ => None,
+        })
     }
 }
 
