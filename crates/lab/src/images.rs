@@ -100,12 +100,15 @@ pub async fn proxy_image(binary: &Path) -> Result<(String, String), DockerError>
     let what = "image secrets-proxy";
     let io = |error: std::io::Error| DockerError::failed(what, format!("{}: {error}", binary.display()));
     let folder = images_folder().join("secrets-proxy");
-    let mut hash = hash_of(&folder, &[base]).map_err(io)?;
+    let parents = [base];
+    let mut hash = hash_of(&folder, &parents).map_err(io)?;
     hash.update(fs::read(binary).map_err(io)?);
     let name = format!("letsbe-lab/secrets-proxy:{}", short(hash));
     if !docker::exists("image", &name).await {
         let context = copy_of(&folder).map_err(io)?;
         fs::copy(binary, context.path().join("letsbe-proxy")).map_err(io)?;
+        let dockerfile = fs::read_to_string(folder.join("Dockerfile")).map_err(io)?;
+        pin_parents(context.path(), &dockerfile, &parents).map_err(io)?;
         docker::build(context.path(), &[&name]).await?;
     }
     Ok((PROXY_REFERENCE.to_owned(), name))

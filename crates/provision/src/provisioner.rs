@@ -2,11 +2,9 @@
 //!
 //! Nothing depends on one connection staying up, nor on this program: the run and its journal live on the server.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod plan;
+
+use std::{path::Path, sync::Arc, time::Duration};
 
 use letsbe_types::{
     Problem, crash,
@@ -23,12 +21,13 @@ use crate::{
     outside,
     protocol::{
         ADMIN_PORT, ADMIN_USER, EXIT_GONE, EXIT_NO_PROGRAM, EXIT_STALE, Installed, NODE_PROGRAM, NodeLine,
-        PlannedOperation,
     },
     report::Reporter,
     ssh::{self, Session, Target},
     wishes,
 };
+
+pub use plan::plan;
 
 /// Where a debug build can be killed by a test.
 pub const CRASH_POINTS: &[&str] = &[
@@ -96,62 +95,6 @@ pub async fn run(job: &ProvisionJob, options: Options, watcher: Watcher<'_>) -> 
     result
 }
 
-/// What a run would change on the server, without changing anything that stays.
-///
-/// # Errors
-/// When the server cannot be reached, or the node program refuses.
-pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<PlannedOperation>, Problem> {
-    wishes::check(job)?;
-    let mut flow = Flow::new(job, Options::default(), None, watcher)?;
-    let packed = pack_in_background(job);
-    let session = flow.connect().await?;
-    let bundle = packed_bundle(packed).await?;
-    let desired = desired_json(&job.desired)?;
-    if session.user() != "root" {
-        let hashes = ["--node-sha256", &bundle.node_sha256, "--bundle-sha256", &bundle.bundle_sha256];
-        let program = node(&session, &["run", "plan"]);
-        let arguments = program.iter().map(String::as_str).chain(hashes);
-        let output = session.run(&arguments.collect::<Vec<_>>(), &desired).await?;
-        if output.code != EXIT_STALE {
-            return planned(&output);
-        }
-        flow.install(&session, &bundle, &Installed::default()).await?;
-        return planned(&session.run(&program, &desired).await?);
-    }
-    let made = session.run(&["mktemp", "-d", "/tmp/letsbe-plan-XXXXXXXX"], b"").await?;
-    let folder = PathBuf::from(made.lines.first().ok_or_else(|| unexpected("mktemp", &made))?);
-    let result = plan_from(&flow, &session, &bundle, &folder, &desired).await;
-    session.run(&["rm", "-rf", "--", &folder.to_string_lossy()], b"").await?;
-    result
-}
-
-async fn plan_from(
-    flow: &Flow<'_>,
-    session: &Session,
-    bundle: &Bundle,
-    folder: &Path,
-    desired: &[u8],
-) -> Result<Vec<PlannedOperation>, Problem> {
-    flow.upload(session, bundle, folder, &Installed::default()).await?;
-    let program = folder.join(bundle::NODE_FILE).to_string_lossy().into_owned();
-    let tar = folder.join(bundle::TAR_FILE).to_string_lossy().into_owned();
-    planned(&session.run(&[&program, "run", "plan", "--bundle", &tar], desired).await?)
-}
-
-fn planned(output: &ssh::Output) -> Result<Vec<PlannedOperation>, Problem> {
-    let mut operations = Vec::new();
-    for line in &output.lines {
-        match serde_json::from_str(line) {
-            Ok(operation) => operations.push(operation),
-            Err(_) => match serde_json::from_str(line) {
-                Ok(NodeLine::Refused { problem }) => return Err(problem),
-                _ => return Err(unexpected("run plan", output)),
-            },
-        }
-    }
-    if output.code == 0 { Ok(operations) } else { Err(unexpected("run plan", output)) }
-}
-
 fn unexpected(what: &str, output: &ssh::Output) -> Problem {
     Problem::transient(
         "NODE003",
@@ -178,6 +121,18 @@ async fn packed_bundle(packed: JoinHandle<Result<Bundle, Problem>>) -> Result<Bu
 fn node(session: &Session, arguments: &[&str]) -> Vec<String> {
     let sudo: &[&str] = if session.user() == "root" { &[] } else { &["sudo", "-n"] };
     sudo.iter().chain(&[NODE_PROGRAM]).chain(arguments).map(|&word| word.to_owned()).collect()
+}
+
+/// The places at which a test cuts the connection: every boundary of a step, as soon as it is known.
+fn connection_point(event: &RunEventKind) -> Option<String> {
+    match event {
+        RunEventKind::StepStarted { step, .. } => Some(format!("connection.step.{step}.started")),
+        RunEventKind::Operation { operation, outcome: Outcome::Changed { .. }, .. } => {
+            Some(format!("connection.operation.{operation}"))
+        }
+        RunEventKind::StepFinished { step, .. } => Some(format!("connection.step.{step}.finished")),
+        _ => None,
+    }
 }
 
 /// How one command that follows a run ended.
@@ -367,7 +322,17 @@ impl<'a> Flow<'a> {
         let mut refusal = None;
         while let Some(line) = running.next_line().await? {
             match serde_json::from_str(&line) {
-                Ok(NodeLine::Event(event)) => self.handle(event).await,
+                Ok(NodeLine::Event(event)) => {
+                    let cut = connection_point(&event.event).is_some_and(|point| crash::strikes(&point));
+                    self.handle(event).await;
+                    if cut {
+                        return Err(Problem::transient(
+                            ssh::UNREACHABLE,
+                            "The connection was cut by a test.",
+                            "",
+                        ));
+                    }
+                }
                 Ok(NodeLine::Refused { problem }) => refusal = Some(problem),
                 Ok(NodeLine::Stale { installed }) => stale = installed,
                 Err(_) => (self.watcher)(Progress::Note(format!("not understood: {line}"))),

@@ -10,19 +10,7 @@ pub const LOG_VARIABLE: &str = "LETSBE_CRASH_LOG";
 /// Dies here if a test asked for it and this point has not been hit yet.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
-    use std::io::Write;
-
-    let Some(path) = std::env::var_os(LOG_VARIABLE) else { return };
-    let hit = std::fs::read_to_string(&path).unwrap_or_default();
-    if hit.lines().any(|line| line == name) {
-        return;
-    }
-    let logged = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .and_then(|mut log| writeln!(log, "{name}").and_then(|()| log.sync_all()));
-    if logged.is_ok() {
+    if strikes(name) {
         let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
         // SIGKILL is delivered at once, but the call above may return first.
         loop {
@@ -31,6 +19,29 @@ pub fn point(name: &str) {
     }
 }
 
+/// Whether a fault of another kind than death (a cut connection) shall strike here: true once, when a test asked for
+/// crashes. Logged like a crash point.
+#[cfg(debug_assertions)]
+#[must_use]
+pub fn strikes(name: &str) -> bool {
+    use std::io::Write as _;
+
+    let Some(path) = std::env::var_os(LOG_VARIABLE) else { return false };
+    let hit = std::fs::read_to_string(&path).unwrap_or_default();
+    if hit.lines().any(|line| line == name) {
+        return false;
+    }
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+    log.and_then(|mut log| writeln!(log, "{name}").and_then(|()| log.sync_all())).is_ok()
+}
+
 /// Nothing: crash points exist in debug builds only.
 #[cfg(not(debug_assertions))]
 pub const fn point(_name: &str) {}
+
+/// Never: faults exist in debug builds only.
+#[cfg(not(debug_assertions))]
+#[must_use]
+pub const fn strikes(_name: &str) -> bool {
+    false
+}

@@ -161,12 +161,20 @@ fn credentials_were_made_once(events: &[RunEvent]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The connection to the server is cut at every boundary of a step.
+fn connection_points() -> impl Iterator<Item = String> {
+    STEPS
+        .into_iter()
+        .flat_map(|(step, _)| ["started", "finished"].map(|place| format!("connection.step.{step}.{place}")))
+}
+
 async fn every_hub_point_was_hit(fleet: &Fleet, _detail: &OrderDetail) -> anyhow::Result<()> {
     let log = fleet.hub.crash_log().context("crashes were asked for")?.to_owned();
     let expected: BTreeSet<String> = EffectKind::ALL
         .into_iter()
         .flat_map(crash_points)
         .chain(CRASH_POINTS.iter().map(|point| (*point).to_owned()))
+        .chain(connection_points())
         .collect();
     // The last effect is killed after its result was stored, when the order is FULFILLED already.
     let missing = eventually("the last crash", STEP_PATIENCE, || async {

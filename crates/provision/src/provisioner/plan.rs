@@ -1,0 +1,69 @@
+//! Asking a server what a run would change.
+
+use std::path::{Path, PathBuf};
+
+use letsbe_types::{Problem, job::ProvisionJob};
+
+use super::{Flow, Options, Watcher, desired_json, node, pack_in_background, packed_bundle, unexpected};
+use crate::{
+    bundle::{self, Bundle},
+    protocol::{EXIT_STALE, Installed, NodeLine, PlannedOperation},
+    ssh::{self, Session},
+    wishes,
+};
+
+/// What a run would change on the server, without changing anything that stays.
+///
+/// # Errors
+/// When the server cannot be reached, or the node program refuses.
+pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<PlannedOperation>, Problem> {
+    wishes::check(job)?;
+    let mut flow = Flow::new(job, Options::default(), None, watcher)?;
+    let packed = pack_in_background(job);
+    let session = flow.connect().await?;
+    let bundle = packed_bundle(packed).await?;
+    let desired = desired_json(&job.desired)?;
+    if session.user() != "root" {
+        let hashes = ["--node-sha256", &bundle.node_sha256, "--bundle-sha256", &bundle.bundle_sha256];
+        let program = node(&session, &["run", "plan"]);
+        let arguments = program.iter().map(String::as_str).chain(hashes);
+        let output = session.run(&arguments.collect::<Vec<_>>(), &desired).await?;
+        if output.code != EXIT_STALE {
+            return planned(&output);
+        }
+        flow.install(&session, &bundle, &Installed::default()).await?;
+        return planned(&session.run(&program, &desired).await?);
+    }
+    let made = session.run(&["mktemp", "-d", "/tmp/letsbe-plan-XXXXXXXX"], b"").await?;
+    let folder = PathBuf::from(made.lines.first().ok_or_else(|| unexpected("mktemp", &made))?);
+    let result = plan_from(&flow, &session, &bundle, &folder, &desired).await;
+    session.run(&["rm", "-rf", "--", &folder.to_string_lossy()], b"").await?;
+    result
+}
+
+async fn plan_from(
+    flow: &Flow<'_>,
+    session: &Session,
+    bundle: &Bundle,
+    folder: &Path,
+    desired: &[u8],
+) -> Result<Vec<PlannedOperation>, Problem> {
+    flow.upload(session, bundle, folder, &Installed::default()).await?;
+    let program = folder.join(bundle::NODE_FILE).to_string_lossy().into_owned();
+    let tar = folder.join(bundle::TAR_FILE).to_string_lossy().into_owned();
+    planned(&session.run(&[&program, "run", "plan", "--bundle", &tar], desired).await?)
+}
+
+fn planned(output: &ssh::Output) -> Result<Vec<PlannedOperation>, Problem> {
+    let mut operations = Vec::new();
+    for line in &output.lines {
+        match serde_json::from_str(line) {
+            Ok(operation) => operations.push(operation),
+            Err(_) => match serde_json::from_str(line) {
+                Ok(NodeLine::Refused { problem }) => return Err(problem),
+                _ => return Err(unexpected("run plan", output)),
+            },
+        }
+    }
+    if output.code == 0 { Ok(operations) } else { Err(unexpected("run plan", output)) }
+}
