@@ -42,6 +42,11 @@ impl Layout {
         self.root.join(letsbe_vault::CREDENTIALS_FILE.trim_start_matches('/'))
     }
 
+    /// Who was shown what.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.root.join("var/log/letsbe/audit.log")
+    }
+
     pub(crate) fn journal(&self, job: JobId) -> PathBuf {
         self.state("runs").join(job.to_string()).join("events.jsonl")
     }

@@ -1,6 +1,7 @@
 //! letsbe-node: the program on the tenant's server. It carries out provisioning runs, and is the agent.
 //!
-//! It must never need the Hub for anything but reporting to it, print a secret, or take one as an argument.
+//! It must never need the Hub for anything but reporting to it, take a secret as an argument, or print one but to the
+//! person who asks for a login with `reveal`.
 
 mod agent;
 mod files;
@@ -9,6 +10,7 @@ mod install;
 mod journal;
 mod layout;
 mod lock;
+mod reveal;
 mod run;
 mod status;
 
@@ -55,6 +57,12 @@ enum Command {
     /// Do a tool's first set-up.
     SetupTool {
         /// The tool's name in the catalog.
+        tool: String,
+    },
+    /// Show a tool's logins, to hand them to the customer; who asked and when is kept.
+    Reveal {
+        /// The tool's name in the catalog.
+        #[arg(long)]
         tool: String,
     },
     /// What this server is.
@@ -156,6 +164,9 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::SetupTool { tool } => {
             let catalog = run::catalog(&layout.bundle())?;
             letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
+        }
+        Command::Reveal { tool } => {
+            reveal::reveal(layout, &run::catalog(&layout.bundle())?, &tool, chrono::Utc::now())?;
         }
         Command::Status { json } => status::print(layout, json).await?,
     }
