@@ -153,7 +153,7 @@ impl Door {
 
     async fn a_small_or_full_disk_is_refused(&self) {
         self.inside(&["mount", "-t", "tmpfs", "-o", "size=1g,mode=755", "small-disk", "/opt"]).await;
-        self.ended().await.refused("HOST003", &["full disk", "are free", "32 GB"]);
+        self.ended().await.refused("HOST003", &["full disk", "are free", "10 GB"]);
         self.host.free_disk("/opt").await.expect("the end of the fault");
         self.host.fill_disk("/opt").await.expect("the fault");
         self.ended()
