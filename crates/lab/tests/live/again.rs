@@ -162,6 +162,14 @@ pub(crate) async fn mends(live: &Live<'_>) -> anyhow::Result<()> {
     for broken in BROKEN {
         mend(live, &broken).await.context(broken.how)?;
     }
+    a_killed_runtime_comes_back(live).await.context("docker rm -f letsbe-openclaw")
+}
+
+/// A container that is made anew after a kill must not wait for the lease of its own dead self.
+async fn a_killed_runtime_comes_back(live: &Live<'_>) -> anyhow::Result<()> {
+    live.shell("docker rm -f letsbe-openclaw").await?;
+    let changed = changed(live).await?;
+    ensure!(changed.iter().any(|name| name == "platform.running"), "changed: {changed:?}");
     Ok(())
 }
 
