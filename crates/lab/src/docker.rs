@@ -8,7 +8,9 @@ use tokio::{io::AsyncWriteExt, process::Command, time::Instant};
 pub const LAB_LABEL: &str = "biz.letsbe.lab";
 
 /// How long the engine may take to come up.
-const ENGINE_START: Duration = Duration::from_secs(60);
+const ENGINE_START: Duration = Duration::from_secs(30);
+/// How often it is started before that is given up.
+const ENGINE_STARTS: u32 = 3;
 /// How much of a failed command's message is kept.
 const KEPT_MESSAGE: usize = 2_000;
 
@@ -167,22 +169,29 @@ pub async fn ensure_engine() -> Result<(), DockerError> {
         return Ok(());
     }
     let what = "starting the Docker engine";
-    let client = |source| DockerError::Client { what: what.to_owned(), source };
-    remove_stale_pid_file(Path::new("/var/run/docker.pid"));
-    let log = std::fs::File::create("/var/log/letsbe-lab-dockerd.log").map_err(client)?;
-    let errors = log.try_clone().map_err(client)?;
-    Command::new("setsid")
-        .args(["--fork", "dockerd"])
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors)
-        .status()
-        .await
-        .map_err(client)?;
-    wait_until(what, ENGINE_START, || async {
-        docker(&["info", "--format", "{{.ServerVersion}}"]).await.map(drop).map_err(|error| error.to_string())
-    })
-    .await
+    let mut outcome = Ok(());
+    // An engine that is just dying makes the first start fail.
+    for _ in 0..ENGINE_STARTS {
+        remove_stale_pid_file(Path::new("/var/run/docker.pid"));
+        start_engine().await.map_err(|source| DockerError::Client { what: what.to_owned(), source })?;
+        outcome = wait_until(what, ENGINE_START, || async {
+            let asked = docker(&["info", "--format", "{{.ServerVersion}}"]).await;
+            asked.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+async fn start_engine() -> std::io::Result<()> {
+    let log = std::fs::File::create("/var/log/letsbe-lab-dockerd.log")?;
+    let errors = log.try_clone()?;
+    let mut engine = Command::new("setsid");
+    engine.args(["--fork", "dockerd"]).stdin(Stdio::null()).stdout(log).stderr(errors);
+    engine.status().await.map(drop)
 }
 
 /// An engine that was killed leaves its pid file, and the next one refuses to start while that number is in use.
