@@ -11,7 +11,7 @@ pub mod tokens;
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use letsbe_catalog::Catalog;
+use letsbe_catalog::{Catalog, Selection};
 use letsbe_dns::DnsChecker;
 use letsbe_lifecycle::order::{EffectKind, Event, Pace};
 use letsbe_servers::ServerProvider;
@@ -166,6 +166,15 @@ fn store_problem(error: StoreError) -> Problem {
         "The Hub's database could not be used.",
         "See the Hub's log; check its disk.",
     )
+}
+
+/// What was bought, as the catalog of today has it.
+fn selection_of(worker: &Worker, order: &Order, hint: &str) -> Result<Selection, Problem> {
+    worker.catalog.select(order.new.tier, &order.new.tools).map_err(|errors| {
+        let first =
+            errors.first().map_or_else(String::new, |error| format!("{}: {}", error.field, error.message));
+        Problem::permanent("CAT001", format!("The order no longer fits the catalog: {first}"), hint)
+    })
 }
 
 fn address_of(order: &Order) -> Result<std::net::IpAddr, Problem> {

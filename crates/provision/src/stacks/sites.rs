@@ -120,9 +120,7 @@ impl Sites {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-}
 
-impl Sites {
     /// The host name of nobody, if it was answered on port 80.
     async fn answered_stranger(&self) -> Result<Option<DomainName>, Problem> {
         let stranger = STRANGER.parse::<DomainName>().ok().filter(|_| self.stage == Stage::Challenges);

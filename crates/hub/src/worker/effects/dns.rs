@@ -4,19 +4,11 @@ use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_store::Order;
 use letsbe_types::Problem;
 
-use crate::worker::{Worker, address_of, inside};
+use crate::worker::{Worker, address_of, inside, selection_of};
 
 /// Repeatable: it only reads.
 pub(in crate::worker) async fn check_dns(worker: &Worker, order: &Order) -> Result<Event, Problem> {
-    let selection = worker.catalog.select(order.new.tier, &order.new.tools).map_err(|errors| {
-        let first =
-            errors.first().map_or_else(String::new, |error| format!("{}: {}", error.field, error.message));
-        Problem::permanent(
-            "CAT001",
-            format!("The order no longer fits the catalog: {first}"),
-            "Agree a change with the customer.",
-        )
-    })?;
+    let selection = selection_of(worker, order, "Agree a change with the customer.")?;
     let names = selection.hostnames(&worker.catalog, &order.new.domain);
     let looked = worker.dns.missing(&order.new.domain, &names, address_of(order)?).await;
     inside(EffectKind::CheckDns);

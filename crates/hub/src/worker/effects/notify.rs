@@ -6,7 +6,7 @@ use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_store::Order;
 use letsbe_types::{DomainName, Problem};
 
-use crate::worker::{Worker, inside, store_problem};
+use crate::worker::{Worker, inside, selection_of, store_problem};
 
 /// A server should be bought within a day.
 const PURCHASE_TIME: TimeDelta = TimeDelta::hours(24);
@@ -14,9 +14,7 @@ const PURCHASE_TIME: TimeDelta = TimeDelta::hours(24);
 /// Repeatable: the message has the same id each time, so that a second copy can be told from a new message.
 pub(in crate::worker) async fn notify_customer(worker: &Worker, order: &Order) -> Result<Event, Problem> {
     let domain = &order.new.domain;
-    let selection = worker.catalog.select(order.new.tier, &order.new.tools).map_err(|_| {
-        Problem::permanent("CAT001", "The order no longer fits the catalog.", "Tell the customer by hand.")
-    })?;
+    let selection = selection_of(worker, order, "Tell the customer by hand.")?;
     let text = message(domain, &selection.entries(&worker.catalog).collect::<Vec<_>>());
     let id = format!("{}.fulfilled", order.new.id);
     let subject = format!("Your server for {domain} is ready");
