@@ -187,6 +187,7 @@ fn job(
                 contact: arguments.email.clone(),
             },
             hub: None,
+            models: None,
         },
     })
 }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_types::{Problem, api::Heartbeat};
+use letsbe_types::{
+    Problem,
+    tenant::{Heartbeat, LogHead, TokenSign, VaultSign, limits},
+};
 use rand::RngExt as _;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -46,7 +49,7 @@ pub(crate) async fn run(layout: &Layout) -> Result<(), Problem> {
             let beat = async {
                 let signs = vital_signs().await?;
                 hub::beat(layout, &agent, &signs).await?;
-                Ok::<_, Problem>(if signs.containers_not_ok > 0 { TROUBLED_INTERVAL } else { INTERVAL })
+                Ok::<_, Problem>(if signs.containers_not_ok() > 0 { TROUBLED_INTERVAL } else { INTERVAL })
             };
             let next = match beat.await {
                 Ok(interval) => {
@@ -107,12 +110,10 @@ fn notify(message: &str) {
 pub(crate) async fn vital_signs() -> Result<Heartbeat, Problem> {
     let (uptime, memory) = (read_text("/proc/uptime")?, read_text("/proc/meminfo")?);
     let disk = output(Command::words("df --output=pcent /")).await;
-    let containers =
-        output(Command::new("docker", ["ps", "--all", "--format", "{{.State}} {{.Status}}"])).await;
-    let (containers_ok, containers_not_ok) = count_containers(&containers);
     Ok(Heartbeat {
-        version: 1,
+        version: limits::HEARTBEAT_VERSION,
         node_version: hub::VERSION.to_owned(),
+        sent_at: chrono::Utc::now(),
         uptime_seconds: uptime.split('.').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0),
         disk_used_percent: disk
             .lines()
@@ -120,8 +121,20 @@ pub(crate) async fn vital_signs() -> Result<Heartbeat, Problem> {
             .and_then(|line| line.trim().trim_end_matches('%').parse().ok())
             .unwrap_or(0),
         memory_used_mib: memory_used_mib(&memory),
-        containers_ok,
-        containers_not_ok,
+        agent_memory_mib: 0,
+        containers: Vec::new(),
+        tokens: TokenSign::default(),
+        backup: None,
+        certificate_expires_at: None,
+        updates: Vec::new(),
+        drift: None,
+        openclaw: None,
+        vault: VaultSign::default(),
+        approvals_pending: 0,
+        events_waiting: 0,
+        events_dropped: 0,
+        configuration: 0,
+        gate_log: LogHead::default(),
     })
 }
 

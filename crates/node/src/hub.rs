@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use letsbe_provision::hub_address;
 use letsbe_types::{
     Problem, Secret,
-    api::{ErrorReply, Heartbeat, RegisterReply, RegisterRequest, Reply},
+    api::{ErrorReply, RegisterReply, RegisterRequest, Reply},
+    tenant::Heartbeat,
 };
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

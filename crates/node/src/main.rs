@@ -5,6 +5,7 @@
 
 mod agent;
 mod files;
+mod guardian;
 mod hub;
 mod install;
 mod journal;

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use letsbe_provision::protocol::Installed;
-use letsbe_types::{Problem, api::Heartbeat};
+use letsbe_types::{Problem, tenant::Heartbeat};
 use serde::Serialize;
 
 use crate::{
@@ -64,7 +64,7 @@ fn lines(status: &Status) -> String {
         ("uptime", format!("{} s", signs.uptime_seconds)),
         ("disk", format!("{} % used", signs.disk_used_percent)),
         ("memory", format!("{} MiB used", signs.memory_used_mib)),
-        ("containers", format!("{} fine, {} not", signs.containers_ok, signs.containers_not_ok)),
+        ("containers", format!("{} fine, {} not", signs.containers_ok(), signs.containers_not_ok())),
     ];
     rows.map(|(name, value)| format!("{name:<11} {value}")).join("\n")
 }

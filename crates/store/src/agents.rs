@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::Phase;
-use letsbe_types::{api::Heartbeat, ids::OrderId};
+use letsbe_types::{ids::OrderId, tenant::Heartbeat};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, EntityTrait as _, QueryFilter as _,

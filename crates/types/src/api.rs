@@ -208,23 +208,3 @@ pub struct RegisterReply {
     /// Bearer key of the agent.
     pub agent_key: String,
 }
-
-/// `POST /api/v1/tenant/heartbeat`: an allow-list of fields, never free text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Heartbeat {
-    /// Version of this message.
-    pub version: u32,
-    /// Version of the node program.
-    pub node_version: String,
-    /// Seconds since the server booted.
-    pub uptime_seconds: u64,
-    /// Share of the disk in use, in percent.
-    pub disk_used_percent: u8,
-    /// Memory in use, in MiB.
-    pub memory_used_mib: u64,
-    /// Containers running and healthy (or without a health check).
-    pub containers_ok: u32,
-    /// Containers in any other state.
-    pub containers_not_ok: u32,
-}

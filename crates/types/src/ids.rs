@@ -39,6 +39,10 @@ macro_rules! uuid_ids {
 }
 
 uuid_ids! {
+    /// Something that the AI team wants to do and a person must allow.
+    ApprovalId,
+    /// A command of the Hub to one tenant's agent.
+    CommandId,
     /// One effect in the Hub's outbox.
     EffectId,
     /// One provisioning job: also the id of the run on the tenant's server, so that a second provisioner of the

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     DomainName, EmailAddress, Problem, Tier,
     ids::{JobId, ServerIdentity},
+    link::ModelAccess,
 };
 
 /// All that a provisioner needs to know. Read from standard input: it carries a token.
@@ -72,6 +73,9 @@ pub struct DesiredServer {
     pub certificates: CertificateAuthority,
     /// The Hub, if there is one.
     pub hub: Option<HubLink>,
+    /// Which models the AI runtime may use, and with which keys; `None` leaves it without a model.
+    #[serde(default)]
+    pub models: Option<ModelAccess>,
 }
 
 /// Where Docker is installed from (DESIGN section 6, step 2).

@@ -9,8 +9,10 @@ pub mod crash;
 mod domain;
 pub mod ids;
 pub mod job;
+pub mod link;
 mod problem;
 mod secret;
+pub mod tenant;
 mod tier;
 
 pub use domain::{DomainName, EmailAddress, InvalidName};

@@ -72,6 +72,7 @@ impl Fleet {
                 certificates: settings["certificates"].clone().try_into()?,
                 // A server that is registered already needs no token, so this one is none.
                 hub: Some(HubLink { url: self.hub.url.clone(), registration_token: "0".repeat(64) }),
+                models: None,
             },
         })
     }

@@ -123,7 +123,7 @@ pub(crate) async fn command_line(live: &Live<'_>) -> anyhow::Result<()> {
 
 pub(crate) async fn agent(live: &Live<'_>) -> anyhow::Result<()> {
     let heartbeat = registered(live).await?.last_heartbeat.context("no heartbeat")?;
-    ensure!(heartbeat.containers_not_ok == 0 && heartbeat.containers_ok == 11, "{heartbeat:?}");
+    ensure!(heartbeat.containers_not_ok() == 0 && heartbeat.containers_ok() == 11, "{heartbeat:?}");
     node_status(live).await
 }
 

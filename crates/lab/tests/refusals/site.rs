@@ -102,6 +102,7 @@ impl Site {
                     contact: email(),
                 },
                 hub: None,
+                models: None,
             },
         }
     }

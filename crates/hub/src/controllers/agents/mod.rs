@@ -5,7 +5,10 @@ use axum::{
     extract::{Request, State},
 };
 use letsbe_store::{RegisterError, token_hash};
-use letsbe_types::api::{FieldError, Heartbeat, RegisterReply, RegisterRequest, Reply};
+use letsbe_types::{
+    api::{FieldError, RegisterReply, RegisterRequest, Reply},
+    tenant::Heartbeat,
+};
 
 use crate::{
     AppState,

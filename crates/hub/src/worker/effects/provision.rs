@@ -127,6 +127,7 @@ fn provision_job(
             url: worker.public_url.clone(),
             registration_token: files.registration_token()?.expose().clone(),
         }),
+        models: None,
     };
     Ok(ProvisionJob {
         id,
