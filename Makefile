@@ -7,7 +7,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 LAB := target/debug/letsbe-lab
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit bench setup test-programs build check tidy clean-lab deny
+.PHONY: help demo test unit fuzz bench setup test-programs build check tidy clean-lab deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -24,8 +24,15 @@ unit: ## The fast tests only; needs no lab and no root.
 	cargo test --workspace --no-fail-fast --lib --bins --test order --test select --test refused \
 		--test facts --test operations --test api --test store --test pool
 
+fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) each (needs nightly Rust).
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is not there: installing it"; cargo install cargo-fuzz --locked; }
+	cd fuzz && for target in $$(cargo +nightly fuzz list --fuzz-dir .); do \
+		echo "── $$target"; cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(or $(FUZZ_SECONDS),30) || exit 1; done
+
 bench: setup build ## A second provisioning run, timed: our own time, and its share of SSH, probing and verification.
 	$(LAB) bench
+	cargo run --release -p letsbe-hub --example heartbeats
+	cargo run --release -p letsbe-redact --example throughput
 
 setup: ## Install the Debian packages that the lab needs.
 	crates/lab/scripts/install.sh

@@ -153,6 +153,9 @@ fn credentials(tool: &Tool) -> Found {
         Err(error) => return vec![("env".to_owned(), error.to_string())],
     };
     for (index, credential) in tool.credentials.iter().enumerate() {
+        if let Err(why) = tool.check_rotation(credential) {
+            found.push((format!("credentials[{index}].rotation"), why));
+        }
         let field = format!("credentials[{index}].key");
         if !seen.insert(&credential.key) {
             found.push((field, format!("\"{}\" is declared twice", credential.key)));

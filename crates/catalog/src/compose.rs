@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{Service, Tool};
+use crate::{Kind, Service, Tool};
 
 type Found = Vec<(String, String)>;
 
 const SOCKET: &str = "/var/run/docker.sock";
+/// What of the server's own folders a container may see.
+const MOUNTABLE: [&str; 3] = ["/opt/letsbe/", "/etc/letsencrypt", "/run/letsbe/guardian"];
 
 /// Compares a rendered compose file with the entry's declarations and with the house rules.
 pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
@@ -36,6 +38,7 @@ pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
     }
     found.extend(unused(tool, services));
     found.extend(check_volumes(tool, document, services));
+    found.extend(check_networks(tool, document));
     let sum: u64 = services.values().filter_map(|service| megabytes(&service["mem_limit"])).sum();
     if sum > tool.needs.ram_mb {
         let why = format!("the memory limits add up to {sum} MB, but needs.ram_mb is {}", tool.needs.ram_mb);
@@ -148,9 +151,9 @@ fn check_volumes(tool: &Tool, document: &Value, services: &serde_json::Map<Strin
                     found.push((field, format!("{source} is the stack's own and must be mounted read-only")));
                 }
             } else if source.starts_with('/') {
-                let ours = source.starts_with("/opt/letsbe/") || source.starts_with("/etc/letsencrypt");
+                let ours = MOUNTABLE.iter().any(|folder| source.starts_with(folder));
                 if !ours || source.contains("..") {
-                    found.push((field, format!("{source} lies outside /opt/letsbe and /etc/letsencrypt")));
+                    found.push((field, format!("{source} lies outside {}", MOUNTABLE.join(", "))));
                 } else if !read_only && !paths.contains(&source.as_str()) {
                     found.push((field, format!("{source} is writable but not declared as state")));
                 }
@@ -170,6 +173,15 @@ fn check_volumes(tool: &Tool, document: &Value, services: &serde_json::Map<Strin
         }
     }
     found
+}
+
+/// A tool's stack keeps to its own network; only the platform's stacks share one with others.
+fn check_networks(tool: &Tool, document: &Value) -> Found {
+    let networks = document["networks"].as_object();
+    if tool.kind == Kind::Platform || networks.is_none_or(serde_json::Map::is_empty) {
+        return Found::new();
+    }
+    vec![("networks".to_owned(), "is for the platform's own stacks".to_owned())]
 }
 
 /// A text, or a list of texts.

@@ -10,6 +10,7 @@ mod exchange;
 mod load;
 mod nginx;
 mod render;
+mod rotation;
 mod select;
 mod template;
 mod tiers;
@@ -20,6 +21,7 @@ pub use exchange::{Capture, Exchange, Expect, Header, RenderedExchange, render_e
 pub use load::{Agent, Catalog, CatalogError, CatalogErrors};
 pub use nginx::{CertificatePaths, SiteFile, render_main_nginx, render_nginx, render_sites};
 pub use render::{EnvFile, RenderContext, RenderedStack, render_agents, render_stack};
+pub use rotation::{CredentialRotation, Rotation};
 pub use select::Selection;
 pub use template::RenderError;
 pub use tiers::TierSpec;

@@ -173,7 +173,8 @@ fn render_env(
     let mut contents = String::new();
     for (variable, text) in lines {
         let value = template::render(&format!("{}/tool.toml", tool.name), text, variables)?;
-        if value.contains(['\n', '\r', '\'', '\0']) {
+        // A backslash at the end would be taken for the escape of the quote that closes the value.
+        if value.contains(['\n', '\r', '\'', '\0']) || value.ends_with('\\') {
             let file = format!("{}/{name}", tool.name);
             return Err(RenderError::UnsafeValue { file, variable: variable.clone() });
         }

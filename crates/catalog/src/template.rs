@@ -32,7 +32,7 @@ pub enum RenderError {
     },
     /// A value cannot stand where it was put.
     #[error(
-        "{file}: the value of \"{variable}\" holds a line break or a quote, which an env file cannot carry"
+        "{file}: the value of \"{variable}\" holds a line break or a quote, or ends in a backslash: an env file cannot carry it"
     )]
     UnsafeValue {
         /// The file to be written.

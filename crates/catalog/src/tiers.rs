@@ -20,6 +20,8 @@ pub struct TierSpec {
     pub reserved_ram_mb: u64,
     /// Disk kept for the operating system, images and backups, in GiB.
     pub reserved_disk_gb: u64,
+    /// Tokens of the AI models in a calendar month.
+    pub tokens_month: u64,
 }
 
 impl TierSpec {

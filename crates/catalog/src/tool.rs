@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Exchange, ToolId};
+use crate::{CredentialRotation, Exchange, ToolId};
 
 /// Whether a catalog entry is sold or is part of every server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -285,6 +285,9 @@ pub struct Credential {
     /// [`Credential::accepts`] says yes.
     #[serde(default)]
     pub mixed: bool,
+    /// How it is rotated, where that is not what its category says; see [`Tool::rotation_of`].
+    #[serde(default)]
+    pub rotation: Option<CredentialRotation>,
 }
 
 impl Credential {

@@ -136,6 +136,16 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
         "line 35: unknown variant `base64`, expected one of `base64_32`, `hex_32`, `ed25519`",
     ),
     (
+        "method = \"base64_32\"",
+        "method = \"base64_32\"\nrotation = \"keep\"",
+        "line 36: invalid type: unit variant, expected newtype variant",
+    ),
+    (
+        "method = \"base64_32\"",
+        "method = \"base64_32\"\nrotation = { keep = \" \" }",
+        "credentials[0].rotation: a credential that is kept needs a reason",
+    ),
+    (
         "[needs]",
         "[[exceptions]]\nrule = \"privileged\"\nservice = \"app\"\nreason = \"why not\"\n[needs]",
         "exceptions[0].rule: \"privileged\" is none of docker-socket, healthcheck, host-network",
@@ -170,7 +180,7 @@ fn lines(result: Result<Catalog, CatalogErrors>) -> Vec<String> {
 fn the_shipped_catalog_is_sound() {
     let catalog = shipped();
     let names: Vec<&str> = catalog.platform().chain(catalog.tools()).map(|tool| tool.name.as_str()).collect();
-    let platform = ["nginx", "openclaw", "secrets-proxy"];
+    let platform = ["nginx", "secrets-proxy", "openclaw"];
     let tools =
         ["ghost", "nextcloud", "nocodb", "odoo", "portainer", "static-website", "uptime-kuma", "wordpress"];
     assert_eq!(names, [platform.as_slice(), tools.as_slice()].concat());
@@ -207,7 +217,8 @@ fn a_fault_in_compose_yml_is_named() {
         ("    mem_limit", "    cap_add: [ALL]\n    mem_limit", format!("{app}.cap_add: is not allowed")),
         ("    mem_limit", "    network_mode: host\n    mem_limit", format!("{app}.network_mode: is not allowed without an exception \"host-network\"")),
         ("- data:/data", "- /var/run/docker.sock:/var/run/docker.sock\n      - data:/data", format!("{app}.volumes: mounts the Docker socket without an exception \"docker-socket\"")),
-        ("- data:/data", "- /etc:/x:ro\n      - data:/data", format!("{app}.volumes: /etc lies outside /opt/letsbe and /etc/letsencrypt")),
+        ("- data:/data", "- /etc:/x:ro\n      - data:/data", format!("{app}.volumes: /etc lies outside /opt/letsbe/, /etc/letsencrypt, /run/letsbe/guardian")),
+        ("volumes:\n  data:", "networks:\n  letsbe-guardian:\n    external: true\nvolumes:\n  data:", "networks: is for the platform's own stacks".to_owned()),
         ("- data:/data", "- /opt/letsbe/data/alpha:/x\n      - data:/data", format!("{app}.volumes: /opt/letsbe/data/alpha is writable but not declared as state")),
         ("- data:/data", "- other:/x\n      - data:/data", "volumes.other: is missing in volumes".to_owned()),
         ("      - data:/data", "      - other:/data", "volumes.data: is missing in services".to_owned()),

@@ -142,6 +142,10 @@ fn docker_compose_accepts_all_stacks_together() {
             renamed.insert(format!("{}-{name}", tool.name), service);
         }
         document["services"] = renamed.into();
+        // What one stack makes another one joins.
+        if let Some(networks) = document["networks"].as_object_mut() {
+            networks.retain(|_, network| network["external"] != true);
+        }
         document["name"] = "letsbe".into();
         write_stack(&folder.path().join(tool.name.as_str()), &stack);
         let file = folder.path().join(format!("{}.json", tool.name));

@@ -9,9 +9,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use letsbe_provision::hub_address;
 use letsbe_types::{
-    Problem,
+    DomainName, Problem,
     api::{DeskAction, ErrorReply, OrderDetail, OrderSummary, Reply},
-    ids::OrderId,
+    ids::{CommandId, OrderId},
+    tenant::TenantConfiguration,
+    tenants::{ApprovalEntry, CommandEntry, SealedKeys, TenantDetail, TenantSummary},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -61,6 +63,61 @@ impl Hub {
         let request = self.http.post(url).bearer_auth(&self.token).json(action);
         let _: serde_json::Value = read(request.send().await.context("the Hub does not answer")?).await?;
         Ok(())
+    }
+
+    /// One page of tenants.
+    pub(crate) async fn tenants(&self, page: u32, page_size: u32) -> anyhow::Result<Vec<TenantSummary>> {
+        self.get(&format!("/api/v1/admin/tenants?page={page}&pageSize={page_size}")).await
+    }
+
+    /// The tenants of a domain.
+    pub(crate) async fn tenants_of(&self, domain: &DomainName) -> anyhow::Result<Vec<TenantSummary>> {
+        self.get(&format!("/api/v1/admin/tenants?domain={domain}")).await
+    }
+
+    /// One tenant.
+    pub(crate) async fn tenant(&self, id: OrderId) -> anyhow::Result<TenantDetail> {
+        self.get(&format!("/api/v1/admin/tenants/{id}")).await
+    }
+
+    /// What holds for a tenant.
+    pub(crate) async fn configuration(&self, id: OrderId) -> anyhow::Result<TenantConfiguration> {
+        self.get(&format!("/api/v1/admin/tenants/{id}/configuration")).await
+    }
+
+    /// A tenant's approvals.
+    pub(crate) async fn approvals(&self, id: OrderId) -> anyhow::Result<Vec<ApprovalEntry>> {
+        self.get(&format!("/api/v1/admin/tenants/{id}/approvals")).await
+    }
+
+    /// The keys that a tenant's server sealed away, newest first.
+    pub(crate) async fn sealed_keys(&self, id: OrderId) -> anyhow::Result<Vec<SealedKeys>> {
+        self.get(&format!("/api/v1/admin/tenants/{id}/escrow")).await
+    }
+
+    /// One command and what became of it.
+    pub(crate) async fn command(&self, id: OrderId, command: CommandId) -> anyhow::Result<CommandEntry> {
+        self.get(&format!("/api/v1/admin/tenants/{id}/commands/{command}")).await
+    }
+
+    /// Asks for something new.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> anyhow::Result<T> {
+        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token).json(body);
+        read(request.send().await.context("the Hub does not answer")?).await
+    }
+
+    /// Replaces something.
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> anyhow::Result<T> {
+        let request = self.http.put(format!("{}{path}", self.base)).bearer_auth(&self.token).json(body);
+        read(request.send().await.context("the Hub does not answer")?).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {

@@ -1,4 +1,4 @@
-//! letsbe: the operator's command line. Orders through the Hub's API, or one server with no Hub at all.
+//! letsbe: the operator's command line. Orders and tenants through the Hub's API, or one server with no Hub at all.
 //!
 //! It must never print a secret, take one as an argument, or decide anything that the Hub decides.
 
@@ -8,6 +8,7 @@ mod plan;
 mod progress;
 mod provision;
 mod style;
+mod tenants;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -32,6 +33,9 @@ enum Command {
     /// See to orders.
     #[command(subcommand)]
     Orders(orders::OrdersCommand),
+    /// See to tenants' servers.
+    #[command(subcommand)]
+    Tenants(tenants::TenantsCommand),
     /// Log in to the Hub; the password is read from the terminal or from standard input.
     Login {
         /// Your address.
@@ -70,6 +74,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { json, hub, command } = arguments;
     match command {
         Command::Orders(command) => orders::carry_out(&hub, command, json).await,
+        Command::Tenants(command) => tenants::carry_out(&hub, command, json).await,
         Command::Login { email } => hub::login(&hub, &email, json).await,
         Command::Provision(arguments) => provision::carry_out(*arguments, json).await,
         Command::Completions { shell } => {
@@ -105,6 +110,19 @@ mod tests {
             "letsbe orders skip ORDER --reason because",
             "letsbe orders abandon ORDER --reason because",
             "letsbe orders assign ORDER --server manual:1 --address 192.0.2.1",
+            "letsbe tenants list --page 2",
+            "letsbe tenants show acme.example --json",
+            "letsbe tenants configure ORDER --autonomy 2 --token-pool 100 --unlock ghost --lock odoo --plan",
+            "letsbe tenants command acme.example restart ghost",
+            "letsbe tenants command ORDER --no-wait rotate --tool ghost",
+            "letsbe tenants command ORDER --plan update-openclaw --to v2026.10 --force",
+            "letsbe tenants command ORDER check-drift",
+            "letsbe tenants command ORDER report",
+            "letsbe tenants revoke ORDER --plan",
+            "letsbe tenants approvals ORDER",
+            "letsbe tenants approve ORDER ORDER",
+            "letsbe tenants refuse acme.example ORDER",
+            "letsbe tenants escrow ORDER",
             "letsbe login --email a@example.com",
             "letsbe completions bash",
             "letsbe man /tmp/man",
@@ -121,6 +139,11 @@ mod tests {
             "letsbe orders skip ORDER",
             "letsbe orders abandon ORDER",
             "letsbe orders show 7",
+            "letsbe tenants show not_a_name",
+            "letsbe tenants configure ORDER",
+            "letsbe tenants configure ORDER --autonomy 4",
+            "letsbe tenants command ORDER run id",
+            "letsbe tenants approve ORDER",
             "letsbe orders assign ORDER --server manual:1 --address here",
             "letsbe provision --host 192.0.2.1 --key k --domain bad_domain --tier lite --tools a --email a@a.example",
             "letsbe provision --host 192.0.2.1 --key k --domain a.example --tier huge --tools a --email a@a.example",

@@ -7,9 +7,12 @@ use letsbe_lifecycle::order::Pace;
 use letsbe_types::{
     EmailAddress,
     job::{CertificateAuthority, DockerSource},
+    link::Model,
 };
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::controllers::is_recipient;
 
 /// Why the configuration was refused.
 #[derive(Debug, Error)]
@@ -53,6 +56,12 @@ pub struct HubConfig {
     pub dns: DnsConfig,
     /// How servers are provisioned.
     pub provisioning: ProvisioningConfig,
+    /// Which models the tenants' AI teams may use; without it they have none.
+    #[serde(default)]
+    pub models: Option<ModelsConfig>,
+    /// Who can open the keys that tenants' servers seal away.
+    #[serde(default)]
+    pub escrow: EscrowConfig,
     /// How mail leaves.
     pub mail: MailConfig,
     /// How long to wait for what.
@@ -121,6 +130,40 @@ pub struct ProvisioningConfig {
     pub certificates: CertificateAuthority,
 }
 
+/// Which models the tenants' AI teams may use.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// Providers with an OpenAI-compatible interface.
+    pub providers: Vec<ProviderConfig>,
+    /// The models by the names that the AI runtime uses, each with the targets that are asked in turn.
+    pub models: Vec<Model>,
+}
+
+/// A model provider.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// Short name, for example `openrouter`.
+    pub name: String,
+    /// Base address up to and including the version, `https://…/v1`; `http://` only for private addresses.
+    pub base_url: String,
+    /// File with the key (mode 0600); read when a server is provisioned.
+    pub key_file: PathBuf,
+    /// File with the roots of its certificate (PEM), where servers do not trust it by themselves.
+    #[serde(default)]
+    pub roots_pem_file: Option<PathBuf>,
+}
+
+/// Who can open the keys that tenants' servers seal away (the backup key and the vault's key).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EscrowConfig {
+    /// age recipients, `age1…`.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+}
+
 /// How mail leaves.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,6 +214,52 @@ impl PaceConfig {
     }
 }
 
+impl ModelsConfig {
+    /// What cannot work, if anything.
+    fn problem(&self) -> Option<String> {
+        let names: BTreeSet<&str> = self.providers.iter().map(|provider| provider.name.as_str()).collect();
+        if names.len() < self.providers.len() {
+            return Some("models.providers: two have the same name".to_owned());
+        }
+        let models: BTreeSet<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
+        if models.len() < self.models.len() {
+            return Some("models.models: two have the same name".to_owned());
+        }
+        let short = |name: &&str| {
+            !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if let Some(name) = names.iter().find(|name| !short(name)) {
+            return Some(format!("models.providers: {name:?} is no short name (a-z, 0-9, -)"));
+        }
+        for provider in &self.providers {
+            if !provider.base_url.starts_with("https://") && !provider.base_url.starts_with("http://") {
+                return Some(format!("models.providers: the base_url of {} is no address", provider.name));
+            }
+        }
+        self.models.iter().find_map(|model| {
+            let unknown = model.chain.iter().find(|target| !names.contains(target.provider.as_str()));
+            match unknown {
+                Some(target) => Some(format!(
+                    "models.models: {} names the provider {}, which is not in the list",
+                    model.name, target.provider
+                )),
+                None if model.chain.is_empty() => {
+                    Some(format!("models.models: {} has no target in its chain", model.name))
+                }
+                None => None,
+            }
+        })
+    }
+}
+
+impl EscrowConfig {
+    fn problem(&self) -> Option<String> {
+        let wrong = self.recipients.iter().find(|recipient| !is_recipient(recipient))?;
+        Some(format!("escrow.recipients: {wrong:?} is no age recipient (age1…)"))
+    }
+}
+
 impl HubConfig {
     /// Reads and checks the file.
     ///
@@ -179,8 +268,12 @@ impl HubConfig {
     pub fn load(path: &std::path::Path) -> Result<Self, ConfigError> {
         let read = |source| ConfigError::Read { path: path.to_owned(), source };
         let text = std::fs::read_to_string(path).map_err(read)?;
-        toml::from_str(&text)
-            .map_err(|error| ConfigError::Content { path: path.to_owned(), why: error.to_string() })
+        let refused = |why| ConfigError::Content { path: path.to_owned(), why };
+        let config: Self = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
+        match config.models.as_ref().and_then(ModelsConfig::problem).or_else(|| config.escrow.problem()) {
+            Some(why) => Err(refused(why)),
+            None => Ok(config),
+        }
     }
 }
 
@@ -200,5 +293,33 @@ mod tests {
         std::fs::write(&file, text.replace("[pace]", "[pace]\nretires = [1]")).unwrap();
         let refused = HubConfig::load(&file).unwrap_err().to_string();
         assert!(refused.contains("retires") && refused.contains("hub.toml"), "{refused}");
+    }
+
+    #[test]
+    fn models_and_recipients_that_cannot_work_are_refused_by_name() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/hub.example.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = text.split_once("# [models]").unwrap();
+        let (models, after) = rest.split_once("# The end of the models.").unwrap();
+        // The example stands in comments: it is read too.
+        let models = format!("# [models]{models}").replace("\n# ", "\n").replacen("# ", "", 1);
+        let folder = tempfile::tempdir().unwrap();
+        let load = |models: &str, after: &str| {
+            let file = folder.path().join("hub.toml");
+            std::fs::write(&file, format!("{before}{models}\n{after}")).unwrap();
+            HubConfig::load(&file).map_err(|error| error.to_string())
+        };
+        let config = load(&models, after).unwrap();
+        assert_eq!(config.models.unwrap().models[0].chain.len(), 2);
+        for (part, other, named) in [
+            ("name = \"openrouter\"", "name = \"Open Router\"", "no short name"),
+            ("provider = \"openrouter\"", "provider = \"nobody\"", "nobody"),
+            ("https://", "ftp://", "base_url"),
+        ] {
+            let refused = load(&models.replacen(part, other, 1), after).unwrap_err();
+            assert!(refused.contains(named), "{refused}");
+        }
+        let refused = load(&models, &after.replace("recipients = []", "recipients = [\"ssh-ed25519 x\"]"));
+        assert!(refused.unwrap_err().contains("no age recipient"));
     }
 }

@@ -10,6 +10,7 @@ pub mod providers;
 pub mod router;
 pub mod security;
 pub mod state;
+pub mod tenants;
 mod web;
 pub mod worker;
 

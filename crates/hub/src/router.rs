@@ -7,15 +7,19 @@ use axum::{
     extract::DefaultBodyLimit,
     http::Method,
     middleware::{from_fn, from_fn_with_state},
-    routing::{MethodRouter, get, patch, post},
+    routing::{self, MethodRouter, get, patch, post},
 };
+use letsbe_types::tenant::limits;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     AppState,
-    controllers::{agents, health, jobs, orders, payments, sessions},
+    controllers::{
+        agents, health, jobs, orders, payments, sessions,
+        tenants::{self, configuration},
+    },
     security::{
-        limit::{self, Limited, Limits, Scope},
+        limit::{self as rate, Limited, Limits, Scope},
         sessions::{Stranger, require},
     },
     web,
@@ -56,17 +60,14 @@ pub fn routes() -> Vec<Route> {
     use Access::{Keyed, Limited, Open, Staff, StaffPage};
     let public = Limited(Scope::Public);
     let login = Limited(Scope::Login);
-    let line = |method, path, access, handler| Route { method, path, access, handler };
     let (read, write, change) = (|| Method::GET, || Method::POST, || Method::PATCH);
     let report = patch(jobs::report).layer(DefaultBodyLimit::max(REPORT_LIMIT));
-    vec![
+    let mut table = vec![
         line(read(), "/healthz", Open, get(health::health)),
         line(write(), "/api/v1/public/orders", public, post(orders::checkout::create)),
         line(read(), "/api/v1/public/orders/{id}", public, get(orders::progress::show)),
         line(write(), "/api/v1/webhooks/stripe", Keyed, post(payments::webhook::take)),
         line(change(), "/api/v1/jobs/{id}", Keyed, report),
-        line(write(), "/api/v1/tenant/register", Keyed, post(agents::register)),
-        line(write(), "/api/v1/tenant/heartbeat", Keyed, post(agents::heartbeat)),
         line(write(), "/api/v1/admin/login", login, post(sessions::login)),
         line(write(), "/api/v1/admin/logout", Staff, post(sessions::logout)),
         line(read(), "/api/v1/admin/orders", Staff, get(orders::list::list)),
@@ -81,6 +82,44 @@ pub fn routes() -> Vec<Route> {
         line(write(), "/login", login, post(web::login::submit)),
         line(read(), "/progress/{id}", public, get(web::progress::show)),
         line(read(), "/assets/{name}", Open, get(web::assets::asset)),
+    ];
+    table.extend(tenant_routes());
+    table
+}
+
+fn line(method: Method, path: &'static str, access: Access, handler: MethodRouter<AppState>) -> Route {
+    Route { method, path, access, handler }
+}
+
+/// The doors of tenants' agents, and what staff does about tenants.
+fn tenant_routes() -> Vec<Route> {
+    use Access::{Keyed, Staff, StaffPage};
+    let (read, write, put) = (|| Method::GET, || Method::POST, || Method::PUT);
+    let events = post(agents::events::events).layer(DefaultBodyLimit::max(limits::EVENT_BYTES));
+    vec![
+        line(write(), "/api/v1/tenant/register", Keyed, post(agents::register)),
+        line(write(), "/api/v1/tenant/heartbeat", Keyed, post(agents::heartbeat::heartbeat)),
+        line(write(), "/api/v1/tenant/events", Keyed, events),
+        line(read(), "/api/v1/tenant/commands", Keyed, get(agents::commands::commands)),
+        line(read(), "/api/v1/admin/tenants", Staff, get(tenants::list::list)),
+        line(read(), "/api/v1/admin/tenants/{id}", Staff, get(tenants::list::show)),
+        line(read(), "/api/v1/admin/tenants/{id}/configuration", Staff, get(configuration::show)),
+        line(put(), "/api/v1/admin/tenants/{id}/configuration", Staff, routing::put(configuration::change)),
+        line(read(), "/api/v1/admin/tenants/{id}/commands", Staff, get(tenants::commands::list)),
+        line(write(), "/api/v1/admin/tenants/{id}/commands", Staff, post(tenants::commands::create)),
+        line(read(), "/api/v1/admin/tenants/{id}/commands/{command}", Staff, get(tenants::commands::show)),
+        line(read(), "/api/v1/admin/tenants/{id}/approvals", Staff, get(tenants::approvals::list)),
+        line(
+            write(),
+            "/api/v1/admin/tenants/{id}/approvals/{approval}",
+            Staff,
+            post(tenants::approvals::decide),
+        ),
+        line(read(), "/api/v1/admin/tenants/{id}/escrow", Staff, get(tenants::escrow::show)),
+        line(write(), "/api/v1/admin/tenants/{id}/revoke", Staff, post(tenants::revoke::revoke)),
+        line(read(), "/tenants", StaffPage, get(web::tenants::list)),
+        line(read(), "/tenants/{id}", StaffPage, get(web::tenants::show)),
+        line(write(), "/tenants/{id}/approvals/{approval}", StaffPage, post(web::tenants::decide)),
     ]
 }
 
@@ -94,8 +133,8 @@ pub fn router(state: AppState) -> Router {
     for Route { path, access, handler, .. } in routes() {
         let guarded = match access {
             Access::Open => handler,
-            Access::Limited(scope) => handler.route_layer(from_fn_with_state(limited(scope), limit::every)),
-            Access::Keyed => handler.route_layer(from_fn_with_state(limited(Scope::Refused), limit::refused)),
+            Access::Limited(scope) => handler.route_layer(from_fn_with_state(limited(scope), rate::every)),
+            Access::Keyed => handler.route_layer(from_fn_with_state(limited(Scope::Refused), rate::refused)),
             Access::Staff => handler.route_layer(staff(Stranger::Refuse)),
             Access::StaffPage => handler.route_layer(staff(Stranger::Redirect)),
         };

@@ -7,6 +7,8 @@ use letsbe_lifecycle::order::Pace;
 use letsbe_store::Store;
 use letsbe_types::{Secret, clock::Clock};
 
+use crate::tenants::Tenants;
+
 /// Shared by requests. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
@@ -20,6 +22,8 @@ pub struct AppState {
     pub pace: Pace,
     /// Signs Stripe's webhooks.
     pub stripe_secret: Arc<Secret<String>>,
+    /// Serves tenants' servers.
+    pub tenants: Tenants,
     /// Address at which people reach the Hub; cookies are `Secure` when it is HTTPS.
     pub public_url: Arc<str>,
 }

@@ -31,6 +31,7 @@ fn tell(entry: &TimelineEntry) {
 pub(crate) async fn images() -> anyhow::Result<()> {
     letsbe_lab::docker::ensure_engine().await?;
     letsbe_lab::images::ensure_catalog().await?;
+    letsbe_lab::images::ensure_images(letsbe_lab::images::RELEASES).await?;
     for services in ["services", "vps"] {
         letsbe_lab::images::ensure(services).await?;
     }

@@ -205,6 +205,18 @@ impl Host {
         docker::exec(&self.container, command).await
     }
 
+    /// Runs a command as root with this input, and gives what it printed.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn exec_with_input<S: AsRef<str>>(
+        &self,
+        command: &[S],
+        input: &[u8],
+    ) -> Result<String, DockerError> {
+        docker::exec_with_input(&self.container, command, input).await
+    }
+
     /// Fault: the folder's disk is full. Writes under it fail with "no space left"; what is in it is hidden until
     /// [`Host::free_disk`].
     ///

@@ -57,6 +57,13 @@ pub const CATALOG: &[Image] = &[
     stand_in("portainer/portainer-ce:2.21.5", "standin-portainer"),
 ];
 
+/// Releases of OpenClaw that the registry offers besides the catalog's, to be updated to. The catalog's `2026.9` is
+/// OpenClaw 2026.9.5 and `2026.10` is 2026.9.6, which moves the state to a newer form; `2026.11` does not work.
+pub const RELEASES: &[Image] = &[
+    real("letsbe/openclaw:2026.10", "openclaw-2026.10"),
+    stand_in("letsbe/openclaw:2026.11", "openclaw-2026.11"),
+];
+
 /// The name and tag of the secrets proxy in the catalog.
 pub const PROXY_REFERENCE: &str = "letsbe/secrets-proxy:0.1.0";
 
@@ -73,8 +80,16 @@ pub fn ensure(folder: &str) -> BoxFuture<'_, Result<String, DockerError>> {
 /// # Errors
 /// When a build fails.
 pub async fn ensure_catalog() -> Result<Vec<(String, String)>, DockerError> {
+    ensure_images(CATALOG).await
+}
+
+/// Makes sure that these images exist. Gives each reference with the local name of its image.
+///
+/// # Errors
+/// When a build fails.
+pub async fn ensure_images(images: &[Image]) -> Result<Vec<(String, String)>, DockerError> {
     try_join_all(
-        CATALOG.iter().map(|image| async { Ok((image.reference.to_owned(), ensure(image.folder).await?)) }),
+        images.iter().map(|image| async { Ok((image.reference.to_owned(), ensure(image.folder).await?)) }),
     )
     .await
 }
@@ -84,8 +99,10 @@ pub async fn ensure_catalog() -> Result<Vec<(String, String)>, DockerError> {
 /// # Errors
 /// When a build fails.
 pub async fn build_all(say: &(impl Fn(&str) + Sync)) -> anyhow::Result<()> {
-    let folders: Vec<&str> =
-        ["vps", "services"].into_iter().chain(CATALOG.iter().map(|image| image.folder)).collect();
+    let folders: Vec<&str> = ["vps", "services"]
+        .into_iter()
+        .chain(CATALOG.iter().chain(RELEASES).map(|image| image.folder))
+        .collect();
     say(&format!("Images: {}", folders.join(", ")));
     try_join_all(folders.into_iter().map(ensure)).await?;
     Ok(())
@@ -223,7 +240,7 @@ mod tests {
 
     #[test]
     fn every_image_has_its_folder_and_every_stand_in_its_label() {
-        for image in CATALOG {
+        for image in CATALOG.iter().chain(RELEASES) {
             let dockerfile = fs::read_to_string(images_folder().join(image.folder).join("Dockerfile"));
             let dockerfile = dockerfile.unwrap_or_else(|error| panic!("{}: {error}", image.folder));
             let labelled = dockerfile.contains("biz.letsbe.lab.standin=");

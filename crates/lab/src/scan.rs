@@ -20,7 +20,7 @@ const TELLING: [&str; 5] = ["PASSWORD", "SECRET", "TOKEN", "_KEY", "SALT"];
 /// A secret with a name that may be printed.
 #[derive(Debug, Clone)]
 pub struct Named {
-    /// Where it lives, for example `/opt/letsbe/env/credentials.env GHOST_DB_PASSWORD`.
+    /// Where it lives, for example `the vault's ghost/database_password`.
     pub name: String,
     /// The value.
     pub value: Secret<String>,
@@ -161,16 +161,6 @@ pub fn of_settings(file: &str, content: &str) -> Vec<Named> {
         .collect()
 }
 
-/// All values of a file of settings, of which each is a secret.
-#[must_use]
-pub fn of_credentials(file: &str, content: &str) -> Vec<Named> {
-    let lines = content.lines().filter(|line| !line.starts_with('#'));
-    let settings = lines.filter_map(|line| line.split_once('='));
-    settings
-        .map(|(name, value)| Named { name: format!("{file} {name}"), value: Secret::new(value.to_owned()) })
-        .collect()
-}
-
 /// A private key in PEM, line by line. Left out are the first half, which says what kind of key it is, and lines
 /// that its public half (a certificate in PEM, or OpenSSH's one line) repeats.
 #[must_use]
@@ -292,6 +282,5 @@ mod tests {
             format!("-----BEGIN KEY-----\n{line}\n{line}\n{line}\n{line}\n{line}\nxy=\n-----END KEY-----\n");
         assert_eq!(names(of_private_key("k", &key, "")), ["k line 5", "k line 6"]);
         assert_eq!(names(of_private_key("k", &key, &format!("ssh-x AAAA{line} root@host"))), [] as [&str; 0]);
-        assert_eq!(names(of_credentials("c", "# tool: a\nA_B=x=y\n")), ["c A_B"]);
     }
 }

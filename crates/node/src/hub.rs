@@ -7,7 +7,7 @@ use letsbe_provision::hub_address;
 use letsbe_types::{
     Problem, Secret,
     api::{ErrorReply, RegisterReply, RegisterRequest, Reply},
-    tenant::Heartbeat,
+    tenant::{CommandsReply, EventsReply, Heartbeat, HeartbeatReply, TenantEvents, limits},
 };
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -17,6 +17,9 @@ use crate::{files, layout::Layout};
 /// Version of this program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No answer of the Hub is longer.
+const ANSWER_BYTES: usize = 1 << 20;
 /// A lost reply to a registration is settled by registering again.
 const REGISTER_ATTEMPTS: u32 = 5;
 
@@ -77,28 +80,121 @@ pub(crate) async fn register(layout: &Layout) -> Result<(), Problem> {
     unreachable!("the loop above ends by returning")
 }
 
-/// Sends one heartbeat.
-pub(crate) async fn beat(layout: &Layout, agent: &AgentState, heartbeat: &Heartbeat) -> Result<(), Problem> {
-    let hub_url = hub_address::checked(&agent.hub_url)?;
-    let url = format!("{hub_url}/api/v1/tenant/heartbeat");
-    post::<serde_json::Value>(&url, &agent.agent_key, heartbeat).await?;
-    files::write_json(&layout.state("heartbeat.json"), &HeartbeatState { accepted_at: Utc::now() })
+/// The Hub, as this server's key opens it.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: String,
+    key: Secret<String>,
+}
+
+impl Client {
+    /// A client for this registration.
+    pub(crate) fn new(agent: &AgentState) -> Result<Self, Problem> {
+        let url = hub_address::checked(&agent.hub_url)?;
+        Ok(Self { http: client()?, url, key: agent.agent_key.as_str().into() })
+    }
+
+    /// Sends one heartbeat.
+    pub(crate) async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, Problem> {
+        let request = self.http.post(format!("{}/api/v1/tenant/heartbeat", self.url)).json(heartbeat);
+        ask(request.bearer_auth(self.key.expose())).await
+    }
+
+    /// Asks for commands; the Hub answers when there is one, or after [`limits::WAIT_SECONDS`].
+    pub(crate) async fn commands(&self) -> Result<CommandsReply, Problem> {
+        let wait = limits::WAIT_SECONDS;
+        let request = self.http.get(format!("{}/api/v1/tenant/commands?wait={wait}", self.url));
+        let patience = Duration::from_secs(wait) + REQUEST_TIMEOUT;
+        ask(request.timeout(patience).bearer_auth(self.key.expose())).await
+    }
+
+    /// Tells what happened.
+    pub(crate) async fn events(&self, events: &TenantEvents) -> Result<EventsReply, Problem> {
+        let request = self.http.post(format!("{}/api/v1/tenant/events", self.url)).json(events);
+        ask(request.bearer_auth(self.key.expose())).await
+    }
+}
+
+/// Whether the Hub has said that the key is not valid (any more).
+pub(crate) fn is_key_refused(problem: &Problem) -> bool {
+    problem.code == "NODE072"
+}
+
+/// Whether the Hub has said that it cannot read a message, and never will.
+pub(crate) fn is_unreadable(problem: &Problem) -> bool {
+    problem.code == "HUB007"
+}
+
+fn away(error: reqwest::Error) -> Problem {
+    let message = format!("The Hub does not answer: {error}");
+    Problem::transient("HUB003", message, "Check the Hub's address and the server's network.")
+}
+
+fn client() -> Result<reqwest::Client, Problem> {
+    let builder = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+    builder.redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(4).build().map_err(away)
 }
 
 async fn post<T: DeserializeOwned>(url: &str, token: &str, body: &impl Serialize) -> Result<T, Problem> {
-    let away = |error: reqwest::Error| {
-        let message = format!("The Hub does not answer: {error}");
-        Problem::transient("HUB003", message, "Check the Hub's address and the server's network.")
-    };
-    let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build().map_err(away)?;
-    let reply = client.post(url).bearer_auth(token).json(body).send().await.map_err(away)?;
-    let status = reply.status();
-    if status.is_success() {
-        return reply.json::<Reply<T>>().await.map(|reply| reply.data).map_err(away);
-    }
+    let answer = answer(client()?.post(url).bearer_auth(token).json(body)).await?;
+    answer.map_err(|(status, said)| refused(status, &said))
+}
+
+/// Asks with this server's key.
+async fn ask<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, Problem> {
+    answer(request).await?.map_err(|(status, said)| match status {
+        StatusCode::UNAUTHORIZED => Problem::permanent(
+            "NODE072",
+            format!("The Hub refuses this server's key: {said}"),
+            "The key was revoked or replaced. Everything on the server goes on; provision it again to register.",
+        ),
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            Problem::permanent(
+                "HUB007",
+                format!("The Hub cannot read a message of this server: {status} {said}"),
+                "Hub and node program must fit together: update the older one.",
+            )
+        }
+        _ => refused(status, &said),
+    })
+}
+
+fn refused(status: StatusCode, said: &str) -> Problem {
     let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-    let said = reply.json::<ErrorReply>().await.map_or_else(|_| String::new(), |body| body.error.message);
     let message = format!("The Hub refused: {status} {said}");
     let hint = "The token or key may have been used, replaced or revoked; provision the server again.";
-    Err(Problem { retryable: passing, ..Problem::permanent("HUB006", message.trim_end(), hint) })
+    Problem { retryable: passing, ..Problem::permanent("HUB006", message.trim_end(), hint) }
+}
+
+/// The Hub's answer, or with which status and words it refused.
+async fn answer<T: DeserializeOwned>(
+    request: reqwest::RequestBuilder,
+) -> Result<Result<T, (StatusCode, String)>, Problem> {
+    let reply = request.send().await.map_err(away)?;
+    let status = reply.status();
+    let body = bounded(reply).await?;
+    if !status.is_success() {
+        let said = serde_json::from_slice::<ErrorReply>(&body).map(|body| body.error.message);
+        return Ok(Err((status, said.unwrap_or_default())));
+    }
+    serde_json::from_slice::<Reply<T>>(&body).map(|reply| Ok(reply.data)).map_err(|error| {
+        let message = format!("The Hub's answer cannot be read: {error}");
+        Problem::transient("HUB003", message, "Hub and node program must fit together: update the older one.")
+    })
+}
+
+/// The body, if it is not larger than any answer of the Hub can be.
+async fn bounded(mut reply: reqwest::Response) -> Result<Vec<u8>, Problem> {
+    let mut body = Vec::new();
+    while let Some(chunk) = reply.chunk().await.map_err(away)? {
+        if body.len() + chunk.len() > ANSWER_BYTES {
+            return Err(Problem::transient(
+                "HUB003",
+                format!("The Hub's answer is longer than {ANSWER_BYTES} bytes"),
+                "Check that the address is the Hub's.",
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }

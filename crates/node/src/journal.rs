@@ -13,14 +13,13 @@ use async_trait::async_trait;
 use chrono::Utc;
 use letsbe_host::Journal;
 use letsbe_types::{
-    Problem, Secret,
+    Problem,
     ids::JobId,
     job::{Outcome, RunEvent, RunEventKind},
 };
-use letsbe_vault::{Credentials, Mask};
 use rand::RngExt as _;
 
-use crate::{files, layout::Layout};
+use crate::{files, layout::Layout, vault};
 
 /// How often the answer to a confirmation is looked for.
 const POLL: Duration = Duration::from_millis(50);
@@ -115,21 +114,16 @@ impl FileJournal {
     }
 
     fn masked(&self, event: RunEventKind) -> Result<RunEventKind, Problem> {
-        let path = self.layout.credentials();
-        let Some(content) = files::read(&path)? else { return Ok(event) };
-        let unusable =
-            |why: &dyn std::fmt::Display| files::unusable(&path, std::io::Error::other(why.to_string()));
-        let content = Secret::new(String::from_utf8_lossy(&content).into_owned());
-        let Ok(credentials) = Credentials::from_file(content.expose()) else { return Ok(withheld(event)) };
+        let Ok(mask) = vault::mask(&self.layout) else { return Ok(withheld(event)) };
+        let unusable = |why: &dyn std::fmt::Display| files::unusable(&self.path, why);
         let text = serde_json::to_string(&event).map_err(|error| unusable(&error))?;
-        serde_json::from_str(&Mask::of(&credentials).apply(text)).map_err(|error| unusable(&error))
+        serde_json::from_str(&mask.apply(text)).map_err(|error| unusable(&error))
     }
 }
 
 /// A failure without its words: for when nobody can tell which of them are secret. The code still says what it is.
 fn withheld(event: RunEventKind) -> RunEventKind {
-    const WHY: &str =
-        "The message is withheld: credentials.env cannot be read, so nothing can be masked by it.";
+    const WHY: &str = "The message is withheld: the vault cannot be opened, so nothing can be masked by it.";
     let quiet = |problem: Problem| Problem { message: WHY.to_owned(), ..problem };
     match event {
         RunEventKind::Operation { step, operation, outcome, milliseconds } => {
@@ -207,6 +201,8 @@ mod tests {
     use letsbe_host::Journal as _;
     use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
 
+    use letsbe_vault::{Origin, Vault, VaultFiles};
+
     use super::{FileJournal, confirm_ssh, read};
     use crate::layout::Layout;
 
@@ -251,13 +247,24 @@ mod tests {
         let (layout, job) = (Layout::under(folder.path()), JobId::generate());
         let mut credentials = letsbe_vault::Credentials::default();
         credentials.insert_missing("ghost", "database_password", "canary+7f3a/==".into());
-        crate::files::make_folder(layout.credentials().parent().unwrap()).unwrap();
         crate::files::write(&layout.credentials(), credentials.to_file().expose().as_bytes()).unwrap();
+        let files = VaultFiles::under(folder.path());
+        Vault::update(&files, &mut rand::rng(), |vault| {
+            vault.put("odoo", "a", "canary-sealed".into(), Origin::Made, chrono::Utc::now());
+            Ok(())
+        })
+        .unwrap();
         let (journal, _) = FileJournal::open(&layout, job).unwrap();
-        let problem = Problem::transient("NODE012", "mysql said: bad password canary+7f3a/==", "");
-        journal.append(RunEventKind::Finished { problem: Some(problem) }).unwrap();
-        let content = std::fs::read_to_string(layout.journal(job)).unwrap();
-        assert!(content.contains("bad password ‹secret›") && !content.contains("canary"), "{content}");
+        let said = || {
+            let problem = Problem::transient("NODE012", "bad password canary+7f3a/==, not canary-sealed", "");
+            journal.append(RunEventKind::Finished { problem: Some(problem) }).unwrap();
+            std::fs::read_to_string(layout.journal(job)).unwrap()
+        };
+        let content = said();
+        assert!(content.contains("bad password ‹secret›, not ‹secret›"), "{content}");
+        std::fs::write(&files.sealed, "damaged").unwrap();
+        let content = content + &said();
+        assert!(content.contains("withheld") && !content.contains("canary"), "{content}");
     }
 
     #[tokio::test]

@@ -61,7 +61,37 @@ impl Layout {
         self.volatile("ssh-pending")
     }
 
-    fn volatile(&self, name: &str) -> PathBuf {
+    /// Everything lies under it.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.root.clone()
+    }
+
+    /// Folder of a tool's stack.
+    pub(crate) fn stack(&self, tool: &str) -> PathBuf {
+        self.home().join("stacks").join(tool)
+    }
+
+    /// What the last backup wrote about itself (runbook 4.4).
+    pub(crate) fn backup_status(&self) -> PathBuf {
+        self.home().join("backups/backup-status.json")
+    }
+
+    /// The one certificate.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.root.join("etc/letsencrypt/live/letsbe/fullchain.pem")
+    }
+
+    /// The agent's socket for `letsbe-node …` on this server.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.volatile("control.sock")
+    }
+
+    /// Folder of the sockets that the secrets proxy may use.
+    pub(crate) fn guardian(&self) -> PathBuf {
+        self.root.join(letsbe_types::link::FOLDER.trim_start_matches('/'))
+    }
+
+    pub(crate) fn volatile(&self, name: &str) -> PathBuf {
         self.root.join("run/letsbe").join(name)
     }
 }

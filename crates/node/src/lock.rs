@@ -11,6 +11,9 @@ use crate::{files, layout::Layout};
 /// A lock that nobody refreshed for this long belongs to nobody.
 pub(crate) const VALIDITY: TimeDelta = TimeDelta::minutes(5);
 
+/// The lock is refreshed this often, well within its validity.
+const REFRESH: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Who may change this server, and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HostLock {
@@ -81,6 +84,16 @@ pub(crate) fn release(layout: &Layout, run: JobId) -> Result<(), Problem> {
     match files::read_json::<HostLock>(&path)? {
         Some(lock) if lock.run == run => files::remove(&path),
         _ => Ok(()),
+    }
+}
+
+/// Refreshes the lock for ever; ends only when it is lost.
+pub(crate) async fn keep(layout: &Layout, owner: &str, run: JobId) -> Problem {
+    loop {
+        if let Err(problem) = acquire(layout, owner, run, Utc::now()) {
+            return problem;
+        }
+        tokio::time::sleep(REFRESH).await;
     }
 }
 

@@ -1,19 +1,25 @@
 //! letsbe-node: the program on the tenant's server. It carries out provisioning runs, and is the agent.
 //!
 //! It must never need the Hub for anything but reporting to it, take a secret as an argument, or print one but to the
-//! person who asks for a login with `reveal`.
+//! person who asks for it with `reveal` or `vault get`.
 
 mod agent;
+mod control;
 mod files;
+mod gate;
 mod guardian;
 mod hub;
 mod install;
 mod journal;
 mod layout;
 mod lock;
+mod openclaw;
 mod reveal;
+mod rotate;
 mod run;
 mod status;
+mod vault;
+mod work;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -53,8 +59,10 @@ enum Command {
     },
     /// Register with the Hub: reads {"hub_url", "token"} as JSON from standard input.
     Register,
-    /// Send heartbeats to the Hub (a systemd unit runs this).
+    /// Hold the vault, count tokens, and report to the Hub (a systemd unit runs this).
     Agent,
+    /// Print what differs from what was provisioned (the agent asks for it).
+    Drift,
     /// Do a tool's first set-up.
     SetupTool {
         /// The tool's name in the catalog.
@@ -66,6 +74,20 @@ enum Command {
         #[arg(long)]
         tool: String,
     },
+    /// Give tools new secrets: database, files and containers together, or not at all.
+    Rotate(rotate::RotateArguments),
+    /// The AI runtime.
+    #[command(subcommand, name = "openclaw")]
+    OpenClaw(openclaw::OpenClawCommand),
+    /// The secrets of this server.
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
+    /// What the AI team asks for, and a person's word.
+    #[command(subcommand)]
+    Approvals(gate::ApprovalsCommand),
+    /// The command gate's log.
+    #[command(subcommand)]
+    Gate(gate::GateCommand),
     /// What this server is.
     Status {
         /// As JSON.
@@ -123,7 +145,7 @@ struct Follow {
     from: u64,
 }
 
-#[tokio::main]
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
@@ -162,6 +184,7 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Install { from, wanted } => install::install(layout, &from, &wanted)?,
         Command::Register => hub::register(layout).await?,
         Command::Agent => agent::run(layout).await?,
+        Command::Drift => agent::drift::print(layout).await?,
         Command::SetupTool { tool } => {
             let catalog = run::catalog(&layout.bundle())?;
             letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
@@ -169,6 +192,11 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Reveal { tool } => {
             reveal::reveal(layout, &run::catalog(&layout.bundle())?, &tool, chrono::Utc::now())?;
         }
+        Command::Rotate(arguments) => rotate::command(layout, arguments).await?,
+        Command::OpenClaw(command) => openclaw::carry_out(layout, command).await?,
+        Command::Vault(command) => vault::carry_out(layout, command)?,
+        Command::Approvals(command) => gate::approvals(layout, command).await?,
+        Command::Gate(command) => gate::gate(layout, command)?,
         Command::Status { json } => status::print(layout, json).await?,
     }
     Ok(0)

@@ -1,13 +1,11 @@
 //! Showing a tool's logins to the operator who has to hand them to the customer. Written down before it is shown.
 
-use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _};
-
 use chrono::{DateTime, Utc};
 use letsbe_catalog::{Catalog, Tool};
 use letsbe_types::{Problem, Secret};
 use letsbe_vault::Credentials;
 
-use crate::{files, layout::Layout};
+use crate::{layout::Layout, vault};
 
 /// One login that a person uses.
 struct Login<'a> {
@@ -31,16 +29,12 @@ pub(crate) fn reveal(
         )
     };
     let entry = catalog.tools().find(|entry| entry.name.as_str() == tool).ok_or_else(unknown)?;
-    let path = layout.credentials();
-    let content = files::read(&path)?.ok_or_else(unknown)?;
-    let content = Secret::new(String::from_utf8_lossy(&content).into_owned());
-    let credentials =
-        Credentials::from_file(content.expose()).map_err(|error| files::unusable(&path, error))?;
+    let credentials = vault::credentials(layout)?.ok_or_else(unknown)?;
     let logins = logins_of(entry, &credentials);
     if logins.is_empty() {
         return Err(unknown());
     }
-    write_down(layout, tool, &asker(), now)?;
+    vault::write_down(layout, "reveal", ("tool", tool), now)?;
     for login in logins {
         // The one place where a secret is shown, to the person who asked for it.
         println!("{}  login {}  password {}", entry.title, login.name, login.password.expose());
@@ -58,23 +52,6 @@ fn logins_of<'a>(tool: &'a Tool, credentials: &'a Credentials) -> Vec<Login<'a>>
             Some(Login { name, password })
         })
         .collect()
-}
-
-/// Who asks: the user behind sudo.
-fn asker() -> String {
-    let name = std::env::var("SUDO_USER").unwrap_or_else(|_| "root".to_owned());
-    name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).take(64).collect()
-}
-
-fn write_down(layout: &Layout, tool: &str, who: &str, now: DateTime<Utc>) -> Result<(), Problem> {
-    let path = layout.audit_log();
-    let line = serde_json::json!({ "at": now, "who": who, "did": "reveal", "tool": tool }).to_string() + "\n";
-    let append = || {
-        let mut log = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        log.write_all(line.as_bytes())?;
-        log.sync_all()
-    };
-    append().map_err(|error| files::unusable(&path, error))
 }
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
-//! letsbe-proxy: the one way out for the AI runtime. At present it only says that it is up.
+//! letsbe-proxy: the one way out for the AI runtime.
 //!
 //! It must run without privileges, and must never let a request pass that it has not understood.
 
 use std::{
+    io::IsTerminal as _,
     net::{IpAddr, SocketAddr},
-    time::{Duration, Instant},
+    path::PathBuf,
+    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
-use axum::{Json, Router, extract::State, routing::get};
 use clap::Parser;
-use serde_json::{Value, json};
+use letsbe_proxy::{Link, Patience, Proxy};
+use letsbe_types::link;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -30,37 +32,46 @@ struct Arguments {
     /// Port to listen on; 0 takes a free one and prints it.
     #[arg(long, default_value_t = 8100)]
     port: u16,
+    /// Folder of the agent's sockets.
+    #[arg(long, value_name = "FOLDER", default_value = link::FOLDER)]
+    guardian: PathBuf,
     /// Do not serve: ask this address (http://host:port/path) and end with 0 if it answers 200. For health checks in
     /// an image that holds no other program.
     #[arg(long, value_name = "URL")]
     check: Option<String>,
 }
 
-#[tokio::main]
+// One thread serves everything: a request costs well under a millisecond of computing, and long bodies have threads
+// of their own.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let in_colour = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_ansi(in_colour).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
     match arguments.check {
         Some(url) => tokio::time::timeout(CHECK_TIMEOUT, check(&url)).await.context("no answer in time")?,
-        None => serve(SocketAddr::new(arguments.address, arguments.port)).await,
+        None => serve(SocketAddr::new(arguments.address, arguments.port), arguments.guardian).await,
     }
 }
 
-async fn serve(wanted: SocketAddr) -> anyhow::Result<()> {
+async fn serve(wanted: SocketAddr, guardian: PathBuf) -> anyhow::Result<()> {
     let mut stop = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let listener =
         TcpListener::bind(wanted).await.with_context(|| format!("{wanted} cannot be listened on"))?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
+    tracing::info!(address = %listener.local_addr()?, guardian = %guardian.display(), "listening");
+    let patience = Patience::default();
+    let line = Link::new(patience.connect);
+    tokio::spawn(line.clone().keep(guardian.join(link::LINK_SOCKET)));
     let shutdown = async move {
         tokio::select! {
             _ = stop.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
     };
-    axum::serve(listener, router(Instant::now()))
-        .with_graceful_shutdown(shutdown)
-        .await
-        .context("serving failed")
+    let proxy =
+        Proxy::new(line, &guardian, patience).context("no client for the command gate can be made")?;
+    proxy.serve(listener, shutdown).await.context("serving failed")
 }
 
 async fn check(url: &str) -> anyhow::Result<()> {
@@ -77,33 +88,23 @@ async fn check(url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn router(started: Instant) -> Router {
-    Router::new().route("/health", get(health)).with_state(started)
-}
-
-async fn health(State(started): State<Instant>) -> Json<Value> {
-    Json(json!({
-        "status": "ok",
-        "version": env!("CARGO_PKG_VERSION"),
-        "uptime_seconds": started.elapsed().as_secs(),
-    }))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
+    use letsbe_proxy::{Link, Patience, Proxy};
     use tokio::net::TcpListener;
 
     use super::check;
 
     #[tokio::test]
-    async fn health_is_answered_and_nothing_else() {
+    async fn health_is_answered_without_an_agent_and_a_check_sees_the_difference() {
+        let folder = tempfile::tempdir().unwrap();
+        let patience = Patience::default();
+        let proxy = Proxy::new(Link::new(patience.connect), folder.path(), patience).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, super::router(Instant::now())).await.unwrap() });
+        tokio::spawn(proxy.serve(listener, std::future::pending()));
         check(&format!("http://{address}/health")).await.unwrap();
-        for path in ["", "/", "/v1/chat/completions", "/healthy"] {
+        for path in ["", "/", "/v1/completions", "/healthy"] {
             let refusal = check(&format!("http://{address}{path}")).await.unwrap_err();
             assert!(refusal.to_string().contains("404"), "{path}: {refusal}");
         }

@@ -3,10 +3,37 @@
 //!
 //! It must never print a value, pass what it does not understand, or hold back a byte that no secret begins with.
 
+mod apply;
+mod entropy;
+mod forms;
+mod json;
+mod keys;
+mod known;
+mod patterns;
+mod sse;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use letsbe_types::Secret;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::known::Known;
+use crate::patterns::Patterns;
+pub use crate::sse::SseRedactor;
+pub use crate::stream::StreamRedactor;
+use crate::text::Rules;
+
+/// What every placeholder begins with.
+pub(crate) const MARK: &str = "SECRET_REF(";
 
 /// A secret and the name that stands in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,73 +53,113 @@ pub enum RedactError {
     /// A body that is no JSON where JSON is wanted, or nested too deep.
     #[error("the body is not JSON that can be looked through: {0}")]
     NotJson(String),
+    /// The rules missed a known secret: its form runs over JSON's own signs.
+    #[error("the secret `{0}` would still be in the body; rotate it to a value of letters and digits")]
+    Remains(String),
+}
+
+/// What a secret was found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// It is known.
+    Value,
+    /// It looks like a key, a token or a password in an address.
+    Pattern,
+    /// It is too random to be a word.
+    Entropy,
+    /// Its key in JSON says so.
+    Key,
+}
+
+/// A secret that was found: never its value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// What it was found by.
+    pub rule: Rule,
+    /// The name in its placeholder.
+    pub name: String,
+}
+
+/// The secrets that were found, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings(BTreeSet<Finding>);
+
+impl Findings {
+    pub(crate) fn add(&mut self, rule: Rule, name: &str) {
+        self.0.insert(Finding { rule, name: name.to_owned() });
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.0.iter()
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// What stands where a secret was: `SECRET_REF(name)`.
 #[must_use]
 pub fn placeholder(name: &str) -> String {
-    format!("SECRET_REF({name})")
+    format!("{MARK}{name})")
 }
 
 /// Names of the placeholders in a text, in order.
 pub fn references(text: &str) -> impl Iterator<Item = &str> {
-    text.split("SECRET_REF(").skip(1).filter_map(|rest| rest.split_once(')').map(|(name, _)| name))
+    text.split(MARK).skip(1).filter_map(|rest| rest.split_once(')').map(|(name, _)| name))
 }
 
-/// Finds known secrets.
-#[derive(Debug)]
+/// Finds secrets: known ones by value, others by their look and their place.
 pub struct Redactor {
-    secrets: Vec<KnownSecret>,
+    known: Known,
+    patterns: Patterns,
+    /// Goes into the names of what is not known, so that they give nothing away.
+    salt: Zeroizing<[u8; 32]>,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").field("known", &self.known).finish_non_exhaustive()
+    }
 }
 
 impl Redactor {
-    /// A redactor for these secrets.
+    /// A redactor for these secrets. Values of less than 8 bytes are not looked for by value: they stand in
+    /// ordinary text too.
     ///
     /// # Errors
     /// When they are too many.
     pub fn new(secrets: impl IntoIterator<Item = KnownSecret>) -> Result<Self, RedactError> {
-        Ok(Self { secrets: secrets.into_iter().collect() })
+        let secrets: Vec<_> = secrets.into_iter().collect();
+        let mut salt = Sha256::new_with_prefix("letsbe redaction");
+        for secret in &secrets {
+            salt.update(secret.value.expose().len().to_le_bytes());
+            salt.update(secret.value.expose());
+        }
+        let salt = Zeroizing::new(salt.finalize().into());
+        Ok(Self { known: Known::new(&secrets)?, patterns: Patterns::new()?, salt })
     }
 
     /// The text without secrets.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| {
-            text.replace(secret.value.expose().as_str(), &placeholder(&secret.name))
-        })
+        self.text_and_findings(text).0
     }
 
-    /// A JSON body without secrets.
-    ///
-    /// # Errors
-    /// When it is no JSON: the caller must not send it.
-    pub fn json_body(&self, body: &[u8]) -> Result<Vec<u8>, RedactError> {
-        let text = std::str::from_utf8(body).map_err(|error| RedactError::NotJson(error.to_string()))?;
-        Ok(self.text(text).into_bytes())
+    /// The text without secrets, and what they were.
+    #[must_use]
+    pub fn text_and_findings(&self, text: &str) -> (String, Findings) {
+        let mut findings = Findings::default();
+        let text = self.looked_through(text, Rules::All, &mut findings).into_owned();
+        (text, findings)
     }
 
-    /// Redacts a stream of bytes.
+    /// Redacts a stream of bytes by the known values.
     #[must_use]
     pub fn stream(self: &Arc<Self>) -> StreamRedactor {
-        StreamRedactor { redactor: Arc::clone(self), held: Vec::new() }
-    }
-}
-
-/// Redacts a stream: the result does not depend on where it was cut into chunks.
-#[derive(Debug)]
-pub struct StreamRedactor {
-    redactor: Arc<Redactor>,
-    held: Vec<u8>,
-}
-
-impl StreamRedactor {
-    /// Takes a chunk; what may go on is appended to `out`.
-    pub fn push(&mut self, chunk: &[u8], _out: &mut Vec<u8>) {
-        self.held.extend_from_slice(chunk);
-    }
-
-    /// The stream has ended.
-    pub fn finish(self, out: &mut Vec<u8>) {
-        out.extend(self.redactor.text(&String::from_utf8_lossy(&self.held)).bytes());
+        StreamRedactor::new(Arc::clone(self))
     }
 }

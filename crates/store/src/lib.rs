@@ -1,4 +1,4 @@
-//! The Hub's memory: orders, the outbox with its leases, timelines, jobs, agents, staff.
+//! The Hub's memory: orders, the outbox with its leases, timelines, jobs, tenants' agents, staff.
 //!
 //! Every change is one write transaction; an event, the state that follows from it and the effects it causes are
 //! stored together or not at all. No transaction is open while work is done. It must never decide what follows
@@ -12,6 +12,7 @@ mod orders;
 mod outbox;
 mod payments;
 mod staff;
+mod tenants;
 mod timeline;
 
 use std::path::Path;
@@ -24,12 +25,19 @@ use sea_orm_migration::MigratorTrait as _;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-pub use agents::{AgentStatus, RegisterError};
+pub use agents::{AgentStatus, Introduction, RegisterError};
 pub use jobs::{Job, NewJob};
 pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
 pub use payments::PaymentOutcome;
 pub use staff::Staff;
+pub use tenants::{
+    KeyRefused,
+    configuration::{Configured, Defaults},
+    events::EventsTaken,
+    heartbeats::{Beat, Heard},
+    reads::Tenant,
+};
 pub use timeline::NewEntry;
 
 /// Why the database did not do what it was asked for.
@@ -76,6 +84,9 @@ impl Store {
                 .journal_mode(sea_orm::sqlx::sqlite::SqliteJournalMode::Wal)
                 .synchronous(sea_orm::sqlx::sqlite::SqliteSynchronous::Full)
                 .busy_timeout(std::time::Duration::from_secs(10))
+                // Many heartbeats change the same pages again and again: a larger log writes each back less often.
+                .pragma("wal_autocheckpoint", "16384")
+                .pragma("cache_size", "-65536")
         });
         let db = Database::connect(options).await?;
         migration::Migrator::up(&db, None).await?;

@@ -1,6 +1,8 @@
-//! The first schema. SQLite today; only portable column types, so that PostgreSQL can follow.
+//! The schema, step by step. SQLite today; only portable column types, so that PostgreSQL can follow.
 
 #![expect(elided_lifetimes_in_paths, reason = "the trait of sea-orm-migration has them elided")]
+
+mod guardian;
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -11,10 +13,11 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First)]
+        vec![Box::new(First), Box::new(guardian::Guardian)]
     }
 }
 
+/// Orders and how they become servers.
 #[derive(Debug)]
 struct First;
 
@@ -206,4 +209,44 @@ fn plain(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement 
         index.col(Alias::new(*column));
     }
     index.take()
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::ids::OrderId;
+    use sea_orm_migration::{
+        MigratorTrait as _,
+        sea_orm::{ConnectionTrait as _, Database},
+    };
+    use uuid::Uuid;
+
+    use super::Migrator;
+    use crate::Store;
+
+    #[tokio::test]
+    async fn agents_of_the_first_schema_keep_their_keys_and_when_they_were_heard() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("hub.db");
+        let db = Database::connect(format!("sqlite://{}?mode=rwc", file.display())).await.expect("opens");
+        Migrator::up(&db, Some(1)).await.expect("migrates");
+        for statement in [
+            "INSERT INTO agents VALUES (x'00000000000000000000000000000001', 'hash-1', '0.1.0', \
+             '2026-11-20 10:00:00+00:00', '2026-11-21 10:00:00+00:00', '{\"version\":1,\"containers_ok\":9}')",
+            "INSERT INTO agents VALUES (x'00000000000000000000000000000002', 'hash-2', '0.1.0', \
+             '2026-11-20 10:00:00+00:00', NULL, NULL)",
+        ] {
+            db.execute_unprepared(statement).await.expect("inserts");
+        }
+        db.close().await.expect("closes");
+        let store = Store::open(&file).await.expect("migrates further");
+        for (number, heard) in [(1, true), (2, false)] {
+            let agent =
+                store.agent(OrderId(Uuid::from_u128(number))).await.expect("reads").expect("is there");
+            assert_eq!(agent.last_heartbeat_at.is_some(), heard);
+            assert_eq!((agent.last_heartbeat, agent.revoked_at), (None, None));
+            let key = format!("hash-{number}");
+            let known = store.waiting_commands(&key, agent.registered_at).await.expect("reads");
+            assert!(known.is_ok(), "its key is known");
+        }
+    }
 }

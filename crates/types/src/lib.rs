@@ -13,6 +13,7 @@ pub mod link;
 mod problem;
 mod secret;
 pub mod tenant;
+pub mod tenants;
 mod tier;
 
 pub use domain::{DomainName, EmailAddress, InvalidName};

@@ -209,7 +209,10 @@ mod tests {
     fn wanted(tool: &str, key: &str, method: Method) -> Wanted {
         let (key, category) = (key.to_owned(), CredentialCategory::AdminPassword);
         let mixed = method == Method::Base64;
-        Wanted { tool: tool.to_owned(), credential: Credential { key, category, method, login: None, mixed } }
+        Wanted {
+            tool: tool.to_owned(),
+            credential: Credential { key, category, method, login: None, mixed, rotation: None },
+        }
     }
 
     #[test]

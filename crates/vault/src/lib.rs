@@ -1,11 +1,28 @@
-//! The tenant's secrets: made on the tenant's server, once, and kept there.
+//! The tenant's secrets: made on the tenant's server, once, sealed in its vault, and kept there.
 //!
-//! It must never change a value that exists, print one, or take randomness from anywhere but its caller.
+//! It must never lose a value that is in force, print one, replace a vault that it cannot open, or take randomness
+//! or time from anywhere but its caller.
 
 mod credentials;
+mod env_file;
+mod error;
+mod escrow;
+mod files;
 mod mask;
+mod observe;
+pub mod rotation;
+mod seal;
+mod seed;
+mod vault;
 
 pub use credentials::{
     CREDENTIALS_FILE, Credentials, Made, MakeError, UnreadableCredentials, Wanted, merge_missing,
 };
+pub use env_file::{ENV_FILE_BYTES_MAX, EnvFile, EnvFileError};
+pub use error::VaultError;
+pub use escrow::{BACKUP_KEY, escrow};
+pub use files::{REGISTRY_KEY_FILE, VAULT_FILE, VaultFiles};
 pub use mask::Mask;
+pub use observe::{Observed, ToolFiles, observe};
+pub use seed::{MODELS, SEED_CRASH_POINTS};
+pub use vault::{Entry, Origin, Pending, Retired, Vault};

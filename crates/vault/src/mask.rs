@@ -1,6 +1,6 @@
 use letsbe_types::Secret;
 
-use crate::Credentials;
+use crate::{Credentials, Vault};
 
 /// What stands where a secret was.
 const MASK: &str = "‹secret›";
@@ -12,13 +12,15 @@ const LENGTH_MIN: usize = 8;
 pub struct Mask(Vec<Secret<String>>);
 
 impl Mask {
-    /// Masks every value of these credentials, as it is and in its percent-encoded form.
+    /// Masks every value of the vault and of what waits for it, as it is and in its percent-encoded form.
     #[must_use]
-    pub fn of(credentials: &Credentials) -> Self {
-        let mut values: Vec<Secret<String>> = credentials
-            .iter()
-            .filter(|(_, _, value)| value.expose().len() >= LENGTH_MIN)
-            .flat_map(|(_, _, value)| [value.clone(), percent_encoded(value)])
+    pub fn of(vault: Option<&Vault>, waiting: Option<&Credentials>) -> Self {
+        let sealed = vault.into_iter().flat_map(Vault::every_value).map(|(_, value)| value);
+        let waiting = waiting.into_iter().flat_map(Credentials::iter).map(|(_, _, value)| value);
+        let mut values: Vec<Secret<String>> = sealed
+            .chain(waiting)
+            .filter(|value| value.expose().len() >= LENGTH_MIN)
+            .flat_map(|value| [value.clone(), percent_encoded(value)])
             .collect();
         // A value inside another one must not break the longer one up.
         values.sort_by_key(|value| std::cmp::Reverse(value.expose().len()));
@@ -46,14 +48,18 @@ fn percent_encoded(value: &Secret<String>) -> Secret<String> {
 #[cfg(test)]
 mod tests {
     use super::Mask;
-    use crate::Credentials;
+    use crate::{Credentials, Origin, Vault, vault::tests::noon};
 
     #[test]
     fn known_values_are_taken_out_of_what_programs_say() {
         let mut credentials = Credentials::default();
         credentials.insert_missing("ghost", "database_password", "ab/cd+ef==canary".into());
         credentials.insert_missing("ghost", "port", "80".into());
-        let mask = Mask::of(&credentials);
+        let mut vault = Vault::default();
+        vault.put("odoo", "a", "an-old-value".into(), Origin::Made, noon());
+        vault.put("odoo", "a", "a-new-value".into(), Origin::Made, noon());
+        let mask = Mask::of(Some(&vault), Some(&credentials));
+        assert_eq!(mask.apply("not an-old-value: a-new-value".to_owned()), "not ‹secret›: ‹secret›");
         let said =
             "cannot log in with ab/cd+ef==canary to mysql://u:ab%2Fcd%2Bef%3D%3Dcanary@db:80/".to_owned();
         assert_eq!(mask.apply(said), "cannot log in with ‹secret› to mysql://u:‹secret›@db:80/");

@@ -29,9 +29,11 @@ const BEGIN: &str = "# BEGIN letsbe";
 const END: &str = "# END letsbe";
 
 /// What is forwarded to containers goes past UFW's own chains; Docker asks this one first. Answers and what comes
-/// out of the containers' bridges pass, all else from outside is dropped, whatever port a container publishes.
-const DOCKER_USER: [&str; 4] = [
+/// out of the containers' bridges pass, all else from outside is dropped, whatever port a container publishes. The
+/// guardian's bridge has a name of its own: what comes out of it stays in it, so the AI runtime has no way out.
+const DOCKER_USER: [&str; 5] = [
     "-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
+    "-i letsbe-guardian -o letsbe-guardian -j RETURN",
     "-i docker+ -j RETURN",
     "-i br-+ -j RETURN",
     "-j DROP",

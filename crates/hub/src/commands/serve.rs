@@ -10,11 +10,15 @@ use letsbe_hub::{
     AppState,
     config::HubConfig,
     providers, router,
+    tenants::Tenants,
     worker::{Mailer, Worker, tokens::random_token},
 };
 use letsbe_netcup::ScpClient;
-use letsbe_store::Store;
-use letsbe_types::{Secret, clock::SystemClock};
+use letsbe_store::{Defaults, Store};
+use letsbe_types::{
+    Secret, Tier,
+    clock::{Clock, SystemClock},
+};
 
 /// The refresh token dies after 30 idle days; it is used once a day.
 const LOGIN_KEPT_ALIVE_EVERY: Duration = Duration::from_secs(24 * 3600);
@@ -28,10 +32,20 @@ fn secret_from(path: &Path) -> anyhow::Result<Secret<String>> {
 }
 
 pub(crate) async fn serve(config: HubConfig) -> anyhow::Result<()> {
-    let clock = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Store::open(&config.data_folder.join("hub.sqlite")).await?;
     let catalog = Arc::new(Catalog::load(&config.catalog_folder)?);
+    let defaults = Defaults {
+        token_pools: [Tier::Lite, Tier::Build, Tier::Scale, Tier::Enterprise]
+            .map(|tier| catalog.tier(tier).tokens_month),
+        escrow_recipients: config.escrow.recipients.clone(),
+    };
+    let changed = store.prepare_configurations(&defaults).await?;
+    if changed > 0 {
+        tracing::info!(tenants = changed, "escrow recipients are others than before");
+    }
     let state = AppState {
+        tenants: Tenants::start(&store, &clock, defaults),
         store: store.clone(),
         catalog: catalog.clone(),
         clock: clock.clone(),
@@ -58,6 +72,7 @@ pub(crate) async fn serve(config: HubConfig) -> anyhow::Result<()> {
         dns: DnsChecker { resolver: config.dns.resolver },
         mailer: Mailer::new(&secret_from(&config.mail.smtp_url_file)?, config.mail.from.clone())?,
         provisioning: config.provisioning.clone(),
+        models: config.models.clone(),
         public_url: config.public_url.clone(),
         jobs_folder,
     });

@@ -27,13 +27,18 @@ pub(crate) async fn json<T: DeserializeOwned, S: Send + Sync>(
     request: Request,
     state: &S,
 ) -> Result<T, ApiError> {
+    parse(&json_body(request, state).await?)
+}
+
+/// The body of a request that says that it is JSON.
+pub(crate) async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next()).map(str::trim);
     if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
         let message = "Send the body as JSON, with Content-Type: application/json.";
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    parse(&bytes(request, state).await?)
+    bytes(request, state).await
 }
 
 /// The raw body, within the route's limit.
@@ -106,6 +111,19 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let path = Path::<String>::from_request_parts(parts, state).await.ok();
         path.and_then(|Path(text)| text.parse().ok()).map(Self).ok_or_else(ApiError::not_found)
+    }
+}
+
+/// Two ids in the path: of a thing, and of one of its own.
+pub(crate) struct Ids<T, U>(pub(crate) T, pub(crate) U);
+
+impl<T: FromStr, U: FromStr, S: Send + Sync> FromRequestParts<S> for Ids<T, U> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await.ok();
+        let ids = path.and_then(|Path((one, other))| Some(Self(one.parse().ok()?, other.parse().ok()?)));
+        ids.ok_or_else(ApiError::not_found)
     }
 }
 

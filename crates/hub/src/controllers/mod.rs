@@ -8,6 +8,8 @@ pub(crate) mod orders;
 pub(crate) mod payments;
 mod reply;
 pub(crate) mod sessions;
+pub(crate) mod tenants;
 
-pub(crate) use extract::{Id, Input, Parameters};
+pub(crate) use agents::is_recipient;
+pub(crate) use extract::{Id, Ids, Input, Parameters};
 pub(crate) use reply::{ApiError, ApiResult, field};

@@ -4,11 +4,14 @@ use std::fmt::Display;
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use letsbe_store::StoreError;
 use letsbe_types::api::{ErrorBody, ErrorReply, FieldError};
+
+/// When a caller that was sent away may come back.
+const RETRY_AFTER_SECONDS: &str = "5";
 
 /// What a handler answers.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -55,6 +58,18 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests; wait a minute and try again.")
     }
 
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, message)
+    }
+
+    /// Too much at once; the caller is told to come back in a moment.
+    pub(crate) fn busy() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The Hub has too much to do just now; try again in a moment.",
+        )
+    }
+
     /// The cause goes to the log; the caller learns only that it was not their doing.
     pub(crate) fn internal(cause: &dyn Display) -> Self {
         tracing::error!(%cause, "a request could not be answered");
@@ -86,6 +101,25 @@ impl IntoResponse for ApiError {
             message: self.message,
             details: self.details,
         };
-        (self.status, Json(ErrorReply { success: false, error })).into_response()
+        let mut response = (self.status, Json(ErrorReply { success: false, error })).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{http::StatusCode, response::IntoResponse as _};
+
+    use super::ApiError;
+
+    #[test]
+    fn whoever_is_sent_away_learns_when_to_come_back() {
+        let busy = ApiError::busy().into_response();
+        assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(busy.headers()["retry-after"], "5");
+        assert!(!ApiError::not_found().into_response().headers().contains_key("retry-after"));
     }
 }

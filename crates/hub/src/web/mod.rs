@@ -6,6 +6,7 @@ pub(crate) mod login;
 pub(crate) mod orders;
 pub(crate) mod progress;
 mod surroundings;
+pub(crate) mod tenants;
 mod view;
 
 pub(crate) use surroundings::{headers, logged, not_found, panicked, wrong_method};

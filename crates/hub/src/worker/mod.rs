@@ -6,6 +6,7 @@
 mod effects;
 mod job_files;
 mod mail;
+mod models;
 pub mod tokens;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
@@ -19,7 +20,7 @@ use letsbe_store::{Finished, LeasedEffect, Order, Store, StoreError};
 use letsbe_types::{Problem, clock::Clock, crash};
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::config::ProvisioningConfig;
+use crate::config::{ModelsConfig, ProvisioningConfig};
 pub use mail::Mailer;
 
 /// At most this many effects are carried out at the same time; each provisioning run is one of them.
@@ -53,6 +54,8 @@ pub struct Worker {
     pub mailer: Mailer,
     /// How servers are provisioned.
     pub provisioning: ProvisioningConfig,
+    /// Which models the tenants' AI teams may use.
+    pub models: Option<ModelsConfig>,
     /// Address at which tenants reach the Hub.
     pub public_url: String,
     /// Folder for the files of running jobs.

@@ -7,6 +7,9 @@ mod jobs;
 mod pages;
 mod public;
 mod tenant;
+mod tenant_commands;
+mod tenant_events;
+mod tenants;
 mod webhooks;
 
 use std::{
@@ -21,12 +24,12 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use letsbe_catalog::Catalog;
-use letsbe_hub::{AppState, router, security::passwords};
+use letsbe_hub::{AppState, router, security::passwords, tenants::Tenants};
 use letsbe_lifecycle::order::{Event, Pace};
-use letsbe_store::{NewOrder, Store};
+use letsbe_store::{Defaults, NewOrder, Store};
 use letsbe_types::{
     Region, Secret, Tier,
-    clock::{Clock as _, ManualClock},
+    clock::{Clock, ManualClock},
     ids::{OrderId, ServerId, ServerIdentity},
 };
 use serde_json::Value;
@@ -41,7 +44,8 @@ pub(crate) struct Hub {
     router: Router,
     pub(crate) store: Store,
     pub(crate) clock: ManualClock,
-    _folder: tempfile::TempDir,
+    pub(crate) tenants: Tenants,
+    folder: Arc<tempfile::TempDir>,
 }
 
 /// What was answered.
@@ -87,34 +91,52 @@ pub(crate) fn order_id(number: u128) -> OrderId {
     OrderId(uuid::Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + number))
 }
 
+pub(crate) fn defaults() -> Defaults {
+    Defaults { token_pools: [1, 2_000, 3, 4], escrow_recipients: vec!["age1first".into()] }
+}
+
 impl Hub {
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on(Arc::new(tempfile::tempdir().unwrap())).await
+    }
+
+    async fn on(folder: Arc<tempfile::TempDir>) -> Self {
         let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
         let clock = ManualClock::at(start());
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let tenants = Tenants::start(&store, &shared, defaults());
         let state = AppState {
+            tenants: tenants.clone(),
             store: store.clone(),
             catalog: catalog(),
-            clock: Arc::new(clock.clone()),
+            clock: shared,
             pace: Pace::default(),
             stripe_secret: Arc::new(Secret::from(STRIPE_SECRET)),
             public_url: "https://hub.example.com".into(),
         };
-        Self { router: router(state), store, clock, _folder: folder }
+        Self { router: router(state), store, clock, tenants, folder }
+    }
+
+    /// Another process on the same database, with a member of staff.
+    pub(crate) async fn another_process(&self) -> (Self, String) {
+        Self::on(self.folder.clone()).await.staffed().await
     }
 
     /// With a member of staff; returns the bearer key of a session.
     pub(crate) async fn with_staff() -> (Self, String) {
-        let hub = Self::new().await;
+        Self::new().await.staffed().await
+    }
+
+    async fn staffed(self) -> (Self, String) {
         // One hash for all tests: hashing is slow on purpose.
         static HASH: OnceLock<String> = OnceLock::new();
         let hash = HASH.get_or_init(|| passwords::hash(&Secret::from(PASSWORD)).unwrap());
-        hub.store.save_staff(EMAIL, hash, start()).await.unwrap();
-        let staff = hub.store.staff_by_email(EMAIL).await.unwrap().unwrap();
+        self.store.save_staff(EMAIL, hash, start()).await.unwrap();
+        let staff = self.store.staff_by_email(EMAIL).await.unwrap().unwrap();
         let token = "test-session".to_owned();
         let until = start() + chrono::TimeDelta::hours(12);
-        hub.store.create_session(&letsbe_store::token_hash(&token), staff.id, until, start()).await.unwrap();
-        (hub, token)
+        self.store.create_session(&letsbe_store::token_hash(&token), staff.id, until, start()).await.unwrap();
+        (self, token)
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> axum::response::Response {

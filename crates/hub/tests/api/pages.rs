@@ -131,3 +131,34 @@ async fn assets_are_asked_for_again_but_not_sent_again() {
         assert_eq!((second.status, second.body.as_str()), (StatusCode::NOT_MODIFIED, ""));
     }
 }
+
+#[tokio::test]
+async fn tenants_are_shown_and_an_approval_is_decided_on_the_page() {
+    let (hub, staff) = Hub::with_staff().await;
+    assert!(hub.page("/tenants").await.body.contains("No tenants yet"));
+    let (tenant, key) = crate::tenant::registered(&hub, 1).await;
+    let mut beat = crate::tenant::heartbeat();
+    beat["containers"][0]["state"] = serde_json::json!("stopped");
+    hub.json("POST", crate::tenant::HEARTBEAT, Some(&key), &beat).await;
+    let mut asked = crate::tenant_events::approval(7);
+    asked["approval"]["plan"] = "<script>alert(1)</script>".into();
+    crate::tenant_events::send(&hub, &key, &[crate::tenant_events::event(1, asked)]).await;
+    let list = hub.page("/tenants").await.body;
+    assert!(list.contains("Troubled") && list.contains("1 container is not fine: letsbe-ghost"), "{list}");
+    let path = format!("/tenants/{tenant}");
+    let page = hub.page(&path).await.body;
+    assert!(page.contains("ops asks: restart on ghost") && page.contains("stopped"), "{page}");
+    assert!(!page.contains("<script>alert") && page.contains("&#60;script&#62;"), "{page}");
+    let id = uuid::Uuid::from_u128(7);
+    let decide = format!("{path}/approvals/{id}");
+    let foreign = hub.send("POST", &decide, &[COOKIE, FORM], "decision=approve").await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    let unclear = hub.send("POST", &decide, &[COOKIE, FORM, OURS], "decision=perhaps").await;
+    assert_eq!(unclear.status, StatusCode::BAD_REQUEST);
+    let done = hub.send("POST", &decide, &[COOKIE, FORM, OURS], "decision=refuse").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
+    let commands = hub.get(&format!("/api/v1/admin/tenants/{tenant}/commands"), Some(&staff)).await.json();
+    assert_eq!(commands["data"][0]["work"]["approve"], false);
+    assert!(hub.page(&path).await.body.contains("refuse 00000000"));
+    assert_eq!(hub.page("/tenants/x").await.status, StatusCode::NOT_FOUND);
+}

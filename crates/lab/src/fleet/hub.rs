@@ -18,10 +18,12 @@ use letsbe_types::Secret;
 use tokio::{io::AsyncWriteExt as _, process::Command, task::JoinHandle};
 
 use super::{FleetOptions, Programs, eventually};
-use crate::{lab::Lab, netcup::NetcupSim};
+use crate::{lab::Lab, models::ModelSim, netcup::NetcupSim};
 
 /// Who logs in to the lab's Hub.
 pub const STAFF_EMAIL: &str = "operator@letsbe.test";
+/// File with the key of the model provider.
+const MODEL_KEY: &str = "model-key";
 const STARTUP: Duration = Duration::from_secs(30);
 
 /// All that a Hub process is started with.
@@ -54,14 +56,8 @@ impl HubSettings {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn of(
-        folder: &Path,
-        options: &FleetOptions,
-        programs: &Programs,
-        bundle: &Path,
-        lab: &Lab,
-        netcup: &NetcupSim,
-    ) -> anyhow::Result<Self> {
+    pub fn of(folder: &Path, options: &FleetOptions, around: &Surroundings<'_>) -> anyhow::Result<Self> {
+        let Surroundings { programs, lab, netcup, .. } = around;
         let data = folder.join("hub");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&data)?;
         let stripe_secret = Secret::new(format!("whsec_{}", random_hex()));
@@ -70,11 +66,11 @@ impl HubSettings {
         let refresh =
             serde_json::json!({ "refresh_token": netcup.login().expose(), "used_at": chrono::Utc::now() });
         write_private(&data.join("netcup-token"), &refresh.to_string())?;
+        write_private(&data.join(MODEL_KEY), &random_hex())?;
         // The port is free now; the Hub takes it in a moment and again after each kill.
         let listen: SocketAddr = TcpListener::bind((lab.gateway(), 0))?.local_addr()?;
         let url = format!("http://{listen}");
-        let config =
-            config_text(&Config { listen, url: &url, data: &data, options, programs, bundle, lab, netcup })?;
+        let config = config_text(&Config { listen, url: &url, data: &data, options, around })?;
         let path = folder.join("hub.toml");
         fs::write(&path, config)?;
         Ok(Self {
@@ -89,19 +85,31 @@ impl HubSettings {
     }
 }
 
+/// What a Hub works with.
+pub struct Surroundings<'a> {
+    /// The programs.
+    pub programs: &'a Programs,
+    /// What provisioners upload.
+    pub bundle: &'a Path,
+    /// The lab's services.
+    pub lab: &'a Lab,
+    /// The simulated Netcup.
+    pub netcup: &'a NetcupSim,
+    /// The simulated model provider.
+    pub models: &'a ModelSim,
+}
+
 struct Config<'a> {
     listen: SocketAddr,
     url: &'a str,
     data: &'a Path,
     options: &'a FleetOptions,
-    programs: &'a Programs,
-    bundle: &'a Path,
-    lab: &'a Lab,
-    netcup: &'a NetcupSim,
+    around: &'a Surroundings<'a>,
 }
 
 fn config_text(config: &Config<'_>) -> anyhow::Result<String> {
-    let Config { listen, url, data, options, programs, bundle, lab, netcup } = config;
+    let Config { listen, url, data, options, around } = config;
+    let Surroundings { programs, bundle, lab, netcup, models } = around;
     let value = serde_json::json!({
         "listen": listen,
         "public_url": url,
@@ -129,6 +137,17 @@ fn config_text(config: &Config<'_>) -> anyhow::Result<String> {
                 "contact": "certificates@letsbe.test",
             },
         },
+        "models": {
+            "providers": [{ "name": "lab", "base_url": models.base_url(), "key_file": data.join(MODEL_KEY) }],
+            "models": [{
+                "name": "default",
+                "output_tokens_max": 8192,
+                "chain": [
+                    { "provider": "lab", "model": "lab-large" },
+                    { "provider": "lab", "model": "lab-small" },
+                ],
+            }],
+        },
         "mail": { "smtp_url_file": data.join("smtp-url"), "from": "hello@letsbe.test" },
         "pace": { "retries": options.retries, "pool": 2, "dns": 2, "lease": options.lease },
     });
@@ -144,7 +163,7 @@ pub struct HubProcess {
     /// Its data folder's parent: database, keys.
     pub config: PathBuf,
     settings: Arc<HubSettings>,
-    keeper: JoinHandle<()>,
+    keeper: tokio::sync::Mutex<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
     starts: Arc<AtomicU32>,
 }
@@ -165,7 +184,7 @@ impl HubProcess {
             log: settings.log.clone(),
             config: settings.config.clone(),
             settings,
-            keeper,
+            keeper: tokio::sync::Mutex::new(keeper),
             stop,
             starts,
         };
@@ -209,11 +228,27 @@ impl HubProcess {
         self.starts.load(Ordering::SeqCst)
     }
 
+    /// Takes it away, as a machine that fails; [`HubProcess::bring_back`] ends that.
+    pub async fn take_away(&self) {
+        let mut keeper = self.keeper.lock().await;
+        keeper.abort();
+        let _ = (&mut *keeper).await;
+    }
+
+    /// Starts it again after [`HubProcess::take_away`], and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn bring_back(&self) -> anyhow::Result<()> {
+        let running = keep_running(self.settings.clone(), self.stop.clone(), self.starts.clone());
+        *self.keeper.lock().await = tokio::spawn(running);
+        self.wait_until_up().await
+    }
+
     /// Ends it for good.
     pub async fn kill(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        self.keeper.abort();
-        let _ = (&mut self.keeper).await;
+        self.take_away().await;
     }
 }
 

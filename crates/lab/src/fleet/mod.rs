@@ -20,13 +20,14 @@ use letsbe_types::clock::SystemClock;
 
 use crate::{
     lab::{Lab, LabOptions},
+    models::ModelSim,
     netcup::{NetcupSim, SimServer},
 };
 
 pub use again::ProvisionerRun;
 pub use bundle::Programs;
 pub use customer::{Customer, OrderRequest};
-pub use hub::{HubProcess, HubSettings, STAFF_EMAIL};
+pub use hub::{HubProcess, HubSettings, STAFF_EMAIL, Surroundings};
 pub use machines::{CRASH_LOG, Machines};
 pub use stripe::Stripe;
 
@@ -70,6 +71,8 @@ pub struct Fleet {
     pub netcup: NetcupSim,
     /// The machines behind its servers.
     pub machines: Arc<Machines>,
+    /// The simulated model provider that the tenants' AI teams use.
+    pub models: ModelSim,
     /// The Hub.
     pub hub: HubProcess,
     /// Signs and sends Stripe's events.
@@ -98,12 +101,20 @@ impl Fleet {
         let pool = machines.pool(options.servers).await?;
         let listen = SocketAddr::new(lab.gateway().into(), 0);
         let netcup = NetcupSim::start(listen, pool, machines.clone(), Arc::new(SystemClock)).await?;
+        let models = ModelSim::start(listen).await?;
         say("Hub: keys, database, configuration");
         let bundle = programs.bundle(folder.path(), &options.repository)?;
-        let settings = HubSettings::of(folder.path(), options, &programs, &bundle, &lab, &netcup)?;
+        let around = Surroundings {
+            programs: &programs,
+            bundle: &bundle,
+            lab: &lab,
+            netcup: &netcup,
+            models: &models,
+        };
+        let settings = HubSettings::of(folder.path(), options, &around)?;
         let hub = HubProcess::start(settings).await?;
         let stripe = Stripe::new(&hub.url, hub.stripe_secret().clone());
-        Ok(Self { lab, netcup, machines, hub, stripe, programs, folder })
+        Ok(Self { lab, netcup, machines, models, hub, stripe, programs, folder })
     }
 
     /// Stops the Hub and removes every container, volume and network of this fleet.

@@ -17,6 +17,7 @@ use letsbe_types::{
     ids::OrderId,
     job::{Outcome, RunEvent, RunEventKind, STEPS},
 };
+use letsbe_vault::SEED_CRASH_POINTS;
 
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const STEP_PATIENCE: Duration = Duration::from_secs(120);
@@ -209,6 +210,9 @@ async fn every_point_on_the_server_was_hit(
             );
         }
     }
+    for point in SEED_CRASH_POINTS {
+        ensure!(hit.contains(point), "the seeding of the vault was not killed at {point}; hit: {log}");
+    }
     let inside: BTreeSet<&str> =
         hit.iter().filter_map(|point| point.strip_prefix("operation.")?.strip_suffix(".inside")).collect();
     // What was changed without having been killed inside would have escaped the test.
@@ -222,7 +226,9 @@ async fn every_point_on_the_server_was_hit(
     }
     let needed =
         ["packages.installed", "docker.installed", "firewall.closed", "ssh.moved", "credentials.generated"];
-    for operation in needed.into_iter().chain(["stacks.running", "certificate.issued", "agent.registered"]) {
+    for operation in
+        needed.into_iter().chain(["stacks.running", "certificate.issued", "vault.seeded", "agent.registered"])
+    {
         ensure!(inside.contains(operation), "{operation} was never killed inside; hit: {log}");
     }
     let starts = events.iter().filter(|event| matches!(event.event, RunEventKind::Started { .. })).count();

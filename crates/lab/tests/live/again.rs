@@ -7,8 +7,8 @@ use letsbe_types::job::{Outcome, RunEventKind};
 
 use crate::{Live, fulfilled::letsbe};
 
-/// Everything that a run must leave alone: credentials, containers with their start times, files.
-const STATE: &str = "sha256sum /opt/letsbe/env/credentials.env; \
+/// Everything that a run must leave alone: the vault, containers with their start times, files.
+const STATE: &str = "sha256sum /opt/letsbe/state/vault.sealed /etc/letsbe/registry.key; \
      docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.RestartCount}}' $(docker ps -aq) | sort; \
      find /opt/letsbe /etc -path /opt/letsbe/state -prune -o -type f -printf '%p %m %U %T@ %s\n' | sort";
 

@@ -3,6 +3,7 @@
 mod again;
 mod doors;
 mod fulfilled;
+mod guardian;
 mod observer;
 mod pages;
 mod power;
@@ -88,7 +89,13 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ("a second run changes nothing", Box::pin(again::changes_nothing(&live))),
         ("a plan for a good server is empty", Box::pin(again::empty_plan(&live))),
         ("a plan names what is broken, a run mends it", Box::pin(again::mends(&live))),
+        ("the operator sees the server and acts on it", Box::pin(guardian::operator_sees_and_acts(&live))),
+        (
+            "nothing is lost while the Hub is away",
+            Box::pin(guardian::nothing_is_lost_while_the_hub_is_away(&live)),
+        ),
         ("the server comes back after a power cut", Box::pin(power::reboot(&live))),
+        ("a revoked key is refused", Box::pin(guardian::a_revoked_key_is_refused(&live))),
         ("no secret is anywhere else", Box::pin(secrets::nowhere_else(&live))),
     ];
     Ok(carry_out(checks).await)

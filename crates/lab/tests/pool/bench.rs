@@ -203,6 +203,7 @@ impl Bench {
                     contact: contact.parse().expect("an address"),
                 },
             },
+            models: None,
             public_url: "https://hub.letsbe.example".into(),
             jobs_folder: self.folder.path().join("jobs"),
         }

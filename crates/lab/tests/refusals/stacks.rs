@@ -1,18 +1,21 @@
 //! A container that never becomes healthy; then, with the good bundle, a run that outlives its connection and its
 //! provisioner.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use chrono::TimeDelta;
-use letsbe_lab::hosts::Host;
+use letsbe_lab::{
+    hosts::Host,
+    vault::{host_credentials, host_vault},
+};
 use letsbe_types::job::RunEventKind;
+use letsbe_vault::{CREDENTIALS_FILE, Credentials};
 
 use crate::{run::Run, site::Site};
 
 /// A run that goes on must come to its first step in this time.
 const PROMPT: TimeDelta = TimeDelta::seconds(20);
 const NAME: &str = "stacks";
-const CREDENTIALS: &str = "/opt/letsbe/env/credentials.env";
 
 pub(crate) async fn survive_a_container_that_is_never_healthy_and_cut_connections(site: Arc<Site>) {
     let host = site.server(NAME).await;
@@ -21,13 +24,13 @@ pub(crate) async fn survive_a_container_that_is_never_healthy_and_cut_connection
     let good = std::mem::replace(&mut job.bundle, broken_bundle(&site));
     let ended = Run::provisioner(&site, &job).await.end().await;
     ended.refused("NODE045", &["not healthy within 60 s", "letsbe-nocodb is unhealthy"]);
-    let credentials = host.exec(&["cat", CREDENTIALS]).await.expect("credentials");
+    let credentials = host_credentials(&host).await.expect("credentials");
     let health = ["docker", "inspect", "--format", "{{json .State.Health}}", "letsbe-nocodb"];
     let health = host.exec(&health).await.expect("a look");
     let secrets = secrets(&credentials);
     assert!(secrets.len() >= 4, "{} secrets", secrets.len());
-    assert!(secrets.iter().any(|secret| health.contains(secret)), "the check itself gives secrets away");
-    assert!(!secrets.iter().any(|secret| ended.printed.contains(secret)), "a secret was printed");
+    assert!(secrets.iter().any(|secret| health.contains(*secret)), "the check itself gives secrets away");
+    assert!(!secrets.iter().any(|secret| ended.printed.contains(*secret)), "a secret was printed");
     site.say("stacks: a container that is never healthy is told");
 
     job.bundle = good;
@@ -60,8 +63,13 @@ pub(crate) async fn survive_a_container_that_is_never_healthy_and_cut_connection
         })
         .collect();
     assert_eq!(starts, [1, 2], "one for each bundle: the run itself was never disturbed");
-    assert_eq!(host.exec(&["cat", CREDENTIALS]).await.expect("credentials"), credentials, "made once");
-    assert!(!secrets.iter().any(|secret| second.printed.contains(secret)), "a secret was printed");
+    assert!(host_vault(&host).await.expect("it opens").is_some(), "the credentials are in no vault");
+    host.exec(&["find", CREDENTIALS_FILE]).await.expect_err("the credentials still lie in the open");
+    let after = host_credentials(&host).await.expect("credentials");
+    for (tool, key, value) in credentials.iter() {
+        assert_eq!(after.get(tool, key), Some(value), "{tool}/{key} was made twice");
+    }
+    assert!(!secrets.iter().any(|secret| second.printed.contains(*secret)), "a secret was printed");
     site.say("stacks: a second provisioner saw the same run to its end");
     host.destroy().await.expect("removed");
 }
@@ -89,11 +97,9 @@ fn broken_bundle(site: &Site) -> PathBuf {
     bundle
 }
 
-/// Long words without meaning are the secrets.
-fn secrets(credentials: &str) -> BTreeSet<String> {
-    let values = credentials.lines().filter_map(|line| line.split_once('=')).map(|(_, value)| value);
-    let trimmed = values.map(|value| value.trim_matches(['"', '\'', ' ']).to_owned());
-    trimmed.filter(|value| value.len() >= 24).collect()
+fn secrets(credentials: &Credentials) -> Vec<&str> {
+    let values = credentials.iter().map(|(_, _, value)| value.expose().as_str());
+    values.filter(|value| value.len() >= 24).collect()
 }
 
 /// Ends the SSH server's processes that serve logged-in users.

@@ -11,10 +11,7 @@ use letsbe_types::{
 };
 
 use super::{Request, decide, operations};
-use crate::{files, journal::FileJournal, layout::Layout, lock};
-
-/// The lock is refreshed this often, well within its validity.
-const REFRESH: Duration = Duration::from_secs(60);
+use crate::{files, journal::FileJournal, layout::Layout, lock, rotate};
 
 /// A fresh machine's own set-up may take this long.
 const READINESS_PATIENCE: Duration = Duration::from_secs(600);
@@ -58,12 +55,13 @@ async fn carry_out(
 ) -> Result<(), Problem> {
     let work = async {
         await_ready(request, journal).await?;
+        rotate::finish_interrupted(layout).await;
         let operations = operations(&layout.bundle(), &request.desired)?;
         Engine::new(&LocalMachine, &operations).run(&request.desired, journal).await.map(|_| ())
     };
     tokio::select! {
         result = work => result,
-        problem = keep_lock(layout, job) => Err(problem),
+        problem = lock::keep(layout, "a provisioning run", job) => Err(problem),
     }
 }
 
@@ -82,15 +80,5 @@ async fn await_ready(request: &Request, journal: &FileJournal) -> Result<(), Pro
     match outcome {
         Outcome::Failed { problem } => Err(problem),
         _ => Ok(()),
-    }
-}
-
-/// Refreshes the lock for ever; ends only when it is lost.
-async fn keep_lock(layout: &Layout, job: JobId) -> Problem {
-    loop {
-        if let Err(problem) = lock::acquire(layout, "a provisioning run", job, Utc::now()) {
-            return problem;
-        }
-        tokio::time::sleep(REFRESH).await;
     }
 }

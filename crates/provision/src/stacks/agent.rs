@@ -1,4 +1,5 @@
-//! The agent: registered with the Hub, running as a service; and the end of the plaintext configuration.
+//! The agent: registered with the Hub if there is one, running as a service in any case; and the end of the plaintext
+//! configuration.
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine};
@@ -29,7 +30,11 @@ UMask=0077
 MemoryMax=256M
 NoNewPrivileges=yes
 ProtectSystem=strict
-ReadWritePaths=-/opt/letsbe/state -/var/log/letsbe
+ReadWritePaths=-/opt/letsbe -/var/log/letsbe -/etc/letsbe
+# The sockets' folder is mounted into the secrets proxy's container: it outlives the agent.
+RuntimeDirectory=letsbe
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
 ProtectHome=read-only
 PrivateTmp=yes
 ProtectKernelTunables=yes
@@ -124,10 +129,7 @@ impl Converge for AgentRunning {
         })
     }
 
-    fn converge(&self, facts: &Service, desired: &DesiredServer) -> Result<Assessment, Problem> {
-        if desired.hub.is_none() {
-            return Ok(Assessment::Skipped { why: NO_HUB.to_owned() });
-        }
+    fn converge(&self, facts: &Service, _: &DesiredServer) -> Result<Assessment, Problem> {
         let because = match facts {
             Service { written: false, .. } => "the agent's service is not installed as it should be",
             Service { outdated: true, .. } => "the agent runs an older program",
@@ -222,6 +224,9 @@ mod tests {
             assert_eq!(assess(facts), restart);
         }
         assert_eq!(assess(service(false, false, false, false)).len(), 4);
+        let alone = DesiredServer { hub: None, ..desired() };
+        let there = service(true, true, false, false);
+        assert_eq!(lines(AgentRunning.converge(&there, &alone)), restart, "it runs without a Hub, too");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Converge, FileWrite, Machine};
 use letsbe_types::{Problem, job::DesiredServer};
-use letsbe_vault::{CREDENTIALS_FILE, Credentials, MakeError, Wanted, merge_missing};
+use letsbe_vault::{CREDENTIALS_FILE, Credentials, MakeError, Vault, Wanted, merge_missing};
 use rand::{SeedableRng as _, rngs::StdRng};
 
 use super::{deployment::Deployment, reading};
@@ -22,9 +22,11 @@ impl CredentialsGenerated {
     }
 }
 
-/// The credentials and whether their file is private.
+/// What the vault has, what waits for it, and whether the waiting file is private.
+#[derive(Default)]
 pub(crate) struct Facts {
-    credentials: Option<Credentials>,
+    vault: Option<Vault>,
+    inbox: Option<Credentials>,
     mode: Option<u32>,
 }
 
@@ -36,7 +38,8 @@ impl Converge for CredentialsGenerated {
 
     async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Facts, Problem> {
         let mode = reading::file(machine, CREDENTIALS_FILE).await?.map(|state| state.mode);
-        Ok(Facts { credentials: reading::credentials(machine).await?, mode })
+        let (vault, inbox) = (reading::vault(machine).await?, reading::inbox(machine).await?);
+        Ok(Facts { vault, inbox, mode })
     }
 
     fn converge(&self, facts: &Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
@@ -48,9 +51,9 @@ impl Converge for CredentialsGenerated {
 }
 
 /// One atomic write of old and new together, before anything uses a new value: a crash before it loses nothing, a
-/// crash after it finds the same values again.
+/// crash after it finds the same values again. What the vault has is not written into the open once more.
 fn decide(facts: &Facts, wanted: &[Wanted], random: &mut StdRng) -> Result<Assessment, MakeError> {
-    let existing = facts.credentials.clone().unwrap_or_default();
+    let existing = reading::in_force(facts.vault.as_ref(), facts.inbox.as_ref()).unwrap_or_default();
     let (merged, made) = merge_missing(&existing, wanted, random)?;
     if made.is_empty() && facts.mode.is_none_or(|mode| mode == 0o600) {
         return Ok(Assessment::converged(format!("all {} credentials exist", wanted.len())));
@@ -61,10 +64,16 @@ fn decide(facts: &Facts, wanted: &[Wanted], random: &mut StdRng) -> Result<Asses
         let names: Vec<String> = made.iter().map(|(tool, key)| format!("{tool}/{key}")).collect();
         format!("not yet made: {}", names.join(", "))
     };
+    let mut inbox = facts.inbox.clone().unwrap_or_default();
+    for (tool, key) in &made {
+        if let Some(value) = merged.get(tool, key) {
+            inbox.insert_missing(tool, key, value.clone());
+        }
+    }
     let folder =
         std::path::Path::new(CREDENTIALS_FILE).parent().unwrap_or(std::path::Path::new("/")).to_owned();
     let mut file = FileWrite::new(CREDENTIALS_FILE, 0o600, "");
-    file.content = merged.to_file();
+    file.content = inbox.to_file();
     Ok(Assessment::needed(
         because,
         vec![Change::MakeFolder { path: folder, mode: 0o700, owner: None }, Change::Write(file)],
@@ -75,14 +84,15 @@ fn decide(facts: &Facts, wanted: &[Wanted], random: &mut StdRng) -> Result<Asses
 mod tests {
     use letsbe_catalog::{Credential, CredentialCategory, CredentialMethod};
     use letsbe_host::{Assessment, Change};
-    use letsbe_vault::{Credentials, Wanted};
+    use letsbe_vault::{Credentials, Origin, Vault, Wanted};
     use rand::{SeedableRng as _, rngs::StdRng};
 
     use super::{Facts, decide};
 
     fn wanted(tool: &str, key: &str) -> Wanted {
         let (category, method) = (CredentialCategory::DatabasePassword, CredentialMethod::Hex);
-        let credential = Credential { key: key.to_owned(), category, method, login: None, mixed: false };
+        let credential =
+            Credential { key: key.to_owned(), category, method, login: None, mixed: false, rotation: None };
         Wanted { tool: tool.to_owned(), credential }
     }
 
@@ -100,15 +110,32 @@ mod tests {
     fn what_is_missing_is_made_once_and_a_retry_makes_nothing() {
         let mut random = StdRng::seed_from_u64(1);
         let first = [wanted("ghost", "db_password")];
-        let fresh = decide(&Facts { credentials: None, mode: None }, &first, &mut random).expect("makes");
+        let fresh = decide(&Facts::default(), &first, &mut random).expect("makes");
         let one = written(&fresh);
-        let again = Facts { credentials: Some(one.clone()), mode: Some(0o600) };
+        let again = Facts { inbox: Some(one.clone()), mode: Some(0o600), vault: None };
         assert!(matches!(decide(&again, &first, &mut random), Ok(Assessment::Converged { .. })));
         let more = [wanted("ghost", "db_password"), wanted("odoo", "db_password")];
         let both = written(&decide(&again, &more, &mut random).expect("makes"));
         assert_eq!(both.get("ghost", "db_password"), one.get("ghost", "db_password"));
         assert!(both.get("odoo", "db_password").is_some());
-        let open = Facts { credentials: Some(both.clone()), mode: Some(0o644) };
+        let open = Facts { inbox: Some(both.clone()), mode: Some(0o644), vault: None };
         assert_eq!(written(&decide(&open, &more, &mut random).expect("keeps")), both);
+    }
+
+    #[test]
+    fn what_the_vault_has_is_not_made_again_nor_written_into_the_open() {
+        let mut random = StdRng::seed_from_u64(1);
+        let list = [wanted("ghost", "db_password"), wanted("odoo", "db_password")];
+        let mut vault = Vault::default();
+        let now = chrono::DateTime::from_timestamp(1_795_000_000, 0).expect("a time");
+        vault.put("ghost", "db_password", "sealed".into(), Origin::Made, now);
+        let facts = Facts { vault: Some(vault.clone()), ..Facts::default() };
+        let inbox = written(&decide(&facts, &list, &mut random).expect("makes"));
+        assert!(inbox.get("ghost", "db_password").is_none() && inbox.get("odoo", "db_password").is_some());
+        let waiting = Facts { vault: Some(vault.clone()), inbox: Some(inbox.clone()), mode: Some(0o600) };
+        assert!(matches!(decide(&waiting, &list, &mut random), Ok(Assessment::Converged { .. })));
+        vault.seed(&inbox, &[].into(), &mut random, now);
+        let facts = Facts { vault: Some(vault), ..Facts::default() };
+        assert!(matches!(decide(&facts, &list, &mut random), Ok(Assessment::Converged { .. })));
     }
 }

@@ -9,6 +9,7 @@ use letsbe_vault::{Credentials, Wanted};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    Pins,
     containers::{Container, HASH_LABEL},
     paths,
     reading::SharedContainers,
@@ -120,6 +121,7 @@ impl Deployment {
         &self,
         tool: &Tool,
         credentials: &Credentials,
+        pins: &Pins,
         ipv6: bool,
     ) -> Result<DesiredStack, Problem> {
         let name = tool.name.as_str();
@@ -127,7 +129,8 @@ impl Deployment {
         let rendered = letsbe_catalog::render_stack(tool, &context, &declared(tool, credentials))
             .map_err(not_rendered)?;
         let folder = paths::stack(name);
-        let mut files = vec![FileWrite::new(folder.join("docker-compose.yml"), 0o644, rendered.compose)];
+        let compose = pins.applied(tool, &rendered.compose);
+        let mut files = vec![FileWrite::new(folder.join("docker-compose.yml"), 0o644, compose)];
         for file in rendered.env {
             files.push(FileWrite::new(folder.join(file.name), 0o600, file.contents.expose().clone()));
         }

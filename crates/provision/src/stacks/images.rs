@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Machine, Operation};
 use letsbe_types::{Problem, Secret, job::DesiredServer};
 
-use super::{Group, reading};
+use super::{Group, Pins, reading};
 
 /// Images pulled at the same time.
 const PULLS_AT_ONCE: &str = "4";
@@ -29,7 +29,8 @@ impl Operation for ImagesPresent {
     }
 
     async fn assess(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Assessment, Problem> {
-        let wanted: BTreeSet<&str> = self.group.images().collect();
+        let wanted = self.group.images(&Pins::read(machine).await?);
+        let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
         let arguments = ["image", "inspect", "--format", "{{json .RepoTags}}"];
         let command = Command::new("docker", arguments.into_iter().chain(wanted.iter().copied()));
         // Exit code 1 only says that at least one is missing.

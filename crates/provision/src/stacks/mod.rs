@@ -11,27 +11,35 @@ mod credentials;
 mod deployment;
 mod http;
 mod images;
+mod one_tool;
 pub mod paths;
+mod models;
+mod pins;
 mod reading;
 mod registry;
 mod rendered;
 mod running;
+mod server;
 mod setup;
 mod sites;
+mod vault;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use letsbe_catalog::{Catalog, Tool};
 use letsbe_host::{Machine, Operation};
 use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_vault::Credentials;
 
 pub(crate) use containers::Container;
 #[cfg(test)]
 pub(crate) use containers::running as running_container;
 pub(crate) use deployment::declared;
 pub use deployment::{Deployment, unfit_tools};
+pub use one_tool::tool_operations;
 pub(crate) use reading::{credentials as read_credentials, file as read_file, unit as read_unit};
 pub(crate) use running::troubled;
+pub use pins::{Pins, is_later};
 pub use setup::run_setup;
 
 use deployment::DesiredStack;
@@ -41,12 +49,14 @@ pub(crate) struct Group {
     deployment: Arc<Deployment>,
     step: u8,
     names: Vec<String>,
+    /// What files are rendered with; `None` is what the server has.
+    credentials: Option<Credentials>,
 }
 
 impl Group {
     fn new(deployment: &Arc<Deployment>, step: u8, tools: Vec<&Tool>) -> Arc<Self> {
         let names = tools.into_iter().map(|tool| tool.name.as_str().to_owned()).collect();
-        Arc::new(Self { deployment: Arc::clone(deployment), step, names })
+        Arc::new(Self { deployment: Arc::clone(deployment), step, names, credentials: None })
     }
 
     /// In start order.
@@ -54,19 +64,25 @@ impl Group {
         self.names.iter().filter_map(|name| self.deployment.find(name))
     }
 
-    fn images(&self) -> impl Iterator<Item = &str> {
-        self.tools().flat_map(|tool| &tool.images).map(String::as_str)
+    /// The images of the stacks, as they are pinned.
+    fn images(&self, pins: &Pins) -> BTreeSet<String> {
+        self.tools().flat_map(|tool| tool.images.iter().map(|image| pins.image(tool, image))).collect()
     }
 
-    /// The stacks as they should be, with the credentials that the server has.
+    /// The stacks as they should be.
     async fn desired(&self, machine: &dyn Machine) -> Result<Vec<DesiredStack>, Problem> {
-        let credentials = match reading::credentials(machine).await? {
+        let known = match &self.credentials {
+            Some(credentials) => Some(credentials.clone()),
+            None => reading::credentials(machine).await?,
+        };
+        let credentials = match known {
             Some(credentials) => credentials,
             None if self.tools().all(|tool| tool.credentials.is_empty()) => Default::default(),
             None => return Err(setup::credentials_missing()),
         };
         let ipv6 = reading::has_ipv6(machine).await?;
-        self.tools().map(|tool| self.deployment.stack(tool, &credentials, ipv6)).collect()
+        let pins = Pins::read(machine).await?;
+        self.tools().map(|tool| self.deployment.stack(tool, &credentials, &pins, ipv6)).collect()
     }
 }
 
@@ -105,11 +121,14 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     operations.push(sites(sites::Stage::Published));
     operations.push(Box::new(certificate::CertificateRenewed));
 
+    operations.push(Box::new(vault::VaultSeeded));
     operations.push(Box::new(registry::RegistryWritten { deployment: Arc::clone(deployment) }));
+    operations.push(Box::new(models::ModelsConfigured));
     operations.extend(start(["platform.rendered", "platform.running", "platform.healthy"], &platform, &[]));
     operations.push(Box::new(setup::ToolsSetUp { deployment: Arc::clone(deployment) }));
     operations.push(Box::new(agent::AgentRegistered));
     operations.push(Box::new(agent::AgentRunning));
+    operations.push(Box::new(server::ServerRecorded));
     operations.push(Box::new(agent::ConfigurationRemoved));
     operations
 }
@@ -189,7 +208,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn catalog() -> Arc<Catalog> {
+    pub(crate) fn catalog() -> Arc<Catalog> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog");
         Arc::new(Catalog::load(Path::new(folder)).expect("the catalog is valid"))
     }

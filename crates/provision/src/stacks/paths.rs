@@ -20,6 +20,14 @@ pub const CERTIFICATE_NAME: &str = "letsbe";
 pub const ACME_ROOTS: &str = "/opt/letsbe/state/acme-directory-roots.pem";
 /// What the AI runtime may know about the tools. No secrets.
 pub const TOOL_REGISTRY: &str = "/opt/letsbe/state/tool-registry.json";
+/// Releases that stacks were moved to after the catalog was written.
+pub const PINS: &str = "/opt/letsbe/state/pins.json";
+/// Which models the AI runtime may name, and who is asked for them. No secrets.
+pub const MODELS: &str = "/opt/letsbe/state/models.json";
+/// Tokens in a calendar month, until the Hub says another number.
+pub const TOKEN_POOL: &str = "/opt/letsbe/state/token-pool";
+/// What this server is: the wishes of its last run, without tokens and keys.
+pub const SERVER_RECORD: &str = "/opt/letsbe/state/server.json";
 /// Written by `letsbe-node register`: the Hub's address and the agent's key.
 pub const AGENT_STATE: &str = "/opt/letsbe/state/agent.json";
 /// Written by the agent: when the Hub last accepted a heartbeat.

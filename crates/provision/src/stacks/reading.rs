@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use letsbe_host::{Command, CommandOutput, Machine, MachineError, machine::FileState};
 use letsbe_types::Problem;
-use letsbe_vault::{CREDENTIALS_FILE, Credentials};
+use letsbe_vault::{CREDENTIALS_FILE, Credentials, REGISTRY_KEY_FILE, VAULT_FILE, Vault, VaultError};
 use tokio::sync::Mutex;
 
 use super::containers::{self, Container};
@@ -27,10 +27,20 @@ pub(crate) async fn run(machine: &dyn Machine, command: &Command) -> Result<Comm
     machine.run(command).await.map_err(|error| unreadable(&error))
 }
 
-/// The credentials; `None` before they are made.
+/// The vault; `None` before it is seeded.
 ///
-/// A damaged file is an error: making new passwords over it would lock tools out of their own databases.
-pub(crate) async fn credentials(machine: &dyn Machine) -> Result<Option<Credentials>, Problem> {
+/// One that cannot be opened is an error: making new passwords would lock tools out of their own databases.
+pub(crate) async fn vault(machine: &dyn Machine) -> Result<Option<Vault>, Problem> {
+    let Some(sealed) = file(machine, VAULT_FILE).await? else { return Ok(None) };
+    let missing = || VaultError::Key { path: REGISTRY_KEY_FILE.into(), why: "is missing" };
+    let key = file(machine, REGISTRY_KEY_FILE).await?.ok_or_else(missing)?;
+    Ok(Some(Vault::unseal(&sealed.content, &key.content)?))
+}
+
+/// The credentials that step 9 has made and the vault has yet to take in; `None` if there is no such file.
+///
+/// A damaged file is an error, for the same reason.
+pub(crate) async fn inbox(machine: &dyn Machine) -> Result<Option<Credentials>, Problem> {
     let Some(state) = file(machine, CREDENTIALS_FILE).await? else { return Ok(None) };
     Credentials::from_file(&state.content).map(Some).map_err(|error| {
         Problem::permanent(
@@ -39,6 +49,24 @@ pub(crate) async fn credentials(machine: &dyn Machine) -> Result<Option<Credenti
             "Restore the file from a backup. It is never made anew: the tools' databases know the old passwords.",
         )
     })
+}
+
+/// The credentials in force; `None` before they are made.
+pub(crate) async fn credentials(machine: &dyn Machine) -> Result<Option<Credentials>, Problem> {
+    let (vault, inbox) = (vault(machine).await?, inbox(machine).await?);
+    Ok(in_force(vault.as_ref(), inbox.as_ref()))
+}
+
+/// The vault's values, and of the inbox what the vault does not know.
+pub(crate) fn in_force(vault: Option<&Vault>, inbox: Option<&Credentials>) -> Option<Credentials> {
+    if vault.is_none() && inbox.is_none() {
+        return None;
+    }
+    let mut all = vault.map(Vault::present).unwrap_or_default();
+    for (tool, key, value) in inbox.into_iter().flat_map(Credentials::iter) {
+        all.insert_missing(tool, key, value.clone());
+    }
+    Some(all)
 }
 
 /// The containers, read once for all who ask at the same time.

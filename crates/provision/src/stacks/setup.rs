@@ -139,7 +139,7 @@ async fn send_all(
 }
 
 /// Asks until the answer is as expected or the patience ends.
-async fn persist(
+pub(crate) async fn persist(
     deployment: &Deployment,
     tool: &Tool,
     port: u16,

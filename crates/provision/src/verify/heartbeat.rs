@@ -1,4 +1,4 @@
-//! `heartbeat.accepted`: the Hub has accepted a heartbeat since the agent was started.
+//! `heartbeat.accepted`: the Hub has accepted a heartbeat since the agent was started. Without a Hub: the agent runs.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl Converge for HeartbeatAccepted {
 
     async fn probe(&self, machine: &dyn Machine, desired: &DesiredServer) -> Result<Facts, Problem> {
         if desired.hub.is_none() {
-            return Ok(Facts { started: None, accepted: None, now: Utc::now() });
+            return read(machine).await;
         }
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -63,10 +63,7 @@ impl Converge for HeartbeatAccepted {
     }
 
     fn converge(&self, facts: &Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
-        if desired.hub.is_none() {
-            return Ok(Assessment::Skipped { why: "this server is run without a Hub".to_owned() });
-        }
-        judge(facts)
+        if desired.hub.is_none() { judge_alone(facts) } else { judge(facts) }
     }
 }
 
@@ -84,15 +81,24 @@ fn parse_unix(text: &str) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(text.trim().strip_prefix('@')?.parse().ok()?, 0)
 }
 
+const HINT: &str =
+    "See `journalctl -u letsbe-agent` on the server, and whether the server reaches the Hub's address.";
+
+/// Without a Hub.
+fn judge_alone(facts: &Facts) -> Result<Assessment, Problem> {
+    match facts.started {
+        None => Err(failed("NODE059", "the agent does not run".to_owned(), HINT)),
+        Some(_) => Ok(Assessment::converged("the agent runs; there is no Hub to hear it")),
+    }
+}
+
 fn judge(facts: &Facts) -> Result<Assessment, Problem> {
-    let hint =
-        "See `journalctl -u letsbe-agent` on the server, and whether the server reaches the Hub's address.";
     match (facts.started, facts.accepted) {
-        (None, _) => Err(failed("NODE059", "the agent does not run".to_owned(), hint)),
-        (Some(_), None) => Err(failed("NODE059", "the Hub has accepted no heartbeat yet".to_owned(), hint)),
+        (None, _) => Err(failed("NODE059", "the agent does not run".to_owned(), HINT)),
+        (Some(_), None) => Err(failed("NODE059", "the Hub has accepted no heartbeat yet".to_owned(), HINT)),
         (Some(_), Some(_)) if !facts.is_fresh() => {
             let message = "the Hub has accepted no heartbeat since the agent was started".to_owned();
-            Err(failed("NODE059", message, hint))
+            Err(failed("NODE059", message, HINT))
         }
         (Some(_), Some(accepted)) if facts.now - accepted > STALE => {
             Ok(Assessment::Warned { warning: format!("the Hub accepted its last heartbeat at {accepted}") })
@@ -109,7 +115,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use letsbe_host::Assessment;
 
-    use super::{Facts, judge, parse_unix};
+    use super::{Facts, judge, judge_alone, parse_unix};
 
     #[test]
     fn a_heartbeat_counts_only_if_the_running_agent_sent_it() {
@@ -122,6 +128,14 @@ mod tests {
         for (started, accepted) in [(ago(60), ago(61)), (ago(60), None), (None, ago(1)), (None, None)] {
             assert!(assess(started, accepted).is_err(), "{started:?} {accepted:?}");
         }
+    }
+
+    #[test]
+    fn without_a_hub_the_agent_must_run_all_the_same() {
+        let now = Utc::now();
+        let facts = |started| Facts { started, accepted: None, now };
+        assert!(matches!(judge_alone(&facts(Some(now))), Ok(Assessment::Converged { .. })));
+        assert_eq!(judge_alone(&facts(None)).expect_err("refused").code, "NODE059");
     }
 
     #[test]

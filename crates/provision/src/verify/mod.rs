@@ -6,6 +6,7 @@ mod answers;
 mod containers;
 mod heartbeat;
 mod modes;
+mod proxy;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub fn operations(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
         Box::new(containers::PortsOnLoopback { deployment: deployment() }),
         Box::new(answers::Answers { deployment: deployment(), whose: answers::Whose::Tools }),
         Box::new(answers::Answers { deployment: deployment(), whose: answers::Whose::Platform }),
+        Box::new(proxy::ProxyReady { deployment: deployment() }),
         Box::new(heartbeat::HeartbeatAccepted),
         Box::new(modes::SecretsPrivate { deployment: deployment() }),
     ]

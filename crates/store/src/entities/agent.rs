@@ -11,8 +11,10 @@ pub struct Model {
     pub key_hash: String,
     pub node_version: String,
     pub registered_at: DateTimeUtc,
-    pub last_heartbeat_at: Option<DateTimeUtc>,
-    pub last_heartbeat: Option<Json>,
+    pub registration_job: Option<Uuid>,
+    pub generation: i64,
+    pub taken_through: i64,
+    pub revoked_at: Option<DateTimeUtc>,
 }
 
 /// No relations: joins are written where they are needed.

@@ -2,12 +2,21 @@
 #![expect(unreachable_pub, reason = "the macros want columns public")]
 
 pub mod agent;
+pub mod approval;
 pub mod claim;
+pub mod command;
+pub mod configuration;
 pub mod effect;
+pub mod escrow;
 pub mod job;
 pub mod order;
+pub mod rollup;
 pub mod session;
 pub mod staff;
 pub mod stripe_event;
 pub mod task;
+pub mod tenant_event;
+pub mod tenant_state;
 pub mod timeline;
+pub mod token;
+pub mod upkeep;

@@ -5,6 +5,7 @@ mod leases;
 mod orders;
 mod payments;
 mod records;
+mod tenants;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase};

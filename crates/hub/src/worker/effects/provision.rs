@@ -12,13 +12,14 @@ use letsbe_types::{
     api::JobStatus,
     ids::JobId,
     job::{DesiredServer, HubLink, ProvisionJob, ReportTarget},
+    link::ModelAccess,
 };
 use tokio::io::AsyncWriteExt as _;
 
 use crate::worker::{
     Worker, address_of, inside,
     job_files::{JobFiles, public_key},
-    store_problem,
+    models, store_problem,
 };
 
 /// A provisioner that is killed this often in a row has a problem that starting it again does not solve.
@@ -127,7 +128,7 @@ fn provision_job(
             url: worker.public_url.clone(),
             registration_token: files.registration_token()?.expose().clone(),
         }),
-        models: None,
+        models: settings_of_models(worker, order)?,
     };
     Ok(ProvisionJob {
         id,
@@ -142,6 +143,11 @@ fn provision_job(
         }),
         desired,
     })
+}
+
+fn settings_of_models(worker: &Worker, order: &Order) -> Result<Option<ModelAccess>, Problem> {
+    let pool = worker.catalog.tier(order.new.tier).tokens_month;
+    worker.models.as_ref().map(|models| models::access(models, pool)).transpose()
 }
 
 async fn run_provisioner(worker: &Worker, order: &Order, work: &ProvisionJob) -> Result<ExitStatus, Problem> {

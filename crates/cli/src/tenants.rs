@@ -1,0 +1,208 @@
+//! Tenants' servers: how they are, what they are told.
+
+mod ask;
+mod show;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use letsbe_types::{
+    DomainName,
+    ids::{ApprovalId, OrderId},
+    tenant::{Autonomy, CommandWork},
+};
+
+use crate::{hub::Hub, style};
+
+/// A tenant: its id, or its domain.
+#[derive(Debug, Clone)]
+pub(crate) enum TenantName {
+    Id(OrderId),
+    Domain(DomainName),
+}
+
+impl std::str::FromStr for TenantName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id = text.parse().map(Self::Id);
+        id.or_else(|_| text.parse().map(Self::Domain)).map_err(|_| "neither an id nor a domain".to_owned())
+    }
+}
+
+fn autonomy(text: &str) -> Result<Autonomy, String> {
+    let number: u8 = text.parse().map_err(|_| "choose 1, 2 or 3".to_owned())?;
+    Autonomy::try_from(number).map_err(str::to_owned)
+}
+
+/// Something that changes a tenant.
+#[derive(Args)]
+pub(crate) struct Target {
+    /// The tenant: its id, or its domain.
+    tenant: TenantName,
+    /// Show what would be asked of the Hub, and ask nothing.
+    #[arg(long)]
+    plan: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TenantsCommand {
+    /// List tenants and how their servers are.
+    List {
+        /// Which page.
+        #[arg(long, default_value_t = 1)]
+        page: u32,
+        /// Tenants on a page.
+        #[arg(long, default_value_t = 50)]
+        page_size: u32,
+    },
+    /// Show one tenant with all that is known.
+    Show {
+        /// The tenant: its id, or its domain.
+        tenant: TenantName,
+    },
+    /// Change what holds for a tenant; what is not named stays as it is.
+    Configure {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Have the tenant's agent do something, and wait until it has.
+    Command {
+        #[command(flatten)]
+        target: Target,
+        /// Do not wait for the result.
+        #[arg(long)]
+        no_wait: bool,
+        #[command(subcommand)]
+        work: Work,
+    },
+    /// Make the key of the tenant's agent useless.
+    Revoke {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// List what waits for a person's word, and what was decided.
+    Approvals {
+        /// The tenant: its id, or its domain.
+        tenant: TenantName,
+    },
+    /// Allow something.
+    Approve {
+        #[command(flatten)]
+        target: Target,
+        /// The approval.
+        approval: ApprovalId,
+    },
+    /// Refuse something.
+    Refuse {
+        #[command(flatten)]
+        target: Target,
+        /// The approval.
+        approval: ApprovalId,
+    },
+    /// Print the keys that the server sealed away last, as an age file; with --json, earlier ones too.
+    Escrow {
+        /// The tenant: its id, or its domain.
+        tenant: TenantName,
+    },
+}
+
+/// What `configure` changes.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Change {
+    /// How much the AI team may do unasked: 1 reads, 2 also what can be undone, 3 also what is hard to undo.
+    #[arg(long, value_parser = autonomy)]
+    autonomy: Option<Autonomy>,
+    /// Tokens in a calendar month.
+    #[arg(long)]
+    token_pool: Option<u64>,
+    /// A tool whose messages to outsiders may be sent unasked; may be given more than once.
+    #[arg(long)]
+    unlock: Vec<String>,
+    /// A tool whose messages to outsiders are held again; may be given more than once.
+    #[arg(long)]
+    lock: Vec<String>,
+    /// The version of the AI runtime that is expected, as v2026.10.
+    #[arg(long)]
+    openclaw_version: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Work {
+    /// Send a heartbeat now.
+    Report,
+    /// Restart a tool's containers.
+    Restart {
+        /// The tool.
+        tool: String,
+    },
+    /// Make new secrets.
+    Rotate {
+        /// The tool; every tool if not given.
+        #[arg(long)]
+        tool: Option<String>,
+    },
+    /// Move the AI runtime to another version.
+    UpdateOpenclaw {
+        /// The version, as v2026.10.
+        #[arg(long)]
+        to: String,
+        /// Also on a Friday.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Look for what differs from what was provisioned.
+    CheckDrift,
+}
+
+impl From<Work> for CommandWork {
+    fn from(work: Work) -> Self {
+        match work {
+            Work::Report => Self::Report,
+            Work::Restart { tool } => Self::RestartTool { tool },
+            Work::Rotate { tool } => Self::Rotate { tool },
+            Work::UpdateOpenclaw { to, force } => Self::UpdateOpenClaw { to, force },
+            Work::CheckDrift => Self::CheckDrift,
+        }
+    }
+}
+
+pub(crate) async fn carry_out(address: &str, command: TenantsCommand, json: bool) -> anyhow::Result<()> {
+    let hub = Hub::open(address)?;
+    match command {
+        TenantsCommand::List { page, page_size } => {
+            let tenants = hub.tenants(page, page_size).await?;
+            if json { style::say_json(&tenants) } else { show::list(&tenants) }
+        }
+        TenantsCommand::Show { tenant } => {
+            let tenant = hub.tenant(ask::id_of(&hub, &tenant).await?).await?;
+            if json { style::say_json(&tenant) } else { show::one(&tenant) }
+        }
+        TenantsCommand::Approvals { tenant } => {
+            let approvals = hub.approvals(ask::id_of(&hub, &tenant).await?).await?;
+            if json { style::say_json(&approvals) } else { show::approvals(&approvals) }
+        }
+        TenantsCommand::Escrow { tenant } => {
+            let keys = hub.sealed_keys(ask::id_of(&hub, &tenant).await?).await?;
+            if json {
+                return style::say_json(&keys);
+            }
+            let newest = keys.first().context("this server has not sealed its keys away yet")?;
+            style::say(newest.sealed.trim_end());
+            Ok(())
+        }
+        TenantsCommand::Configure { target, change } => ask::configure(&hub, &target, change, json).await,
+        TenantsCommand::Command { target, no_wait, work } => {
+            ask::command(&hub, &target, work.into(), !no_wait, json).await
+        }
+        TenantsCommand::Revoke { target } => ask::revoke(&hub, &target, json).await,
+        TenantsCommand::Approve { target, approval } => {
+            ask::decide(&hub, &target, approval, true, json).await
+        }
+        TenantsCommand::Refuse { target, approval } => {
+            ask::decide(&hub, &target, approval, false, json).await
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a call would do, in words for the person who decides.
+
+use letsbe_types::tenant::limits;
+use sha2::{Digest as _, Sha256};
+
+use crate::call::{Action, Call, Run};
+
+/// Bytes of standard input that a plan shows.
+const STDIN_SHOWN: usize = 1_500;
+
+/// What a call would do. Nothing in it can act on the terminal that shows it.
+#[must_use]
+pub fn plan(call: &Call) -> String {
+    let text = match &call.action {
+        Action::ListContainers => "Read which containers there are and how they are.".to_owned(),
+        Action::ListTools => "Read which tools and verbs there are.".to_owned(),
+        Action::Status => "Read how the command gate stands.".to_owned(),
+        Action::Logs { tool, lines, .. } => format!("Read the last {lines} lines of the log of {tool}."),
+        Action::Disk => "Read how full the disk is, and with what.".to_owned(),
+        Action::Audit => "Read logins, bans, and containers with too many rights.".to_owned(),
+        Action::ApprovalStatus { approval } => format!("Read how the approval {approval} stands."),
+        Action::Restart { tool } => format!("Restart the containers of {tool}; it is away for a moment."),
+        Action::Rotate { tool } => {
+            format!("Give {tool} new secrets; it is away for a moment, and the old ones stop working.")
+        }
+        Action::OpenclawUpdate { to } => format!("Move the AI runtime to {to}, after a backup of its state."),
+        Action::Backup { tool: Some(tool) } => format!("Back up {tool}."),
+        Action::Backup { tool: None } => "Back up every tool.".to_owned(),
+        Action::Restore { tool, date } => format!("Put {tool} back to its backup of {date}."),
+        Action::Update { tool } => format!("Move {tool} to the newer version that was seen."),
+        Action::Run(run) => plan_of_run(run),
+    };
+    cut(text, limits::TEXT)
+}
+
+fn plan_of_run(run: &Run) -> String {
+    let place = match (&run.tool, &run.service) {
+        (Some(tool), Some(service)) => format!("in the container {service} of {tool}"),
+        (Some(tool), None) => format!("in the container of {tool}"),
+        (None, _) => "on the server itself".to_owned(),
+    };
+    let command: Vec<String> = run.command.iter().map(|word| shown(word)).collect();
+    let mut text = format!("Run {place}, for at most {} s: {}", run.timeout, command.join(" "));
+    for (name, value) in &run.env {
+        text.push_str(&format!("\nwith the variable {name}={}", shown(value)));
+    }
+    if let Some(stdin) = &run.stdin {
+        let hash = hex::encode(Sha256::digest(stdin));
+        let head = cut(stdin.clone(), STDIN_SHOWN);
+        text.push_str(&format!("\nreading {} bytes (SHA-256 {hash}): {head:?}", stdin.len()));
+    }
+    text
+}
+
+/// A word as people can read it: whatever is not plain is quoted and escaped.
+fn shown(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+()".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("{word:?}") }
+}
+
+fn cut(mut text: String, bytes: usize) -> String {
+    const MARK: &str = " … (cut; `letsbe-node approvals show` has all of it)";
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes - MARK.len()));
+        text.push_str(MARK);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::tenant::limits;
+    use serde_json::json;
+
+    use super::plan;
+    use crate::Call;
+
+    #[test]
+    fn a_plan_shows_words_apart_and_cannot_act_on_a_terminal() {
+        let command = json!(["echo", "a b", "\u{1b}[2Jx", "\u{202e}", "", "ok"]);
+        let call = Call::parse("a", "run", Some("ghost"), json!({ "command": command })).expect("reads");
+        let text = plan(&call);
+        assert!(text.ends_with(r#"echo "a b" "\u{1b}[2Jx" "\u{202e}" "" ok"#), "{text}");
+        assert!(text.chars().all(|c| !c.is_control()), "{text}");
+    }
+
+    #[test]
+    fn a_plan_is_never_longer_than_a_message_allows() {
+        let arguments =
+            json!({ "command": ["echo", "é".repeat(4_000)], "stdin": "\u{0}\u{1}".repeat(9_000) });
+        let text = plan(&Call::parse("a", "run", None, arguments).expect("reads"));
+        assert!(text.len() <= limits::TEXT && text.contains("(cut;"), "{} bytes", text.len());
+    }
+}

@@ -1,0 +1,104 @@
+//! `POST /api/v1/tenant/events`: what happened on a server, taken once.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+};
+use letsbe_store::{EventsTaken, token_hash};
+use letsbe_types::{
+    api::{FieldError, Reply},
+    tenant::{Approval, CommandOutcome, EventsReply, TenantEvent, TenantEventKind, TenantEvents, limits},
+};
+
+use super::{bearer, refuse, refused, words::Words};
+use crate::{
+    AppState,
+    controllers::{ApiError, ApiResult, extract},
+};
+
+/// Bytes of sealed keys.
+const SEALED_BYTES: usize = 32 * 1024;
+const CLASSES: [&str; 5] = ["GREEN", "YELLOW", "YELLOW_EXTERNAL", "RED", "CRITICAL_RED"];
+
+/// `POST /api/v1/tenant/events`
+pub(crate) async fn events(
+    State(state): State<AppState>,
+    request: Request,
+) -> ApiResult<Json<Reply<EventsReply>>> {
+    let key_hash = token_hash(&bearer(&request)?);
+    let TenantEvents { events } = extract::json(request, &state).await?;
+    refuse(wrong(&events))?;
+    match state.store.take_events(&key_hash, &events).await?.map_err(refused)? {
+        EventsTaken::Through(taken_through) => Ok(Json(Reply::new(EventsReply { taken_through }))),
+        EventsTaken::Rewound(sequence) => Err(ApiError::conflict(format!(
+            "Event {sequence} was taken before with other content: this server's memory was put back. \
+             Nothing was taken; provision the server again, so that its agent registers anew."
+        ))),
+    }
+}
+
+fn wrong(events: &[TenantEvent]) -> Vec<FieldError> {
+    let mut words = Words::default();
+    words.that(events.len() <= limits::EVENTS, "events", "write at most 100 events");
+    let counted = events.iter().all(|event| event.sequence > 0 && i64::try_from(event.sequence).is_ok());
+    let ascending = events.windows(2).all(|pair| pair[0].sequence < pair[1].sequence);
+    words.that(counted && ascending, "events", "number events from 1, each higher than the one before");
+    for (number, event) in events.iter().enumerate() {
+        let before = words.wrong.len();
+        words.moment("at", event.at);
+        content(&mut words, &event.event);
+        for wrong in &mut words.wrong[before..] {
+            wrong.field = format!("events[{number}].{}", wrong.field);
+        }
+    }
+    words.wrong
+}
+
+fn content(words: &mut Words, event: &TenantEventKind) {
+    match event {
+        TenantEventKind::CommandFinished { result } => {
+            words.moment("result.finished_at", result.finished_at);
+            match &result.outcome {
+                CommandOutcome::Done { summary } => words.text("result.outcome.summary", summary),
+                CommandOutcome::Failed { problem } => words.problem("result.outcome.problem", problem),
+                CommandOutcome::Expired | CommandOutcome::Interrupted => {}
+            }
+        }
+        TenantEventKind::ApprovalRequested { approval } => asked(words, approval),
+        TenantEventKind::ApprovalSettled { by, .. } => words.line("by", by),
+        TenantEventKind::TokensUsed { hour, model, input, output, requests } => {
+            words.moment("hour", *hour);
+            words.name("model", model);
+            words.number("input", *input);
+            words.number("output", *output);
+            words.number("requests", *requests);
+        }
+        TenantEventKind::UpdateSeen { update } => words.update("update", update),
+        TenantEventKind::Rotated { tool, problem, .. } => {
+            words.name("tool", tool);
+            problem.iter().for_each(|problem| words.problem("problem", problem));
+        }
+        TenantEventKind::Escrowed { sealed, recipients } => {
+            words.that(sealed.len() <= SEALED_BYTES, "sealed", "write at most 32 KiB");
+            words.recipients("recipients", recipients);
+        }
+        TenantEventKind::OpenClawUpdated { from, to, problem } => {
+            words.version("from", from);
+            words.version("to", to);
+            problem.iter().for_each(|problem| words.problem("problem", problem));
+        }
+        TenantEventKind::Trouble { problem } => words.problem("problem", problem),
+    }
+}
+
+fn asked(words: &mut Words, approval: &Approval) {
+    words.moment("approval.requested_at", approval.requested_at);
+    words.moment("approval.expires_at", approval.expires_at);
+    words.name("approval.action", &approval.action);
+    if let Some(tool) = &approval.tool {
+        words.name("approval.tool", tool);
+    }
+    words.that(CLASSES.contains(&approval.class.as_str()), "approval.class", "this is no class");
+    words.text("approval.plan", &approval.plan);
+    words.line("approval.agent", &approval.agent);
+}

@@ -1,0 +1,128 @@
+//! What may stand in the fields of an agent's message. Names are short words, explanations have a length, numbers
+//! stay in the range in which sums of them do.
+
+use chrono::{DateTime, Datelike as _, Utc};
+use letsbe_types::{
+    Problem,
+    api::FieldError,
+    tenant::{UpdateSign, limits},
+};
+
+use crate::controllers::field;
+
+/// More of anything is a mistake; sums of it still fit the database.
+const NUMBER_MAX: u64 = 1_000_000_000_000;
+const VERSION_BYTES: usize = 40;
+/// Recipients of the escrowed keys.
+const RECIPIENTS: usize = 16;
+
+/// Collects the fields that are not as they should be.
+#[derive(Default)]
+pub(super) struct Words {
+    pub(super) wrong: Vec<FieldError>,
+}
+
+impl Words {
+    fn check(&mut self, fits: bool, name: impl Into<String>, message: impl Into<String>) {
+        if !fits {
+            self.wrong.push(field(name, message));
+        }
+    }
+
+    /// A version is a short word, never free text.
+    pub(super) fn version(&mut self, name: &str, version: &str) {
+        let fits = (1..=VERSION_BYTES).contains(&version.len())
+            && version.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-._".contains(&b));
+        self.check(fits, name, "write 1 to 40 letters, digits and + - . _");
+    }
+
+    /// A name is one word.
+    pub(super) fn name(&mut self, name: impl Into<String>, text: &str) {
+        let fits = (1..=limits::NAME).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-._:/@".contains(&b));
+        self.check(fits, name, format!("write 1 to {} letters, digits and + - . _ : / @", limits::NAME));
+    }
+
+    pub(super) fn names<'a>(&mut self, name: &str, texts: impl IntoIterator<Item = &'a String>) {
+        for (number, text) in texts.into_iter().enumerate() {
+            self.name(format!("{name}[{number}]"), text);
+        }
+    }
+
+    /// One line about somebody or something.
+    pub(super) fn line(&mut self, name: &str, text: &str) {
+        let fits = (1..=limits::NAME).contains(&text.len()) && !text.chars().any(char::is_control);
+        self.check(fits, name, format!("write one line of 1 to {} bytes", limits::NAME));
+    }
+
+    /// An explanation.
+    pub(super) fn text(&mut self, name: &str, text: &str) {
+        let plain = !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
+        let fits = text.len() <= limits::TEXT && plain;
+        self.check(fits, name, format!("write at most {} bytes of plain text", limits::TEXT));
+    }
+
+    pub(super) fn list(&mut self, name: &str, length: usize) {
+        self.check(length <= limits::LIST, name, format!("write at most {} entries", limits::LIST));
+    }
+
+    pub(super) fn share(&mut self, name: &str, percent: u8) {
+        self.check(percent <= 100, name, "a share is between 0 and 100");
+    }
+
+    pub(super) fn number(&mut self, name: &str, number: u64) {
+        self.check(number <= NUMBER_MAX, name, format!("this is more than {NUMBER_MAX}"));
+    }
+
+    /// A moment in our time: a clock may be wrong, but not by centuries.
+    pub(super) fn moment(&mut self, name: &str, moment: DateTime<Utc>) {
+        self.check((2000..2200).contains(&moment.year()), name, "write a moment of this century or the next");
+    }
+
+    pub(super) fn moments(&mut self, name: &str, moment: Option<DateTime<Utc>>) {
+        moment.into_iter().for_each(|moment| self.moment(name, moment));
+    }
+
+    /// `2026-11`
+    pub(super) fn month(&mut self, name: &str, text: &str) {
+        let fits = text.len() == 7 && format!("{text}-01").parse::<chrono::NaiveDate>().is_ok();
+        self.check(fits, name, "write a month as 2026-11");
+    }
+
+    /// A hash in hex, or nothing.
+    pub(super) fn hash(&mut self, name: &str, text: &str) {
+        let fits = text.is_empty() || (text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()));
+        self.check(fits, name, "write a SHA-256 in hex");
+    }
+
+    pub(super) fn recipients(&mut self, name: &str, recipients: &[String]) {
+        let fits = recipients.len() <= RECIPIENTS && recipients.iter().all(|one| is_recipient(one));
+        self.check(fits, name, format!("write at most {RECIPIENTS} recipients, each as age1…"));
+    }
+
+    pub(super) fn update(&mut self, name: &str, update: &UpdateSign) {
+        self.name(format!("{name}.image"), &update.image);
+        self.moment(&format!("{name}.seen_at"), update.seen_at);
+        if let Some(digest) = &update.digest {
+            self.name(format!("{name}.digest"), digest);
+        }
+    }
+
+    pub(super) fn problem(&mut self, name: &str, problem: &Problem) {
+        self.version(&format!("{name}.code"), &problem.code);
+        self.text(&format!("{name}.message"), &problem.message);
+        self.text(&format!("{name}.hint"), &problem.hint);
+    }
+
+    /// Whether `fits`, in a case of its own.
+    pub(super) fn that(&mut self, fits: bool, name: &str, message: &str) {
+        self.check(fits, name, message);
+    }
+}
+
+/// Whether this looks like an age recipient.
+pub(crate) fn is_recipient(text: &str) -> bool {
+    text.starts_with("age1")
+        && text.len() <= limits::NAME
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}

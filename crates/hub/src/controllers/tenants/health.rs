@@ -1,0 +1,166 @@
+//! How a server is, from what it said last. Pure.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_store::AgentStatus;
+use letsbe_types::{
+    tenant::{ContainerState, Heartbeat},
+    tenants::Health,
+};
+
+/// Three heartbeats that did not come.
+const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
+const DISK_FULL: u8 = 90;
+/// Backups are made every night.
+const BACKUP_OLD: TimeDelta = TimeDelta::hours(36);
+const CERTIFICATE_SHORT: TimeDelta = TimeDelta::days(14);
+const TOKENS_LOW: u64 = 90;
+/// Containers named in one sentence.
+const NAMED: usize = 5;
+
+/// How it is, and what is wrong in a sentence each.
+pub(crate) fn of(agent: &AgentStatus, now: DateTime<Utc>) -> (Health, Vec<String>) {
+    let mut troubles = agent.last_heartbeat.as_ref().map_or_else(Vec::new, |heartbeat| said(heartbeat, now));
+    if agent.log_cut_at.is_some() {
+        troubles.push("the command gate's log was cut or rewritten".to_owned());
+    }
+    let health = match agent.last_heartbeat_at {
+        _ if agent.revoked_at.is_some() => Health::Revoked,
+        None => Health::Never,
+        Some(at) if now - at > SILENT_AFTER => Health::Silent,
+        Some(_) if troubles.is_empty() => Health::Fine,
+        Some(_) => Health::Troubled,
+    };
+    (health, troubles)
+}
+
+fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<String> {
+    let mut troubles = Vec::new();
+    let mut trouble = |wrong: bool, text: &dyn Fn() -> String| {
+        if wrong {
+            troubles.push(text());
+        }
+    };
+    let bad: Vec<&str> = heartbeat
+        .containers
+        .iter()
+        .filter(|container| !matches!(container.state, ContainerState::Fine | ContainerState::Starting))
+        .map(|container| container.name.as_str())
+        .collect();
+    trouble(!bad.is_empty(), &|| {
+        let more = if bad.len() > NAMED { " …" } else { "" };
+        format!(
+            "{} not fine: {}{more}",
+            counted(bad.len(), "container"),
+            bad[..bad.len().min(NAMED)].join(", ")
+        )
+    });
+    let disk = heartbeat.disk_used_percent;
+    trouble(disk >= DISK_FULL, &|| format!("the disk is {disk} % full"));
+    let backup = heartbeat.backup.as_ref();
+    trouble(backup.is_some_and(|backup| !backup.succeeded), &|| "the last backup failed".to_owned());
+    trouble(backup.is_some_and(|backup| now - backup.at > BACKUP_OLD), &|| {
+        "the last backup is old".to_owned()
+    });
+    let ends = heartbeat.certificate_expires_at;
+    trouble(ends.is_some_and(|at| at - now < CERTIFICATE_SHORT), &|| {
+        "a certificate ends within two weeks".to_owned()
+    });
+    let tokens = &heartbeat.tokens;
+    let low = tokens.pool > 0 && tokens.used.saturating_mul(100) / tokens.pool >= TOKENS_LOW;
+    trouble(low, &|| format!("{} of {} tokens are used", tokens.used, tokens.pool));
+    let sick = heartbeat.openclaw.as_ref().is_some_and(|openclaw| !openclaw.healthy);
+    trouble(sick, &|| "the AI runtime is not well".to_owned());
+    trouble(!heartbeat.vault.proxy_ready, &|| "the secrets proxy has no secrets".to_owned());
+    let drift = heartbeat.drift.as_ref().map_or(0, |drift| drift.operations.len());
+    trouble(drift > 0, &|| format!("{} off what was provisioned", counted(drift, "operation")));
+    trouble(heartbeat.events_dropped > 0, &|| format!("{} events were lost", heartbeat.events_dropped));
+    troubles
+}
+
+/// `1 container is`, `2 containers are`
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what} is") } else { format!("{count} {what}s are") }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use letsbe_store::AgentStatus;
+    use letsbe_types::{
+        tenant::{BackupSign, ContainerSign, ContainerState, Heartbeat},
+        tenants::Health,
+    };
+    use serde_json::json;
+
+    use super::of;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn fine() -> AgentStatus {
+        let heartbeat: Heartbeat = serde_json::from_value(json!({
+            "version": 2, "node_version": "0.1.0", "sent_at": now(), "uptime_seconds": 90,
+            "disk_used_percent": 12, "memory_used_mib": 800, "agent_memory_mib": 20, "containers": [],
+            "tokens": {"period": "2026-11", "pool": 100, "used": 89, "reserved": 0}, "backup": null,
+            "certificate_expires_at": null, "updates": [], "drift": null, "openclaw": null,
+            "vault": {"secrets": 5, "proxy_ready": true, "rotated_at": null, "rotating": null,
+                      "escrow_recipients": []},
+            "approvals_pending": 0, "events_waiting": 0, "events_dropped": 0, "configuration": 1,
+            "gate_log": {"entry": 0, "hash": ""},
+        }))
+        .unwrap();
+        AgentStatus {
+            registered_at: now(),
+            node_version: "0.1.0".to_owned(),
+            revoked_at: None,
+            last_heartbeat_at: Some(now()),
+            last_heartbeat: Some(heartbeat),
+            log_cut_at: None,
+        }
+    }
+
+    #[test]
+    fn silence_and_revocation_come_before_what_was_said() {
+        assert_eq!(of(&fine(), now()), (Health::Fine, Vec::new()));
+        assert_eq!(of(&fine(), now() + TimeDelta::minutes(15)).0, Health::Fine);
+        assert_eq!(of(&fine(), now() + TimeDelta::minutes(16)).0, Health::Silent);
+        let never = AgentStatus { last_heartbeat_at: None, last_heartbeat: None, ..fine() };
+        assert_eq!(of(&never, now()).0, Health::Never);
+        let revoked = AgentStatus { revoked_at: Some(now()), ..fine() };
+        assert_eq!(of(&revoked, now()).0, Health::Revoked);
+        let cut = AgentStatus { log_cut_at: Some(now()), ..fine() };
+        assert_eq!(of(&cut, now()).0, Health::Troubled);
+    }
+
+    #[test]
+    fn every_trouble_is_a_sentence_of_its_own() {
+        let backup = |hours, succeeded| {
+            Some(BackupSign { at: now() - TimeDelta::hours(hours), succeeded, bytes: 1, errors: 0 })
+        };
+        let container = |state| {
+            vec![ContainerSign { name: "letsbe-ghost".into(), state, restarts: 0, out_of_memory: false }]
+        };
+        type Change = Box<dyn Fn(&mut Heartbeat)>;
+        let cases: Vec<(Change, &str)> = vec![
+            (Box::new(move |beat| beat.containers = container(ContainerState::Stopped)), "letsbe-ghost"),
+            (Box::new(move |beat| beat.containers = container(ContainerState::Starting)), ""),
+            (Box::new(|beat| beat.disk_used_percent = 90), "disk"),
+            (Box::new(move |beat| beat.backup = backup(1, false)), "failed"),
+            (Box::new(move |beat| beat.backup = backup(37, true)), "old"),
+            (Box::new(move |beat| beat.backup = backup(35, true)), ""),
+            (Box::new(|beat| beat.certificate_expires_at = Some(now() + TimeDelta::days(13))), "certificate"),
+            (Box::new(|beat| beat.tokens.used = 90), "tokens"),
+            (Box::new(|beat| beat.vault.proxy_ready = false), "proxy"),
+            (Box::new(|beat| beat.events_dropped = 1), "events"),
+        ];
+        for (change, said) in cases {
+            let mut agent = fine();
+            change(agent.last_heartbeat.as_mut().unwrap());
+            let (health, troubles) = of(&agent, now());
+            assert_eq!(troubles.len(), usize::from(!said.is_empty()), "{said}: {troubles:?}");
+            assert_eq!(health == Health::Fine, said.is_empty());
+            assert!(troubles.iter().all(|trouble| trouble.contains(said)), "{said}: {troubles:?}");
+        }
+    }
+}

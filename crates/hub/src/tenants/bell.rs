@@ -1,0 +1,122 @@
+//! The bell: wakes a tenant's open question for commands when one was queued, by this process or another.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use letsbe_store::Store;
+use letsbe_types::ids::OrderId;
+use tokio::sync::{Notify, futures::Notified};
+
+/// What another process queued is found this quickly.
+const POLL: Duration = Duration::from_secs(1);
+
+type Waiting = HashMap<OrderId, Arc<Notify>>;
+
+/// Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Bell(Arc<Mutex<Waiting>>);
+
+impl Bell {
+    /// Starts looking for what other processes queue.
+    #[must_use]
+    pub fn start(store: Store) -> Self {
+        let bell = Self::default();
+        tokio::spawn(bell.clone().look(store));
+        bell
+    }
+
+    async fn look(self, store: Store) {
+        let mut newest = None;
+        loop {
+            let found = match newest {
+                Some(newest) => store.commands_after(newest).await,
+                None => store.newest_command().await.map(|newest| (newest, Vec::new())),
+            };
+            match found {
+                Ok((last, tenants)) => {
+                    newest = Some(last);
+                    tenants.into_iter().for_each(|tenant| self.ring(tenant));
+                }
+                Err(error) => tracing::warn!(%error, "commands cannot be looked for; trying again"),
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Wakes whoever waits for this tenant's commands.
+    pub fn ring(&self, tenant: OrderId) {
+        if let Some(waiting) = self.waiting().get(&tenant) {
+            waiting.notify_waiters();
+        }
+    }
+
+    /// Waits for this tenant's commands from now on.
+    #[must_use]
+    pub fn listen(&self, tenant: OrderId) -> Ring {
+        let notify = Arc::clone(self.waiting().entry(tenant).or_default());
+        Ring { bell: self.clone(), tenant, notify }
+    }
+
+    /// Whether anybody waits for this tenant's commands here.
+    #[must_use]
+    pub fn is_heard(&self, tenant: OrderId) -> bool {
+        self.waiting().contains_key(&tenant)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who listens.
+pub struct Ring {
+    bell: Bell,
+    tenant: OrderId,
+    notify: Arc<Notify>,
+}
+
+impl Ring {
+    /// Ends at the next ring.
+    pub fn rings(&self) -> Notified<'_> {
+        self.notify.notified()
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        let mut waiting = self.bell.waiting();
+        // The map's own, and ours.
+        if Arc::strong_count(&self.notify) == 2 {
+            waiting.remove(&self.tenant);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::ids::OrderId;
+
+    use super::Bell;
+
+    #[tokio::test]
+    async fn a_ring_wakes_its_own_tenant_and_nothing_is_kept_of_those_who_left() {
+        let bell = Bell::default();
+        let (one, other) = (OrderId::generate(), OrderId::generate());
+        let (first, second, stranger) = (bell.listen(one), bell.listen(one), bell.listen(other));
+        {
+            let (first, second, stranger) = (first.rings(), second.rings(), stranger.rings());
+            tokio::pin!(first, second, stranger);
+            first.as_mut().enable();
+            second.as_mut().enable();
+            bell.ring(one);
+            first.await;
+            second.await;
+            assert!(!stranger.as_mut().enable());
+        }
+        drop((first, second, stranger));
+        assert!(bell.waiting().is_empty());
+    }
+}

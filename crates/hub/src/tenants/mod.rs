@@ -1,0 +1,38 @@
+//! What serves tenants' servers beside the handlers: the writer of heartbeats, the bell for commands, the upkeep of
+//! the history. Each can run in several Hub processes on one database.
+
+mod bell;
+mod history;
+mod ingest;
+
+use std::sync::Arc;
+
+use letsbe_store::{Defaults, Store};
+use letsbe_types::clock::Clock;
+
+pub use bell::{Bell, Ring};
+pub use ingest::{Ingest, NotTaken};
+
+/// Shared by requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Tenants {
+    /// Takes heartbeats.
+    pub ingest: Ingest,
+    /// Rings when a command waits.
+    pub bell: Bell,
+    /// What holds for a new tenant.
+    pub defaults: Arc<Defaults>,
+}
+
+impl Tenants {
+    /// Starts all of it; it ends with the runtime.
+    #[must_use]
+    pub fn start(store: &Store, clock: &Arc<dyn Clock>, defaults: Defaults) -> Self {
+        tokio::spawn(history::keep(store.clone(), clock.clone()));
+        Self {
+            ingest: Ingest::start(store.clone(), clock.clone()),
+            bell: Bell::start(store.clone()),
+            defaults: Arc::new(defaults),
+        }
+    }
+}

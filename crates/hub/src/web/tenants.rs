@@ -1,0 +1,252 @@
+//! The operator's pages about tenants' servers: the list, and one with what waits for a person.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use letsbe_types::{
+    ids::{ApprovalId, OrderId},
+    tenant::{Approval, ApprovalState, CommandOutcome, ContainerSign, ContainerState},
+    tenants::{CommandEntry, Health, TenantDetail, TenantSummary},
+};
+use serde::Deserialize;
+
+use super::{
+    error_page,
+    forms::form,
+    page,
+    view::{Label, Moment, mark},
+};
+use crate::{
+    AppState,
+    controllers::{
+        ApiError, ApiResult, Id, Ids, Parameters,
+        orders::list::Page,
+        tenants::{commands, list, tenant},
+    },
+    security::sessions::Operator,
+};
+
+/// Commands on a page.
+const COMMANDS: usize = 20;
+
+const fn label(health: Health) -> Label {
+    let (level, words) = match health {
+        Health::Fine => ("ok", "Fine"),
+        Health::Troubled => ("warning", "Troubled"),
+        Health::Silent => ("failed", "Silent"),
+        Health::Never => ("waiting", "Never heard"),
+        Health::Revoked => ("failed", "Key revoked"),
+    };
+    Label { level, words }
+}
+
+struct Row {
+    label: Label,
+    heard: Option<Moment>,
+    backup: Option<Moment>,
+    disk: String,
+    tokens_percent: String,
+    tokens: String,
+    of: TenantSummary,
+}
+
+impl From<TenantSummary> for Row {
+    fn from(of: TenantSummary) -> Self {
+        Self {
+            label: label(of.health),
+            heard: of.heard_at.map(Moment::from),
+            backup: of.backup_at.map(Moment::from),
+            disk: of
+                .disk_used_percent
+                .map_or_else(|| "not known".to_owned(), |share| format!("{share}\u{a0}%")),
+            tokens_percent: format!(
+                "{}\u{a0}%",
+                of.tokens_used.saturating_mul(100).checked_div(of.token_pool).unwrap_or(0)
+            ),
+            tokens: format!("{} of {}", grouped(of.tokens_used), grouped(of.token_pool)),
+            of,
+        }
+    }
+}
+
+/// `15 000 000`, with spaces at which no line ends.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    let text: Vec<std::borrow::Cow<'_, str>> = groups.into_iter().map(String::from_utf8_lossy).collect();
+    text.join("\u{202f}")
+}
+
+#[derive(Template)]
+#[template(path = "tenants.html")]
+struct ListPage {
+    operator: Option<String>,
+    rows: Vec<Row>,
+    total: u64,
+    page: u64,
+    pages: u64,
+    page_size: u64,
+}
+
+struct Container {
+    label: Label,
+    of: ContainerSign,
+}
+
+struct Waiting {
+    of: Approval,
+    until: Moment,
+}
+
+struct Asked {
+    what: String,
+    by: String,
+    at: Moment,
+    mark: &'static str,
+    outcome: String,
+}
+
+#[derive(Template)]
+#[template(path = "tenant.html")]
+struct TenantPage {
+    operator: Option<String>,
+    row: Row,
+    autonomy: u8,
+    unlocked: String,
+    version: u64,
+    containers: Vec<Container>,
+    waiting: Vec<Waiting>,
+    asked: Vec<Asked>,
+}
+
+/// `GET /tenants`
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    asked: Result<Parameters<Page>, ApiError>,
+) -> Response {
+    match list_page(&state, operator.email.clone(), asked).await {
+        Ok(content) => page(StatusCode::OK, &content),
+        Err(error) => error_page(error, Some(operator.email), "/tenants"),
+    }
+}
+
+async fn list_page(
+    state: &AppState,
+    operator: String,
+    asked: Result<Parameters<Page>, ApiError>,
+) -> ApiResult<ListPage> {
+    let Page { page, page_size } = asked?.0.checked()?;
+    let (tenants, total) = state.store.tenants(page - 1, page_size, None).await?;
+    let now = state.clock.now();
+    let rows = tenants.iter().map(|tenant| list::summary(tenant, now).into()).collect();
+    let pages = total.div_ceil(page_size).max(1);
+    Ok(ListPage { operator: Some(operator), rows, total, page, pages, page_size })
+}
+
+/// `GET /tenants/{id}`
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    id: ApiResult<Id<OrderId>>,
+) -> Response {
+    let found = async { list::detail(&state, id?.0).await };
+    match found.await {
+        Ok(detail) => page(StatusCode::OK, &tenant_page(detail, operator.email)),
+        Err(error) => error_page(error, Some(operator.email), "/tenants"),
+    }
+}
+
+fn tenant_page(detail: TenantDetail, operator: String) -> TenantPage {
+    let unlocked = match detail.configuration.external_unlocked.as_slice() {
+        [] => "none".to_owned(),
+        tools => tools.join(", "),
+    };
+    let containers = detail.heartbeat.map(|heartbeat| heartbeat.containers).unwrap_or_default();
+    let pending = detail.approvals.into_iter().map(|entry| entry.approval);
+    let waiting = pending.filter(|approval| approval.state == ApprovalState::Pending);
+    TenantPage {
+        operator: Some(operator),
+        autonomy: detail.configuration.autonomy.into(),
+        unlocked,
+        version: detail.configuration.version,
+        containers: containers
+            .into_iter()
+            .map(|of| Container { label: container_label(of.state), of })
+            .collect(),
+        waiting: waiting.map(|of| Waiting { until: of.expires_at.into(), of }).collect(),
+        asked: detail.commands.into_iter().take(COMMANDS).map(asked).collect(),
+        row: detail.summary.into(),
+    }
+}
+
+const fn container_label(state: ContainerState) -> Label {
+    let (level, words) = match state {
+        ContainerState::Fine => ("ok", "fine"),
+        ContainerState::Starting => ("running", "starting"),
+        ContainerState::Unhealthy => ("failed", "unhealthy"),
+        ContainerState::Restarting => ("failed", "restarting"),
+        ContainerState::Stopped => ("failed", "stopped"),
+    };
+    Label { level, words }
+}
+
+fn asked(entry: CommandEntry) -> Asked {
+    let (level, outcome) = match entry.outcome {
+        Some(CommandOutcome::Done { summary }) => ("ok", summary),
+        Some(CommandOutcome::Failed { problem }) => ("failed", problem.to_string()),
+        Some(CommandOutcome::Expired) => ("warning", "came too late; nothing was done".to_owned()),
+        Some(CommandOutcome::Interrupted) => ("failed", "the agent ended while it was at work".to_owned()),
+        None if entry.given_at.is_some() => ("running", "the server has it".to_owned()),
+        None => ("waiting", "waits for the server".to_owned()),
+    };
+    let what = commands::sentence(&entry.work);
+    Asked { what, by: entry.issued_by, at: entry.issued_at.into(), mark: mark(level), outcome }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecisionForm {
+    decision: String,
+}
+
+/// `POST /tenants/{id}/approvals/{approval}`
+pub(crate) async fn decide(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    ids: ApiResult<Ids<OrderId, ApprovalId>>,
+    request: Request,
+) -> Response {
+    let (id, approval) = match ids {
+        Ok(Ids(id, approval)) => (id, approval),
+        Err(error) => return error_page(error, Some(operator.email), "/tenants"),
+    };
+    let back = format!("/tenants/{id}");
+    let done = async {
+        let approve = match form::<DecisionForm>(request).await?.decision.as_str() {
+            "approve" => true,
+            "refuse" => false,
+            _ => return Err(ApiError::bad_request("This page does not know that decision.")),
+        };
+        commands::decide(&state, &operator, &tenant(&state, id).await?, approval, approve).await
+    };
+    match done.await {
+        Ok(_) => Redirect::to(&back).into_response(),
+        Err(error) => error_page(error, Some(operator.email), back),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn large_numbers_are_grouped_from_their_end() {
+        let written = [0, 999, 1_000, 15_000_000].map(|number| grouped(number).replace('\u{202f}', " "));
+        assert_eq!(written, ["0", "999", "1 000", "15 000 000"]);
+    }
+}

@@ -1,0 +1,115 @@
+//! Drift: what a provisioning run would change on this server now. Looked at, never changed.
+//!
+//! The look is a process of its own: it needs more memory than the agent may keep, and sees the server as a run does.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use letsbe_host::{Assessment, Engine, LocalMachine};
+use letsbe_types::{
+    Problem,
+    job::DesiredServer,
+    tenant::{DriftSign, limits},
+};
+use tokio::sync::{Mutex, watch};
+
+use crate::{files, layout::Layout, run, work};
+
+/// Time between two looks.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(3600);
+/// Steps above it are the verification: it has no wish of its own.
+const LAST_STEP: u8 = 10;
+
+/// Keeps what was seen last.
+pub(crate) struct Drift {
+    layout: Layout,
+    last: watch::Sender<Option<DriftSign>>,
+    looking: Mutex<()>,
+}
+
+impl Drift {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        Self { layout: layout.clone(), last: watch::Sender::new(None), looking: Mutex::new(()) }
+    }
+
+    /// What was seen last.
+    pub(crate) fn last(&self) -> Option<DriftSign> {
+        self.last.borrow().clone()
+    }
+
+    /// Looks now.
+    pub(crate) async fn check(&self, id: &str) -> Result<DriftSign, Problem> {
+        let _one_at_a_time = self.looking.lock().await;
+        let output = work::run(&self.layout, "drift", id, ["drift"]).await?;
+        let line = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let seen: DriftSign = serde_json::from_str(line).map_err(|error| {
+            let message = format!("What `letsbe-node drift` printed cannot be read: {error}");
+            Problem::transient("NODE074", message, "Run it by hand on the server.")
+        })?;
+        self.last.send_replace(Some(seen.clone()));
+        Ok(seen)
+    }
+}
+
+/// `letsbe-node drift`: prints what differs from what was provisioned.
+pub(crate) async fn print(layout: &Layout) -> Result<(), Problem> {
+    let path = layout.state("server.json");
+    let desired: DesiredServer = files::read_json(&path)?.ok_or_else(|| {
+        Problem::permanent(
+            "NODE077",
+            format!("{} does not exist", path.display()),
+            "Provision the server again; step 10 records what it was made as.",
+        )
+    })?;
+    let operations = run::operations(&layout.bundle(), &desired)?;
+    let operations: Vec<_> =
+        operations.into_iter().filter(|operation| operation.step() <= LAST_STEP).collect();
+    let planned = Engine::new(&LocalMachine, &operations).plan(&desired).await;
+    let assessed = planned.into_iter().map(|planned| (planned.operation, planned.assessment));
+    let seen = differing(assessed, Utc::now());
+    let line = serde_json::to_string(&seen).map_err(|error| files::unusable(&path, error))?;
+    println!("{line}");
+    Ok(())
+}
+
+/// The operations that would change something. One that cannot tell is told in the log, not called drift.
+fn differing(
+    assessed: impl IntoIterator<Item = (&'static str, Result<Assessment, Problem>)>,
+    checked_at: DateTime<Utc>,
+) -> DriftSign {
+    let mut operations = Vec::new();
+    for (name, assessment) in assessed {
+        match assessment {
+            Ok(Assessment::Needed { because, .. }) => {
+                tracing::info!(name, because, "differs");
+                operations.push(name.to_owned());
+            }
+            Ok(_) => {}
+            Err(problem) => tracing::warn!(name, %problem, "could not be looked at"),
+        }
+    }
+    operations.truncate(limits::LIST);
+    DriftSign { checked_at, operations }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+    use letsbe_host::{Assessment, Change};
+    use letsbe_types::Problem;
+
+    use super::differing;
+
+    #[test]
+    fn drift_is_what_would_be_changed_and_nothing_else() {
+        let needed = Assessment::needed("it is gone", vec![Change::Remove("/x".into())]);
+        let assessed = [
+            ("a.fine", Ok(Assessment::converged("it is there"))),
+            ("b.gone", Ok(needed)),
+            ("c.skipped", Ok(Assessment::Skipped { why: "no Hub".to_owned() })),
+            ("d.warned", Ok(Assessment::Warned { warning: "a blemish".to_owned() })),
+            ("e.unknown", Err(Problem::transient("NODE040", "no", "look"))),
+        ];
+        assert_eq!(differing(assessed, Utc::now()).operations, ["b.gone"]);
+    }
+}

@@ -1,0 +1,99 @@
+//! What the agent answers on its sockets.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use chrono::{DateTime, Utc};
+use letsbe_types::{Problem, tenant::Heartbeat};
+use serde::{Deserialize, Serialize};
+use tokio::{net::UnixListener, sync::Notify};
+
+use super::{
+    commands::Commands,
+    link::Proxies,
+    secrets::{Keeper, ProxyWord, Reloaded, VaultFacts},
+    signs::Signs,
+    standing::{HubDoor, Standing},
+};
+use crate::control::Refusal;
+
+/// Nobody on this server has more to say.
+const BODY_BYTES: usize = 64 << 10;
+
+/// How the agent itself is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AgentStatus {
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) hub: Standing,
+    pub(crate) vault: VaultFacts,
+    pub(crate) commands_at_work: usize,
+}
+
+/// Answer to `GET /status`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) agent: AgentStatus,
+    pub(crate) vital_signs: Heartbeat,
+}
+
+/// What is answered for this server's own programs.
+pub(crate) struct Control {
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) proxies: Arc<Proxies>,
+    pub(crate) door: Arc<HubDoor>,
+    pub(crate) commands: Arc<Commands>,
+    pub(crate) signs: Arc<Signs>,
+    pub(crate) report: Arc<Notify>,
+}
+
+/// `GET /status`, `POST /vault/reload`, `POST /heartbeat`.
+pub(crate) fn router(control: Arc<Control>) -> Router {
+    Router::new()
+        .route("/status", get(status))
+        .route("/vault/reload", post(reload))
+        .route("/heartbeat", post(heartbeat))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(control)
+}
+
+async fn status(State(control): State<Arc<Control>>) -> Json<Answer> {
+    let agent = AgentStatus {
+        started_at: control.started_at,
+        hub: control.door.standing(),
+        vault: control.keeper.facts(),
+        commands_at_work: control.commands.at_work(),
+    };
+    Json(Answer { agent, vital_signs: control.signs.collect().await })
+}
+
+/// Well only if nothing can leave under the old state any more.
+async fn reload(State(control): State<Arc<Control>>) -> Result<Json<Reloaded>, Refusal> {
+    let reloaded = control.keeper.reload_everywhere(&control.proxies).await;
+    match (control.keeper.facts().problem, reloaded.proxy) {
+        (Some(problem), _) => Err(Refusal(problem)),
+        (None, ProxyWord::Late) => Err(Refusal(Problem::transient(
+            "NODE075",
+            "The secrets proxy has not taken the new state of the vault",
+            "See `docker logs letsbe-secrets-proxy`; try again.",
+        ))),
+        _ => Ok(Json(reloaded)),
+    }
+}
+
+async fn heartbeat(State(control): State<Arc<Control>>) -> StatusCode {
+    control.report.notify_one();
+    StatusCode::ACCEPTED
+}
+
+/// Serves HTTP on a socket for ever.
+pub(crate) async fn http(listener: UnixListener, router: Router) {
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "a socket of the agent is not served any more");
+    }
+}

@@ -1,0 +1,103 @@
+//! The gate as an MCP server: every verb is a tool.
+
+use std::sync::Arc;
+
+use letsbe_gate::Verb;
+use letsbe_types::ids::ApprovalId;
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
+        PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    },
+    service::RequestContext,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    },
+};
+use serde_json::Value;
+
+use crate::gate::{Gate, answer::Asked, doors::BODY_BYTES, schema};
+
+/// Names under which the proxy is reached. The key protects the door; this keeps browsers away.
+const HOSTS: [&str; 4] = ["letsbe-secrets-proxy", "localhost", "127.0.0.1", "gate"];
+/// MCP says nothing of who asks.
+const AGENT: &str = "openclaw";
+
+/// One connection; holds nothing of its own.
+#[derive(Clone)]
+pub(super) struct Mcp {
+    gate: Arc<Gate>,
+}
+
+/// The service for `/mcp`: without sessions, so that a restart of the agent loses none.
+pub(super) fn service(gate: &Arc<Gate>) -> StreamableHttpService<Mcp, LocalSessionManager> {
+    let gate = Arc::clone(gate);
+    let mut config = StreamableHttpServerConfig::default().with_allowed_hosts(HOSTS);
+    config.legacy_session_mode = false;
+    config.json_response = true;
+    config.max_request_body_bytes = BODY_BYTES;
+    let server = move || Ok(Mcp { gate: Arc::clone(&gate) });
+    StreamableHttpService::new(server, Arc::default(), config)
+}
+
+impl ServerHandler for Mcp {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new("letsbe-gate", env!("CARGO_PKG_VERSION")))
+            .with_instructions(schema::INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tool = |verb: &Verb| schema::tool(*verb, self.gate.table.verb(*verb));
+        Ok(ListToolsResult::with_all_items(Verb::ALL.iter().map(tool).collect()))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let asked = asked(request)?;
+        // What was refused is an answer that the model shall read, not an error of the line.
+        let result = match self.gate.ask(asked).await {
+            Ok(answer) if ["refused", "failed"].contains(&answer["status"].as_str().unwrap_or_default()) => {
+                CallToolResult::structured_error(answer)
+            }
+            Ok(answer) => CallToolResult::structured(answer),
+            Err(refusal) => CallToolResult::structured_error(refusal.to_json()),
+        };
+        Ok(result.into())
+    }
+}
+
+/// The arguments of a tool's call, taken apart into what belongs to the gate and what to the verb.
+fn asked(request: CallToolRequestParams) -> Result<Asked, ErrorData> {
+    let mut arguments = request.arguments.unwrap_or_default();
+    let invalid =
+        |field: &str| ErrorData::invalid_params(format!("`{field}` is not as its schema says"), None);
+    let tool = match arguments.remove("tool") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(tool)) => Some(tool),
+        Some(_) => return Err(invalid("tool")),
+    };
+    let plan_only = match arguments.remove("plan_only") {
+        None => false,
+        Some(Value::Bool(only)) => only,
+        Some(_) => return Err(invalid("plan_only")),
+    };
+    let verb = request.name.into_owned();
+    let mut approval = None;
+    if verb != Verb::ApprovalStatus.name()
+        && let Some(given) = arguments.remove("approval")
+    {
+        let id: ApprovalId = serde_json::from_value(given).map_err(|_| invalid("approval"))?;
+        approval = Some(id);
+    }
+    let arguments = Value::Object(arguments);
+    Ok(Asked { agent: AGENT.to_owned(), verb, tool, arguments, plan_only, approval })
+}

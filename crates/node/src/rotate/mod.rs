@@ -1,0 +1,248 @@
+//! `letsbe-node rotate`: new secrets for one tool or all, with vault, database, files and containers agreeing in the
+//! end, whatever happens on the way.
+//!
+//! What comes next is decided in `letsbe_vault::rotation`; here it is done. It must never put a secret into an
+//! argument or a variable, nor repeat what a database's client printed: it may quote the statement.
+
+mod actions;
+mod agent;
+mod database;
+mod journals;
+mod only_one;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use chrono::Utc;
+use letsbe_catalog::{Catalog, Tool};
+use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_vault::{
+    Vault, VaultFiles,
+    rotation::{Kept, RotationPlan, plan},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{files, layout::Layout, lock, run};
+
+/// What the command line asks for.
+#[derive(clap::Args)]
+pub(crate) struct RotateArguments {
+    /// One tool (or `openclaw`).
+    #[arg(long, conflicts_with = "all", required_unless_present_any = ["all", "resume"])]
+    tool: Option<String>,
+    /// Every tool, one after the other; one that fails does not stop the others.
+    #[arg(long)]
+    all: bool,
+    /// Only finish what was interrupted.
+    #[arg(long, conflicts_with_all = ["tool", "all", "plan"])]
+    resume: bool,
+    /// Only say what would be done.
+    #[arg(long)]
+    plan: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Whose secrets are replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// One tool's.
+    One(String),
+    /// Every tool's and the AI runtime's.
+    All,
+    /// Only what an earlier call did not finish.
+    Interrupted,
+}
+
+/// What became of one tool's secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RotatedTool {
+    /// The tool.
+    pub(crate) tool: String,
+    /// How many secrets are new.
+    pub(crate) secrets: usize,
+    /// What stays, and why.
+    pub(crate) kept: Vec<Kept>,
+    /// Why its secrets are the old ones, if they are.
+    pub(crate) problem: Option<Problem>,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// When a tool could not be rotated; what became of the others has been printed before.
+pub(crate) async fn command(layout: &Layout, arguments: RotateArguments) -> Result<(), Problem> {
+    let selection = match arguments.tool {
+        Some(tool) => Selection::One(tool),
+        None if arguments.all => Selection::All,
+        None => Selection::Interrupted,
+    };
+    if arguments.plan {
+        let plans = Server::read(layout)?.plans(&selection)?;
+        return print(arguments.json, &serde_json::json!({ "tools": plans }), plans.iter().map(planned));
+    }
+    let tools = rotate(layout, &selection).await?;
+    print(arguments.json, &serde_json::json!({ "tools": tools }), tools.iter().map(rotated))?;
+    match tools.into_iter().find_map(|tool| tool.problem) {
+        Some(problem) => Err(problem),
+        None => Ok(()),
+    }
+}
+
+/// Replaces secrets, after finishing what was interrupted. Answers with every tool that was touched.
+///
+/// # Errors
+/// When nothing could be begun: another run works on this server, or the server is not provisioned.
+pub(crate) async fn rotate(layout: &Layout, selection: &Selection) -> Result<Vec<RotatedTool>, Problem> {
+    let turn = only_one::turn(layout)?;
+    if let Some(note) = lock::acquire(layout, OWNER, turn.run, Utc::now())? {
+        tracing::warn!("{note}");
+    }
+    let work = async {
+        let server = Server::read(layout)?;
+        server.rotate(selection).await
+    };
+    let result = tokio::select! {
+        result = work => result,
+        problem = lock::keep(layout, OWNER, turn.run) => Err(problem),
+    };
+    lock::release(layout, turn.run)?;
+    result
+}
+
+/// Finishes what was interrupted, for a provisioning run: it holds the host's lock, and would else render the old values
+/// for a database that has the new ones. A rotation that cannot be finished is no reason not to run.
+pub(crate) async fn finish_interrupted(layout: &Layout) {
+    let finish = async {
+        let Some(vault) = Vault::open(&VaultFiles::under(&layout.root()))? else { return Ok(()) };
+        if journals::interrupted(layout, &vault)?.is_empty() {
+            return Ok(());
+        }
+        let _turn = only_one::turn(layout)?;
+        Server::read(layout)?.rotate(&Selection::Interrupted).await.map(drop)
+    };
+    if let Err(problem) = finish.await {
+        let problem: Problem = problem;
+        tracing::warn!("an interrupted rotation stays unfinished: {problem}");
+    }
+}
+
+const OWNER: &str = "a rotation of secrets";
+
+/// This server, as its own records tell.
+struct Server<'a> {
+    layout: &'a Layout,
+    catalog: Arc<Catalog>,
+    desired: DesiredServer,
+    vault: VaultFiles,
+}
+
+impl<'a> Server<'a> {
+    fn read(layout: &'a Layout) -> Result<Self, Problem> {
+        let desired = files::read_json(&layout.state("server.json"))?.ok_or_else(|| {
+            cannot("this server has no record of what it is", "A provisioning run writes it (step 10).")
+        })?;
+        let catalog = Arc::new(run::catalog(&layout.bundle())?);
+        Ok(Self { layout, catalog, desired, vault: VaultFiles::under(&layout.root()) })
+    }
+
+    fn vault(&self) -> Result<Vault, Problem> {
+        Vault::open(&self.vault)?.ok_or_else(|| {
+            cannot("this server has no vault yet", "A provisioning run takes the credentials in (step 10).")
+        })
+    }
+
+    /// The tools of this server in start order, then the platform's.
+    fn tools(&self) -> impl Iterator<Item = &Tool> {
+        let selected = |tool: &&Tool| self.desired.tools.iter().any(|name| name == tool.name.as_str());
+        self.catalog.tools().filter(selected).chain(self.catalog.platform())
+    }
+
+    fn tool(&self, name: &str) -> Result<&Tool, Problem> {
+        self.tools().find(|tool| tool.name.as_str() == name).ok_or_else(|| {
+            let known: Vec<&str> = self.tools().map(|tool| tool.name.as_str()).collect();
+            cannot(
+                &format!("there is no tool {name} on this server"),
+                &format!("Tools: {}.", known.join(", ")),
+            )
+        })
+    }
+
+    fn selected(&self, selection: &Selection) -> Result<Vec<&Tool>, Problem> {
+        match selection {
+            Selection::One(name) => Ok(vec![self.tool(name)?]),
+            Selection::All => Ok(self.tools().filter(|tool| !tool.credentials.is_empty()).collect()),
+            Selection::Interrupted => Ok(Vec::new()),
+        }
+    }
+
+    fn plans(&self, selection: &Selection) -> Result<Vec<RotationPlan>, Problem> {
+        let vault = self.vault()?;
+        Ok(self.selected(selection)?.into_iter().map(|tool| plan(tool, &vault)).collect())
+    }
+
+    async fn rotate(&self, selection: &Selection) -> Result<Vec<RotatedTool>, Problem> {
+        let selected = self.selected(selection)?;
+        let interrupted = journals::interrupted(self.layout, &self.vault()?)?;
+        let mut done = Vec::new();
+        for name in &interrupted {
+            tracing::info!(tool = %name, "finishing the rotation that was interrupted");
+            done.push(self.told(name, self.resume(name).await));
+        }
+        let resumed: BTreeSet<&str> = interrupted.iter().map(String::as_str).collect();
+        for tool in selected.into_iter().filter(|tool| !resumed.contains(tool.name.as_str())) {
+            done.push(self.told(tool.name.as_str(), self.begin(tool).await));
+        }
+        Ok(done)
+    }
+
+    fn told(&self, name: &str, result: Result<RotatedTool, Problem>) -> RotatedTool {
+        let tool = name.to_owned();
+        let told = result.unwrap_or_else(|problem| RotatedTool {
+            tool,
+            secrets: 0,
+            kept: vec![],
+            problem: Some(problem),
+        });
+        match &told.problem {
+            None => tracing::info!(tool = %told.tool, secrets = told.secrets, "rotated"),
+            Some(problem) => tracing::error!(tool = %told.tool, "{problem} {}", problem.hint),
+        }
+        told
+    }
+}
+
+fn cannot(what: &str, hint: &str) -> Problem {
+    Problem::permanent("ROT004", format!("Nothing was rotated: {what}"), hint)
+}
+
+fn print(json: bool, value: &serde_json::Value, lines: impl Iterator<Item = String>) -> Result<(), Problem> {
+    use std::io::Write as _;
+    let text = if json { value.to_string() } else { lines.collect::<Vec<_>>().join("\n") };
+    let written = writeln!(std::io::stdout().lock(), "{text}");
+    written.map_err(|error| files::unusable("standard output".as_ref(), error))
+}
+
+fn planned(plan: &RotationPlan) -> String {
+    let mut text = match plan.rotates.as_slice() {
+        [] => format!("{}: nothing is rotated", plan.tool),
+        keys => format!(
+            "{}: {}; makes {} again; away until healthy, at most about {} s",
+            plan.tool,
+            keys.join(", "),
+            plan.restarts.join(", "),
+            plan.away_seconds_max
+        ),
+    };
+    for kept in &plan.kept {
+        text.push_str(&format!("\n  keeps {}: {}", kept.key, kept.reason));
+    }
+    text
+}
+
+fn rotated(tool: &RotatedTool) -> String {
+    match &tool.problem {
+        Some(problem) => format!("{}: {problem}", tool.tool),
+        None => format!("{}: {} secrets are new, {} stay", tool.tool, tool.secrets, tool.kept.len()),
+    }
+}

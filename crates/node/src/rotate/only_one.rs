@@ -1,0 +1,71 @@
+//! One rotation at a time; one that comes after a dead one takes over its place in the host's lock at once.
+
+use std::{
+    fs::{File, TryLockError},
+    io::{Read as _, Seek as _, Write as _},
+};
+
+use letsbe_types::{Problem, ids::JobId};
+
+use crate::{files, layout::Layout};
+
+/// The right to rotate, until it is dropped or the process dies.
+pub(super) struct Turn {
+    /// Id in the host's lock, the same for every rotation of this server.
+    pub(super) run: JobId,
+    _file: File,
+}
+
+/// Takes the turn.
+///
+/// # Errors
+/// While another process has it.
+pub(super) fn turn(layout: &Layout) -> Result<Turn, Problem> {
+    let path = layout.state("rotation.turn");
+    let unusable = |error: std::io::Error| files::unusable(&path, error);
+    if let Some(folder) = path.parent() {
+        files::make_folder(folder)?;
+    }
+    let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = options.map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Problem::transient(
+                "ROT005",
+                "Another rotation is at work on this server",
+                "Wait for its end, then repeat.",
+            ));
+        }
+        Err(TryLockError::Error(error)) => return Err(unusable(error)),
+    }
+    let mut text = String::new();
+    (&mut file).take(64).read_to_string(&mut text).map_err(unusable)?;
+    let run = match text.trim().parse() {
+        Ok(run) => run,
+        Err(_) => {
+            let run = JobId::generate();
+            file.rewind().and_then(|()| file.set_len(0)).map_err(unusable)?;
+            writeln!(file, "{run}").and_then(|()| file.sync_all()).map_err(unusable)?;
+            run
+        }
+    };
+    Ok(Turn { run, _file: file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::turn;
+    use crate::layout::Layout;
+
+    #[test]
+    fn one_rotation_at_a_time_and_the_next_has_the_same_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::under(folder.path());
+        let first = turn(&layout).unwrap();
+        assert_eq!(turn(&layout).err().map(|problem| problem.code), Some("ROT005".to_owned()));
+        let run = first.run;
+        drop(first);
+        assert_eq!(turn(&layout).unwrap().run, run);
+    }
+}

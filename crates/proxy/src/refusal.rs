@@ -1,0 +1,85 @@
+//! What a caller reads when its request is not answered: OpenAI's form of an error, with a code of ours.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+/// No secrets, or no line to the agent.
+pub(crate) const NO_AGENT: &str = "PROXY001";
+/// Not an address or method that is let through.
+pub(crate) const NOT_ALLOWED: &str = "PROXY002";
+/// Not the AI runtime's key.
+pub(crate) const WRONG_KEY: &str = "PROXY003";
+/// The body cannot be taken.
+pub(crate) const BAD_BODY: &str = "PROXY004";
+/// The body cannot be looked through.
+pub(crate) const NOT_REDACTED: &str = "PROXY005";
+/// No such model.
+pub(crate) const UNKNOWN_MODEL: &str = "PROXY006";
+/// The token pool does not suffice.
+pub(crate) const POOL: &str = "PROXY007";
+/// No provider answered.
+pub(crate) const NO_ANSWER: &str = "PROXY008";
+/// The answer broke off.
+pub(crate) const BROKE_OFF: &str = "PROXY009";
+/// The command gate is away.
+pub(crate) const NO_GATE: &str = "PROXY010";
+/// Too many requests at once.
+pub(crate) const TOO_MANY: &str = "PROXY011";
+/// The provider refuses the request as it is.
+pub(crate) const PROVIDER_REFUSES: &str = "PROXY012";
+
+/// Why a request is not answered. The message carries no text of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), retry_after: None }
+    }
+
+    /// The body cannot be taken.
+    pub(crate) fn bad_body(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, BAD_BODY, message)
+    }
+
+    /// The agent is away.
+    pub(crate) fn no_agent() -> Self {
+        let message = "the agent of this server is away, so nothing may leave; try again in a moment";
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, NO_AGENT, message);
+        Self { retry_after: Some(Duration::from_secs(5)), ..refusal }
+    }
+
+    /// Too much at once.
+    pub(crate) fn too_many() -> Self {
+        let message = "too many requests are under way; try again in a moment";
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY, message);
+        Self { retry_after: Some(Duration::from_secs(1)), ..refusal }
+    }
+
+    /// The body of the answer.
+    pub(crate) fn body(&self) -> Value {
+        json!({ "error": { "message": self.message, "type": "letsbe_proxy", "code": self.code } })
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body())).into_response();
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

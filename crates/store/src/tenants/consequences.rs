@@ -1,0 +1,161 @@
+//! What follows from an event of a tenant's server, in the event's own transaction. Everything is written under the
+//! tenant's own id: what a server says can change nothing of another one.
+
+use letsbe_types::{
+    ids::ApprovalId,
+    tenant::{Approval, ApprovalState, TenantEvent, TenantEventKind},
+};
+use sea_orm::{
+    ActiveModelTrait as _,
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, OnConflict},
+};
+use uuid::Uuid;
+
+use super::{commands, heartbeats::HOUR, signed};
+use crate::{
+    StoreError,
+    entities::{approval, escrow, token},
+    row_error,
+};
+
+/// Escrowed keys kept for each tenant.
+const ESCROWS: u64 = 10;
+
+pub(crate) async fn apply(
+    db: &impl ConnectionTrait,
+    order: Uuid,
+    event: &TenantEvent,
+) -> Result<(), StoreError> {
+    match &event.event {
+        TenantEventKind::CommandFinished { result } => commands::finish_in(db, order, result).await,
+        TenantEventKind::ApprovalRequested { approval } => request(db, order, approval).await,
+        TenantEventKind::ApprovalSettled { approval, state, by } => {
+            settle(db, order, event, *approval, *state, by).await
+        }
+        TenantEventKind::TokensUsed { hour, model, input, output, requests } => {
+            let used = token::Model {
+                order_id: order,
+                hour: hour.timestamp().div_euclid(HOUR) * HOUR,
+                model: model.clone(),
+                input: signed(*input),
+                output: signed(*output),
+                requests: signed(*requests),
+            };
+            count(db, used).await
+        }
+        TenantEventKind::Escrowed { sealed, recipients } => {
+            keep_keys(db, order, event, sealed, recipients).await
+        }
+        // The event itself is all there is to keep.
+        TenantEventKind::UpdateSeen { .. }
+        | TenantEventKind::Rotated { .. }
+        | TenantEventKind::OpenClawUpdated { .. }
+        | TenantEventKind::Trouble { .. } => Ok(()),
+    }
+}
+
+/// The event as it is listed. Sealed keys stand in their own table.
+pub(crate) fn without_sealed_keys(event: &TenantEventKind) -> TenantEventKind {
+    match event {
+        TenantEventKind::Escrowed { recipients, .. } => {
+            TenantEventKind::Escrowed { sealed: String::new(), recipients: recipients.clone() }
+        }
+        other => other.clone(),
+    }
+}
+
+/// The word for a state in the database.
+pub(crate) fn word(state: ApprovalState) -> &'static str {
+    match state {
+        ApprovalState::Pending => "pending",
+        ApprovalState::Approved => "approved",
+        ApprovalState::Refused => "refused",
+        ApprovalState::Expired => "expired",
+        ApprovalState::Done => "done",
+    }
+}
+
+async fn request(db: &impl ConnectionTrait, order: Uuid, new: &Approval) -> Result<(), StoreError> {
+    let row = approval::ActiveModel {
+        order_id: Set(order),
+        id: Set(new.id.0),
+        requested_at: Set(new.requested_at),
+        state: Set(word(new.state).to_owned()),
+        approval: Set(serde_json::to_value(new).map_err(|error| row_error("tenant_approvals")(&error))?),
+        settled_by: Set(None),
+        settled_at: Set(None),
+    };
+    let once = OnConflict::columns([approval::Column::OrderId, approval::Column::Id]).do_nothing().to_owned();
+    approval::Entity::insert(row).on_conflict(once).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// That it was done says no more about who decided.
+async fn settle(
+    db: &impl ConnectionTrait,
+    order: Uuid,
+    event: &TenantEvent,
+    id: ApprovalId,
+    state: ApprovalState,
+    by: &str,
+) -> Result<(), StoreError> {
+    let mut update = approval::Entity::update_many()
+        .col_expr(approval::Column::State, Expr::value(word(state)))
+        .filter(approval::Column::OrderId.eq(order))
+        .filter(approval::Column::Id.eq(id.0));
+    if state != ApprovalState::Done {
+        update = update
+            .col_expr(approval::Column::SettledBy, Expr::value(by))
+            .col_expr(approval::Column::SettledAt, Expr::value(event.at));
+    }
+    update.exec(db).await?;
+    Ok(())
+}
+
+async fn count(db: &impl ConnectionTrait, used: token::Model) -> Result<(), StoreError> {
+    use sea_orm::IntoActiveModel as _;
+    use token::Column;
+    let sum = |name: &str| Expr::cust(format!("tenant_tokens.{name} + excluded.{name}"));
+    let add = OnConflict::columns([Column::OrderId, Column::Hour, Column::Model])
+        .value(Column::Input, sum("input"))
+        .value(Column::Output, sum("output"))
+        .value(Column::Requests, sum("requests"))
+        .to_owned();
+    let row = used.into_active_model();
+    token::Entity::insert(row).on_conflict(add).exec_without_returning(db).await?;
+    Ok(())
+}
+
+async fn keep_keys(
+    db: &impl ConnectionTrait,
+    order: Uuid,
+    event: &TenantEvent,
+    sealed: &str,
+    recipients: &[String],
+) -> Result<(), StoreError> {
+    let row = escrow::ActiveModel {
+        order_id: Set(order),
+        at: Set(event.at),
+        recipients: Set(serde_json::json!(recipients)),
+        sealed: Set(sealed.to_owned()),
+        ..Default::default()
+    };
+    row.insert(db).await?;
+    let kept: Vec<i64> = escrow::Entity::find()
+        .select_only()
+        .column(escrow::Column::Sequence)
+        .filter(escrow::Column::OrderId.eq(order))
+        .order_by_desc(escrow::Column::Sequence)
+        .limit(ESCROWS)
+        .into_tuple()
+        .all(db)
+        .await?;
+    escrow::Entity::delete_many()
+        .filter(escrow::Column::OrderId.eq(order))
+        .filter(escrow::Column::Sequence.is_not_in(kept))
+        .exec(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! Heartbeats, many in one transaction: the key is checked, the latest state replaced and the hour summed up in the
+//! same commit, so that a key that was revoked by any process is refused from then on.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use letsbe_types::{ids::OrderId, tenant::Heartbeat};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, JoinType, QueryFilter as _, QuerySelect as _,
+    sea_query::{Expr, OnConflict},
+};
+use uuid::Uuid;
+
+use super::{KeyRefused, commands, signed};
+use crate::{
+    Store, StoreError,
+    entities::{agent, configuration, rollup, tenant_state},
+    row_error,
+};
+
+/// Rows in one statement at most. Sizes are powers of two, so that few statements are prepared, once each.
+const ROWS: usize = 512;
+/// Seconds of an hour.
+pub(crate) const HOUR: i64 = 3_600;
+
+/// A heartbeat on its way into the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    key_hash: String,
+    body: String,
+    disk: i64,
+    memory: i64,
+    not_ok: i64,
+    tokens: i64,
+    gate_entry: i64,
+    gate_hash: String,
+}
+
+impl Beat {
+    /// Of an agent with this key.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn new(key_hash: String, heartbeat: &Heartbeat) -> Result<Self, StoreError> {
+        Ok(Self {
+            key_hash,
+            body: serde_json::to_string(heartbeat).map_err(|error| row_error("tenant_states")(&error))?,
+            disk: heartbeat.disk_used_percent.into(),
+            memory: signed(heartbeat.memory_used_mib),
+            not_ok: signed(heartbeat.containers_not_ok() as u64),
+            tokens: signed(heartbeat.tokens.used),
+            gate_entry: signed(heartbeat.gate_log.entry),
+            gate_hash: heartbeat.gate_log.hash.clone(),
+        })
+    }
+
+    /// Its bytes, about.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.body.len() + self.key_hash.len() + self.gate_hash.len()
+    }
+}
+
+/// A heartbeat that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Whose.
+    pub tenant: OrderId,
+    /// Version of the tenant's configuration; 0 if there is none.
+    pub configuration: u64,
+    /// Whether commands wait.
+    pub commands_wait: bool,
+}
+
+impl Store {
+    /// Takes heartbeats, all in one commit; the answers stand in the same order.
+    ///
+    /// # Errors
+    /// When the database fails; none of them is taken then.
+    pub async fn take_heartbeats(
+        &self,
+        beats: Vec<Beat>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Result<Heard, KeyRefused>>, StoreError> {
+        let transaction = self.begin_write().await?;
+        let keys = known_keys(&transaction, &beats).await?;
+        let waiting = commands::tenants_with_commands(&transaction, now).await?;
+        let answers = beats.iter().map(|beat| answer(&keys, &waiting, beat)).collect();
+        let (states, rollups) = folded(beats, &keys, now);
+        insert(&transaction, states, &state_conflict()).await?;
+        insert(&transaction, rollups, &rollup_conflict()).await?;
+        // Not through `commit`: a heartbeat is no work for anybody who waits for changes.
+        transaction.commit().await?;
+        Ok(answers)
+    }
+}
+
+/// An agent as its key finds it.
+struct Known {
+    order: Uuid,
+    revoked: bool,
+    configuration: Option<i64>,
+}
+
+type Keys = HashMap<String, Known>;
+/// Hash, order, when it was revoked, version of the configuration.
+type KeyRow = (String, Uuid, Option<DateTime<Utc>>, Option<i64>);
+
+async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, StoreError> {
+    let mut keys = Keys::new();
+    let configured = agent::Entity::belongs_to(configuration::Entity)
+        .from(agent::Column::OrderId)
+        .to(configuration::Column::OrderId);
+    let configured: sea_orm::RelationDef = configured.into();
+    for piece in pieces(beats) {
+        let rows: Vec<KeyRow> = agent::Entity::find()
+            .select_only()
+            .columns([agent::Column::KeyHash, agent::Column::OrderId, agent::Column::RevokedAt])
+            .column(configuration::Column::Version)
+            .join(JoinType::LeftJoin, configured.clone())
+            .filter(agent::Column::KeyHash.is_in(piece.iter().map(|beat| beat.key_hash.as_str())))
+            .into_tuple()
+            .all(db)
+            .await?;
+        keys.extend(rows.into_iter().map(|(key, order, revoked_at, configuration)| {
+            (key, Known { order, revoked: revoked_at.is_some(), configuration })
+        }));
+    }
+    Ok(keys)
+}
+
+fn answer(keys: &Keys, waiting: &HashSet<Uuid>, beat: &Beat) -> Result<Heard, KeyRefused> {
+    let known = keys.get(&beat.key_hash).ok_or(KeyRefused::Unknown)?;
+    if known.revoked {
+        return Err(KeyRefused::Revoked);
+    }
+    Ok(Heard {
+        tenant: OrderId(known.order),
+        configuration: super::unsigned(known.configuration.unwrap_or(0)),
+        commands_wait: waiting.contains(&known.order),
+    })
+}
+
+/// One row for each tenant: its last heartbeat, and all of them summed up.
+fn folded(
+    beats: Vec<Beat>,
+    keys: &Keys,
+    now: DateTime<Utc>,
+) -> (Vec<tenant_state::ActiveModel>, Vec<rollup::ActiveModel>) {
+    let mut rollups: BTreeMap<Uuid, rollup::Model> = BTreeMap::new();
+    let mut latest: BTreeMap<Uuid, Beat> = BTreeMap::new();
+    let start = now.timestamp().div_euclid(HOUR) * HOUR;
+    for beat in beats {
+        let Some(known) = keys.get(&beat.key_hash).filter(|known| !known.revoked) else { continue };
+        let one = hour_of(&beat, known.order, start);
+        rollups
+            .entry(known.order)
+            .and_modify(|sum| {
+                *sum = rollup::Model {
+                    beats: sum.beats + 1,
+                    disk_max: sum.disk_max.max(one.disk_max),
+                    memory_max: sum.memory_max.max(one.memory_max),
+                    not_ok_min: sum.not_ok_min.min(one.not_ok_min),
+                    not_ok_max: sum.not_ok_max.max(one.not_ok_max),
+                    ..one.clone()
+                }
+            })
+            .or_insert(one);
+        latest.insert(known.order, beat);
+    }
+    let states = latest.into_iter().map(|(order, beat)| tenant_state::ActiveModel {
+        order_id: Set(order),
+        received_at: Set(now),
+        body: Set(Some(beat.body)),
+        gate_entry: Set(beat.gate_entry),
+        gate_hash: Set(beat.gate_hash),
+        log_cut_at: Set(None),
+    });
+    let rollups = rollups.into_values().map(|row| {
+        use sea_orm::IntoActiveModel as _;
+        row.into_active_model()
+    });
+    (states.collect(), rollups.collect())
+}
+
+fn hour_of(beat: &Beat, order_id: Uuid, start: i64) -> rollup::Model {
+    rollup::Model {
+        order_id,
+        period: "hour".to_owned(),
+        start,
+        beats: 1,
+        disk_used_percent: beat.disk,
+        disk_max: beat.disk,
+        memory_used_mib: beat.memory,
+        memory_max: beat.memory,
+        not_ok_min: beat.not_ok,
+        not_ok_max: beat.not_ok,
+        tokens_used: beat.tokens,
+    }
+}
+
+/// The new state replaces the old one; that the gate's log got shorter, or ends otherwise, stays known.
+fn state_conflict() -> OnConflict {
+    use tenant_state::Column;
+    let cut = "CASE WHEN excluded.gate_entry < tenant_states.gate_entry \
+               OR (excluded.gate_entry = tenant_states.gate_entry AND excluded.gate_hash <> tenant_states.gate_hash) \
+               THEN excluded.received_at ELSE tenant_states.log_cut_at END";
+    OnConflict::column(Column::OrderId)
+        .update_columns([Column::ReceivedAt, Column::Body, Column::GateEntry, Column::GateHash])
+        .value(Column::LogCutAt, Expr::cust(cut))
+        .to_owned()
+}
+
+/// Added to what the hour has.
+pub(crate) fn rollup_conflict() -> OnConflict {
+    use rollup::Column;
+    let greater = |name: &str| {
+        Expr::cust(format!(
+            "CASE WHEN excluded.{name} > tenant_rollups.{name} THEN excluded.{name} ELSE tenant_rollups.{name} END"
+        ))
+    };
+    let less = "CASE WHEN excluded.not_ok_min < tenant_rollups.not_ok_min \
+                THEN excluded.not_ok_min ELSE tenant_rollups.not_ok_min END";
+    OnConflict::columns([Column::OrderId, Column::Period, Column::Start])
+        .update_columns([Column::DiskUsedPercent, Column::MemoryUsedMib, Column::TokensUsed])
+        .value(Column::Beats, Expr::cust("tenant_rollups.beats + excluded.beats"))
+        .value(Column::DiskMax, greater("disk_max"))
+        .value(Column::MemoryMax, greater("memory_max"))
+        .value(Column::NotOkMin, Expr::cust(less))
+        .value(Column::NotOkMax, greater("not_ok_max"))
+        .to_owned()
+}
+
+async fn insert<A: sea_orm::ActiveModelTrait>(
+    db: &impl ConnectionTrait,
+    rows: Vec<A>,
+    conflict: &OnConflict,
+) -> Result<(), StoreError> {
+    let sizes: Vec<usize> = pieces(&rows).map(<[A]>::len).collect();
+    let mut rows = rows.into_iter();
+    for size in sizes {
+        let piece = rows.by_ref().take(size);
+        let insert = <A::Entity as sea_orm::EntityTrait>::insert_many(piece).on_conflict(conflict.clone());
+        insert.exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// Pieces of 512, 256, 128 … rows.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = (rows.len() + 1).next_power_of_two() / 2;
+        let (piece, rest) = rows.split_at(size.min(ROWS));
+        rows = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pieces;
+
+    #[test]
+    fn pieces_are_powers_of_two_and_cover_all_rows() {
+        for count in 0..2_100_usize {
+            let rows: Vec<usize> = (0..count).collect();
+            let cut: Vec<&[usize]> = pieces(&rows).collect();
+            assert!(cut.iter().all(|piece| piece.len().is_power_of_two() && piece.len() <= 512));
+            assert_eq!(cut.concat(), rows);
+        }
+    }
+}
