@@ -22,17 +22,19 @@ test: setup test-programs check build ## All checks and all tests: 40 minutes fr
 # Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
 unit: ## The fast tests only; needs no lab and no root.
 	cargo test --workspace --no-fail-fast --lib --bins --test order --test select --test refused \
-		--test facts --test operations --test api --test store --test pool
+		--test facts --test operations --test api --test store --test pool --test proxy --test door --test link
 
 fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) each (needs nightly Rust).
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is not there: installing it"; cargo install cargo-fuzz --locked; }
 	cd fuzz && for target in $$(cargo +nightly fuzz list --fuzz-dir .); do \
 		echo "── $$target"; cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(or $(FUZZ_SECONDS),30) || exit 1; done
 
-bench: setup build ## A second provisioning run, timed: our own time, and its share of SSH, probing and verification.
+bench: setup build ## Second provisioning run, heartbeats a second, redaction, the proxy's added latency; each with its budget.
 	$(LAB) bench
 	cargo run --release -p letsbe-hub --example heartbeats
 	cargo run --release -p letsbe-redact --example throughput
+	cargo build --release -p letsbe-proxy --bins
+	cargo run --release -p letsbe-proxy --example latency
 
 setup: ## Install the Debian packages that the lab needs.
 	crates/lab/scripts/install.sh

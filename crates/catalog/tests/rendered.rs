@@ -143,7 +143,7 @@ fn docker_compose_accepts_all_stacks_together() {
         }
         document["services"] = renamed.into();
         // What one stack makes another one joins.
-        if let Some(networks) = document["networks"].as_object_mut() {
+        if let Some(networks) = document.get_mut("networks").and_then(Value::as_object_mut) {
             networks.retain(|_, network| network["external"] != true);
         }
         document["name"] = "letsbe".into();
@@ -345,6 +345,13 @@ fn agents_know_the_tools() {
     let files = render_agents(&catalog, &selection, &context()).expect("renders");
     let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, ["agents/assistant/SOUL.md", "agents/it-admin/SOUL.md"]);
+    let openclaw = catalog.platform().find(|tool| tool.name.as_str() == "openclaw").expect("OpenClaw");
+    let stack = stack(openclaw);
+    let (_, configuration) = stack.files.iter().find(|(path, _)| path == "openclaw.json").expect("its own");
+    for agent in catalog.agents() {
+        let workspace = format!("workspace: \"/agents/{}\"", agent.name);
+        assert!(configuration.contains(&workspace), "OpenClaw does not know {}", agent.name);
+    }
     for (path, text) in &files {
         assert!(text.contains("- Ghost (https://blog.bakery.example)\n"), "{path}:\n{text}");
     }

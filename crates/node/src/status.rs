@@ -29,7 +29,9 @@ struct Status {
     hub_url: Option<String>,
     heartbeat: Option<HeartbeatState>,
     /// What the running agent says.
-    agent: Result<AgentStatus, Problem>,
+    agent: Option<AgentStatus>,
+    /// Why it says nothing.
+    problem: Option<Problem>,
     vital_signs: Option<VitalSigns>,
 }
 
@@ -81,9 +83,9 @@ async fn read(layout: &Layout) -> Result<Status, Problem> {
             Problem::transient("NODE071", message, "It runs another version: restart letsbe-agent.")
         })
     });
-    let (agent_says, vital_signs) = match said {
-        Ok(Answer { agent, vital_signs }) => (Ok(agent), Some(VitalSigns::of(vital_signs))),
-        Err(problem) => (Err(problem), None),
+    let (agent_says, vital_signs, problem) = match said {
+        Ok(Answer { agent, vital_signs }) => (Some(agent), Some(VitalSigns::of(vital_signs)), None),
+        Err(problem) => (None, None, Some(problem)),
     };
     Ok(Status {
         node_version: hub::VERSION,
@@ -93,6 +95,7 @@ async fn read(layout: &Layout) -> Result<Status, Problem> {
         hub_url: agent.map(|agent| agent.hub_url),
         heartbeat: files::read_json(&layout.state("heartbeat.json"))?,
         agent: agent_says,
+        problem,
         vital_signs,
     })
 }
@@ -120,9 +123,11 @@ fn rows(status: &Status, now: DateTime<Utc>) -> Vec<Row> {
         ("bundle", Mood::Plain, or_none(status.installed.bundle_sha256.clone())),
         ("locked by", Mood::Plain, or_none(lock)),
     ];
-    match &status.agent {
-        Ok(agent) => rows.extend(of_agent(agent, now)),
-        Err(problem) => rows.push(("agent", Mood::Failed, format!("{problem} {}", problem.hint))),
+    if let Some(problem) = &status.problem {
+        rows.push(("agent", Mood::Failed, format!("{problem} {}", problem.hint)));
+    }
+    if let Some(agent) = &status.agent {
+        rows.extend(of_agent(agent, now));
     }
     if let Some(signs) = &status.vital_signs {
         rows.extend(of_signs(signs, now));
@@ -234,5 +239,36 @@ fn ago(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
         120..7200 => format!("{} min ago", seconds / 60),
         7200..172_800 => format!("{} h ago", seconds / 3600),
         _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, Utc};
+
+    use super::{ago, read, rows};
+    use crate::layout::Layout;
+
+    #[tokio::test]
+    async fn a_server_whose_agent_does_not_answer_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let status = read(&Layout::under(folder.path())).await.unwrap();
+        let rows = rows(&status, Utc::now());
+        let (_, _, agent) = rows.iter().find(|(name, ..)| *name == "agent").unwrap();
+        assert!(agent.contains("NODE071") && agent.contains("systemctl status letsbe-agent"), "{agent}");
+    }
+
+    #[test]
+    fn times_are_told_as_people_say_them() {
+        let now = Utc::now();
+        for (seconds, expected) in [
+            (0, "0 s ago"),
+            (119, "119 s ago"),
+            (600, "10 min ago"),
+            (7200, "2 h ago"),
+            (259_200, "3 days ago"),
+        ] {
+            assert_eq!(ago(now, now - TimeDelta::seconds(seconds)), expected);
+        }
     }
 }

@@ -82,7 +82,7 @@ pub(crate) async fn logs(scene: &Scene<'_>) -> anyhow::Result<()> {
         let words = ["curl", "-s", "-o", "/dev/null", "-H", "X-Forwarded-Proto: https", &url];
         scene.host.exec(&words).await?;
     }
-    let logs = json!({ "tool": "ghost", "lines": 50 });
+    let logs = json!({ "tool": "ghost", "lines": 500 });
     let answer = scene.call("And what its container says.", "logs", logs).await?;
     ensure!(answer["status"] == "done", "{answer}");
     check_replaced(&answer.to_string(), &visits, password)

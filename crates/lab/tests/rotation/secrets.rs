@@ -72,7 +72,7 @@ fn script(client: &str, refusal: &str) -> String {
 
 /// Starting a client for each costs most of the time: of five old passwords one is tried again.
 fn is_tried_again(index: usize) -> bool {
-    index % 5 == 0
+    index.is_multiple_of(5)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -148,6 +148,7 @@ pub(crate) async fn tell_events(door: &HubDoor, queue: &Queue) {
         let result = door.note(hub.events(&TenantEvents { events }).await);
         let kept = match result {
             Ok(reply) => {
+                letsbe_types::crash::point("agent.outbox.sent");
                 (pause, at_most) = (EVENTS_PAUSE.0, usize::MAX);
                 queue.taken(reply.taken_through)
             }

@@ -169,7 +169,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::under(folder.path());
         let record = |ended_at: Option<DateTime<Utc>>| {
-            let record = json!({ "from": "2026.9", "to": "2026.10", "stage": "moving", "ended_at": ended_at, "problem": null });
+            let record = json!({
+                "from": "2026.9", "to": "2026.10", "stage": "moving", "ended_at": ended_at, "problem": null,
+            });
             files::write_json(&layout.state("openclaw-update.json"), &record).unwrap();
         };
         record(Some(at(0)));

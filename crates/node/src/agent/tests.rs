@@ -209,9 +209,8 @@ async fn while_the_hub_is_away_everything_queues_and_arrives_once_in_order_after
     assert_eq!(sequences, (1..=134).collect::<Vec<u64>>());
     let outcome = |id: CommandId| {
         let of = |event: &&TenantEvent| matches!(&event.event, TenantEventKind::CommandFinished { result } if result.command == id);
-        let TenantEventKind::CommandFinished { result } = &hub.events.iter().find(of).unwrap().event else {
-            panic!()
-        };
+        let found = hub.events.iter().find(of).unwrap();
+        let TenantEventKind::CommandFinished { result } = &found.event else { panic!("{found:?}") };
         result.outcome.clone()
     };
     assert!(matches!(outcome(given[0].id), CommandOutcome::Done { .. }));

@@ -56,6 +56,7 @@ impl Gate {
 
     /// After a start: what was begun and not ended is told so and never begun again; what was approved is begun.
     pub(super) fn resume(self: &Arc<Self>) -> Result<(), Problem> {
+        self.note_decisions_again()?;
         let interrupted = self.store.look(letsbe_gate::Approvals::interrupted);
         for id in interrupted {
             let answer = json!({ "status": "failed", "problem": problem::interrupted() });
@@ -64,6 +65,21 @@ impl Gate {
         }
         self.start_ready();
         self.tell();
+        Ok(())
+    }
+
+    /// A decision that the Hub was not told may be missing in the log, too: the agent ended right after it.
+    fn note_decisions_again(&self) -> Result<(), Problem> {
+        for Held { approval, by, .. } in self.store.look(letsbe_gate::Approvals::untold) {
+            let decision = match approval.state {
+                ApprovalState::Approved => "approved",
+                ApprovalState::Refused => "refused",
+                ApprovalState::Expired => "expired",
+                ApprovalState::Pending | ApprovalState::Done => continue,
+            };
+            let decision = format!("{decision}; written down again after a start");
+            self.note_decision(approval.id, &decision, by.as_deref().unwrap_or_default())?;
+        }
         Ok(())
     }
 
@@ -78,6 +94,7 @@ impl Gate {
         let held = self.store.change(|approvals| {
             approvals.request(call, judgement, ApprovalId::generate(), Utc::now()).cloned()
         })?;
+        letsbe_types::crash::point("gate.held");
         let mut entry = self.entry(judged, Phase::Held, &judgement.because, None);
         entry.approval = Some(held.approval.id.to_string());
         self.log.append(entry)?;
@@ -126,6 +143,7 @@ impl Gate {
         };
         drop(slot);
         self.finish(id, answer)?;
+        letsbe_types::crash::point("gate.finished");
         self.tell();
         Ok(())
     }

@@ -112,6 +112,23 @@ fn overlapping_values_leave_nothing() {
 }
 
 #[test]
+fn of_values_that_begin_alike_the_longest_is_found() {
+    let redactor =
+        redactor_for([("a", "abcdefgh"), ("b", "abcdefgh-Z"), ("c", "abcdefgh-Z-Z"), ("d", "abcdefgh-A")]);
+    for (text, expected) in [
+        ("abcdefghbb", "SECRET_REF(a)bb"),
+        ("abcdefgh-Y", "SECRET_REF(a)-Y"),
+        ("abcdefgh-Z", "SECRET_REF(b)"),
+        ("abcdefgh-Z-", "SECRET_REF(b)-"),
+        ("abcdefgh-Z-Z", "SECRET_REF(c)"),
+        ("abcdefgh-Z-a", "SECRET_REF(b)-a"),
+        ("abcdefg", "abcdefg"),
+    ] {
+        assert_eq!(redactor.text(text), expected);
+    }
+}
+
+#[test]
 fn placeholders_stay_and_what_only_looks_like_one_does_not() {
     let redactor = redactor_for([("ghost/database", "database"), ("long", HEX)]);
     assert_eq!(redactor.text("SECRET_REF(ghost/database)"), "SECRET_REF(ghost/database)");

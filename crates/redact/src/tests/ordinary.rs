@@ -84,6 +84,38 @@ fn what_looks_like_a_secret_goes() {
 }
 
 #[test]
+fn what_stands_beside_something_random_is_looked_at_again() {
+    // As one run it is full of separators like a path; without the part in the middle its beginning is not.
+    let (left, middle) =
+        ("q8ZrT5vWx2LmN7pKs4DfG6hJ9yBc3Ea-U0iOtRwQ1zXcVbNm8kLp", "Zk3Tq9Lw7Xv1Bn5Rm8Pc2Ys6Hd4Gf0JaUeWo");
+    let redacted = redactor().text(&format!("{left}-{middle}-a-b-c-d-e-f-g-h-i-j-k-l-m-n"));
+    assert!(!redacted.contains("q8ZrT5") && !redacted.contains("Zk3Tq9"), "{redacted}");
+    assert!(redacted.ends_with(")-a-b-c-d-e-f-g-h-i-j-k-l-m-n"), "{redacted}");
+}
+
+#[test]
+fn the_shortest_random_run_is_found_anywhere() {
+    let (redactor, run) = (redactor(), "q8ZrT5vWx2LmN7pKs4DfG6hJ9yBc3EaU");
+    for before in 0..100 {
+        let redacted = redactor.text(&format!("{}{run} and more", ".".repeat(before)));
+        assert!(
+            redacted.starts_with(&format!("{}SECRET_REF(entropy/", ".".repeat(before))),
+            "{before}: {redacted}"
+        );
+    }
+    assert_eq!(redactor.text(&run[1..]), run[1..]);
+}
+
+#[test]
+fn a_name_that_looks_random_stays_a_name() {
+    let name = "tool/q8ZrT5vWx2LmN7pKs4DfG6hJ9yBc3EaU0iOtRwQ1";
+    let redactor = super::redactor_for([(name, super::HEX)]);
+    let text = crate::placeholder(name);
+    assert_eq!(redactor.text(&format!("{} and {text}", super::HEX)), format!("{text} and {text}"));
+    assert_ne!(self::redactor().text(&text), text, "a name that nobody knows is no name");
+}
+
+#[test]
 fn private_keys_go_as_a_whole_and_passwords_out_of_addresses() {
     let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\nBG5vbmUAAAAEbm9uZQ==\n-----END OPENSSH PRIVATE KEY-----";
     for text in

@@ -1,5 +1,5 @@
 //! What may stand in the fields of an agent's message. Names are short words, explanations have a length, numbers
-//! stay in the range in which sums of them do.
+//! stay in a range in which their sums still fit the database.
 
 use chrono::{DateTime, Datelike as _, Utc};
 use letsbe_types::{
@@ -12,7 +12,7 @@ use crate::controllers::field;
 
 /// More of anything is a mistake; sums of it still fit the database.
 const NUMBER_MAX: u64 = 1_000_000_000_000;
-const VERSION_BYTES: usize = 40;
+const VERSION_BYTES: usize = 64;
 /// Recipients of the escrowed keys.
 const RECIPIENTS: usize = 16;
 
@@ -33,7 +33,7 @@ impl Words {
     pub(super) fn version(&mut self, name: &str, version: &str) {
         let fits = (1..=VERSION_BYTES).contains(&version.len())
             && version.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-._".contains(&b));
-        self.check(fits, name, "write 1 to 40 letters, digits and + - . _");
+        self.check(fits, name, format!("write 1 to {VERSION_BYTES} letters, digits and + - . _"));
     }
 
     /// A name is one word.
@@ -51,8 +51,8 @@ impl Words {
 
     /// One line about somebody or something.
     pub(super) fn line(&mut self, name: &str, text: &str) {
-        let fits = (1..=limits::NAME).contains(&text.len()) && !text.chars().any(char::is_control);
-        self.check(fits, name, format!("write one line of 1 to {} bytes", limits::NAME));
+        let fits = text.len() <= limits::NAME && !text.chars().any(char::is_control);
+        self.check(fits, name, format!("write one line of at most {} bytes", limits::NAME));
     }
 
     /// An explanation.
@@ -83,9 +83,10 @@ impl Words {
         moment.into_iter().for_each(|moment| self.moment(name, moment));
     }
 
-    /// `2026-11`
+    /// `2026-11`, or nothing before the first.
     pub(super) fn month(&mut self, name: &str, text: &str) {
-        let fits = text.len() == 7 && format!("{text}-01").parse::<chrono::NaiveDate>().is_ok();
+        let fits =
+            text.is_empty() || text.len() == 7 && format!("{text}-01").parse::<chrono::NaiveDate>().is_ok();
         self.check(fits, name, "write a month as 2026-11");
     }
 

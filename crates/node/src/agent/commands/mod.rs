@@ -78,6 +78,7 @@ impl Inner {
         for result in self.ledger.untold() {
             let command = result.command;
             outbox.tell(TenantEventKind::CommandFinished { result })?;
+            letsbe_types::crash::point("agent.command.told");
             self.write(Line::Told { command })?;
         }
         Ok(())

@@ -84,6 +84,7 @@ impl Meter {
                     tracing::error!(%problem, "tokens are not granted because they cannot be written down");
                     return denied(0);
                 }
+                letsbe_types::crash::point("agent.tokens.reserved");
             }
         }
         inner.orphans.remove(&request);
@@ -96,7 +97,9 @@ impl Meter {
         if !inner.state.open().contains_key(&request) {
             return Ok(());
         }
+        letsbe_types::crash::point("agent.tokens.settling");
         inner.write(Line::Settled { request, usage, at: now })?;
+        letsbe_types::crash::point("agent.tokens.settled");
         inner.orphans.remove(&request);
         Ok(())
     }

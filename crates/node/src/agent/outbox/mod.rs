@@ -123,6 +123,7 @@ impl Queue {
         let Some(open) = inner.open.as_mut() else { return Ok(()) };
         let bytes = open.append(&line)?;
         open.sync()?;
+        letsbe_types::crash::point("agent.outbox.kept");
         inner.head.last_sequence = sequence;
         inner.head.last_number = inner.head.last_number.max(number.unwrap_or(0));
         inner.index.push(Entry { sequence, bytes, vital });
@@ -174,6 +175,7 @@ impl Queue {
         }
         inner.head.taken_through = through;
         files::write_json(&self.folder.join("head.json"), &inner.head)?;
+        letsbe_types::crash::point("agent.outbox.taken");
         let emptied = inner.index.remove(|sequence| sequence <= through);
         if inner.index.segments.is_empty() {
             inner.open = None;

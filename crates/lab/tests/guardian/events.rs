@@ -1,0 +1,72 @@
+//! Events reach the Hub once each, whenever the agent dies on the way.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
+use letsbe_lab::fleet::eventually;
+use letsbe_types::tenant::TenantEventKind;
+use serde_json::json;
+
+use crate::{
+    PATIENCE, Scene,
+    kills::{EVENT, arm, struck},
+};
+
+/// Newer images that are seen for each kill.
+const IMAGES: usize = 5;
+
+pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
+    let rounds: Vec<Vec<&str>> = EVENT.into_iter().map(|point| vec![point]).chain([EVENT.to_vec()]).collect();
+    for (round, points) in rounds.iter().enumerate() {
+        arm(scene, points).await?;
+        for number in 0..IMAGES {
+            seen(scene, &format!("kill/{round}-{number}:2")).await?;
+        }
+        struck(scene, points).await?;
+    }
+    arm(scene, &[]).await?;
+    let wanted = rounds.len() * IMAGES;
+    let told = eventually("the Hub to hear of every image", PATIENCE, || async {
+        let told = told(scene).await?;
+        Ok((told.len() >= wanted).then_some(told))
+    });
+    let told = told.await.context("an event is lost")?;
+    let twice: Vec<_> = told.iter().filter(|(_, times)| **times != 1).collect();
+    ensure!(told.len() == wanted && twice.is_empty(), "told twice: {twice:?}");
+    Ok(())
+}
+
+/// Diun tells of a newer image until it is answered.
+async fn seen(scene: &Scene<'_>, image: &str) -> anyhow::Result<()> {
+    let body = json!({
+        "diun_version": "4.29.0", "hostname": "tenant", "status": "update", "provider": "docker",
+        "image": image, "digest": format!("sha256:{:064x}", image.len()),
+    });
+    eventually("an answer to Diun", PATIENCE, || async {
+        Ok(scene.post("/webhooks/diun", None, &body).await)
+    })
+    .await
+    .map(drop)
+}
+
+/// The images that the Hub was told of, and how often.
+async fn told(scene: &Scene<'_>) -> anyhow::Result<BTreeMap<String, usize>> {
+    let mut told = BTreeMap::new();
+    for entry in scene.events().await? {
+        if let TenantEventKind::UpdateSeen { update } = entry.event
+            && update.image.starts_with("kill/")
+        {
+            *told.entry(update.image).or_default() += 1;
+        }
+    }
+    Ok(told)
+}
+
+pub(crate) async fn without_gaps(scene: &Scene<'_>) -> anyhow::Result<()> {
+    let mut numbers: Vec<u64> = scene.events().await?.iter().map(|entry| entry.sequence).collect();
+    numbers.reverse();
+    let expected: Vec<u64> = (1..=numbers.len() as u64).collect();
+    ensure!(numbers == expected, "the numbers are {numbers:?}");
+    println!("     {} events", numbers.len());
+    Ok(())
+}
