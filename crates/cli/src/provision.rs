@@ -38,7 +38,7 @@ pub(crate) struct ProvisionArguments {
     /// The tools, separated by commas.
     #[arg(long, value_delimiter = ',', required = true)]
     pub(crate) tools: Vec<String>,
-    /// The customer's address; also the contact for certificates.
+    /// The customer's address; also the contact for certificates, unless another is given.
     #[arg(long)]
     email: EmailAddress,
     /// Show what would be changed, and change nothing.
@@ -62,6 +62,9 @@ pub(crate) struct ProvisionArguments {
     /// Another ACME directory than the default.
     #[arg(long)]
     acme_directory: Option<String>,
+    /// Who the ACME authority writes to.
+    #[arg(long)]
+    acme_contact: Option<EmailAddress>,
     /// PEM file: authority of the ACME directory's own certificate.
     #[arg(long)]
     acme_roots: Option<PathBuf>,
@@ -184,7 +187,7 @@ fn job(
                 directory_url: arguments.acme_directory.clone(),
                 directory_roots_pem: pem(&arguments.acme_roots)?,
                 issued_roots_pem: pem(&arguments.issued_roots)?,
-                contact: arguments.email.clone(),
+                contact: arguments.acme_contact.as_ref().unwrap_or(&arguments.email).clone(),
             },
             hub: None,
             models: None,

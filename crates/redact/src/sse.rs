@@ -121,7 +121,7 @@ impl SseRedactor {
     /// The event without secrets; what must come before it is written to `out`.
     fn json(&mut self, mut value: Value, others: &[String], out: &mut Vec<u8>) -> Result<Value, RedactError> {
         let Pieces { pieces, ended } = channel::pieces(&mut value);
-        redact_strings(&self.redactor, &mut value);
+        self.redactor.json_value(&mut value)?;
         for Piece { key, pointer, text } in pieces {
             if !self.channels.contains_key(&key) {
                 if self.channels.len() == CHANNELS {
@@ -165,21 +165,6 @@ fn write_event(others: &[String], data: Option<&str>, out: &mut Vec<u8>) {
         out.extend(format!("data: {line}\n").bytes());
     }
     out.push(b'\n');
-}
-
-/// Every string of a value, names of fields too, without secrets.
-fn redact_strings(redactor: &Redactor, value: &mut Value) {
-    match value {
-        Value::String(text) => *text = redactor.text(text),
-        Value::Array(values) => values.iter_mut().for_each(|value| redact_strings(redactor, value)),
-        Value::Object(fields) => {
-            for (name, mut value) in std::mem::take(fields) {
-                redact_strings(redactor, &mut value);
-                fields.insert(redactor.text(&name), value);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 #[cfg(test)]

@@ -78,11 +78,12 @@ pub(crate) async fn logs(scene: &Scene<'_>) -> anyhow::Result<()> {
     // Ghost notes every address that somebody asks for.
     let visits = [password.clone(), STANDARD.encode(password), hex::encode(password)];
     for value in &visits {
-        let url = format!("http://127.0.0.1:3029/?value={value}");
+        let url = format!("http://127.0.0.1:3029/ghost/api/admin/site/?value={value}");
         let words = ["curl", "-s", "-o", "/dev/null", "-H", "X-Forwarded-Proto: https", &url];
         scene.host.exec(&words).await?;
     }
-    let logs = json!({ "tool": "ghost", "lines": 500 });
+    // Few lines: OpenClaw cuts the middle out of long results.
+    let logs = json!({ "tool": "ghost", "lines": 12 });
     let answer = scene.call("And what its container says.", "logs", logs).await?;
     ensure!(answer["status"] == "done", "{answer}");
     check_replaced(&answer.to_string(), &visits, password)

@@ -32,14 +32,14 @@ pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
         expected += restarts;
         started(scene, expected).await.context(point)?;
     }
-    // All at once, events too.
+    // All at once, events too: each of the first places ends a command of its own.
     let all = [&COMMAND[..], &EVENT[..]].concat();
     arm(scene, &all).await?;
-    let ended = command(scene, &["report"]).await?;
-    ensure!(
-        matches!(ended.outcome, Some(CommandOutcome::Interrupted)),
-        "killed when it was begun: {ended:?}"
-    );
+    for place in ["begun", "done"] {
+        let ended = command(scene, &["report"]).await?;
+        let interrupted = matches!(ended.outcome, Some(CommandOutcome::Interrupted));
+        ensure!(interrupted, "killed when it was {place}: {ended:?}");
+    }
     command(scene, &["report"]).await?;
     struck(scene, &all).await?;
     arm(scene, &[]).await?;

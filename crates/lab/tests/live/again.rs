@@ -66,6 +66,12 @@ async fn planned(live: &Live<'_>) -> anyhow::Result<Vec<(String, String)>> {
     let (key, bundle, roots) = (path(&job.private_key), path(&job.bundle), path(&roots));
     let mirror = job.desired.registry_mirrors.first().context("a mirror")?;
     let email = job.desired.owner_email.to_string();
+    let authority = &job.desired.certificates;
+    let directory = authority.directory_url.as_deref().context("a directory")?;
+    let contact = authority.contact.to_string();
+    let directory_roots = live.fleet.folder.path().join("directory-roots.pem");
+    std::fs::write(&directory_roots, authority.directory_roots_pem.as_deref().context("its roots")?)?;
+    let directory_roots = path(&directory_roots);
     let arguments = [
         "provision",
         "--plan",
@@ -88,6 +94,12 @@ async fn planned(live: &Live<'_>) -> anyhow::Result<Vec<(String, String)>> {
         "distro",
         "--registry-mirror",
         mirror,
+        "--acme-directory",
+        directory,
+        "--acme-roots",
+        &directory_roots,
+        "--acme-contact",
+        &contact,
         "--issued-roots",
         &roots,
         "--identity",

@@ -33,6 +33,7 @@ async fn started(live: &Live<'_>, container: &str) -> anyhow::Result<String> {
 }
 
 pub(crate) async fn operator_sees_and_acts(live: &Live<'_>) -> anyhow::Result<()> {
+    letsbe(live, &["tenants", "command", live.domain(), "report"]).await?;
     let before = tenant(live).await?;
     ensure!(before.summary.containers == 11 && before.summary.containers_not_ok == 0, "{:?}", before.summary);
     let heartbeat = before.heartbeat.context("no heartbeat")?;

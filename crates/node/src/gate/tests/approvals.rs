@@ -162,6 +162,22 @@ async fn what_was_approved_before_a_crash_is_done_once_after_it() {
 }
 
 #[tokio::test]
+async fn a_decision_that_a_crash_kept_out_of_the_log_is_in_it_after_the_start() {
+    for approve in [true, false] {
+        let mut server = Server::new(Autonomy::Level1);
+        let id = id_of(&server.ask("restart", Some("ghost"), json!({})).await);
+        let word =
+            server.gate.store.change(|approvals| approvals.decide(id, approve, "anna", chrono::Utc::now()));
+        word.expect("decided");
+        assert!(!server.phases().iter().any(|phase| phase == "decided"));
+        server.restart();
+        server.restart();
+        let decided = server.phases().iter().filter(|phase| *phase == "decided").count();
+        assert_eq!(decided, 1, "once: the Hub was told, too");
+    }
+}
+
+#[tokio::test]
 async fn an_approved_call_waits_for_the_vault() {
     let server = Server::new(Autonomy::Level1);
     let id = id_of(&server.ask("restart", Some("ghost"), json!({})).await);
