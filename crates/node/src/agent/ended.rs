@@ -2,19 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, tenant::TenantEventKind};
 use letsbe_vault::Vault;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::stamp::Stamp;
 use crate::{files, layout::Layout};
 
 /// What shows how rotations stand: no values.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Census {
     rotating: BTreeSet<String>,
     /// When each secret came in, by tool.
@@ -76,45 +76,74 @@ struct Move {
     problem: Option<Problem>,
 }
 
-/// Sees work end. What had ended before it began to look has been told before.
-pub(crate) struct Ended {
+/// What has been told, kept over restarts: work goes on while the agent is away.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
     census: Option<Census>,
+    moved_at: Option<DateTime<Utc>>,
+}
+
+/// Sees work end. What had ended before the first agent of this server looked has been told by nobody, and is not.
+pub(crate) struct Ended {
+    kept: PathBuf,
     record: PathBuf,
     stamp: Option<Stamp>,
-    told: Option<DateTime<Utc>>,
+    told: Told,
+    /// What will have been told once the events of the last look are kept.
+    looked: Option<(Stamp, Told)>,
 }
 
 impl Ended {
     pub(crate) fn new(layout: &Layout) -> Self {
-        let record = layout.state("openclaw-update.json");
-        let told = files::read_json::<Move>(&record).ok().flatten().and_then(|last| last.ended_at);
-        Self { census: None, stamp: Some(Stamp::of(&[&record])), record, told }
+        let (kept, record) = (layout.state("ended.json"), layout.state("openclaw-update.json"));
+        let told = readable(&kept).unwrap_or_else(|| {
+            let moved_at = readable::<Move>(&record).and_then(|last| last.ended_at);
+            Told { census: None, moved_at }
+        });
+        Self { kept, record, stamp: None, told, looked: None }
     }
 
-    /// What has ended since the last look.
+    /// What has ended since it was last [`Ended::told`].
     pub(crate) fn look(&mut self, census: Option<Census>) -> Result<Vec<TenantEventKind>, Problem> {
-        let mut events = Vec::new();
+        let (mut events, mut next) = (Vec::new(), self.told.clone());
         // A vault that cannot be read says nothing.
         if let Some(mut census) = census {
-            if let Some(before) = self.census.take() {
+            if let Some(before) = next.census.take() {
                 events = before.ended(&census);
                 census.keep_beginnings(before);
             }
-            self.census = Some(census);
+            next.census = Some(census);
         }
         let stamp = Stamp::of(&[&self.record]);
-        if self.stamp.as_ref() != Some(&stamp) {
-            let last: Option<Move> = files::read_json(&self.record)?;
-            self.stamp = Some(stamp);
-            if let Some(Move { from, to, ended_at: Some(at), problem }) = last
-                && self.told != Some(at)
-            {
-                self.told = Some(at);
-                events.push(TenantEventKind::OpenClawUpdated { from, to, problem });
-            }
+        if self.stamp.as_ref() != Some(&stamp)
+            && let Some(Move { from, to, ended_at: Some(at), problem }) = files::read_json(&self.record)?
+            && next.moved_at != Some(at)
+        {
+            next.moved_at = Some(at);
+            events.push(TenantEventKind::OpenClawUpdated { from, to, problem });
         }
+        self.looked = Some((stamp, next));
         Ok(events)
     }
+
+    /// The events of the last look are kept. A kill before this tells them again: twice is better than never.
+    pub(crate) fn told(&mut self) -> Result<(), Problem> {
+        if let Some((stamp, next)) = self.looked.take() {
+            if next != self.told {
+                files::write_json(&self.kept, &next)?;
+            }
+            (self.stamp, self.told) = (Some(stamp), next);
+        }
+        Ok(())
+    }
+}
+
+/// A file that is damaged must not keep the agent from its work.
+fn readable<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    files::read_json(path).unwrap_or_else(|problem| {
+        tracing::warn!(%problem, "what was told before is not known");
+        None
+    })
 }
 
 #[cfg(test)]
@@ -134,9 +163,17 @@ mod tests {
     #[test]
     fn a_rotation_that_ends_is_told_once_with_how_many_secrets_are_new() {
         let folder = tempfile::tempdir().unwrap();
-        let mut ended = Ended::new(&Layout::under(folder.path()));
+        let layout = Layout::under(folder.path());
+        // A new agent each time: what is told does not depend on who was there to see it.
+        let look_once = |census: Option<Census>| {
+            let mut ended = Ended::new(&layout);
+            let seen = ended.look(census).unwrap();
+            assert_eq!(Ended::new(&layout).told, ended.told, "only what was told counts");
+            ended.told().unwrap();
+            seen
+        };
         let mut vault = Vault::default();
-        let mut look = |vault: Option<&Vault>| ended.look(vault.map(Census::of)).unwrap();
+        let look = |vault: Option<&Vault>| look_once(vault.map(Census::of));
         for (tool, key) in [("ghost", "a"), ("ghost", "b"), ("ghost", "c"), ("odoo", "a")] {
             vault.put(tool, key, format!("canary-{tool}-{key}").as_str().into(), Origin::Made, at(0));
         }
@@ -176,7 +213,12 @@ mod tests {
         };
         record(Some(at(0)));
         let mut ended = Ended::new(&layout);
-        let mut look = || ended.look(None).unwrap().len();
+        let mut look = || {
+            let seen = ended.look(None).unwrap().len();
+            assert_eq!(ended.look(None).unwrap().len(), seen, "not told is told again");
+            ended.told().unwrap();
+            seen
+        };
         assert_eq!(look(), 0, "that was before");
         record(None);
         assert_eq!(look(), 0);

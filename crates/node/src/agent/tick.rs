@@ -64,9 +64,7 @@ impl Tick {
                 backup = now_backup;
                 self.report.notify_one();
             }
-            let ended = ended.look(self.keeper.census());
-            let told_ended =
-                ended.and_then(|events| events.into_iter().try_for_each(|event| self.outbox.tell(event)));
+            let told_ended = self.tell_ended(&mut ended);
             let duties = self.duties(&mut sealed_for).await;
             let problem = told_ended.and(duties).err();
             if problem.is_some() && problem != told {
@@ -74,6 +72,13 @@ impl Tick {
             }
             told = problem;
         }
+    }
+
+    fn tell_ended(&self, ended: &mut Ended) -> Result<(), Problem> {
+        for event in ended.look(self.keeper.census())? {
+            self.outbox.tell(event)?;
+        }
+        ended.told()
     }
 
     /// Each is done whatever becomes of the others; answers the first problem.
@@ -95,8 +100,9 @@ impl Tick {
         if *sealed_for == seen {
             return Ok(());
         }
+        self.escrow.look(&configuration.escrow_recipients)?;
         *sealed_for = seen;
-        self.escrow.look(&configuration.escrow_recipients)
+        Ok(())
     }
 
     /// Looks for drift, for ever.

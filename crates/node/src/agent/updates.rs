@@ -55,10 +55,12 @@ impl Updates {
         new.push(update.clone());
         let surplus = new.len().saturating_sub(limits::LIST);
         new.drain(..surplus);
+        tracing::info!(image = update.image, "a newer image was seen");
+        // Told first: a kill in between tells it twice, the other way round it would never be told.
+        self.outbox.tell(TenantEventKind::UpdateSeen { update })?;
         files::write_json(&self.path, &new)?;
         *seen = new;
-        tracing::info!(image = update.image, "a newer image was seen");
-        self.outbox.tell(TenantEventKind::UpdateSeen { update })
+        Ok(())
     }
 
     /// Forgets what is installed by now: images whose running digest is the one that was seen.
