@@ -33,11 +33,13 @@ use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 
 /// Durable heartbeats a second.
 const BUDGET: f64 = 20_000.0;
+/// Milliseconds in which 99 of 100 are answered.
+const P99: f64 = 50.0;
 const TENANTS: usize = 10_000;
 /// Containers of each tenant.
 const CONTAINERS: usize = 12;
 /// Heartbeats under way at any time.
-const AT_ONCE: usize = 6_000;
+const AT_ONCE: usize = 800;
 const WARM_UP: u64 = 20_000;
 const BEATS: u64 = 300_000;
 
@@ -59,14 +61,15 @@ async fn main() -> ExitCode {
     latencies.sort_unstable();
     let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1000.0;
     let size = serde_json::to_string(&heartbeat()).unwrap().len();
-    let verdict = if rate >= BUDGET { "met" } else { "MISSED" };
+    let met = rate >= BUDGET && at(99) <= P99;
+    let verdict = if met { "met" } else { "MISSED" };
     println!(
         "heartbeats: {rate:.0} a second, durable ({BEATS} of {size} bytes from {TENANTS} tenants in {seconds:.1} s; \
-         {AT_ONCE} under way: p50 {:.0} ms, p99 {:.0} ms)\nbudget: {BUDGET:.0} a second: {verdict}",
+         {AT_ONCE} under way: p50 {:.0} ms, p99 {:.0} ms)\nbudget: {BUDGET:.0} a second, p99 {P99:.0} ms: {verdict}",
         at(50),
         at(99),
     );
-    if rate >= BUDGET { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn key(tenant: usize) -> String {
