@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod hosts;
 pub mod images;
 pub mod lab;
+pub mod memory;
 pub mod models;
 pub mod netcup;
 pub mod network;

@@ -33,6 +33,12 @@ enum Command {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
         runs: u32,
     },
+    /// Measure how much memory the agent and the secrets proxy hold.
+    Memory {
+        /// Folder with their release builds.
+        #[arg(long, default_value = "target/release")]
+        programs: PathBuf,
+    },
     /// Build the images that the lab needs (the demo and the tests do it by themselves).
     Images,
     /// Remove everything that labs left behind on this machine: containers, volumes, networks.
@@ -53,6 +59,11 @@ async fn main() -> anyhow::Result<()> {
             demo::images().await?;
             let report = letsbe_lab::bench::bench(&repository, &demo::TOOLS, runs, &demo::say).await?;
             println!("\n{report}");
+            Ok(())
+        }
+        Command::Memory { programs } => {
+            letsbe_lab::docker::ensure_engine().await?;
+            println!("\n{}", letsbe_lab::memory::measure(&programs, &repository).await?);
             Ok(())
         }
         Command::Images => demo::images().await,

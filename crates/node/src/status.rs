@@ -12,7 +12,7 @@ use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
 use crate::{
-    agent::{AgentStatus, Answer},
+    agent::{AgentStatus, Answer, Pace},
     control, files,
     hub::{self, AgentState, HeartbeatState},
     install,
@@ -159,7 +159,14 @@ fn of_agent(agent: &AgentStatus, now: DateTime<Utc>) -> Vec<Row> {
         None if vault.secrets == 0 => (Mood::Warning, "not seeded".to_owned()),
         None => (Mood::Fine, format!("{} secrets{rotating}", vault.secrets)),
     };
+    let waits = agent.models.iter().map(|pace| {
+        let Pace { model, answers, first_token_ms_mean: mean, first_token_ms_max: max } = pace;
+        format!("{model}: first token after {mean} ms, {max} ms at most, of {answers}")
+    });
+    let waits: Vec<String> = waits.collect();
+    let waits = if waits.is_empty() { "none asked yet".to_owned() } else { waits.join("; ") };
     vec![
+        ("models", Mood::Plain, waits),
         ("agent", Mood::Fine, format!("runs since {}", ago(now, agent.started_at))),
         ("hub", mood, word),
         ("vault", vault_mood, vault_word),

@@ -22,6 +22,7 @@ mod standing;
 mod tick;
 mod updates;
 
+pub(crate) use meter::Pace;
 pub(crate) use serve::{AgentStatus, Answer};
 
 use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
@@ -207,6 +208,7 @@ impl Agent {
             proxies: Arc::clone(&shared.proxies),
             door: Arc::clone(&shared.door),
             commands: Arc::clone(&commands),
+            meter: Arc::clone(&shared.meter),
             signs,
             report: Arc::clone(&shared.report),
         };

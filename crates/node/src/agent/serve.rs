@@ -16,6 +16,7 @@ use tokio::{net::UnixListener, sync::Notify};
 use super::{
     commands::Commands,
     link::Proxies,
+    meter::{Meter, Pace},
     secrets::{Keeper, ProxyWord, Reloaded, VaultFacts},
     signs::Signs,
     standing::{HubDoor, Standing},
@@ -32,6 +33,9 @@ pub(crate) struct AgentStatus {
     pub(crate) hub: Standing,
     pub(crate) vault: VaultFacts,
     pub(crate) commands_at_work: usize,
+    /// How long models let people wait.
+    #[serde(default)]
+    pub(crate) models: Vec<Pace>,
 }
 
 /// Answer to `GET /status`.
@@ -48,6 +52,7 @@ pub(crate) struct Control {
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) door: Arc<HubDoor>,
     pub(crate) commands: Arc<Commands>,
+    pub(crate) meter: Arc<Meter>,
     pub(crate) signs: Arc<Signs>,
     pub(crate) report: Arc<Notify>,
 }
@@ -68,6 +73,7 @@ async fn status(State(control): State<Arc<Control>>) -> Json<Answer> {
         hub: control.door.standing(),
         vault: control.keeper.facts(),
         commands_at_work: control.commands.at_work(),
+        models: control.meter.paces(),
     };
     Json(Answer { agent, vital_signs: control.signs.collect().await })
 }

@@ -4,6 +4,7 @@
 //! the proxy misses none. The lines are flushed once a second: a power cut may lose the last of them, and then the
 //! proxy's answer was lost with it.
 
+mod pace;
 mod pool;
 
 use std::{
@@ -20,7 +21,11 @@ use letsbe_types::{
 };
 use uuid::Uuid;
 
-use self::pool::{Answer, Line, State};
+pub(crate) use self::pace::Pace;
+use self::{
+    pace::Paces,
+    pool::{Answer, Line, State},
+};
 use super::{lines::Lines, outbox::Queue};
 
 /// A reservation that no line knows any more is charged in full after this time.
@@ -39,6 +44,7 @@ struct Inner {
     unflushed: bool,
     /// Reservations that no line knows, and since when.
     orphans: BTreeMap<Uuid, DateTime<Utc>>,
+    paces: Paces,
 }
 
 impl Inner {
@@ -57,7 +63,9 @@ impl Meter {
         let mut state = State::default();
         lines.into_iter().for_each(|line| state.apply(line));
         let orphans = state.open().keys().map(|request| (*request, now)).collect();
-        Ok(Self { inner: Mutex::new(Inner { state, journal, unflushed: false, orphans }) })
+        Ok(Self {
+            inner: Mutex::new(Inner { state, journal, unflushed: false, orphans, paces: Paces::default() }),
+        })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -98,6 +106,7 @@ impl Meter {
             return Ok(());
         }
         letsbe_types::crash::point("agent.tokens.settling");
+        inner.paces.add(&usage);
         inner.write(Line::Settled { request, usage, at: now })?;
         letsbe_types::crash::point("agent.tokens.settled");
         inner.orphans.remove(&request);
@@ -172,6 +181,11 @@ impl Meter {
             inner.unflushed = false;
         }
         Ok(())
+    }
+
+    /// How long models let people wait.
+    pub(crate) fn paces(&self) -> Vec<Pace> {
+        self.inner().paces.list()
     }
 
     /// For the heartbeat.

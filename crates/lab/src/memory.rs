@@ -1,0 +1,86 @@
+//! How much memory the agent and the secrets proxy hold, with a thousand secrets (DESIGN section 10).
+
+use std::{fmt::Write as _, path::Path, time::Duration};
+
+use anyhow::{Context as _, ensure};
+
+use crate::{
+    docker::{docker, exec, exec_with_input, wait_until},
+    images,
+};
+
+const SECRETS: usize = 1_000;
+const CONTAINER: &str = "letsbe-lab-memory";
+const NODE: &str = "/opt/letsbe/bin/letsbe-node";
+const PROXY: &str = "/opt/letsbe/bin/letsbe-proxy";
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Program and MiB.
+const BUDGETS: [(&str, u64); 2] = [(NODE, 40), (PROXY, 30)];
+
+/// Starts both from this folder of programs (a release build), and reports what they hold.
+///
+/// # Errors
+/// When they do not start, or a budget is exceeded.
+pub async fn measure(programs: &Path, repository: &Path) -> anyhow::Result<String> {
+    let image = images::ensure("vps").await?;
+    // What a measurement left that was killed.
+    let _ = docker(&["rm", "-f", CONTAINER]).await;
+    docker(&["run", "-d", "--name", CONTAINER, "--network", "none", "--entrypoint", "sleep", &image, "600"])
+        .await?;
+    let measured = in_container(programs, repository).await;
+    docker(&["rm", "-f", CONTAINER]).await?;
+    let measured = measured?;
+    let mut report = format!("memory with {SECRETS} secrets\n");
+    let mut kept = true;
+    for (program, mebibytes, budget) in measured {
+        let verdict = if mebibytes <= budget { "kept" } else { "EXCEEDED" };
+        kept &= mebibytes <= budget;
+        writeln!(report, "  {program:<30} {mebibytes:>3} MiB of {budget}: {verdict}")?;
+    }
+    ensure!(kept, "{report}");
+    Ok(report)
+}
+
+async fn in_container(programs: &Path, repository: &Path) -> anyhow::Result<Vec<(&'static str, u64, u64)>> {
+    let folders =
+        ["/opt/letsbe/bin", "/opt/letsbe/state", "/opt/letsbe/bundle", "/opt/letsbe/env", "/var/log/letsbe"];
+    exec(CONTAINER, &[&["mkdir", "-p"], folders.as_slice()].concat()).await?;
+    for (name, place) in [("letsbe-node", NODE), ("letsbe-proxy", PROXY)] {
+        let program = programs.join(name).display().to_string();
+        docker(&["cp", &program, &format!("{CONTAINER}:{place}")]).await?;
+    }
+    let catalog = repository.join("catalog").display().to_string();
+    docker(&["cp", &catalog, &format!("{CONTAINER}:/opt/letsbe/bundle/catalog")]).await?;
+    let inbox = "/opt/letsbe/env/credentials.env";
+    exec_with_input(CONTAINER, &["install", "-m", "600", "/dev/stdin", inbox], credentials().as_bytes())
+        .await?;
+    exec_with_input(CONTAINER, &[NODE, "vault", "seed"], br#"{"models":{}}"#).await?;
+    docker(&["exec", "-d", CONTAINER, NODE, "agent"]).await?;
+    docker(&["exec", "-d", CONTAINER, PROXY]).await?;
+    wait_until("the proxy to have the secrets", PATIENCE, || async {
+        let said = exec(CONTAINER, &["curl", "-s", "http://127.0.0.1:8100/health"]).await.unwrap_or_default();
+        Ok(said.contains("\"ready\"").then_some(()))
+    })
+    .await?;
+    let mut measured = Vec::new();
+    for (program, budget) in BUDGETS {
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let process = exec(CONTAINER, &["pidof", "-s", name]).await?;
+        let status = exec(CONTAINER, &["cat", &format!("/proc/{}/status", process.trim())]).await?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        measured.push((program, kibibytes.div_ceil(1024), budget));
+    }
+    Ok(measured)
+}
+
+/// The file of a server with as many secrets as a large one has.
+fn credentials() -> String {
+    let value = || hex::encode(rand::random::<[u8; 32]>());
+    let keys = ["GATEWAY_TOKEN", "GATE_KEY", "MODEL_KEY"];
+    let mut text = "# tool: openclaw\n".to_owned();
+    text.extend(keys.iter().map(|key| format!("OPENCLAW_{key}={}\n", value())));
+    text.push_str("# tool: ghost\n");
+    text.extend((keys.len()..SECRETS).map(|number| format!("GHOST_KEY_{number}={}\n", value())));
+    text
+}
