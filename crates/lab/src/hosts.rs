@@ -217,6 +217,28 @@ impl Host {
         docker::exec_with_input(&self.container, command, input).await
     }
 
+    /// Asks the secrets proxy's door as a program on the server does, with a key if there is one. The key goes through
+    /// curl's input.
+    ///
+    /// # Errors
+    /// When there is no answer, or not one of success.
+    pub async fn ask_proxy(
+        &self,
+        path: &str,
+        key: Option<&str>,
+        body: &serde_json::Value,
+    ) -> Result<String, DockerError> {
+        let authorization = key.map(|key| format!("header = \"Authorization: Bearer {key}\"\n"));
+        let data = body.to_string().replace('\\', "\\\\").replace('"', "\\\"");
+        let input = format!(
+            "url = \"http://127.0.0.1:8100{path}\"\nheader = \"Content-Type: application/json\"\n\
+             {}data = \"{data}\"\n",
+            authorization.unwrap_or_default()
+        );
+        let words = ["curl", "--silent", "--show-error", "--fail", "--max-time", "20", "--config", "-"];
+        self.exec_with_input(&words, input.as_bytes()).await
+    }
+
     /// Fault: the folder's disk is full. Writes under it fail with "no space left"; what is in it is hidden until
     /// [`Host::free_disk`].
     ///

@@ -15,5 +15,6 @@ pub mod models;
 pub mod netcup;
 pub mod network;
 pub mod scan;
+pub mod scene;
 pub mod services;
 pub mod vault;

@@ -1,8 +1,6 @@
 //! Which addresses of a Hub are acceptable: encrypted ones, or such that never leave the machine or its network.
 
-use std::net::IpAddr;
-
-use letsbe_types::Problem;
+use letsbe_types::{Problem, is_private_host};
 use reqwest::Url;
 
 /// The address without a slash at its end.
@@ -24,21 +22,11 @@ pub fn checked(text: &str) -> Result<String, Problem> {
     }
     match url.scheme() {
         "https" => {}
-        "http" if is_private(host) => {}
+        "http" if is_private_host(host) => {}
         "http" => return Err(refused("it is not encrypted")),
         _ => return Err(refused("it is neither https nor http")),
     }
     Ok(text.trim_end_matches('/').to_owned())
-}
-
-fn is_private(host: &str) -> bool {
-    match host.trim_matches(['[', ']']).parse() {
-        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        Ok(IpAddr::V6(address)) => {
-            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-        }
-        Err(_) => host == "localhost",
-    }
 }
 
 #[cfg(test)]

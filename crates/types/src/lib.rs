@@ -3,6 +3,7 @@
 //! It must never do anything: no network, no files (but for the crash points of debug builds), no SQL, no
 //! runtime. A type lives here only when two programs must agree on it.
 
+mod address;
 pub mod api;
 pub mod clock;
 pub mod crash;
@@ -16,6 +17,7 @@ pub mod tenant;
 pub mod tenants;
 mod tier;
 
+pub use address::is_private_host;
 pub use domain::{DomainName, EmailAddress, InvalidName};
 pub use problem::Problem;
 pub use secret::Secret;

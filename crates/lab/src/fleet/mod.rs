@@ -117,6 +117,27 @@ impl Fleet {
         Ok(Self { lab, netcup, machines, models, hub, stripe, programs, folder })
     }
 
+    /// Runs the operator's command line, logged in as this member of staff; gives what it printed, and what it said
+    /// on the side.
+    ///
+    /// # Errors
+    /// When it fails; its words are in the error.
+    pub async fn letsbe(&self, operator: &Customer, arguments: &[&str]) -> anyhow::Result<(String, String)> {
+        let home = self.folder.path().join("operator");
+        std::fs::create_dir_all(home.join("letsbe"))?;
+        std::fs::write(home.join("letsbe/token"), operator.token())?;
+        let output = tokio::process::Command::new(&self.programs.cli)
+            .args(["--hub", &self.hub.url])
+            .args(arguments)
+            .env("XDG_CONFIG_HOME", &home)
+            .env("XDG_STATE_HOME", &home)
+            .output()
+            .await?;
+        let (printed, said) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+        anyhow::ensure!(output.status.success(), "letsbe {arguments:?}: {said}");
+        Ok((printed, said))
+    }
+
     /// Stops the Hub and removes every container, volume and network of this fleet.
     ///
     /// # Errors

@@ -8,17 +8,13 @@ mod talk;
 mod ways;
 mod wire;
 
-use std::{
-    panic::AssertUnwindSafe,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use futures::{FutureExt as _, future::LocalBoxFuture};
 use letsbe_lab::{
-    fleet::{Fleet, FleetOptions},
+    fleet::Fleet,
     hosts::Host,
+    scene::{Check, carry_out},
 };
 use letsbe_types::{Secret, api::OrderDetail};
 use letsbe_vault::{Credentials, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
@@ -37,30 +33,9 @@ struct Scene<'a> {
     secrets: Credentials,
 }
 
-type Check<'a> = (&'static str, LocalBoxFuture<'a, anyhow::Result<()>>);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_wants_the_passwords_gets_none() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("repository");
-    letsbe_lab::lab::cleanup_stale().await.expect("what former runs left is removed");
-    let options = FleetOptions::new(&programs(), &repository);
-    let fleet = Fleet::start(&options, &|text| println!("-- {text}")).await.expect("a fleet");
-    let told = AssertUnwindSafe(scenario(&fleet)).catch_unwind().await;
-    let log = std::fs::read_to_string(&fleet.hub.log).unwrap_or_default();
-    fleet.stop().await.expect("the fleet is removed");
-    let failures = match told {
-        Ok(Ok(failures)) => failures,
-        Ok(Err(error)) => panic!("no server to talk to: {error:?}\nThe Hub's log:\n{log}"),
-        Err(panic) => std::panic::resume_unwind(panic),
-    };
-    assert!(failures.is_empty(), "{} checks failed:\n{}", failures.len(), failures.join("\n"));
-}
-
-/// Cargo's output folder, where the programs are.
-fn programs() -> PathBuf {
-    let test = std::env::current_exe().expect("this test");
-    test.ancestors().nth(2).expect("target/debug").to_owned()
+    letsbe_lab::scene::play(scenario).await.unwrap();
 }
 
 async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
@@ -88,27 +63,7 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ("a release that does not work is undone", Box::pin(releases::undone(&scene))),
         ("no secret arrived at the provider", Box::pin(wire::nothing_arrived(&scene))),
     ];
-    Ok(carry_out(checks).await)
-}
-
-/// Makes the checks one after the other; what failed, with its reason.
-async fn carry_out(checks: Vec<Check<'_>>) -> Vec<String> {
-    let mut failures = Vec::new();
-    for (name, check) in checks {
-        let began = Instant::now();
-        let result = match tokio::time::timeout(CHECK, AssertUnwindSafe(check).catch_unwind()).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(anyhow::anyhow!("it panicked")),
-            Err(_) => Err(anyhow::anyhow!("it took longer than {} s", CHECK.as_secs())),
-        };
-        let mark = if result.is_ok() { "✓" } else { "✗" };
-        println!("-- {mark} {name} ({:.1} s)", began.elapsed().as_secs_f64());
-        if let Err(error) = result {
-            println!("     {error:#}");
-            failures.push(format!("{name}: {error:#}"));
-        }
-    }
-    failures
+    Ok(carry_out(checks, CHECK).await)
 }
 
 /// Everything in the server's vault.

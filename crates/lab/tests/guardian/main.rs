@@ -8,17 +8,13 @@ mod kills;
 mod theft;
 mod tokens;
 
-use std::{
-    panic::AssertUnwindSafe,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
-use futures::{FutureExt as _, future::LocalBoxFuture};
+use anyhow::Context as _;
 use letsbe_lab::{
-    fleet::{Customer, Fleet, FleetOptions},
+    fleet::{Customer, Fleet},
     hosts::Host,
+    scene::{Check, carry_out},
 };
 use letsbe_store::Store;
 use letsbe_types::{
@@ -26,7 +22,6 @@ use letsbe_types::{
     tenants::{EventEntry, TenantDetail},
 };
 use serde_json::Value;
-use tokio::process::Command;
 
 /// Until the order is fulfilled.
 const ORDER: Duration = Duration::from_secs(10 * 60);
@@ -46,30 +41,9 @@ struct Scene<'a> {
     store: Store,
 }
 
-type Check<'a> = (&'static str, LocalBoxFuture<'a, anyhow::Result<()>>);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_every_point_the_agent_does_nothing_twice_and_loses_nothing() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("repository");
-    letsbe_lab::lab::cleanup_stale().await.expect("what former runs left is removed");
-    let options = FleetOptions::new(&programs(), &repository);
-    let fleet = Fleet::start(&options, &|text| println!("-- {text}")).await.expect("a fleet");
-    let told = AssertUnwindSafe(scenario(&fleet)).catch_unwind().await;
-    let log = std::fs::read_to_string(&fleet.hub.log).unwrap_or_default();
-    fleet.stop().await.expect("the fleet is removed");
-    let failures = match told {
-        Ok(Ok(failures)) => failures,
-        Ok(Err(error)) => panic!("no server to kill on: {error:?}\nThe Hub's log:\n{log}"),
-        Err(panic) => std::panic::resume_unwind(panic),
-    };
-    assert!(failures.is_empty(), "{} checks failed:\n{}", failures.len(), failures.join("\n"));
-}
-
-/// Cargo's output folder, where the programs are.
-fn programs() -> PathBuf {
-    let test = std::env::current_exe().expect("this test");
-    test.ancestors().nth(2).expect("target/debug").to_owned()
+    letsbe_lab::scene::play(scenario).await.unwrap();
 }
 
 async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
@@ -90,27 +64,7 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ("a stolen key opens nothing of the company's", Box::pin(theft::useless(&scene))),
         ("events have numbers without gaps", Box::pin(events::without_gaps(&scene))),
     ];
-    Ok(carry_out(checks).await)
-}
-
-/// Makes the checks one after the other; what failed, with its reason.
-async fn carry_out(checks: Vec<Check<'_>>) -> Vec<String> {
-    let mut failures = Vec::new();
-    for (name, check) in checks {
-        let began = Instant::now();
-        let result = match tokio::time::timeout(CHECK, AssertUnwindSafe(check).catch_unwind()).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(anyhow::anyhow!("it panicked")),
-            Err(_) => Err(anyhow::anyhow!("it took longer than {} s", CHECK.as_secs())),
-        };
-        let mark = if result.is_ok() { "✓" } else { "✗" };
-        println!("-- {mark} {name} ({:.1} s)", began.elapsed().as_secs_f64());
-        if let Err(error) = result {
-            println!("     {error:#}");
-            failures.push(format!("{name}: {error:#}"));
-        }
-    }
-    failures
+    Ok(carry_out(checks, CHECK).await)
 }
 
 impl Scene<'_> {
@@ -120,15 +74,7 @@ impl Scene<'_> {
 
     /// Asks the proxy's door from the server itself; `None` when it is not answered with success.
     async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Option<Value> {
-        let authorization = key.map(|key| format!("header = \"Authorization: Bearer {key}\"\n"));
-        let data = body.to_string().replace('\\', "\\\\").replace('"', "\\\"");
-        let input = format!(
-            "url = \"http://127.0.0.1:8100{path}\"\nheader = \"Content-Type: application/json\"\n\
-             {}data = \"{data}\"\n",
-            authorization.unwrap_or_default()
-        );
-        let words = ["curl", "--silent", "--show-error", "--fail", "--max-time", "20", "--config", "-"];
-        let answer = self.host.exec_with_input(&words, input.as_bytes()).await.ok()?;
+        let answer = self.host.ask_proxy(path, key, body).await.ok()?;
         serde_json::from_str(&answer).ok()
     }
 
@@ -139,19 +85,7 @@ impl Scene<'_> {
 
     /// The operator's command line.
     async fn letsbe(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let home = self.fleet.folder.path().join("operator");
-        std::fs::create_dir_all(home.join("letsbe"))?;
-        std::fs::write(home.join("letsbe/token"), self.customer.token())?;
-        let output = Command::new(&self.fleet.programs.cli)
-            .args(["--hub", &self.fleet.hub.url])
-            .args(arguments)
-            .env("XDG_CONFIG_HOME", &home)
-            .env("XDG_STATE_HOME", &home)
-            .output()
-            .await?;
-        let (printed, said) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
-        ensure!(output.status.success(), "letsbe {arguments:?}: {said}");
-        Ok(printed)
+        Ok(self.fleet.letsbe(&self.customer, arguments).await?.0)
     }
 
     /// What the Hub knows of the server.

@@ -1,12 +1,11 @@
 //! The order: its timeline, the customer's mail, what the operator sees.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use letsbe_lab::fleet::eventually;
 use letsbe_store::{AgentStatus, Store};
 use letsbe_types::api::OrderDetail;
-use tokio::process::Command;
 
 use crate::{Live, TOOLS};
 
@@ -91,19 +90,8 @@ pub(crate) async fn installs(live: &Live<'_>) -> anyhow::Result<()> {
 
 /// The operator's command line, logged in with the token of this test.
 pub(crate) async fn letsbe(live: &Live<'_>, arguments: &[&str]) -> anyhow::Result<String> {
-    let home: PathBuf = live.fleet.folder.path().join("operator");
-    std::fs::create_dir_all(home.join("letsbe"))?;
-    std::fs::write(home.join("letsbe/token"), live.customer.token())?;
-    let output = Command::new(&live.fleet.programs.cli)
-        .args(["--hub", &live.fleet.hub.url])
-        .args(arguments)
-        .env("XDG_CONFIG_HOME", &home)
-        .env("XDG_STATE_HOME", &home)
-        .output()
-        .await?;
-    let (printed, said) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    let (printed, said) = live.fleet.letsbe(&live.customer, arguments).await?;
     live.observer.keep(&format!("the output of letsbe {}", arguments[0]), format!("{printed}{said}"));
-    ensure!(output.status.success(), "letsbe {arguments:?}: {said}");
     Ok(printed)
 }
 

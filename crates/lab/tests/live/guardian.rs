@@ -134,19 +134,9 @@ async fn meanwhile(live: &Live<'_>) -> anyhow::Result<String> {
     Ok(approval)
 }
 
-/// Asks the proxy's door from the server itself. The key goes through a file of curl's configuration on its input.
+/// Asks the proxy's door from the server itself.
 async fn post(live: &Live<'_>, path: &str, key: Option<&str>, body: &Value) -> anyhow::Result<Value> {
-    let authorization =
-        key.map(|key| format!("header = \"Authorization: Bearer {key}\"\n")).unwrap_or_default();
-    let data = body.to_string().replace('"', "\\\"");
-    let input = format!(
-        "url = \"http://127.0.0.1:8100{path}\"\nheader = \"Content-Type: application/json\"\n\
-         {authorization}data = \"{data}\"\n"
-    );
-    let answer = live
-        .host
-        .exec_with_input(&["curl", "--silent", "--show-error", "--config", "-"], input.as_bytes())
-        .await?;
+    let answer = live.host.ask_proxy(path, key, body).await?;
     serde_json::from_str(&answer).or_else(|_| Ok(Value::String(answer)))
 }
 

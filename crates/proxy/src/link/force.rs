@@ -1,10 +1,10 @@
 //! What is in force: the secrets, and whom models are asked from.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use letsbe_redact::{KnownSecret, RedactError, Redactor};
 use letsbe_types::{
-    Secret,
+    Secret, is_private_host,
     link::{LinkSecret, Model, Provider as Wanted, VaultContent},
 };
 use reqwest::{Certificate, Client, Url, header::HeaderValue, redirect};
@@ -99,20 +99,10 @@ fn base_url(text: &str) -> Result<String, String> {
     }
     match url.scheme() {
         "https" => {}
-        "http" if is_private(host) => {}
+        "http" if is_private_host(host) => {}
         _ => return Err("its address is not encrypted and not private".to_owned()),
     }
     Ok(text.trim_end_matches('/').to_owned())
-}
-
-fn is_private(host: &str) -> bool {
-    match host.trim_matches(['[', ']']).parse() {
-        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        Ok(IpAddr::V6(address)) => {
-            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-        }
-        Err(_) => host == "localhost",
-    }
 }
 
 #[cfg(test)]
