@@ -22,6 +22,9 @@ const VALUE_BYTES: usize = 4 * 1024;
 /// Most bytes of standard input.
 const STDIN_BYTES: usize = 64 * 1024;
 
+/// What the name of a secret begins with.
+const REFERENCE: &str = "SECRET_REF(";
+
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,6 +130,12 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether its variables or its input name a secret.
+    #[must_use]
+    pub fn names_a_secret(&self) -> bool {
+        self.env.values().chain(&self.stdin).any(|text| text.contains(REFERENCE))
+    }
+
     /// Where it would run.
     #[must_use]
     pub fn place(&self) -> Place<'_> {
@@ -377,7 +386,7 @@ fn run_faults(run: &Run, check: &mut impl FnMut(bool, &str, String)) {
     let short = command.len() <= WORDS_MOST && bytes <= COMMAND_BYTES;
     check(short, "command", format!("at most {WORDS_MOST} words and {COMMAND_BYTES} bytes"));
     check(!command.iter().any(|word| word.contains('\0')), "command", "a word holds a zero byte".to_owned());
-    let secret = command.iter().any(|word| word.contains("SECRET_REF("));
+    let secret = command.iter().any(|word| word.contains(REFERENCE));
     let hint = "a secret may not stand among the arguments, where every process sees it: give it in `env` or `stdin`";
     check(!secret, "command", hint.to_owned());
     check((1..=SECONDS_MOST).contains(&run.timeout), "timeout", format!("1 to {SECONDS_MOST} seconds"));

@@ -16,5 +16,5 @@ pub use call::{Action, Call, Invalid, Run, Verb, fingerprint};
 pub use chain::{Broken, Chain, Entry, Outcome, Phase, verify};
 pub use class::{Class, Decision, Judgement, decide};
 pub use excerpt::Excerpt;
-pub use plan::plan;
+pub use plan::{plan, shows_everything};
 pub use table::{Place, Table, TableError};

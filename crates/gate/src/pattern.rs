@@ -13,7 +13,7 @@ pub(crate) enum Word {
     Name,
     /// `<number>`: at most nine digits.
     Number,
-    /// `<text>`: one argument of any content that does not start with `-`; at most 4,096 bytes.
+    /// `<text>`: one argument of any content that starts with neither `-` nor `@`; at most 4,096 bytes.
     Text,
     /// `<path below /var/log>`, `<url below http://127.0.0.1/>`: this beginning, then plain segments; never `..`.
     Below(String),
@@ -57,7 +57,8 @@ impl Word {
             Self::OneOf(words) => words.iter().any(|one| one == word),
             Self::Name => is_name(word),
             Self::Number => (1..=9).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit()),
-            Self::Text => word.len() <= TEXT_BYTES && !word.starts_with('-') && !word.contains('\0'),
+            // `@` names a file to programs such as curl.
+            Self::Text => word.len() <= TEXT_BYTES && !word.starts_with(['-', '@']) && !word.contains('\0'),
             Self::Below(root) => {
                 let rest = word.strip_prefix(root.as_str());
                 word.len() <= PATH_BYTES && rest.is_some_and(|rest| rest.split('/').all(is_segment))
@@ -202,6 +203,7 @@ mod tests {
             ("x <url below http://127.0.0.1:2368/ghost>", &["x", "http://evil/"], false),
             ("x <text>", &["x", "any; thing $(at) all\n"], true),
             ("x <text>", &["x", "-o"], false),
+            ("x <text>", &["x", "@/etc/passwd"], false),
         ] {
             assert_eq!(matches(pattern, words), wanted, "{pattern} / {words:?}");
         }

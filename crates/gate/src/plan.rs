@@ -5,8 +5,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::call::{Action, Call, Run};
 
+/// Stands in a plan that does not show everything.
+const CUT: &str = " … (cut; `letsbe-node approvals show` has all of it)";
 /// Bytes of standard input that a plan shows.
-const STDIN_SHOWN: usize = 1_500;
+const STDIN_SHOWN: usize = 2_500;
+
+/// Whether a plan shows everything that would be done: only then it is enough to decide by.
+#[must_use]
+pub fn shows_everything(plan: &str) -> bool {
+    !plan.contains(CUT)
+}
 
 /// What a call would do. Nothing in it can act on the terminal that shows it.
 #[must_use]
@@ -59,10 +67,9 @@ fn shown(word: &str) -> String {
 }
 
 fn cut(mut text: String, bytes: usize) -> String {
-    const MARK: &str = " … (cut; `letsbe-node approvals show` has all of it)";
     if text.len() > bytes {
-        text.truncate(text.floor_char_boundary(bytes - MARK.len()));
-        text.push_str(MARK);
+        text.truncate(text.floor_char_boundary(bytes - CUT.len()));
+        text.push_str(CUT);
     }
     text
 }
@@ -72,7 +79,7 @@ mod tests {
     use letsbe_types::tenant::limits;
     use serde_json::json;
 
-    use super::plan;
+    use super::{plan, shows_everything};
     use crate::Call;
 
     #[test]
@@ -90,5 +97,11 @@ mod tests {
             json!({ "command": ["echo", "é".repeat(4_000)], "stdin": "\u{0}\u{1}".repeat(9_000) });
         let text = plan(&Call::parse("a", "run", None, arguments).expect("reads"));
         assert!(text.len() <= limits::TEXT && text.contains("(cut;"), "{} bytes", text.len());
+        assert!(!shows_everything(&text));
+        let long = |stdin: usize| json!({ "command": ["sendmail", "-t"], "stdin": "x".repeat(stdin) });
+        for (stdin, whole) in [(2_000, true), (3_000, false)] {
+            let call = Call::parse("a", "run", Some("ghost"), long(stdin)).expect("reads");
+            assert_eq!(shows_everything(&plan(&call)), whole, "{stdin}");
+        }
     }
 }

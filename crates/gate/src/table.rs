@@ -176,6 +176,10 @@ impl Table {
     fn judge_run(&self, run: &Run) -> Judgement {
         let least = self.verb(Verb::Run);
         if let Some((commands, row)) = self.row_of(run) {
+            if commands.raw.class == Class::YellowExternal && run.names_a_secret() {
+                let because = format!("row `{row}` sends what it is given, and it is given a secret");
+                return Judgement { class: Class::CriticalRed, external: true, because };
+            }
             return Judgement {
                 class: commands.raw.class.max(least),
                 external: commands.raw.class == Class::YellowExternal,
@@ -184,6 +188,10 @@ impl Table {
         }
         let unlisted = "this command stands in no row of the table".to_owned();
         let mut judgement = Judgement { class: Class::Red.max(least), external: false, because: unlisted };
+        if run.names_a_secret() {
+            judgement.class = Class::CriticalRed;
+            judgement.because = "it gives a secret to a program that nobody has described".to_owned();
+        }
         if let Some(name) = run.env.keys().find(|name| loads(name)) {
             judgement.class = Class::CriticalRed;
             judgement.because = format!("the variable {name} can make any program do anything");

@@ -9,7 +9,7 @@ use crate::forms::FORM_BYTES_MIN;
 use crate::known::Found;
 use crate::patterns::Shape;
 use crate::view::View;
-use crate::{Findings, MARK, Redactor, Rule, entropy, keys, placeholder};
+use crate::{Findings, MARK, Redactor, Rule, dump, entropy, keys, placeholder};
 
 /// A placeholder with a longer name is none of ours.
 const NAME_BYTES_MAX: usize = 256;
@@ -50,6 +50,11 @@ impl Redactor {
                 let written = view.written(found.start..found.end);
                 Found { start: written.start, end: written.end, ..found }
             }));
+        }
+        for (place, digits) in dump::find(text.as_bytes()) {
+            if let Some(first) = self.known.find(&digits).first() {
+                found.push(Found { start: place.start, end: place.end, what: first.what });
+            }
         }
         let is_placeholder = |found: &Found| {
             text.as_bytes()[found.start..found.end] == *self.known.replacement(found.what).as_bytes()

@@ -122,14 +122,27 @@ fn line_break(bytes: &[u8], at: usize) -> Option<Read> {
     (goes_on && line.iter().all(encoded)).then_some(Read { len, as_byte: None })
 }
 
-/// `\u0041`, `\x41`, with any number of backslashes: escaped again by every writer on the way.
+/// `\u0041`, `\x41`, `\u{41}`, `\U00000041`, with any number of backslashes: escaped again by every writer on the way.
 fn backslashed(rest: &[u8]) -> Option<Read> {
     let backslashes = rest.iter().take_while(|byte| **byte == b'\\').count();
+    let after = rest.get(backslashes + 1..)?;
     match rest.get(backslashes)? {
+        b'u' | b'x' if after.starts_with(b"{") => braced(rest, backslashes + 2),
         b'x' => escaped(rest, backslashes + 1, 2),
-        b'u' if rest[backslashes + 1..].starts_with(b"00") => escaped(rest, backslashes + 3, 2),
+        b'u' if after.starts_with(b"00") => escaped(rest, backslashes + 3, 2),
+        b'U' if after.starts_with(b"000000") => escaped(rest, backslashes + 7, 2),
         _ => None,
     }
+}
+
+/// The digits between braces, zeros in front of them or not.
+fn braced(rest: &[u8], before: usize) -> Option<Read> {
+    let digits = rest.get(before..)?;
+    let len = digits.iter().take(9).position(|byte| *byte == b'}')?;
+    let number = std::str::from_utf8(&digits[..len]).ok()?;
+    let byte =
+        u8::from_str_radix(number, 16).ok().filter(|byte| byte.is_ascii() && !number.starts_with('+'))?;
+    Some(Read { len: before + len + 1, as_byte: Some(byte) })
 }
 
 /// `&#65;` and `&#x41;`.

@@ -12,6 +12,8 @@ use tokio::sync::{Notify, futures::Notified};
 
 /// What another process queued is found this quickly.
 const POLL: Duration = Duration::from_secs(1);
+/// Questions of one tenant that may be open: an agent has one, and more while lines break.
+const LISTENERS: usize = 8;
 
 type Waiting = HashMap<OrderId, Arc<Notify>>;
 
@@ -53,11 +55,14 @@ impl Bell {
         }
     }
 
-    /// Waits for this tenant's commands from now on.
+    /// Waits for this tenant's commands from now on; `None` if too many do already.
     #[must_use]
-    pub fn listen(&self, tenant: OrderId) -> Ring {
-        let notify = Arc::clone(self.waiting().entry(tenant).or_default());
-        Ring { bell: self.clone(), tenant, notify }
+    pub fn listen(&self, tenant: OrderId) -> Option<Ring> {
+        let mut waiting = self.waiting();
+        let notify = waiting.entry(tenant).or_default();
+        // One is the map's own.
+        let has_room = Arc::strong_count(notify) <= LISTENERS;
+        has_room.then(|| Ring { bell: self.clone(), tenant, notify: Arc::clone(notify) })
     }
 
     /// Whether anybody waits for this tenant's commands here.
@@ -99,13 +104,14 @@ impl Drop for Ring {
 mod tests {
     use letsbe_types::ids::OrderId;
 
-    use super::Bell;
+    use super::{Bell, LISTENERS};
 
     #[tokio::test]
     async fn a_ring_wakes_its_own_tenant_and_nothing_is_kept_of_those_who_left() {
         let bell = Bell::default();
         let (one, other) = (OrderId::generate(), OrderId::generate());
-        let (first, second, stranger) = (bell.listen(one), bell.listen(one), bell.listen(other));
+        let listen = |tenant| bell.listen(tenant).expect("there is room");
+        let (first, second, stranger) = (listen(one), listen(one), listen(other));
         {
             let (first, second, stranger) = (first.rings(), second.rings(), stranger.rings());
             tokio::pin!(first, second, stranger);
@@ -118,5 +124,16 @@ mod tests {
         }
         drop((first, second, stranger));
         assert!(bell.waiting().is_empty());
+    }
+
+    #[test]
+    fn one_tenant_cannot_ask_without_end() {
+        let bell = Bell::default();
+        let (one, other) = (OrderId::generate(), OrderId::generate());
+        let mut open: Vec<_> = (0..LISTENERS).map(|_| bell.listen(one)).collect();
+        assert!(open.iter().all(Option::is_some) && bell.listen(one).is_none());
+        assert!(bell.listen(other).is_some());
+        open.pop();
+        assert!(bell.listen(one).is_some());
     }
 }

@@ -126,7 +126,7 @@ impl Approvals for GateDoor {
             let hint = "See `journalctl -u letsbe-agent` on the server for the reason.";
             Problem::transient("NODE078", "The command gate is closed", hint)
         };
-        self.now().ok_or_else(closed)?.gate.decide(id, approve, by).await
+        self.now().ok_or_else(closed)?.gate.decide_from_afar(id, approve, by).await
     }
 
     fn pending(&self) -> u32 {

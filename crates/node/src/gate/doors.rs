@@ -42,15 +42,14 @@ impl Gate {
 }
 
 async fn let_in(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    if !gate.limit.allows(Instant::now()) {
-        return Refusal::busy(problem::busy()).into_response();
-    }
     let value = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = value
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match gate.knows(key.map_or("", |(_, key)| key.trim())) {
-        Ok(true) => next.run(request).await,
+        // Who has no key takes no turn away from who has.
+        Ok(true) if gate.limit.allows(Instant::now()) => next.run(request).await,
+        Ok(true) => Refusal::busy(problem::busy()).into_response(),
         Ok(false) => Refusal::new(StatusCode::UNAUTHORIZED, "This door opens with the gate's key only.")
             .into_response(),
         Err(refusal) => refusal.into_response(),

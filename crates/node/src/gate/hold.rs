@@ -22,7 +22,7 @@ impl Gate {
         u32::try_from(self.store.look(|approvals| approvals.pending().count())).unwrap_or(u32::MAX)
     }
 
-    /// A person's word, from this server or through the Hub. The same word again is fine.
+    /// A person's word. The same word again is fine.
     pub(crate) async fn decide(
         self: &Arc<Self>,
         id: ApprovalId,
@@ -41,6 +41,22 @@ impl Gate {
             self.start(id);
         }
         Ok(())
+    }
+
+    /// A word through the Hub, which has the plan only: what that does not show whole is not approved from there.
+    pub(crate) async fn decide_from_afar(
+        self: &Arc<Self>,
+        id: ApprovalId,
+        approve: bool,
+        by: &str,
+    ) -> Result<(), Problem> {
+        let whole = |approvals: &letsbe_gate::Approvals| {
+            approvals.get(id).map(|held| letsbe_gate::shows_everything(&held.approval.plan))
+        };
+        if approve && !self.store.look(whole).map_err(|error| problem::approval(&error))? {
+            return Err(problem::not_shown_whole(id));
+        }
+        self.decide(id, approve, by).await
     }
 
     /// Settles what nobody decided in time, does what was approved and could not be done yet, and tells the Hub what it

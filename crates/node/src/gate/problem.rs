@@ -1,7 +1,7 @@
 //! What can be wrong, in words for the agent and the operator.
 
 use letsbe_gate::{ApprovalError, PENDING_MOST, Verb};
-use letsbe_types::Problem;
+use letsbe_types::{Problem, ids::ApprovalId};
 
 pub(super) fn table(why: impl std::fmt::Display) -> Problem {
     Problem::permanent(
@@ -30,6 +30,14 @@ pub(super) fn approval(error: &ApprovalError) -> Problem {
     }
     let hint = "`letsbe-node approvals list --all` shows which there are and how they stand.";
     Problem::permanent("GATE003", error.to_string(), hint)
+}
+
+pub(super) fn not_shown_whole(id: ApprovalId) -> Problem {
+    Problem::permanent(
+        "GATE013",
+        "The Hub does not have all of this call, so it is not approved from there",
+        format!("Read it on the server with `letsbe-node approvals show {id}`, and approve it there."),
+    )
 }
 
 pub(super) fn busy() -> Problem {

@@ -87,6 +87,7 @@ impl Wish {
             return Err(Refusal::bad_body(format!("`n` is not between 1 and {CHOICES}")));
         }
         refuse_what_outlives(form, get)?;
+        refuse_what_is_not_seen(form, get)?;
         if form == Form::Embeddings && stream {
             return Err(Refusal::bad_body("embeddings are not streamed"));
         }
@@ -103,13 +104,19 @@ impl Wish {
                 "stream_options" if form == Form::Chat => {}
                 bound if form.bounds().contains(&bound) => {
                     let wanted: Option<u64> = read(Some(value), bound)?;
-                    rest.push(
-                        key,
-                        &wanted.map_or_else(|| "null".to_owned(), |is| is.min(lowered).to_string()),
-                    );
+                    // Unbounded is what the model's own bound is.
+                    let none =
+                        || if output_wanted.is_none() { lowered.to_string() } else { "null".to_owned() };
+                    rest.push(key, &wanted.map_or_else(none, |is| is.min(lowered).to_string()));
                 }
                 _ => rest.push(key, value.get()),
             }
+        }
+        // What is held must be all that can be written: without a bound the provider's own would count.
+        if let (None, Some(most), Some(bound)) = (output_wanted, most(&model), form.bounds().first())
+            && !fields.iter().any(|(key, _)| key == bound)
+        {
+            rest.push(bound, &most.to_string());
         }
         if form == Form::Chat && stream {
             rest.push("stream_options", "{\"include_usage\":true}");
@@ -141,6 +148,33 @@ fn refuse_what_outlives<'a>(form: Form, get: impl Fn(&str) -> Option<&'a RawValu
         }
     }
     Ok(())
+}
+
+/// Other models than the one that is asked for would be asked, or words sent that nobody here can read.
+fn refuse_what_is_not_seen<'a>(
+    form: Form,
+    get: impl Fn(&str) -> Option<&'a RawValue>,
+) -> Result<(), Refusal> {
+    for name in ["models", "plugins", "prompt"] {
+        if get(name).is_some_and(|value| value.get() != "null") {
+            return Err(Refusal::bad_body(format!(
+                "`{name}` is not let through: name one model, send the text"
+            )));
+        }
+    }
+    if form == Form::Embeddings && !get("input").is_none_or(is_text) {
+        return Err(Refusal::bad_body(
+            "`input` is a text or a list of texts: numbers cannot be looked through",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether this is a text, or a list of texts.
+fn is_text(value: &RawValue) -> bool {
+    let one = |value: &RawValue| value.get().starts_with('"');
+    let list = || serde_json::from_str::<Vec<&RawValue>>(value.get());
+    one(value) || list().is_ok_and(|items| items.into_iter().all(one))
 }
 
 #[derive(Default, Deserialize)]
@@ -243,13 +277,48 @@ mod tests {
         let sent: Value = serde_json::from_slice(&body_for("theirs", &wish.body)).unwrap();
         assert_eq!(
             sent,
-            json!({ "model": "theirs", "stream": true, "stream_options": { "include_usage": true } })
+            json!({
+                "model": "theirs", "stream": true, "max_tokens": 1000, "stream_options": { "include_usage": true },
+            })
         );
         assert!(!wish.usage_wanted);
         assert!(
             read(Form::Chat, &json!({ "model": "m", "stream_options": { "include_usage": true } }))
                 .usage_wanted
         );
+    }
+
+    #[test]
+    fn an_answer_without_a_bound_gets_the_models() {
+        for (form, fields, name) in [
+            (Form::Chat, json!({}), "max_tokens"),
+            (Form::Chat, json!({ "max_tokens": null }), "max_tokens"),
+            (Form::Chat, json!({ "max_completion_tokens": 5000 }), "max_completion_tokens"),
+            (Form::Responses, json!({}), "max_output_tokens"),
+        ] {
+            let mut body = fields.clone();
+            body["model"] = json!("m");
+            let sent: Value = serde_json::from_slice(&body_for("t", &read(form, &body).body)).unwrap();
+            assert_eq!(sent[name], 1000, "{fields}");
+            assert_eq!(sent.as_object().unwrap().len(), 2, "{fields}: {sent}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_through_or_names_other_models_is_refused() {
+        for (form, fields) in [
+            (Form::Embeddings, json!({ "input": [[1, 2, 3]] })),
+            (Form::Embeddings, json!({ "input": [115, 101] })),
+            (Form::Chat, json!({ "models": ["dearer/one"] })),
+            (Form::Chat, json!({ "plugins": [{ "id": "web" }] })),
+            (Form::Responses, json!({ "prompt": { "id": "pmpt_1" } })),
+        ] {
+            let mut body = fields.clone();
+            body["model"] = json!("m");
+            let refused = Wish::read(form, body.to_string().as_bytes(), |_| Some(1000));
+            assert!(refused.is_err(), "{fields}");
+        }
+        read(Form::Embeddings, &json!({ "model": "m", "input": ["a", "b"] }));
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

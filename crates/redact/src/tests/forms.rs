@@ -48,6 +48,41 @@ fn written(value: &str) -> Vec<(&'static str, String)> {
 }
 
 #[test]
+fn escapes_of_other_languages_are_read_too() {
+    let each = |write: fn(u32) -> String| DATABASE.chars().map(|c| write(u32::from(c))).collect::<String>();
+    for text in [
+        each(|c| format!("\\u{{{c:x}}}")),
+        each(|c| format!("\\x{{{c:04X}}}")),
+        each(|c| format!("\\\\u{{{c:06x}}}")),
+        each(|c| format!("\\U{c:08x}")),
+    ] {
+        let said = redactor().text(&format!("a {text} z"));
+        assert!(said.starts_with("a SECRET_REF(") && said.ends_with(") z"), "{text}: {said}");
+    }
+}
+
+#[test]
+fn bytes_that_are_written_one_by_one_are_read() {
+    let each = |write: fn(u8) -> String| DATABASE.bytes().map(write).collect::<Vec<_>>();
+    for (text, gone) in [
+        (each(|byte| format!("{byte:02x}")).join(" "), "62 "),
+        (each(|byte| format!("{byte:02X}")).join(":"), ":"),
+        (each(|byte| format!("0x{byte:02x}")).join(", "), "0x"),
+        (format!("00000000: {}  plain", each(|byte| format!("{byte:02x}")).join(" ")), "plain"),
+    ] {
+        let said = redactor().text(&format!("before\n{text}\nafter"));
+        assert!(said.starts_with("before\nSECRET_REF(") && said.ends_with(")\nafter"), "{text}: {said}");
+        assert!(!said.contains(gone), "{said}");
+    }
+    for text in [
+        "2026-11-22 10:11:12, 192.0.2.1 - - 00:1a:2b:3c:4d:5e",
+        "a bad face, dead beef: 1 2 3 4 5 6 7 8 9 10 11",
+    ] {
+        assert_eq!(redactor().text(text), text);
+    }
+}
+
+#[test]
 fn every_form_of_every_known_value_is_found() {
     let redactor = redactor();
     for (name, value) in known() {

@@ -42,7 +42,7 @@ pub(crate) async fn commands(
     let until = Instant::now() + Duration::from_secs(patience.wait);
     let (tenant, mut commands) = waiting(&state, &key_hash).await?;
     if commands.is_empty() && patience.wait > 0 {
-        let ring = state.tenants.bell.listen(tenant);
+        let ring = state.tenants.bell.listen(tenant).ok_or_else(ApiError::busy)?;
         loop {
             // Listening begins before the look, so that nothing falls between the two.
             let rings = ring.rings();

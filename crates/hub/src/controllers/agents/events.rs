@@ -99,6 +99,6 @@ fn asked(words: &mut Words, approval: &Approval) {
         words.name("approval.tool", tool);
     }
     words.that(CLASSES.contains(&approval.class.as_str()), "approval.class", "this is no class");
-    words.text("approval.plan", &approval.plan);
+    words.plain("approval.plan", &approval.plan);
     words.line("approval.agent", &approval.agent);
 }

@@ -51,7 +51,7 @@ impl Words {
 
     /// One line about somebody or something.
     pub(super) fn line(&mut self, name: &str, text: &str) {
-        let fits = text.len() <= limits::NAME && !text.chars().any(char::is_control);
+        let fits = text.len() <= limits::NAME && !text.chars().any(|c| c.is_control() || turns(c));
         self.check(fits, name, format!("write one line of at most {} bytes", limits::NAME));
     }
 
@@ -60,6 +60,12 @@ impl Words {
         let plain = !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
         let fits = text.len() <= limits::TEXT && plain;
         self.check(fits, name, format!("write at most {} bytes of plain text", limits::TEXT));
+    }
+
+    /// What a person decides by: it reads as it is written.
+    pub(super) fn plain(&mut self, name: &str, text: &str) {
+        self.text(name, text);
+        self.check(!text.chars().any(turns), name, "write no signs that turn the direction of writing");
     }
 
     pub(super) fn list(&mut self, name: &str, length: usize) {
@@ -119,6 +125,11 @@ impl Words {
     pub(super) fn that(&mut self, fits: bool, name: &str, message: &str) {
         self.check(fits, name, message);
     }
+}
+
+/// Whether a letter makes others show in another order than they stand: a person would read another text.
+fn turns(letter: char) -> bool {
+    matches!(letter, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether this looks like an age recipient.

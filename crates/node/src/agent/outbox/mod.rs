@@ -3,6 +3,7 @@
 //! Numbers grow by one, over restarts too; a gap means that the full queue dropped something, and it is counted.
 
 mod index;
+mod readable;
 
 use std::{
     collections::BTreeSet,
@@ -114,6 +115,7 @@ impl Queue {
         }
         let vital = is_vital(&event);
         let sequence = inner.head.last_sequence + 1;
+        let event = readable::readable(event);
         let line = Line { event: TenantEvent { sequence, at: Utc::now(), event }, number };
         if inner.open.is_none() || inner.index.newest_is_full() {
             let name = format!("{sequence:020}.jsonl");

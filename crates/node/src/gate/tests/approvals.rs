@@ -41,6 +41,22 @@ async fn a_call_that_waits_is_done_once_after_a_persons_word_on_the_server() {
 }
 
 #[tokio::test]
+async fn what_the_hub_does_not_show_whole_is_approved_on_the_server_only() {
+    let server = Server::new(Autonomy::Level2);
+    for (bytes, shown) in [(100, true), (9_000, false)] {
+        let mail = json!({ "command": ["sendmail", "-t"], "stdin": "x y ".repeat(bytes / 4) });
+        let id = id_of(&server.ask("run", Some("ghost"), mail).await);
+        let said = server.gate.decide_from_afar(id, true, "anna").await;
+        assert_eq!(said.err().map(|problem| problem.code), (!shown).then(|| "GATE013".to_owned()));
+        if !shown {
+            assert_eq!(server.state(id), ApprovalState::Pending);
+            server.gate.decide(id, true, "root").await.expect("on the server");
+        }
+        server.until(|server| server.state(id) == ApprovalState::Done).await;
+    }
+}
+
+#[tokio::test]
 async fn the_operators_commands_work_on_the_server() {
     use crate::gate::{ApprovalsCommand as Command, GateCommand, approvals, gate};
 

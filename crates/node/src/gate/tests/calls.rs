@@ -2,7 +2,7 @@ use letsbe_gate::{Action, Verb};
 use letsbe_types::tenant::Autonomy;
 use serde_json::json;
 
-use super::{CANARY, KEY, Server};
+use super::{CANARY, KEY, Server, id_of};
 
 #[tokio::test]
 async fn a_green_call_is_done_at_once_and_stands_in_the_log_twice() {
@@ -132,11 +132,18 @@ async fn autonomy_and_the_tools_lock_decide_what_waits() {
 async fn a_secret_goes_to_its_own_tool_at_the_last_moment_and_never_comes_back() {
     let server = Server::new(Autonomy::Level3);
     let named = "SECRET_REF(ghost/admin_password)";
-    let arguments = json!({ "command": ["mytool", "login"], "env": { "PASSWORD": named }, "stdin": format!("p={named}") });
-    let answer = server.ask("run", Some("ghost"), arguments).await;
+    let login = json!({ "command": ["mytool", "login"], "env": { "PASSWORD": named }, "stdin": format!("p={named}") });
     // Somebody pasted the value itself: nothing behind the door has it.
     let pasted = json!({ "command": ["mytool"], "stdin": CANARY });
-    server.ask("run", Some("ghost"), pasted).await;
+    let mut answers = Vec::new();
+    for (number, arguments) in [login, pasted].into_iter().enumerate() {
+        let held = server.ask("run", Some("ghost"), arguments).await;
+        assert_eq!(held["status"], "waiting", "nobody has described the program: {held}");
+        server.gate.decide(id_of(&held), true, "anna").await.expect("decided");
+        server.until(|server| server.recorder.seen().len() > number).await;
+        answers.push(server.ask("approval_status", None, json!({ "approval": id_of(&held) })).await);
+    }
+    let answer = json!(answers);
     let seen = server.recorder.seen();
     assert_eq!(seen[0].env["PASSWORD"], CANARY);
     assert_eq!(seen[0].stdin.as_deref(), Some(format!("p={CANARY}").as_str()));
