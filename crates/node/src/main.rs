@@ -12,6 +12,7 @@ mod hub;
 mod install;
 mod journal;
 mod layout;
+mod limit;
 mod lock;
 mod openclaw;
 mod reveal;

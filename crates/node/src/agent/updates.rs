@@ -3,6 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use axum::{
@@ -19,7 +20,7 @@ use letsbe_types::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{files, guardian::Outbox, layout::Layout};
+use crate::{files, guardian::Outbox, layout::Layout, limit::Limit};
 
 /// A message of Diun is not longer.
 const BODY_BYTES: usize = 64 << 10;
@@ -29,6 +30,8 @@ pub(crate) struct Updates {
     path: PathBuf,
     outbox: Arc<dyn Outbox>,
     seen: Mutex<Vec<UpdateSign>>,
+    /// The door has no key: whoever floods it must not push other events out of the queue.
+    limit: Limit,
 }
 
 impl Updates {
@@ -36,7 +39,7 @@ impl Updates {
     pub(crate) fn open(layout: &Layout, outbox: Arc<dyn Outbox>) -> Result<Self, Problem> {
         let path = layout.state("updates.json");
         let seen = files::read_json(&path)?.unwrap_or_default();
-        Ok(Self { path, outbox, seen: Mutex::new(seen) })
+        Ok(Self { path, outbox, seen: Mutex::new(seen), limit: Limit::default() })
     }
 
     /// What was seen and is not installed.
@@ -82,6 +85,10 @@ pub(crate) fn router(updates: Arc<Updates>) -> Router {
 }
 
 async fn receive(State(updates): State<Arc<Updates>>, body: Bytes) -> (StatusCode, Json<Value>) {
+    if !updates.limit.allows(Instant::now()) {
+        let message = "too many messages; send it again in a minute";
+        return (StatusCode::TOO_MANY_REQUESTS, Json(json!({ "error": { "message": message } })));
+    }
     let update = match parse(&body, Utc::now()) {
         Ok(Some(update)) => update,
         Ok(None) => return (StatusCode::OK, Json(json!({ "recorded": false }))),

@@ -8,7 +8,7 @@ mod control;
 mod doors;
 mod execute;
 mod hold;
-mod limit;
+
 mod log;
 mod mcp;
 mod problem;
@@ -45,6 +45,7 @@ use crate::{
     },
     guardian::{Guardian, Secrets},
     layout::Layout,
+    limit::Limit,
 };
 
 /// Calls that are carried out at the same time.
@@ -63,7 +64,7 @@ pub(crate) struct Gate {
     log: Log,
     store: Store,
     slots: Arc<Semaphore>,
-    limit: limit::Limit,
+    limit: Limit,
 }
 
 /// A call with everything that was decided about it.
@@ -111,7 +112,7 @@ impl Gate {
         }
         let store = Store::open(guardian.layout.state("approvals.json"))?;
         let slots = Arc::new(Semaphore::new(AT_ONCE));
-        let limit = limit::Limit::default();
+        let limit = Limit::default();
         let gate = Arc::new(Self { guardian, table, catalog, executor, log, store, slots, limit });
         gate.resume()?;
         Ok(gate)

@@ -162,6 +162,10 @@ fn refuse_what_is_not_seen<'a>(
             )));
         }
     }
+    let tools: Vec<Tool> = read(get("tools"), "tools")?.unwrap_or_default();
+    if tools.iter().any(|tool| tool.kind != "function") {
+        return Err(Refusal::bad_body("`tools` are functions: what a provider runs itself passes no gate"));
+    }
     if form == Form::Embeddings && !get("input").is_none_or(is_text) {
         return Err(Refusal::bad_body(
             "`input` is a text or a list of texts: numbers cannot be looked through",
@@ -175,6 +179,13 @@ fn is_text(value: &RawValue) -> bool {
     let one = |value: &RawValue| value.get().starts_with('"');
     let list = || serde_json::from_str::<Vec<&RawValue>>(value.get());
     one(value) || list().is_ok_and(|items| items.into_iter().all(one))
+}
+
+/// As far as it is looked at here.
+#[derive(Deserialize)]
+struct Tool {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -312,6 +323,8 @@ mod tests {
             (Form::Chat, json!({ "models": ["dearer/one"] })),
             (Form::Chat, json!({ "plugins": [{ "id": "web" }] })),
             (Form::Responses, json!({ "prompt": { "id": "pmpt_1" } })),
+            (Form::Responses, json!({ "tools": [{ "type": "function" }, { "type": "web_search" }] })),
+            (Form::Chat, json!({ "tools": [{ "type": "mcp", "server_url": "https://x.example" }] })),
         ] {
             let mut body = fields.clone();
             body["model"] = json!("m");
@@ -319,6 +332,10 @@ mod tests {
             assert!(refused.is_err(), "{fields}");
         }
         read(Form::Embeddings, &json!({ "model": "m", "input": ["a", "b"] }));
+        read(
+            Form::Chat,
+            &json!({ "model": "m", "tools": [{ "type": "function", "function": { "name": "x" } }] }),
+        );
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

@@ -12,11 +12,11 @@ const PER_SECOND: f64 = 1.0;
 
 /// Counts calls.
 #[derive(Default)]
-pub(super) struct Limit(Mutex<Option<(f64, Instant)>>);
+pub(crate) struct Limit(Mutex<Option<(f64, Instant)>>);
 
 impl Limit {
     /// Whether one more call may come now.
-    pub(super) fn allows(&self, now: Instant) -> bool {
+    pub(crate) fn allows(&self, now: Instant) -> bool {
         let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, at) = bucket.unwrap_or((MOST, now));
         let left = (left + now.saturating_duration_since(at).as_secs_f64() * PER_SECOND).min(MOST);
