@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use age::secrecy::ExposeSecret as _;
 use anyhow::{Context as _, ensure};
 use letsbe_types::Secret;
 use tokio::{io::AsyncWriteExt as _, process::Command, task::JoinHandle};
@@ -24,6 +25,8 @@ use crate::{lab::Lab, models::ModelSim, netcup::NetcupSim};
 pub const STAFF_EMAIL: &str = "operator@letsbe.test";
 /// File with the key of the model provider.
 const MODEL_KEY: &str = "model-key";
+/// The escrow's secret half, in the fleet's folder: somebody keeps it outside the Hub.
+pub const ESCROW_IDENTITY: &str = "escrow-identity";
 const STARTUP: Duration = Duration::from_secs(30);
 
 /// All that a Hub process is started with.
@@ -67,10 +70,13 @@ impl HubSettings {
             serde_json::json!({ "refresh_token": netcup.login().expose(), "used_at": chrono::Utc::now() });
         write_private(&data.join("netcup-token"), &refresh.to_string())?;
         write_private(&data.join(MODEL_KEY), &random_hex())?;
+        let escrow = age::x25519::Identity::generate();
+        write_private(&folder.join(ESCROW_IDENTITY), escrow.to_string().expose_secret())?;
         // The port is free now; the Hub takes it in a moment and again after each kill.
         let listen: SocketAddr = TcpListener::bind((lab.gateway(), 0))?.local_addr()?;
         let url = format!("http://{listen}");
-        let config = config_text(&Config { listen, url: &url, data: &data, options, around })?;
+        let recipient = escrow.to_public().to_string();
+        let config = config_text(&Config { listen, url: &url, data: &data, recipient, options, around })?;
         let path = folder.join("hub.toml");
         fs::write(&path, config)?;
         Ok(Self {
@@ -103,17 +109,19 @@ struct Config<'a> {
     listen: SocketAddr,
     url: &'a str,
     data: &'a Path,
+    recipient: String,
     options: &'a FleetOptions,
     around: &'a Surroundings<'a>,
 }
 
 fn config_text(config: &Config<'_>) -> anyhow::Result<String> {
-    let Config { listen, url, data, options, around } = config;
+    let Config { listen, url, data, recipient, options, around } = config;
     let Surroundings { programs, bundle, lab, netcup, models } = around;
     let value = serde_json::json!({
         "listen": listen,
         "public_url": url,
         "data_folder": data,
+        "escrow": { "recipients": [recipient] },
         "catalog_folder": options.repository.join("catalog"),
         "stripe": { "webhook_secret_file": data.join("stripe-secret") },
         "servers": {

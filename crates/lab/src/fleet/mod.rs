@@ -27,7 +27,7 @@ use crate::{
 pub use again::ProvisionerRun;
 pub use bundle::Programs;
 pub use customer::{Customer, OrderRequest};
-pub use hub::{HubProcess, HubSettings, STAFF_EMAIL, Surroundings};
+pub use hub::{ESCROW_IDENTITY, HubProcess, HubSettings, STAFF_EMAIL, Surroundings};
 pub use machines::{CRASH_LOG, Machines};
 pub use stripe::Stripe;
 

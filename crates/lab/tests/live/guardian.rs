@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use letsbe_lab::fleet::eventually;
+use letsbe_lab::fleet::{ESCROW_IDENTITY, eventually};
 use letsbe_types::{
     tenant::{ApprovalState, CommandOutcome, TenantEventKind},
     tenants::{CommandEntry, Health, TenantDetail},
 };
+use letsbe_vault::REGISTRY_KEY_FILE;
 use serde_json::{Value, json};
 
 use crate::{Live, fulfilled::letsbe};
@@ -56,6 +57,24 @@ pub(crate) async fn operator_sees_and_acts(live: &Live<'_>) -> anyhow::Result<()
     );
     let list = letsbe(live, &["tenants", "list"]).await?;
     ensure!(list.contains(live.domain()), "{list}");
+    Ok(())
+}
+
+/// Whoever holds the escrow's secret half gets the two keys from what the Hub keeps; the Hub cannot read it.
+pub(crate) async fn keys_are_in_escrow(live: &Live<'_>) -> anyhow::Result<()> {
+    let sealed = eventually("the escrow", PATIENCE, || async {
+        Ok(letsbe(live, &["tenants", "escrow", live.domain()]).await.ok())
+    })
+    .await?;
+    let identity = std::fs::read_to_string(live.fleet.folder.path().join(ESCROW_IDENTITY))?;
+    let identity: age::x25519::Identity = identity.trim().parse().map_err(anyhow::Error::msg)?;
+    let opened = String::from_utf8(age::decrypt(&identity, sealed.trim().as_bytes())?)?;
+    let key = live.host.exec(&["cat", REGISTRY_KEY_FILE]).await?;
+    ensure!(opened.contains(&format!("registry_key={}\n", key.trim())), "another registry key is in escrow");
+    ensure!(
+        opened.lines().any(|line| line.starts_with("backup_repository_key=")),
+        "no backup key is in escrow"
+    );
     Ok(())
 }
 

@@ -65,6 +65,7 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ("a plan for a good server is empty", Box::pin(again::empty_plan(&live))),
         ("a plan names what is broken, a run mends it", Box::pin(again::mends(&live))),
         ("the operator sees the server and acts on it", Box::pin(guardian::operator_sees_and_acts(&live))),
+        ("the keys are in escrow", Box::pin(guardian::keys_are_in_escrow(&live))),
         (
             "nothing is lost while the Hub is away",
             Box::pin(guardian::nothing_is_lost_while_the_hub_is_away(&live)),

@@ -120,7 +120,9 @@ pub(crate) async fn run(layout: &Layout) -> Result<(), Problem> {
 
 impl Shared {
     async fn open(layout: &Layout) -> Result<Self, Problem> {
-        let queue = Arc::new(Queue::open(&layout.state("outbox"))?);
+        let folder = layout.state("outbox");
+        let updates_told = outbox::updates(&folder)?;
+        let queue = Arc::new(Queue::open(&folder)?);
         let outbox = || Arc::clone(&queue) as Arc<dyn Outbox>;
         let configurations = Arc::new(Configurations::open(layout)?);
         let keeper = Arc::new(Keeper::new(layout));
@@ -135,7 +137,7 @@ impl Shared {
         gate.look().await;
         Ok(Self {
             meter: Arc::new(Meter::open(&layout.state("tokens.jsonl"), Utc::now())?),
-            updates: Arc::new(Updates::open(layout, outbox())?),
+            updates: Arc::new(Updates::open(layout, outbox(), updates_told)?),
             escrow: Arc::new(Escrow::open(layout, outbox())?),
             door: Arc::new(HubDoor::new(layout)?),
             drift: Arc::new(Drift::new(layout)),

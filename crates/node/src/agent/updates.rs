@@ -35,10 +35,19 @@ pub(crate) struct Updates {
 }
 
 impl Updates {
-    /// Reads what was seen.
-    pub(crate) fn open(layout: &Layout, outbox: Arc<dyn Outbox>) -> Result<Self, Problem> {
+    /// Reads what was seen; what was told and not written down any more is seen too.
+    pub(crate) fn open(
+        layout: &Layout,
+        outbox: Arc<dyn Outbox>,
+        told: Vec<UpdateSign>,
+    ) -> Result<Self, Problem> {
         let path = layout.state("updates.json");
-        let seen = files::read_json(&path)?.unwrap_or_default();
+        let mut seen: Vec<UpdateSign> = files::read_json(&path)?.unwrap_or_default();
+        for update in told {
+            if seen.iter().all(|old| old.image != update.image || old.seen_at < update.seen_at) {
+                add(&mut seen, update);
+            }
+        }
         Ok(Self { path, outbox, seen: Mutex::new(seen), limit: Limit::default() })
     }
 
@@ -54,12 +63,10 @@ impl Updates {
         if seen.iter().any(known) {
             return Ok(());
         }
-        let mut new: Vec<UpdateSign> = seen.iter().filter(|old| old.image != update.image).cloned().collect();
-        new.push(update.clone());
-        let surplus = new.len().saturating_sub(limits::LIST);
-        new.drain(..surplus);
+        let mut new = seen.clone();
+        add(&mut new, update.clone());
         tracing::info!(image = update.image, "a newer image was seen");
-        // Told first: a kill in between tells it twice, the other way round it would never be told.
+        // Told first: what a kill keeps from being written down is found among what was told.
         self.outbox.tell(TenantEventKind::UpdateSeen { update })?;
         files::write_json(&self.path, &new)?;
         *seen = new;
@@ -76,6 +83,14 @@ impl Updates {
         }
         Ok(())
     }
+}
+
+/// Puts the newest of its image at the end of a bounded list.
+fn add(seen: &mut Vec<UpdateSign>, update: UpdateSign) {
+    seen.retain(|old| old.image != update.image);
+    seen.push(update);
+    let surplus = seen.len().saturating_sub(limits::LIST);
+    seen.drain(..surplus);
 }
 
 /// `POST /webhooks/diun`.

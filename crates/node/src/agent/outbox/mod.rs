@@ -14,7 +14,7 @@ use std::{
 use chrono::Utc;
 use letsbe_types::{
     Problem,
-    tenant::{TenantEvent, TenantEventKind, limits},
+    tenant::{TenantEvent, TenantEventKind, UpdateSign, limits},
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -64,6 +64,21 @@ struct Line {
 pub(crate) struct Waiting {
     pub(crate) events: u32,
     pub(crate) dropped: u64,
+}
+
+/// Updates among the events that are still there, those that the Hub has just taken too: opening the queue removes these.
+pub(crate) fn updates(folder: &Path) -> Result<Vec<UpdateSign>, Problem> {
+    files::make_folder(folder)?;
+    let mut updates = Vec::new();
+    for name in segment_names(folder)? {
+        let content = files::read(&folder.join(name))?.unwrap_or_default();
+        let (lines, ..) = lines::parse::<Line>(&content);
+        updates.extend(lines.into_iter().filter_map(|line| match line.event.event {
+            TenantEventKind::UpdateSeen { update } => Some(update),
+            _ => None,
+        }));
+    }
+    Ok(updates)
 }
 
 impl Queue {

@@ -71,7 +71,7 @@ async fn an_update_is_recorded_and_told_once_and_nothing_is_done_about_it() {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::under(folder.path());
     let told = Arc::new(Told::default());
-    let open = || Arc::new(Updates::open(&layout, Arc::clone(&told) as Arc<dyn Outbox>).unwrap());
+    let open = || Arc::new(Updates::open(&layout, Arc::clone(&told) as Arc<dyn Outbox>, Vec::new()).unwrap());
     let updates = open();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/webhooks/diun", listener.local_addr().unwrap());
@@ -93,6 +93,11 @@ async fn an_update_is_recorded_and_told_once_and_nothing_is_done_about_it() {
         assert_eq!((updates.list().len(), told.0.lock().unwrap().len()), (seen, events), "{body}");
     }
     assert_eq!(open().list(), updates.list(), "also after a restart");
+    let late = parse(message("odoo:18", DIGEST).to_string().as_bytes(), Utc::now()).unwrap().unwrap();
+    let outbox = Arc::clone(&told) as Arc<dyn Outbox>;
+    let after_a_kill = Updates::open(&layout, outbox, vec![late.clone()]).unwrap();
+    after_a_kill.record(late).unwrap();
+    assert_eq!(told.0.lock().unwrap().len(), 3, "what was told before a kill is not told again");
     updates.installed(|update| update.image == "ghost:6").unwrap();
     assert_eq!(open().list().len(), 1);
     let image = |number: usize| message(&format!("image-{number}:1"), DIGEST).to_string();
