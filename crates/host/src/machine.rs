@@ -114,23 +114,32 @@ fn lossy(mut bytes: Vec<u8>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+impl Command {
+    /// The process that this command becomes on the local machine: it reads and writes through pipes, and ends with
+    /// whoever waits for it.
+    #[must_use]
+    pub fn process(&self) -> tokio::process::Command {
+        let mut process = tokio::process::Command::new(&self.program);
+        process
+            .args(&self.arguments)
+            .env("LC_ALL", "C.UTF-8")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        if let Some(folder) = &self.folder {
+            process.current_dir(folder);
+        }
+        process
+    }
+}
+
 #[async_trait]
 impl Machine for LocalMachine {
     async fn run(&self, command: &Command) -> Result<CommandOutput, MachineError> {
         let start = |source| MachineError::Start { program: command.program.clone(), source };
-        let mut process = tokio::process::Command::new(&command.program);
-        process
-            .args(&command.arguments)
-            .env("LC_ALL", "C.UTF-8")
-            .envs(command.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(if command.input.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        if let Some(folder) = &command.folder {
-            process.current_dir(folder);
-        }
-        let mut child = process.spawn().map_err(start)?;
+        let mut child = command.process().spawn().map_err(start)?;
         let feed = child.stdin.take().zip(command.input.clone());
         let work = async {
             if let Some((mut pipe, input)) = feed {

@@ -157,11 +157,13 @@ pub async fn remove(lab: &str) -> Result<(), DockerError> {
     docker::remove_objects("network", &docker::labelled("network", &label).await?).await
 }
 
-/// Removes every lab whose process is gone and that was not to be kept.
+/// Removes every lab whose process is gone and that was not to be kept. What was left lies in an engine that may be
+/// stopped, so it is started first.
 ///
 /// # Errors
-/// When the engine refuses.
+/// When the engine does not start or refuses.
 pub async fn cleanup_stale() -> anyhow::Result<()> {
+    docker::ensure_engine().await?;
     let template = format!("{{{{.Label \"{LAB_LABEL}\"}}}} {{{{.Label \"{OWNER_LABEL}\"}}}}");
     let filter = format!("label={OWNER_LABEL}");
     let mut stale = BTreeSet::new();

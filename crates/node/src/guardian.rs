@@ -43,3 +43,23 @@ pub(crate) trait Outbox: Send + Sync {
     /// When it cannot be written.
     fn tell(&self, event: TenantEventKind) -> Result<(), Problem>;
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Mutex;
+
+    use letsbe_types::{Problem, tenant::TenantEventKind};
+
+    use super::Outbox;
+
+    /// Remembers what it was told.
+    #[derive(Default)]
+    pub(crate) struct Told(pub(crate) Mutex<Vec<TenantEventKind>>);
+
+    impl Outbox for Told {
+        fn tell(&self, event: TenantEventKind) -> Result<(), Problem> {
+            self.0.lock().expect("unpoisoned").push(event);
+            Ok(())
+        }
+    }
+}

@@ -2,43 +2,20 @@
 
 use std::ops::Range;
 
+use crate::runs::{self, Alphabet, alphabet};
+
 /// Eight bytes, each with a separator.
 const RUN_BYTES_MIN: usize = 23;
 
 /// Digits for each separator: `xxd` writes two bytes together.
 const GROUP_MAX: usize = 5;
 
-static IN_RUN: [bool; 256] = in_run();
-
-const fn in_run() -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let letter = byte as u8;
-        table[byte] =
-            letter.is_ascii_hexdigit() || matches!(letter, b' ' | b'\t' | b':' | b'-' | b',' | b'x');
-        byte += 1;
-    }
-    table
-}
+static IN_RUN: Alphabet = alphabet(b"0123456789abcdefABCDEF \t:-,x");
 
 /// Where such a dump stands, to the end of its line (the same bytes stand there as letters), and its digits.
 pub(crate) fn find(text: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
     let mut dumps = Vec::new();
-    let mut position = RUN_BYTES_MIN - 1;
-    // A run of 23 lies over every 23rd byte somewhere.
-    while position < text.len() {
-        if !IN_RUN[text[position] as usize] {
-            position += RUN_BYTES_MIN;
-            continue;
-        }
-        let before = text[..position].iter().rev().take_while(|byte| IN_RUN[**byte as usize]).count();
-        let after = text[position..].iter().take_while(|byte| IN_RUN[**byte as usize]).count();
-        let (start, end) = (position - before, position + after);
-        position = end + RUN_BYTES_MIN;
-        if end - start < RUN_BYTES_MIN {
-            continue;
-        }
+    for Range { start, end } in runs::find(text, &IN_RUN, RUN_BYTES_MIN) {
         let digits = digits(&text[start..end]);
         let separators = end - start - digits.len();
         if digits.len() <= separators * GROUP_MAX {

@@ -1,6 +1,7 @@
 //! Long runs that are too random to be words.
 
 use crate::patterns::Shape;
+use crate::runs::{self, Alphabet, alphabet};
 
 const RUN_BYTES_MIN: usize = 32;
 const BITS_MIN: f64 = 4.5;
@@ -11,37 +12,13 @@ const SEPARATED_BYTES: usize = 8;
 const PUBLIC: [&str; 8] =
     ["sha1-", "sha256-", "sha384-", "sha512-", "AAAAC3NzaC1", "AAAAB3NzaC1", "AAAAE2VjZHNh", "SHA256"];
 
-static IN_RUN: [bool; 256] = in_run();
-
-const fn in_run() -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let letter = byte as u8;
-        table[byte] = letter.is_ascii_alphanumeric() || matches!(letter, b'+' | b'/' | b'=' | b'_' | b'-');
-        byte += 1;
-    }
-    table
-}
+static IN_RUN: Alphabet = alphabet(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/=_-");
 
 /// In order, and apart from each other.
 pub(crate) fn find(text: &str) -> Vec<Shape> {
-    let bytes = text.as_bytes();
     let mut shapes = Vec::new();
-    let mut position = RUN_BYTES_MIN - 1;
-    // A run of 32 lies over every 32nd byte somewhere.
-    while position < bytes.len() {
-        if !IN_RUN[bytes[position] as usize] {
-            position += RUN_BYTES_MIN;
-            continue;
-        }
-        let before = bytes[..position].iter().rev().take_while(|byte| IN_RUN[**byte as usize]).count();
-        let after = bytes[position..].iter().take_while(|byte| IN_RUN[**byte as usize]).count();
-        let (start, end) = (position - before, position + after);
-        if end - start >= RUN_BYTES_MIN {
-            in_one_run(text, start, end, &mut shapes);
-        }
-        position = end + RUN_BYTES_MIN;
+    for run in runs::find(text.as_bytes(), &IN_RUN, RUN_BYTES_MIN) {
+        in_one_run(text, run.start, run.end, &mut shapes);
     }
     shapes
 }

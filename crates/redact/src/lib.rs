@@ -11,6 +11,7 @@ mod json;
 mod keys;
 mod known;
 mod patterns;
+mod runs;
 mod sse;
 mod stream;
 #[cfg(test)]

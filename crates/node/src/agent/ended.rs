@@ -105,6 +105,13 @@ impl Ended {
 
     /// What has ended since it was last [`Ended::told`].
     pub(crate) fn look(&mut self, census: Option<Census>) -> Result<Vec<TenantEventKind>, Problem> {
+        let stamp = Stamp::of(&[&self.record]);
+        let rotated = census.is_some() && census != self.told.census;
+        let moved = self.stamp.as_ref() != Some(&stamp);
+        if !rotated && !moved {
+            self.looked = None;
+            return Ok(Vec::new());
+        }
         let (mut events, mut next) = (Vec::new(), self.told.clone());
         // A vault that cannot be read says nothing.
         if let Some(mut census) = census {
@@ -114,8 +121,7 @@ impl Ended {
             }
             next.census = Some(census);
         }
-        let stamp = Stamp::of(&[&self.record]);
-        if self.stamp.as_ref() != Some(&stamp)
+        if moved
             && let Some(Move { from, to, ended_at: Some(at), problem }) = files::read_json(&self.record)?
             && next.moved_at != Some(at)
         {

@@ -72,24 +72,16 @@ impl Escrow {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use chrono::Utc;
-    use letsbe_types::{Problem, tenant::TenantEventKind};
     use letsbe_vault::{BACKUP_KEY, Origin, Vault, VaultFiles};
 
     use super::Escrow;
-    use crate::{guardian::Outbox, layout::Layout};
-
-    #[derive(Default)]
-    struct Told(Mutex<Vec<TenantEventKind>>);
-
-    impl Outbox for Told {
-        fn tell(&self, event: TenantEventKind) -> Result<(), Problem> {
-            self.0.lock().unwrap().push(event);
-            Ok(())
-        }
-    }
+    use crate::{
+        guardian::{Outbox, tests::Told},
+        layout::Layout,
+    };
 
     #[test]
     fn keys_are_sealed_once_per_change_of_keys_or_recipients() {

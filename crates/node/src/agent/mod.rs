@@ -31,6 +31,7 @@ use chrono::Utc;
 use letsbe_types::{
     Problem,
     link::{GATE_SOCKET, LINK_SOCKET, PROXY_USER},
+    tenant::TenantEventKind,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -120,9 +121,12 @@ pub(crate) async fn run(layout: &Layout) -> Result<(), Problem> {
 
 impl Shared {
     async fn open(layout: &Layout) -> Result<Self, Problem> {
-        let folder = layout.state("outbox");
-        let updates_told = outbox::updates(&folder)?;
-        let queue = Arc::new(Queue::open(&folder)?);
+        let mut updates_told = Vec::new();
+        let queue = Arc::new(Queue::open(&layout.state("outbox"), |event| {
+            if let TenantEventKind::UpdateSeen { update } = event {
+                updates_told.push(update);
+            }
+        })?);
         let outbox = || Arc::clone(&queue) as Arc<dyn Outbox>;
         let configurations = Arc::new(Configurations::open(layout)?);
         let keeper = Arc::new(Keeper::new(layout));

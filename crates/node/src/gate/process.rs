@@ -39,21 +39,9 @@ impl Output {
 
 /// Runs a program; any exit code is an answer.
 pub(super) async fn run(command: &Command, id: &str, redactor: &Arc<Redactor>) -> Result<Output, Problem> {
-    let mut process = tokio::process::Command::new(&command.program);
-    process
-        .args(&command.arguments)
-        .env("LC_ALL", "C.UTF-8")
-        .env(MARK, id)
-        .stdin(if command.input.is_some() { Stdio::piped() } else { Stdio::null() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    if let Some(folder) = &command.folder {
-        process.current_dir(folder);
-    }
     let failed =
         |error: std::io::Error| problem::failed(format!("{} could not be run: {error}", command.program));
-    let mut child = process.spawn().map_err(failed)?;
+    let mut child = command.process().env(MARK, id).spawn().map_err(failed)?;
     let (input, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some((mut pipe, text)) = input.zip(command.input.as_ref()) {

@@ -66,7 +66,7 @@ proptest! {
     fn no_interleaving_counts_a_reservation_twice_misses_one_or_exceeds_the_pool(steps in steps()) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokens.jsonl");
-        let mut queue = Queue::open(&folder.path().join("outbox")).unwrap();
+        let mut queue = Queue::open(&folder.path().join("outbox"), drop).unwrap();
         let mut now = noon();
         let mut meter = Meter::open(&path, now).unwrap();
         let mut model = Model::default();
@@ -119,7 +119,7 @@ proptest! {
                         queue.tell_numbered(first.number, event).unwrap();
                     }
                     meter = Meter::open(&path, now).unwrap();
-                    queue = Queue::open(&folder.path().join("outbox")).unwrap();
+                    queue = Queue::open(&folder.path().join("outbox"), drop).unwrap();
                     model.orphans = model.open.keys().map(|id| (*id, now)).collect();
                 }
                 Step::Tell => meter.tell(&queue, now + TimeDelta::hours(1)).unwrap(),
@@ -153,7 +153,7 @@ proptest! {
 #[test]
 fn a_pool_is_filled_again_with_the_month_and_hours_are_told_when_they_are_over() {
     let folder = tempfile::tempdir().unwrap();
-    let queue = Queue::open(&folder.path().join("outbox")).unwrap();
+    let queue = Queue::open(&folder.path().join("outbox"), drop).unwrap();
     let meter = Meter::open(&folder.path().join("tokens.jsonl"), noon()).unwrap();
     let ask = |number: u128, tokens, now| meter.reserve(Uuid::from_u128(number), tokens, "a/b", POOL, now);
     assert!(matches!(ask(1, 900, noon()), ToProxy::Granted { .. }));

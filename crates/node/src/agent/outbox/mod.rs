@@ -14,7 +14,7 @@ use std::{
 use chrono::Utc;
 use letsbe_types::{
     Problem,
-    tenant::{TenantEvent, TenantEventKind, UpdateSign, limits},
+    tenant::{TenantEvent, TenantEventKind, limits},
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -66,24 +66,10 @@ pub(crate) struct Waiting {
     pub(crate) dropped: u64,
 }
 
-/// Updates among the events that are still there, those that the Hub has just taken too: opening the queue removes these.
-pub(crate) fn updates(folder: &Path) -> Result<Vec<UpdateSign>, Problem> {
-    files::make_folder(folder)?;
-    let mut updates = Vec::new();
-    for name in segment_names(folder)? {
-        let content = files::read(&folder.join(name))?.unwrap_or_default();
-        let (lines, ..) = lines::parse::<Line>(&content);
-        updates.extend(lines.into_iter().filter_map(|line| match line.event.event {
-            TenantEventKind::UpdateSeen { update } => Some(update),
-            _ => None,
-        }));
-    }
-    Ok(updates)
-}
-
 impl Queue {
-    /// Reads what waits.
-    pub(crate) fn open(folder: &Path) -> Result<Self, Problem> {
+    /// Reads what waits; `found` sees each event that is still there, also those that the Hub has just taken, which are
+    /// then removed.
+    pub(crate) fn open(folder: &Path, mut found: impl FnMut(TenantEventKind)) -> Result<Self, Problem> {
         files::make_folder(folder)?;
         let mut head: Head = files::read_json(&folder.join("head.json"))?.unwrap_or_default();
         let mut index = Index::default();
@@ -102,6 +88,7 @@ impl Queue {
                         vital: is_vital(&line.event.event),
                     });
                 }
+                found(line.event.event);
             }
             if segment.is_empty() {
                 files::remove(&path)?;

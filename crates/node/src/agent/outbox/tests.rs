@@ -52,7 +52,7 @@ proptest! {
     #[test]
     fn events_are_kept_in_order_without_gaps_over_kills_and_torn_writes(steps in steps()) {
         let folder = tempfile::tempdir().unwrap();
-        let mut queue = Queue::open(folder.path()).unwrap();
+        let mut queue = Queue::open(folder.path(), drop).unwrap();
         let (mut waiting, mut last, mut number) = (Vec::<(u64, String)>::new(), 0, 0);
         for (index, step) in steps.into_iter().enumerate() {
             let message = format!("event {index}");
@@ -77,7 +77,7 @@ proptest! {
                         waiting.drain(..taken);
                     }
                 }
-                Step::Kill => queue = Queue::open(folder.path()).unwrap(),
+                Step::Kill => queue = Queue::open(folder.path(), drop).unwrap(),
                 Step::KillTorn => {
                     let name = super::segment_names(folder.path()).unwrap().pop();
                     if let Some(name) = name {
@@ -85,7 +85,7 @@ proptest! {
                             std::fs::OpenOptions::new().append(true).open(folder.path().join(name)).unwrap();
                         file.write_all(b"{\"event\":{\"sequence\":9").unwrap();
                     }
-                    queue = Queue::open(folder.path()).unwrap();
+                    queue = Queue::open(folder.path(), drop).unwrap();
                 }
             }
             let found: Vec<(u64, String)> =
@@ -123,14 +123,14 @@ fn a_full_queue_drops_the_oldest_that_are_not_vital_and_vital_ones_last() {
 #[test]
 fn what_is_dropped_or_given_up_is_counted_and_leaves_a_gap() {
     let folder = tempfile::tempdir().unwrap();
-    let queue = Queue::open(folder.path()).unwrap();
+    let queue = Queue::open(folder.path(), drop).unwrap();
     for number in 1..=5 {
         queue.tell(event(&number.to_string())).unwrap();
     }
     queue.give_up(3).unwrap();
     queue.give_up(5).unwrap();
     queue.tell(event("6")).unwrap();
-    for queue in [queue, Queue::open(folder.path()).unwrap()] {
+    for queue in [queue, Queue::open(folder.path(), drop).unwrap()] {
         let sequences: Vec<u64> = queue.batch().unwrap().iter().map(|event| event.sequence).collect();
         assert_eq!(sequences, [1, 2, 4, 6]);
         assert_eq!(queue.waiting().dropped, 2);
@@ -140,7 +140,7 @@ fn what_is_dropped_or_given_up_is_counted_and_leaves_a_gap() {
 #[test]
 fn a_message_is_not_longer_than_the_hub_takes() {
     let folder = tempfile::tempdir().unwrap();
-    let queue = Queue::open(folder.path()).unwrap();
+    let queue = Queue::open(folder.path(), drop).unwrap();
     for _ in 0..12 {
         let update = UpdateSign { image: "x".repeat(100_000), digest: None, seen_at: chrono::Utc::now() };
         queue.tell(TenantEventKind::UpdateSeen { update }).unwrap();

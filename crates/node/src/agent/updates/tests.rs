@@ -1,23 +1,15 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chrono::Utc;
-use letsbe_types::{Problem, tenant::TenantEventKind};
 use proptest::prelude::*;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{BODY_BYTES, Updates, parse, router};
-use crate::{guardian::Outbox, layout::Layout};
-
-#[derive(Default)]
-struct Told(Mutex<Vec<TenantEventKind>>);
-
-impl Outbox for Told {
-    fn tell(&self, event: TenantEventKind) -> Result<(), Problem> {
-        self.0.lock().unwrap().push(event);
-        Ok(())
-    }
-}
+use crate::{
+    guardian::{Outbox, tests::Told},
+    layout::Layout,
+};
 
 const DIGEST: &str = "sha256:216e3ae7de4ca8b553eb11ef7abda00651e79e537e85c46108284e5e91673e01";
 
