@@ -7,13 +7,16 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 LAB := target/debug/letsbe-lab
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit fuzz bench setup test-programs build check tidy clean-lab deny
+.PHONY: help demo disaster test unit fuzz bench setup test-programs build check tidy clean-lab deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 demo: setup build ## Start the lab and a Hub, place a real order, and watch it become a live server.
 	$(LAB) demo
+
+disaster: setup build ## The same, then the server is destroyed and the customer comes back on another one.
+	target/debug/letsbe demo disaster
 
 # Everything that a change must pass. The end-to-end tests (crates/lab/tests) start dockerd and the lab themselves.
 test: setup test-programs check build ## All checks and all tests: 40 minutes from a clean clone at most.
@@ -22,7 +25,8 @@ test: setup test-programs check build ## All checks and all tests: 40 minutes fr
 # Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
 unit: ## The fast tests only; needs no lab and no root.
 	cargo test --workspace --no-fail-fast --lib --bins --test order --test select --test refused \
-		--test facts --test operations --test api --test store --test pool --test proxy --test door --test link
+		--test facts --test operations --test api --test store --test pool --test proxy --test door --test link \
+		--test repository
 
 fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) each (needs nightly Rust).
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is not there: installing it"; cargo install cargo-fuzz --locked; }
@@ -36,6 +40,7 @@ bench: setup build ## Second provisioning run, heartbeats a second, redaction, a
 	cargo build --release -p letsbe-proxy -p letsbe-node --bins
 	cargo run --release -p letsbe-proxy --example latency
 	$(LAB) memory
+	$(LAB) nights
 
 setup: ## Install the Debian packages that the lab needs.
 	crates/lab/scripts/install.sh

@@ -1,20 +1,25 @@
 #!/bin/sh
-# Installs the programs that tests run on this machine itself: nginx and sshd (never started as services), git, and
-# Docker Compose v2. Says what it installs before it does; does nothing, quickly, when all is there.
+# Installs the programs that tests run on this machine itself: nginx and sshd (never started as services), git,
+# rclone, restic 0.17 or later, and Docker Compose v2. Says what it installs before it does; does nothing, quickly, when
+# all is there.
 set -eu
 
 packages=
 command -v git >/dev/null 2>&1 || packages="$packages git"
 [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
 [ -x /usr/sbin/sshd ] || packages="$packages openssh-server"
-compose=
-docker compose version >/dev/null 2>&1 || compose=docker-compose
+command -v rclone >/dev/null 2>&1 || packages="$packages rclone"
+newer=
+docker compose version >/dev/null 2>&1 || newer="$newer docker-compose"
+case "$(restic version 2>/dev/null)" in
+  '' | restic\ 0.[0-9].* | restic\ 0.1[0-6].*) newer="$newer restic" ;;
+esac
 
-if [ -z "$packages$compose" ]; then
+if [ -z "$packages$newer" ]; then
   echo "Everything the tests need is installed."
   exit 0
 fi
-[ "$(id -u)" = 0 ] || { echo "Run this as root: it installs$packages $compose" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || { echo "Run this as root: it installs$packages$newer" >&2; exit 1; }
 export DEBIAN_FRONTEND=noninteractive
 
 # Installing a service must not start it: the tests start their own, on free ports.
@@ -36,16 +41,19 @@ if [ -n "$packages" ]; then
   done
 fi
 
-if [ -n "$compose" ]; then
-  # Debian 12 has only version 1. Version 2 comes from Debian 13, from the mirror that this machine uses already.
+if [ -n "$newer" ]; then
+  # Debian 12 has only Compose 1 and restic 0.14. Newer ones come from Debian 13, from the mirror that this machine
+  # uses already.
   mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 'Codename: bookworm' |
     awk '$2 == "main" { print $1; exit }')
   [ -n "$mirror" ] || { echo "No apt source of Debian 12 (main) was found on this machine." >&2; exit 1; }
-  echo "Installing: docker-compose from Debian 13 (adds /etc/apt/sources.list.d/letsbe-compose.list, priority 50)"
+  echo "Installing from Debian 13:$newer (adds /etc/apt/sources.list.d/letsbe-newer.list, priority 50)"
+  rm -f /etc/apt/sources.list.d/letsbe-compose.list /etc/apt/preferences.d/letsbe-compose
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" \
-    >/etc/apt/sources.list.d/letsbe-compose.list
-  printf 'Package: *\nPin: release n=trixie\nPin-Priority: 50\n' >/etc/apt/preferences.d/letsbe-compose
+    >/etc/apt/sources.list.d/letsbe-newer.list
+  printf 'Package: *\nPin: release n=trixie\nPin-Priority: 50\n' >/etc/apt/preferences.d/letsbe-newer
   apt-get update -q
-  apt-get install -y -q --no-install-recommends -t trixie docker-compose
+  # shellcheck disable=SC2086
+  apt-get install -y -q --no-install-recommends -t trixie $newer
 fi
-echo "Installed:$packages $compose"
+echo "Installed:$packages$newer"

@@ -4,7 +4,7 @@ use letsbe_types::Secret;
 
 use crate::{
     CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose,
-    render_exchange, render_nginx, render_stack, tool::MonitorKind,
+    render_exchange, render_nginx, render_stack, state, tool::MonitorKind,
 };
 
 /// Rules that an entry may ask to be excepted from.
@@ -31,6 +31,7 @@ pub(crate) fn alone(tool: &Tool, base: &str, folder: &str, kind: Kind) -> Vec<Ca
     found.extend(services(tool));
     found.extend(references(tool));
     found.extend(credentials(tool));
+    found.extend(state::declared(tool));
     let mut errors: Vec<CatalogError> = found
         .into_iter()
         .map(|(field, why)| CatalogError::new(format!("{base}/tool.toml"), field, why))

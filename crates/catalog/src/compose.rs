@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{Kind, Service, Tool};
+use crate::{Kind, Service, Tool, state};
 
 type Found = Vec<(String, String)>;
 
@@ -38,6 +38,7 @@ pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
     }
     found.extend(unused(tool, services));
     found.extend(check_volumes(tool, document, services));
+    found.extend(state::mounted(tool, services));
     found.extend(check_networks(tool, document));
     let sum: u64 = services.values().filter_map(|service| megabytes(&service["mem_limit"])).sum();
     if sum > tool.needs.ram_mb {
@@ -185,7 +186,7 @@ fn check_networks(tool: &Tool, document: &Value) -> Found {
 }
 
 /// A text, or a list of texts.
-fn texts(value: &Value) -> Vec<String> {
+pub(crate) fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
         Value::Array(items) => {

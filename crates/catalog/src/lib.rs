@@ -12,6 +12,7 @@ mod nginx;
 mod render;
 mod rotation;
 mod select;
+mod state;
 mod template;
 mod tiers;
 mod tool;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{Credential, CredentialCategory, Tool};
+use crate::{Credential, CredentialCategory, DatabaseEngine, Tool};
 
 /// What an entry says about one credential: `rotation = "env"` or `rotation = { keep = "why" }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,7 +32,10 @@ impl Tool {
         match &credential.rotation {
             Some(CredentialRotation::Keep(reason)) => return Rotation::Keep(reason),
             Some(CredentialRotation::Env) => return Rotation::Env,
-            None if self.is_of_database(&credential.key) => return Rotation::Database,
+            None if self.is_of(&credential.key, |engine| engine == DatabaseEngine::Mongodb) => {
+                return Rotation::Keep("nothing tells a MongoDB its new password yet");
+            }
+            None if self.is_of(&credential.key, |_| true) => return Rotation::Database,
             None => {}
         }
         match credential.category {
@@ -48,9 +51,11 @@ impl Tool {
         }
     }
 
-    fn is_of_database(&self, key: &str) -> bool {
+    /// Whether a credential opens a database of one of these engines.
+    fn is_of(&self, key: &str, engines: impl Fn(DatabaseEngine) -> bool) -> bool {
         let is = |name: &String| name == key;
-        self.databases.iter().any(|one| is(&one.password) || one.root_password.as_ref().is_some_and(is))
+        let mut databases = self.databases.iter().filter(|one| engines(one.engine));
+        databases.any(|one| is(&one.password) || one.root_password.as_ref().is_some_and(is))
     }
 
     pub(crate) fn check_rotation(&self, credential: &Credential) -> Result<(), String> {
@@ -58,7 +63,7 @@ impl Tool {
             Some(CredentialRotation::Keep(reason)) if reason.trim().is_empty() => {
                 Err("a credential that is kept needs a reason".to_owned())
             }
-            Some(CredentialRotation::Env) if self.is_of_database(&credential.key) => {
+            Some(CredentialRotation::Env) if self.is_of(&credential.key, |_| true) => {
                 Err("its database must be told; leave the field out".to_owned())
             }
             Some(CredentialRotation::Env) if !self.is_in_files(&credential.key) => {

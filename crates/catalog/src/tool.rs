@@ -172,6 +172,8 @@ pub enum DatabaseEngine {
     Mysql,
     /// `mariadb-dump --single-transaction`, `mariadb`.
     Mariadb,
+    /// `mongodump --archive`, `mongorestore --archive`.
+    Mongodb,
 }
 
 /// How a running database takes a new password.
@@ -199,8 +201,9 @@ pub struct Database {
     /// Credential that is the superuser's password, where that is another one.
     #[serde(default)]
     pub root_password: Option<String>,
-    /// How its password is changed.
-    pub rotation: DatabaseRotation,
+    /// How its password is changed. Nothing changes a MongoDB's yet.
+    #[serde(default)]
+    pub rotation: Option<DatabaseRotation>,
 }
 
 /// How state outside a database is copied.

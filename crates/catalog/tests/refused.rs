@@ -58,6 +58,9 @@ probe = { path = "/" }
 image = "alpha:1.2"
 one_major_at_a_time = false
 migrates_data = false
+
+[restore]
+stop = ["app"]
 "#;
 
 const COMPOSE: &str = r#"name: letsbe-alpha
@@ -234,6 +237,134 @@ fn a_fault_in_compose_yml_is_named() {
     for (from, to, why) in table {
         assert!(COMPOSE.contains(from), "{from}");
         let found = load(TOOL, &COMPOSE.replacen(from, to, 1));
+        let wanted = format!("tools/alpha/compose.yml: {why}");
+        assert!(found.iter().any(|error| error.starts_with(&wanted)), "wanted {wanted}\nfound {found:#?}");
+    }
+}
+
+/// A tool with a database.
+const DATABASE: &str = r#"[[databases]]
+engine = "postgresql"
+service = "app"
+name = "alpha"
+user = "alpha"
+password = "admin_password"
+rotation = "alter_user"
+
+[[state]]"#;
+
+#[test]
+fn state_that_a_backup_would_miss_is_named() {
+    let with = |from: &str, to: &str| DATABASE.replace(from, to);
+    let database = "[[state]]";
+    let covered = "method = \"database_volume\"";
+    let table = [
+        (
+            "volume = \"data\"",
+            "path = \"/etc/alpha\"".to_owned(),
+            "state[0].path: \"/etc/alpha\" is no plain path",
+        ),
+        (
+            "volume = \"data\"",
+            "path = \"/opt/letsbe/data/../state\"".to_owned(),
+            "state[0].path: \"/opt/letsbe",
+        ),
+        (
+            "volume = \"data\"",
+            "volume = \"data\"\npath = \"/opt/letsbe/data/x\"".to_owned(),
+            "state[0].volume: either",
+        ),
+        ("volume = \"data\"", String::new(), "state[0].volume: either a volume or a path"),
+        (
+            "[[state]]",
+            "[[state]]\nvolume = \"data\"\nmethod = \"files\"\n[[state]]".to_owned(),
+            "state[1]: is declared twice",
+        ),
+        (
+            "method = \"files\"",
+            "method = \"sqlite\"".to_owned(),
+            "state[0].sqlite: goes together with the method",
+        ),
+        (
+            "method = \"files\"",
+            "method = \"files\"\nsqlite = [\"a.db\"]".to_owned(),
+            "state[0].sqlite: goes together",
+        ),
+        (
+            "method = \"files\"",
+            "method = \"sqlite\"\nsqlite = [\"../a.db\"]".to_owned(),
+            "state[0].sqlite: \"../a.db\" is no plain",
+        ),
+        (
+            "method = \"files\"",
+            covered.to_owned(),
+            "state[0].method: there is no database whose dump would cover it",
+        ),
+        (
+            database,
+            with("name = \"alpha\"", "name = \"al'pha\""),
+            "databases[0].name: must be 1 to 48 letters",
+        ),
+        (
+            database,
+            with("user = \"alpha\"", "user = \"--help\""),
+            "databases[0].user: must be 1 to 48 letters",
+        ),
+        (
+            database,
+            with("postgresql", "mongodb"),
+            "databases[0].rotation: nothing tells a MongoDB its new password yet",
+        ),
+        (database, with("rotation = \"alter_user\"", ""), "databases[0].rotation: is missing"),
+        (database, with("[[state]]", DATABASE), "databases[1].name: is the name of another database"),
+        (database, DATABASE.to_owned(), "restore.stop: \"app\" runs a database, which is dumped"),
+    ];
+    for (from, to, why) in table {
+        let found = load(&TOOL.replacen(from, &to, 1), COMPOSE);
+        let wanted = format!("tools/alpha/tool.toml: {why}");
+        assert!(found.iter().any(|error| error.starts_with(&wanted)), "wanted {wanted}\nfound {found:#?}");
+    }
+}
+
+#[test]
+fn what_services_mount_must_be_what_the_entry_says_it_is() {
+    let running = TOOL.replace("stop = [\"app\"]", "");
+    let with_database = running.replacen("[[state]]", DATABASE, 1);
+    let covered = with_database.replace("method = \"files\"", "method = \"database_volume\"");
+    let elsewhere = covered.replace("service = \"app\"\nname", "service = \"other\"\nname");
+    assert_eq!(load(&covered, COMPOSE), Vec::<String>::new(), "a database whose volume is covered is sound");
+    let two = "  other:\n    image: alpha:1.2\n    container_name: letsbe-alpha-other\n    restart: unless-stopped\n    \
+               healthcheck:\n      test: [\"CMD\", \"true\"]\n    mem_limit: 1m\n    security_opt: \
+               [\"no-new-privileges:true\"]\n    logging:\n      driver: json-file\n      options: { max-size: 1m, max-file: \
+               \"3\" }\nvolumes:\n  data:";
+    let elsewhere = elsewhere.replacen(
+        "[[ports]]",
+        "[[services]]\nname = \"other\"\ncontainer = \"letsbe-alpha-other\"\nimage = \"alpha:1.2\"\n\n[[ports]]",
+        1,
+    );
+    let shadow = TOOL.replace("alpha:1.2", "library/postgres:16-alpine");
+    let shadow_compose = COMPOSE.replace("alpha:1.2", "library/postgres:16-alpine");
+    for (tool, compose, why) in [
+        (
+            &running,
+            COMPOSE.to_owned(),
+            "services.app.volumes: writes to data, but restore.stop does not name",
+        ),
+        (&with_database, COMPOSE.to_owned(), "services.app.volumes: data holds a running database"),
+        (&with_database, COMPOSE.to_owned(), "services.app.volumes: no database_volume is mounted"),
+        (&shadow, shadow_compose, "services.app.image: \"library/postgres:16-alpine\" is a database, but no"),
+        (
+            &elsewhere,
+            COMPOSE.replace("volumes:\n  data:", two),
+            "services.app.volumes: data is a database's volume",
+        ),
+        (
+            &elsewhere,
+            COMPOSE.replace("volumes:\n  data:", two),
+            "services.other.volumes: no database_volume is",
+        ),
+    ] {
+        let found = load(tool, &compose);
         let wanted = format!("tools/alpha/compose.yml: {why}");
         assert!(found.iter().any(|error| error.starts_with(&wanted)), "wanted {wanted}\nfound {found:#?}");
     }

@@ -12,6 +12,7 @@ use letsbe_types::{
     DomainName, Problem,
     api::{DeskAction, ErrorReply, OrderDetail, OrderSummary, Reply},
     ids::{CommandId, OrderId},
+    recovery::RecoveryEntry,
     tenant::TenantConfiguration,
     tenants::{ApprovalEntry, CommandEntry, SealedKeys, TenantDetail, TenantSummary},
 };
@@ -95,6 +96,19 @@ impl Hub {
         self.get(&format!("/api/v1/admin/tenants/{id}/escrow")).await
     }
 
+    /// The newest recovery of a tenant.
+    pub(crate) async fn recovery(&self, id: OrderId) -> anyhow::Result<Option<RecoveryEntry>> {
+        self.get(&format!("/api/v1/admin/tenants/{id}/recovery")).await
+    }
+
+    /// The newest recoveries, of one tenant or of all.
+    pub(crate) async fn recoveries(&self, of: Option<OrderId>) -> anyhow::Result<Vec<RecoveryEntry>> {
+        match of {
+            Some(id) => self.get(&format!("/api/v1/admin/tenants/{id}/recoveries?pageSize=50")).await,
+            None => self.get("/api/v1/admin/recoveries?pageSize=50").await,
+        }
+    }
+
     /// One command and what became of it.
     pub(crate) async fn command(&self, id: OrderId, command: CommandId) -> anyhow::Result<CommandEntry> {
         self.get(&format!("/api/v1/admin/tenants/{id}/commands/{command}")).await
@@ -120,7 +134,8 @@ impl Hub {
         read(request.send().await.context("the Hub does not answer")?).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+    /// Reads something.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
         read(request.send().await.context("the Hub does not answer")?).await
     }

@@ -2,11 +2,14 @@
 //!
 //! It must never print a secret, take one as an argument, or decide anything that the Hub decides.
 
+mod backups;
+mod demo;
 mod hub;
 mod orders;
 mod plan;
 mod progress;
 mod provision;
+mod recovery;
 mod style;
 mod tenants;
 
@@ -36,6 +39,9 @@ enum Command {
     /// See to tenants' servers.
     #[command(subcommand)]
     Tenants(tenants::TenantsCommand),
+    /// See to backups, and to servers that were lost.
+    #[command(subcommand)]
+    Backups(backups::BackupsCommand),
     /// Log in to the Hub; the password is read from the terminal or from standard input.
     Login {
         /// Your address.
@@ -44,6 +50,12 @@ enum Command {
     },
     /// Provision one server, with no Hub.
     Provision(Box<provision::ProvisionArguments>),
+    /// Show the product in the lab on this machine, from the project's folder.
+    Demo {
+        /// What is shown.
+        #[arg(value_enum, default_value_t = demo::Story::Order)]
+        story: demo::Story,
+    },
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -75,8 +87,10 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     match command {
         Command::Orders(command) => orders::carry_out(&hub, command, json).await,
         Command::Tenants(command) => tenants::carry_out(&hub, command, json).await,
+        Command::Backups(command) => backups::carry_out(&hub, command, json).await,
         Command::Login { email } => hub::login(&hub, &email, json).await,
         Command::Provision(arguments) => provision::carry_out(*arguments, json).await,
+        Command::Demo { story } => demo::show(story),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "letsbe", &mut script);
@@ -100,9 +114,54 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    const ORDER: &str = "018f7b1e-0000-7000-8000-000000000001";
+
+    fn is_taken(line: &str) -> bool {
+        let words: Vec<String> = line.split_whitespace().map(|word| word.replace("ORDER", ORDER)).collect();
+        Arguments::try_parse_from(&words).is_ok()
+    }
+
+    #[test]
+    fn what_can_be_typed_about_backups() {
+        let good = [
+            "letsbe backups recover acme.example --region na --at 2026-11-20 --plan --json",
+            "letsbe backups recover ORDER --as-of 2026-11-20T02:00:00Z --source s.json --identity i --wait",
+            "letsbe backups unseal acme.example --identity key.txt --escrow e.age --fingerprint abcd --wait",
+            "letsbe backups recoveries",
+            "letsbe backups recoveries acme.example --json",
+            "letsbe backups cancel-recovery ORDER --reason because",
+            "letsbe backups settle-lost ORDER --server netcup:1 --became wiped --evidence ticket",
+            "letsbe backups list --json",
+            "letsbe backups show acme.example",
+            "letsbe backups prove acme.example --tool ghost --no-wait",
+            "letsbe backups run ORDER --plan",
+            "letsbe backups drill",
+            "letsbe backups drill acme.example",
+            "letsbe backups drill ORDER --kind quarterly --record passed --rto-minutes 42 --rpo-minutes 480 --notes ok",
+            "letsbe backups destination ORDER --from -",
+            "letsbe backups acknowledge acme.example ORDER",
+        ];
+        for line in good {
+            assert!(is_taken(line), "{line}");
+        }
+        let bad = [
+            "letsbe backups recover acme.example --at yesterday",
+            "letsbe backups recover acme.example --identity key.txt",
+            "letsbe backups unseal acme.example",
+            "letsbe backups settle-lost ORDER --server netcup:1 --became fine --evidence ticket",
+            "letsbe backups show",
+            "letsbe backups drill acme.example --kind yearly",
+            "letsbe backups drill acme.example --record passed",
+            "letsbe backups drill --record passed --rto-minutes 1 --rpo-minutes 1",
+            "letsbe backups destination acme.example",
+        ];
+        for line in bad {
+            assert!(!is_taken(line), "{line}");
+        }
+    }
+
     #[test]
     fn what_can_be_typed() {
-        let order = "018f7b1e-0000-7000-8000-000000000001";
         let good = [
             "letsbe orders list --json",
             "letsbe --hub http://127.0.0.1:1 orders show ORDER --follow",
@@ -130,9 +189,7 @@ mod tests {
              --email a@a.example --plan",
         ];
         for line in good {
-            let words: Vec<String> =
-                line.split_whitespace().map(|word| word.replace("ORDER", order)).collect();
-            assert!(Arguments::try_parse_from(&words).is_ok(), "{line}");
+            assert!(is_taken(line), "{line}");
         }
         let bad = [
             "letsbe",
@@ -150,9 +207,7 @@ mod tests {
             "letsbe provision --host 192.0.2.1",
         ];
         for line in bad {
-            let words: Vec<String> =
-                line.split_whitespace().map(|word| word.replace("ORDER", order)).collect();
-            assert!(Arguments::try_parse_from(&words).is_err(), "{line}");
+            assert!(!is_taken(line), "{line}");
         }
     }
 

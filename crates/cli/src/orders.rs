@@ -161,7 +161,7 @@ fn heading(order: &OrderDetail) -> String {
     format!("{title}\n{} · {} · {server} · {} · {tools}", summary.tier, summary.region, summary.email)
 }
 
-fn line(entry: &TimelineEntry) -> String {
+pub(crate) fn line(entry: &TimelineEntry) -> String {
     let time = entry.at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string();
     format!("{} {} {}", Level::named(&entry.level).mark(), style::faint(&time), harmless(&entry.message))
 }

@@ -99,6 +99,13 @@ fn line(event: &RunEvent) -> Option<String> {
         RunEventKind::SshConfirmationNeeded { port, user, .. } => {
             (Level::Running, format!("  proving that {user} can log in on port {port}"))
         }
+        RunEventKind::KeysNeeded { deadline, .. } => {
+            (Level::Running, format!("  waiting for the keys from the escrow until {deadline}"))
+        }
+        RunEventKind::Restored { tools } => {
+            let newest = tools.last()?;
+            (Level::Fine, format!("  {} is back, as of {}", newest.tool, newest.taken_at))
+        }
         RunEventKind::StepFinished { step, result, milliseconds } => {
             let (level, word) = match result {
                 StepResult::Converged => (Level::Fine, "nothing to change"),

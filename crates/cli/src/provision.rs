@@ -1,5 +1,7 @@
 //! `letsbe provision`: one server, with no Hub, by the same code that the Hub's provisioner runs.
 
+mod recovery;
+
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
@@ -80,6 +82,8 @@ pub(crate) struct ProvisionArguments {
     /// Scan all ports from outside.
     #[arg(long)]
     full_scan: bool,
+    #[command(flatten)]
+    recovery: recovery::RecoveryArguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -112,6 +116,7 @@ pub(crate) async fn carry_out(arguments: ProvisionArguments, json: bool) -> anyh
     }
     let run = remembered.run.unwrap_or_else(JobId::generate);
     let job = job(&arguments, address, &remembered, run)?;
+    let keys = arguments.recovery.keys()?;
     let screen = progress::Screen::new(json);
     if arguments.plan {
         let plan = provisioner::plan(&job, &|progress| screen.show(progress)).await?;
@@ -120,7 +125,7 @@ pub(crate) async fn carry_out(arguments: ProvisionArguments, json: bool) -> anyh
     }
     remembered.run = Some(run);
     remember(&file, &remembered)?;
-    let options = Options { full_scan: arguments.full_scan };
+    let options = Options { full_scan: arguments.full_scan, keys };
     let result = provisioner::run(&job, options, &|progress| screen.show(progress)).await;
     screen.clear();
     remembered.host_key = screen.host_key().or(remembered.host_key);
@@ -191,6 +196,8 @@ fn job(
             },
             hub: None,
             models: None,
+            backups: arguments.recovery.backups()?,
+            restore: arguments.recovery.restore()?,
         },
     })
 }

@@ -2,6 +2,9 @@
 
 mod ask;
 mod show;
+pub(crate) mod units;
+
+pub(crate) use ask::{command as send, id_of};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};

@@ -371,7 +371,13 @@ fn faults(action: &Action) -> Vec<FieldError> {
         Action::OpenclawUpdate { to } => {
             check(is_name(to), "to", "a version, for example `v2026.10`".to_owned());
         }
-        Action::Restore { date, .. } => check(is_name(date), "date", "a day, `2026-11-22`".to_owned()),
+        Action::Restore { date, .. } => {
+            check(
+                date.len() == 10 && date.parse::<chrono::NaiveDate>().is_ok(),
+                "date",
+                "a day, `2026-11-22`".to_owned(),
+            );
+        }
         Action::Run(run) => run_faults(run, &mut check),
         _ => {}
     }

@@ -32,13 +32,27 @@ pub fn plan(call: &Call) -> String {
             format!("Give {tool} new secrets; it is away for a moment, and the old ones stop working.")
         }
         Action::OpenclawUpdate { to } => format!("Move the AI runtime to {to}, after a backup of its state."),
-        Action::Backup { tool: Some(tool) } => format!("Back up {tool}."),
-        Action::Backup { tool: None } => "Back up every tool.".to_owned(),
-        Action::Restore { tool, date } => format!("Put {tool} back to its backup of {date}."),
+        Action::Backup { tool: Some(tool) } => {
+            format!("Back up {tool} now; it stands still for seconds while its files are read.")
+        }
+        Action::Backup { tool: None } => {
+            "Back up every tool now; each stands still for seconds while its files are read.".to_owned()
+        }
+        Action::Restore { tool, date } => plan_of_restore(tool, date),
         Action::Update { tool } => format!("Move {tool} to the newer version that was seen."),
         Action::Run(run) => plan_of_run(run),
     };
     cut(text, limits::TEXT)
+}
+
+fn plan_of_restore(tool: &str, date: &str) -> String {
+    format!(
+        "Put {tool} back to its newest backup of {date}: databases and files. Everything that was changed in {tool} \
+         after that backup is gone from it, everybody's work included.\nBefore: {tool} is backed up as it is now, and \
+         the old data is built up beside it and compared with what was backed up; if anything is missing, nothing is \
+         changed.\nThen: {tool} is stopped, its data is exchanged, and it is started and asked; if it does not \
+         answer, the present data comes back.\nUndone with `letsbe-node restore undo --tool {tool}`, for 7 days."
+    )
 }
 
 fn plan_of_run(run: &Run) -> String {
@@ -89,6 +103,17 @@ mod tests {
         let text = plan(&call);
         assert!(text.ends_with(r#"echo "a b" "\u{1b}[2Jx" "\u{202e}" "" ok"#), "{text}");
         assert!(text.chars().all(|c| !c.is_control()), "{text}");
+    }
+
+    #[test]
+    fn a_restore_is_shown_whole_with_what_is_lost() {
+        let arguments = json!({ "date": "2026-11-22" });
+        let text = plan(&Call::parse("a", "restore", Some("ghost"), arguments).expect("reads"));
+        assert!(shows_everything(&text) && text.contains("is gone from it"), "{text}");
+        for date in ["yesterday", "2026-11-31", "2026-11-22T10:00:00Z", "--all", "+2026-11-22", ""] {
+            let refused = Call::parse("a", "restore", Some("ghost"), json!({ "date": date }));
+            assert!(refused.is_err(), "{date}");
+        }
     }
 
     #[test]

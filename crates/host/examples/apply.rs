@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use letsbe_host::{Engine, Journal, LocalMachine, operations, server_operations};
+use letsbe_host::{Engine, Journal, LocalMachine, Question, operations, server_operations};
 use letsbe_types::{
     Problem,
     job::{DesiredServer, Outcome, RunEventKind},
@@ -28,8 +28,8 @@ impl Journal for Printed {
         Ok(())
     }
 
-    async fn await_ssh_confirmation(&self, port: u16, user: &str, _: Duration) -> Result<(), Problem> {
-        println!("  (confirming {user} on port {port}: {})", self.confirm);
+    async fn ask(&self, question: &Question, _: Duration) -> Result<(), Problem> {
+        println!("  (confirming that {question}: {})", self.confirm);
         if self.confirm {
             return Ok(());
         }

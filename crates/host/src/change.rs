@@ -23,15 +23,28 @@ pub enum Change {
         /// `user:group`; `None` leaves the owner.
         owner: Option<String>,
     },
-    /// Let somebody outside prove that SSH answers on a new port, and wait for the proof.
-    AwaitSshConfirmation {
+    /// Ask somebody outside for what this server cannot do by itself, and wait for it.
+    Ask {
+        /// For what.
+        question: Question,
+        /// How long to wait.
+        patience: Duration,
+    },
+}
+
+/// What only somebody outside the server can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Prove that SSH answers on a new port. The change must have a timer of its own that reverts it after the
+    /// patience.
+    SshConfirmation {
         /// The new port.
         port: u16,
         /// The user to log in as.
         user: String,
-        /// How long to wait. The change must have a timer of its own that reverts it after this time.
-        patience: Duration,
     },
+    /// Bring the keys from the escrow, for a server that is brought back.
+    Keys,
 }
 
 /// A program with its arguments. Never a shell string, and never a secret: secrets go through standard input.
@@ -185,13 +198,20 @@ impl fmt::Display for Change {
             Self::MakeFolder { path, mode, .. } => {
                 write!(f, "make folder {} (mode {mode:04o})", path.display())
             }
-            Self::AwaitSshConfirmation { port, user, patience } => {
-                write!(
-                    f,
-                    "wait up to {} s until {user} has logged in on port {port} from outside",
-                    patience.as_secs()
-                )
+            Self::Ask { question, patience } => {
+                write!(f, "wait up to {} s until {question}", patience.as_secs())
             }
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SshConfirmation { port, user } => {
+                write!(f, "{user} has logged in on port {port} from outside")
+            }
+            Self::Keys => f.write_str("the keys have come from the escrow"),
         }
     }
 }

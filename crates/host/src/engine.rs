@@ -10,7 +10,7 @@ use letsbe_types::{
 use serde::Serialize;
 
 use crate::{
-    change::{Change, Command},
+    change::{Change, Command, Question},
     machine::Machine,
     operation::{Assessment, Operation},
 };
@@ -28,13 +28,8 @@ pub trait Journal: Send + Sync {
     /// Appends an event.
     async fn record(&self, event: RunEventKind) -> Result<(), Problem>;
 
-    /// Records that a confirmation is needed and waits for it; `Err` when it did not come in time.
-    async fn await_ssh_confirmation(
-        &self,
-        port: u16,
-        user: &str,
-        patience: std::time::Duration,
-    ) -> Result<(), Problem>;
+    /// Records what is needed from outside and waits for it; `Err` when it did not come in time.
+    async fn ask(&self, question: &Question, patience: std::time::Duration) -> Result<(), Problem>;
 }
 
 /// One operation of a plan.
@@ -215,9 +210,7 @@ impl<'a> Engine<'a> {
                     None => Ok(()),
                 }
             }
-            Change::AwaitSshConfirmation { port, user, patience } => {
-                journal.await_ssh_confirmation(*port, user, *patience).await
-            }
+            Change::Ask { question, patience } => journal.ask(question, *patience).await,
         }
     }
 

@@ -17,7 +17,7 @@ pub mod operation;
 pub mod operations;
 pub mod readiness;
 
-pub use change::{Change, Command, FileWrite};
+pub use change::{Change, Command, FileWrite, Question};
 pub use engine::{Engine, Journal, Planned};
 pub use machine::{CommandOutput, LocalMachine, Machine, MachineError};
 pub use operation::{Assessment, Converge, Operation};

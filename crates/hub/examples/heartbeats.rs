@@ -144,7 +144,7 @@ fn heartbeat() -> Heartbeat {
         agent_memory_mib: 24,
         containers: (0..CONTAINERS).map(container).collect(),
         tokens: TokenSign { period: "2026-11".into(), pool: 15_000_000, used: 4_000_000, reserved: 8_192 },
-        backup: Some(BackupSign { at, succeeded: true, bytes: 4_000_000_000, errors: 0 }),
+        backup: Some(BackupSign { at, succeeded: true, bytes: 4_000_000_000, ..BackupSign::default() }),
         certificate_expires_at: Some(at),
         updates: vec![UpdateSign { image: "ghost:6".into(), digest: None, seen_at: at }],
         drift: None,

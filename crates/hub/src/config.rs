@@ -1,5 +1,7 @@
 //! The Hub's configuration: one TOML file, every field checked at start.
 
+mod backups;
+
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use chrono::TimeDelta;
@@ -11,6 +13,8 @@ use letsbe_types::{
 };
 use serde::Deserialize;
 use thiserror::Error;
+
+pub use backups::{BackupsConfig, HubBackupConfig, KeysFrom, S3Config};
 
 use crate::controllers::is_recipient;
 
@@ -62,6 +66,9 @@ pub struct HubConfig {
     /// Who can open the keys that tenants' servers seal away.
     #[serde(default)]
     pub escrow: EscrowConfig,
+    /// Where tenants' backups go outside their servers; without it each destination is set by hand.
+    #[serde(default)]
+    pub backups: BackupsConfig,
     /// How mail leaves.
     pub mail: MailConfig,
     /// How long to wait for what.
@@ -270,7 +277,8 @@ impl HubConfig {
         let text = std::fs::read_to_string(path).map_err(read)?;
         let refused = |why| ConfigError::Content { path: path.to_owned(), why };
         let config: Self = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
-        match config.models.as_ref().and_then(ModelsConfig::problem).or_else(|| config.escrow.problem()) {
+        let models = config.models.as_ref().and_then(ModelsConfig::problem);
+        match models.or_else(|| config.escrow.problem()).or_else(|| config.backups.problem()) {
             Some(why) => Err(refused(why)),
             None => Ok(config),
         }

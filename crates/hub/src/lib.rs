@@ -4,9 +4,11 @@
 //! carried out by `worker`, and comes back as the next event. The Hub must never hold a secret that was made on a
 //! tenant's server, and never answer a request without having checked who asks.
 
+pub mod backups;
 pub mod config;
 mod controllers;
 pub mod providers;
+pub mod recovery;
 pub mod router;
 pub mod security;
 pub mod state;

@@ -38,6 +38,9 @@ enum Command {
     },
     /// Log in to Netcup: shows a code that you confirm in the browser.
     NetcupLogin,
+    /// Back up the Hub itself, or bring it back.
+    #[command(subcommand)]
+    Admin(commands::AdminCommand),
 }
 
 #[tokio::main]
@@ -47,12 +50,14 @@ async fn main() -> anyhow::Result<()> {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn,hickory_resolver=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
-    let config = letsbe_hub::config::HubConfig::load(&arguments.config)?;
+    let config = || letsbe_hub::config::HubConfig::load(&arguments.config);
     match arguments.command {
-        Command::Init => commands::init(&config).await,
-        Command::Serve => commands::serve(config).await,
-        Command::AddStaff { email } => commands::add_staff(&config, &email).await,
-        Command::ReturnServer { server } => commands::return_server(&config, &server).await,
-        Command::NetcupLogin => commands::netcup_login(&config).await,
+        Command::Init => commands::init(&config()?).await,
+        Command::Serve => commands::serve(config()?, &arguments.config).await,
+        Command::AddStaff { email } => commands::add_staff(&config()?, &email).await,
+        Command::ReturnServer { server } => commands::return_server(&config()?, &server).await,
+        Command::NetcupLogin => commands::netcup_login(&config()?).await,
+        // There is no configuration yet where a Hub is brought back.
+        Command::Admin(command) => commands::admin(&arguments.config, command).await,
     }
 }

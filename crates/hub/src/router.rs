@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     AppState,
     controllers::{
-        agents, health, jobs, orders, payments, sessions,
+        agents, backups, health, jobs, orders, payments, recovery, sessions,
         tenants::{self, configuration},
     },
     security::{
@@ -84,6 +84,8 @@ pub fn routes() -> Vec<Route> {
         line(read(), "/assets/{name}", Open, get(web::assets::asset)),
     ];
     table.extend(tenant_routes());
+    table.extend(backup_routes());
+    table.extend(recovery_routes());
     table
 }
 
@@ -120,6 +122,47 @@ fn tenant_routes() -> Vec<Route> {
         line(read(), "/tenants", StaffPage, get(web::tenants::list)),
         line(read(), "/tenants/{id}", StaffPage, get(web::tenants::show)),
         line(write(), "/tenants/{id}/approvals/{approval}", StaffPage, post(web::tenants::decide)),
+    ]
+}
+
+/// Tenants' backups, and what staff does about them.
+fn backup_routes() -> Vec<Route> {
+    use Access::{Staff, StaffPage};
+    let (read, write, put) = (|| Method::GET, || Method::POST, || Method::PUT);
+    let (list, show) = (get(backups::list::list), get(backups::list::show));
+    let give = routing::put(backups::destination::give);
+    let acknowledge = post(backups::alarms::acknowledge);
+    vec![
+        line(read(), "/api/v1/admin/backups", Staff, list),
+        line(read(), "/api/v1/admin/tenants/{id}/backups", Staff, show),
+        line(write(), "/api/v1/admin/tenants/{id}/alarms/{alarm}", Staff, acknowledge),
+        line(read(), "/api/v1/admin/orders/{id}/destination", Staff, get(backups::destination::show)),
+        line(put(), "/api/v1/admin/orders/{id}/destination", Staff, give),
+        line(read(), "/api/v1/admin/drills", Staff, get(backups::drills::list)),
+        line(write(), "/api/v1/admin/tenants/{id}/drills", Staff, post(backups::drills::create)),
+        line(write(), "/api/v1/admin/tenants/{id}/drills/{drill}", Staff, post(backups::drills::record)),
+        line(read(), "/tenants/{id}/drills/{drill}", StaffPage, get(web::drills::show)),
+        line(write(), "/tenants/{id}/drills/{drill}", StaffPage, post(web::drills::record)),
+        line(read(), "/backups", StaffPage, get(web::backups::list)),
+        line(read(), "/tenants/{id}/backups", StaffPage, get(web::backups::show)),
+        line(write(), "/tenants/{id}/alarms/{alarm}", StaffPage, post(web::backups::acknowledge)),
+    ]
+}
+
+/// Lost servers and what takes their place.
+fn recovery_routes() -> Vec<Route> {
+    use Access::{Keyed, Staff};
+    let (read, write) = (|| Method::GET, || Method::POST);
+    vec![
+        line(read(), "/api/v1/jobs/{id}/keys", Keyed, get(recovery::hand_keys)),
+        line(read(), "/api/v1/admin/recoveries", Staff, get(recovery::of_all)),
+        line(read(), "/api/v1/admin/tenants/{id}/recoveries", Staff, get(recovery::of_tenant)),
+        line(read(), "/api/v1/admin/tenants/{id}/recovery", Staff, get(recovery::show)),
+        line(write(), "/api/v1/admin/tenants/{id}/recovery", Staff, post(recovery::create)),
+        line(write(), "/api/v1/admin/tenants/{id}/recovery/plan", Staff, post(recovery::planned)),
+        line(write(), "/api/v1/admin/tenants/{id}/recovery/cancel", Staff, post(recovery::cancel)),
+        line(write(), "/api/v1/admin/tenants/{id}/recovery/keys", Staff, post(recovery::give_keys)),
+        line(write(), "/api/v1/admin/tenants/{id}/recovery/lost", Staff, post(recovery::settle)),
     ]
 }
 

@@ -26,4 +26,6 @@ pub struct AppState {
     pub tenants: Tenants,
     /// Address at which people reach the Hub; cookies are `Secure` when it is HTTPS.
     pub public_url: Arc<str>,
+    /// Folder for the files of running jobs.
+    pub jobs_folder: Arc<std::path::Path>,
 }

@@ -13,8 +13,9 @@ for package in $packages; do
   state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$state" = installed ] || missing="$missing $package"
 done
-# npm may be there from elsewhere than Debian.
+# npm and pip may be there from elsewhere than Debian.
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
+python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"
 
 if [ -z "$missing" ]; then
   echo "Everything the lab needs is installed."

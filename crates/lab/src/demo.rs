@@ -3,7 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
-use letsbe_lab::fleet::{Fleet, FleetOptions, STAFF_EMAIL};
+use letsbe_lab::{
+    disaster,
+    fleet::{Customer, Fleet, FleetOptions, STAFF_EMAIL},
+};
 use letsbe_types::api::{OrderDetail, TimelineEntry};
 
 /// The tools of the lab's orders.
@@ -32,20 +35,30 @@ pub(crate) async fn images() -> anyhow::Result<()> {
     letsbe_lab::docker::ensure_engine().await?;
     letsbe_lab::images::ensure_catalog().await?;
     letsbe_lab::images::ensure_images(letsbe_lab::images::RELEASES).await?;
-    for services in ["services", "vps"] {
+    for services in ["services", "storage", "vps"] {
         letsbe_lab::images::ensure(services).await?;
     }
     Ok(())
 }
 
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Story {
+    /// A paid order becomes a live server.
+    Order,
+    /// And is lost, and comes back on another one.
+    Disaster,
+}
+
 /// Runs the demo.
-pub(crate) async fn demo(repository: &Path, once: bool) -> anyhow::Result<()> {
+pub(crate) async fn demo(repository: &Path, shown: Story, once: bool) -> anyhow::Result<()> {
     say("Images: built once, then kept (about 5 minutes the first time)");
     images().await?;
-    let options = FleetOptions::new(&repository.join("target/debug"), repository);
+    let servers = if shown == Story::Disaster { 2 } else { 1 };
+    let options = FleetOptions { servers, ..FleetOptions::new(&repository.join("target/debug"), repository) };
     let fleet = Fleet::start(&options, &say).await?;
     let told = tokio::select! {
-        told = story(&fleet, once) => told,
+        told = story(&fleet, shown, once) => told,
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
     if told.is_err() {
@@ -59,7 +72,7 @@ pub(crate) async fn demo(repository: &Path, once: bool) -> anyhow::Result<()> {
     told
 }
 
-async fn story(fleet: &Fleet, once: bool) -> anyhow::Result<()> {
+async fn story(fleet: &Fleet, shown: Story, once: bool) -> anyhow::Result<()> {
     let customer = fleet.customer().await?;
     println!(
         "   Hub: {}  (log in as {STAFF_EMAIL}, password {})",
@@ -74,11 +87,28 @@ async fn story(fleet: &Fleet, once: bool) -> anyhow::Result<()> {
     let detail = fleet.follow(&customer, order, PATIENCE, tell).await?;
     say(&format!("FULFILLED after {} s", began.elapsed().as_secs()));
     read_blog(fleet, &detail).await?;
+    if shown == Story::Disaster {
+        lose_and_recover(fleet, &customer, detail).await?;
+    }
     if !once {
         println!("\nEverything stays up until you press Ctrl-C.");
         tokio::signal::ctrl_c().await?;
     }
     Ok(())
+}
+
+async fn lose_and_recover(fleet: &Fleet, operator: &Customer, detail: OrderDetail) -> anyhow::Result<()> {
+    say("Content: thousands of rows and files, an upload of 200 MB; then the backup, and its copy outside");
+    let before = disaster::prepare(fleet, detail).await?;
+    for (name, value) in &before.inventory {
+        println!("   {name}: {}", value.lines().next().unwrap_or_default());
+    }
+    say("The server is destroyed. The operator brings the customer back: letsbe backups recover, unseal");
+    let after = disaster::strike_and_recover(fleet, operator, &before, None, tell).await?;
+    say(&format!("Everything is back after {} s: rows, files, pages, logins", after.took.as_secs()));
+    let (recoveries, _) = fleet.letsbe(operator, &["backups", "recoveries"]).await?;
+    println!("{recoveries}");
+    read_blog(fleet, &after.order).await
 }
 
 /// Opens the blog as a visitor would, and says how to do the same.

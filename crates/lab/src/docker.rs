@@ -1,5 +1,7 @@
 //! The Docker engine of this machine, worked through its command-line client.
 
+mod freezer;
+
 use std::{path::Path, process::Stdio, time::Duration};
 
 use tokio::{io::AsyncWriteExt, process::Command, time::Instant};
@@ -134,7 +136,26 @@ pub async fn labelled(kind: &str, label: &str) -> Result<Vec<String>, DockerErro
 /// # Errors
 /// When the engine refuses for another reason.
 pub async fn remove_containers(names: &[String]) -> Result<(), DockerError> {
+    for name in names {
+        thaw(name).await;
+    }
     remove(&["container", "rm", "--force", "--volumes"], names).await
+}
+
+/// Kills a container, also one in which something stands still.
+///
+/// # Errors
+/// When it does not die.
+pub async fn kill(container: &str) -> Result<(), DockerError> {
+    thaw(container).await;
+    docker(&["container", "kill", container]).await.map(drop)
+}
+
+/// Lets everything in a container go on that was paused in it.
+async fn thaw(container: &str) {
+    if let Ok(Ok(process)) = inspect(container, "{{.State.Pid}}").await.map(|pid| pid.trim().parse()) {
+        freezer::thaw_below(process);
+    }
 }
 
 /// Removes volumes or networks; one that is already gone is fine.

@@ -185,7 +185,7 @@ impl Host {
         if !self.is_running().await {
             return Ok(());
         }
-        docker::docker(&["container", "kill", &self.container]).await.map(drop)
+        docker::kill(&self.container).await
     }
 
     /// Switches on and waits until it has booted.
@@ -203,6 +203,14 @@ impl Host {
     /// When the command fails.
     pub async fn exec<S: AsRef<str>>(&self, command: &[S]) -> Result<String, DockerError> {
         docker::exec(&self.container, command).await
+    }
+
+    /// Runs a script of the lab's own as root inside.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn script(&self, text: &str) -> Result<String, DockerError> {
+        self.exec_with_input(&["sh", "-eu"], text.as_bytes()).await
     }
 
     /// Runs a command as root with this input, and gives what it printed.

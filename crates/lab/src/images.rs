@@ -99,7 +99,7 @@ pub async fn ensure_images(images: &[Image]) -> Result<Vec<(String, String)>, Do
 /// # Errors
 /// When a build fails.
 pub async fn build_all(say: &(impl Fn(&str) + Sync)) -> anyhow::Result<()> {
-    let folders: Vec<&str> = ["vps", "services"]
+    let folders: Vec<&str> = ["vps", "services", "storage"]
         .into_iter()
         .chain(CATALOG.iter().chain(RELEASES).map(|image| image.folder))
         .collect();

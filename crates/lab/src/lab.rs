@@ -13,7 +13,7 @@ use crate::{
     hosts::{Host, HostSpec},
     images,
     network::{LabNetwork, OWNER_LABEL},
-    services::{Acme, Dns, MailSink, Registry},
+    services::{Acme, Dns, MailSink, Registry, Storage},
 };
 
 /// A lab that outlives the process that started it.
@@ -48,6 +48,8 @@ pub struct Lab {
     pub acme: Acme,
     /// The mail sink.
     pub mail: MailSink,
+    /// The S3 service.
+    pub storage: Storage,
     resolver: Ipv4Addr,
 }
 
@@ -69,14 +71,15 @@ impl Lab {
         let zone = format!("{name}.lab.test");
         let dns_address = network.address(12);
         // The servers' image is made beside the services', so that the first server need not wait for it.
-        let (registry, dns, acme, mail, _) = tokio::try_join!(
+        let (registry, dns, acme, mail, storage, _) = tokio::try_join!(
             Self::registry(&network, &options),
             Dns::start(&network, &zone, resolver),
             Acme::start(&network, dns_address),
             MailSink::start(&network),
+            Storage::start(&network),
             images::ensure("vps"),
         )?;
-        Ok(Self { name, network, registry, dns, acme, mail, resolver })
+        Ok(Self { name, network, registry, dns, acme, mail, storage, resolver })
     }
 
     async fn registry(network: &LabNetwork, options: &LabOptions) -> Result<Registry, DockerError> {

@@ -5,6 +5,8 @@
 //! a stand-in is the real tool.
 
 pub mod bench;
+pub mod content;
+pub mod disaster;
 pub mod docker;
 pub mod fleet;
 pub mod hosts;
@@ -14,6 +16,7 @@ pub mod memory;
 pub mod models;
 pub mod netcup;
 pub mod network;
+pub mod nights;
 pub mod scan;
 pub mod scene;
 pub mod services;

@@ -26,6 +26,9 @@ enum Command {
         /// End when the order is fulfilled, instead of leaving everything running until Ctrl-C.
         #[arg(long)]
         once: bool,
+        /// Then destroy the server, and bring the customer back on another one.
+        #[arg(long)]
+        disaster: bool,
     },
     /// Measure one order, and then runs that have nothing to do.
     Bench {
@@ -39,6 +42,8 @@ enum Command {
         #[arg(long, default_value = "target/release")]
         programs: PathBuf,
     },
+    /// Measure nights of a 4 GB server: time and bytes beside the restic program alone, memory.
+    Nights,
     /// Build the images that the lab needs (the demo and the tests do it by themselves).
     Images,
     /// Remove everything that labs left behind on this machine: containers, volumes, networks.
@@ -54,7 +59,10 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let repository = arguments.repository.canonicalize()?;
     match arguments.command {
-        Command::Demo { once } => demo::demo(&repository, once).await,
+        Command::Demo { once, disaster } => {
+            let story = if disaster { demo::Story::Disaster } else { demo::Story::Order };
+            demo::demo(&repository, story, once).await
+        }
         Command::Bench { runs } => {
             demo::images().await?;
             let report = letsbe_lab::bench::bench(&repository, &demo::TOOLS, runs, &demo::say).await?;
@@ -64,6 +72,11 @@ async fn main() -> anyhow::Result<()> {
         Command::Memory { programs } => {
             letsbe_lab::docker::ensure_engine().await?;
             println!("\n{}", letsbe_lab::memory::measure(&programs, &repository).await?);
+            Ok(())
+        }
+        Command::Nights => {
+            demo::images().await?;
+            println!("\n{}", letsbe_lab::nights::measure(&repository, &demo::say).await?);
             Ok(())
         }
         Command::Images => demo::images().await,

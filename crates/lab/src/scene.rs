@@ -22,10 +22,21 @@ pub type Check<'a> = (&'static str, LocalBoxFuture<'a, anyhow::Result<()>>);
 /// # Errors
 /// When there was no fleet or no scene, or a check failed.
 pub async fn play(scene: impl AsyncFnOnce(&Fleet) -> anyhow::Result<Vec<String>>) -> anyhow::Result<()> {
+    play_on(|options| options, scene).await
+}
+
+/// As [`play`], on a fleet of another make.
+///
+/// # Errors
+/// As [`play`].
+pub async fn play_on(
+    make: impl FnOnce(FleetOptions) -> FleetOptions,
+    scene: impl AsyncFnOnce(&Fleet) -> anyhow::Result<Vec<String>>,
+) -> anyhow::Result<()> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     lab::cleanup_stale().await?;
-    let options = FleetOptions::new(&programs()?, &repository);
+    let options = make(FleetOptions::new(&programs()?, &repository));
     let fleet = Fleet::start(&options, &|text| println!("-- {text}")).await?;
     let told = AssertUnwindSafe(scene(&fleet)).catch_unwind().await;
     let log = std::fs::read_to_string(&fleet.hub.log).unwrap_or_default();

@@ -7,6 +7,7 @@ use letsbe_lab::{
     docker,
     hosts::Host,
     lab::{self, Lab, LabOptions},
+    services::Storage,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -27,6 +28,7 @@ async fn a_lab_gives_a_server_and_everything_around_it() {
         dns_answers_what_it_was_told(&lab).await;
         the_authority_shows_its_directory(&lab).await;
         the_sink_keeps_mails(&lab).await;
+        the_s3_service_answers_only_who_has_a_key(&lab).await;
         a_server_boots_and_can_be_broken(&lab).await;
     })
     .await;
@@ -74,6 +76,16 @@ async fn ask_for_address(server: Ipv4Addr, name: &str) -> Option<Ipv4Addr> {
         assert!(length >= at + 4);
         Ipv4Addr::new(answer[at], answer[at + 1], answer[at + 2], answer[at + 3])
     })
+}
+
+async fn the_s3_service_answers_only_who_has_a_key(lab: &Lab) {
+    let stranger = reqwest::get(format!("{}/", lab.storage.endpoint)).await.expect("an answer");
+    // moto answers a request without any signature with 500.
+    assert!(!stranger.status().is_success(), "a stranger got {}", stranger.status());
+    let again = Storage::start(&lab.network).await.expect("found running");
+    assert_eq!(again.operator.access_key_id, lab.storage.operator.access_key_id);
+    let error = lab.storage.totals("no-such-bucket").await.expect_err("there is no bucket").to_string();
+    assert!(error.contains("NoSuchBucket"), "the operator's key is let in: {error}");
 }
 
 async fn the_authority_shows_its_directory(lab: &Lab) {

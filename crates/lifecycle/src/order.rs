@@ -3,13 +3,22 @@
 //! `AWAITING_PAYMENT → PAYMENT_CONFIRMED → AWAITING_SERVER → SERVER_READY → DNS_PENDING → DNS_READY → PROVISIONING
 //! → FULFILLED`, with `FAILED` on the side (retried after 1, 5 and 15 minutes, then the operator's desk) and
 //! `STOPPED` as the other end (refund, dispute, abandoned).
+//!
+//! A lost server is replaced on the same machine (runbook 5.2): `FULFILLED → SERVER_LOST → AWAITING_SERVER →
+//! REPLACEMENT_READY → PROVISIONING → SERVER_READY → DNS_PENDING → FULFILLED`. DNS comes last, because the customer's
+//! records are to point to a server that has the data; until provisioning began it can be taken back
+//! (`RECOVERY_CANCELLED → FULFILLED`).
 
 mod decide;
+mod recovery;
 
 use std::{fmt, net::IpAddr};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_types::{Problem, ids::ServerId};
+use letsbe_types::{
+    Problem, Region,
+    ids::{RecoveryId, ServerId},
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -39,11 +48,17 @@ pub enum Phase {
     Failed,
     /// Ended without a live server.
     Stopped,
+    /// The server is lost; another one is being claimed.
+    ServerLost,
+    /// Another server runs; it has nothing of the customer's yet.
+    ReplacementReady,
+    /// The server was not lost after all; what was claimed in its place is taken out of use.
+    RecoveryCancelled,
 }
 
 impl Phase {
     /// All phases.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::AwaitingPayment,
         Self::PaymentConfirmed,
         Self::AwaitingServer,
@@ -54,6 +69,9 @@ impl Phase {
         Self::Fulfilled,
         Self::Failed,
         Self::Stopped,
+        Self::ServerLost,
+        Self::ReplacementReady,
+        Self::RecoveryCancelled,
     ];
 
     /// The runbook's spelling.
@@ -70,6 +88,9 @@ impl Phase {
             Self::Fulfilled => "FULFILLED",
             Self::Failed => "FAILED",
             Self::Stopped => "STOPPED",
+            Self::ServerLost => "SERVER_LOST",
+            Self::ReplacementReady => "REPLACEMENT_READY",
+            Self::RecoveryCancelled => "RECOVERY_CANCELLED",
         }
     }
 }
@@ -99,6 +120,24 @@ pub struct State {
     pub purchase_asked: bool,
     /// What stands in the way.
     pub problem: Option<Problem>,
+    /// The replacement of a lost server that is under way.
+    #[serde(default)]
+    pub recovery: Option<Recovery>,
+}
+
+/// The replacement of a lost server.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Which.
+    pub id: RecoveryId,
+    /// Where the other server shall stand; `None` is where the order wants it.
+    pub region: Option<Region>,
+    /// The lost server. A replacement that is lost in its turn does not change it.
+    pub lost: Option<ServerId>,
+    /// Where it answered.
+    pub lost_address: Option<IpAddr>,
+    /// A replacement was provisioned, or nearly: from here there is no way back to the lost server.
+    pub begun: bool,
 }
 
 impl State {
@@ -114,6 +153,7 @@ impl State {
             address: None,
             purchase_asked: false,
             problem: None,
+            recovery: None,
         }
     }
 }
@@ -196,6 +236,18 @@ pub enum Event {
         server: ServerId,
         /// Where it answers.
         address: IpAddr,
+    },
+    /// The operator says that the server is lost: another one takes its place, with the data of the backups.
+    OperatorRecover {
+        /// This recovery.
+        recovery: RecoveryId,
+        /// Where the other server shall stand; `None` is where the order wants it.
+        region: Option<Region>,
+    },
+    /// The operator takes that back.
+    OperatorCancelRecovery {
+        /// Why.
+        reason: String,
     },
 }
 

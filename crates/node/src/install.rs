@@ -139,9 +139,9 @@ fn remove_folder(path: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt as _};
 
-    use letsbe_provision::bundle::{NODE_FILE, TAR_FILE, pack};
+    use letsbe_provision::bundle::{NODE_FILE, PROGRAMS, TAR_FILE, pack};
 
     use super::{Wanted, install, installed};
     use crate::layout::Layout;
@@ -154,6 +154,12 @@ mod tests {
         fs::create_dir_all(source.path().join("catalog")).unwrap();
         fs::write(source.path().join("catalog/tiers.toml"), "x").unwrap();
         fs::write(source.path().join(NODE_FILE), "program").unwrap();
+        fs::create_dir(source.path().join("programs")).unwrap();
+        for name in PROGRAMS {
+            let program = source.path().join("programs").join(name);
+            fs::write(&program, name).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
         let bundle = pack(source.path()).unwrap();
         let wanted = Wanted {
             node_sha256: Some(bundle.node_sha256.clone()),

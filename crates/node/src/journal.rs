@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::Utc;
-use letsbe_host::Journal;
+use letsbe_host::{Journal, Question};
 use letsbe_types::{
     Problem,
     ids::JobId,
@@ -19,7 +19,7 @@ use letsbe_types::{
 };
 use rand::RngExt as _;
 
-use crate::{files, layout::Layout, vault};
+use crate::{files, layout::Layout, run::keys, vault};
 
 /// How often the answer to a confirmation is looked for.
 const POLL: Duration = Duration::from_millis(50);
@@ -154,7 +154,17 @@ impl Journal for FileJournal {
         self.append(event).map(|_| ())
     }
 
-    async fn await_ssh_confirmation(&self, port: u16, user: &str, patience: Duration) -> Result<(), Problem> {
+    async fn ask(&self, question: &Question, patience: Duration) -> Result<(), Problem> {
+        match question {
+            Question::SshConfirmation { port, user } => self.await_ssh(*port, user, patience).await,
+            Question::Keys => self.await_keys(patience).await,
+        }
+    }
+}
+
+/// What is asked of somebody outside.
+impl FileJournal {
+    async fn await_ssh(&self, port: u16, user: &str, patience: Duration) -> Result<(), Problem> {
         let nonce = format!("{:032x}", rand::rng().random::<u128>());
         let confirmed = self.layout.state("ssh-confirmed");
         files::remove(&confirmed)?;
@@ -162,22 +172,44 @@ impl Journal for FileJournal {
         let deadline = Utc::now() + patience;
         let user = user.to_owned();
         self.append(RunEventKind::SshConfirmationNeeded { port, user, nonce: nonce.clone(), deadline })?;
-        let answered = async {
-            while files::read(&confirmed)?.as_deref() != Some(nonce.as_bytes()) {
-                tokio::time::sleep(POLL).await;
-            }
-            Ok(())
-        };
-        let outcome = tokio::time::timeout(patience, answered).await;
+        let outcome =
+            until(patience, || Ok(files::read(&confirmed)?.as_deref() == Some(nonce.as_bytes()))).await;
         files::remove(&self.layout.pending_confirmation())?;
-        outcome.unwrap_or_else(|_| {
-            Err(Problem::transient(
-                "NODE021",
-                format!("Nobody logged in from outside on port {port} within {} s", patience.as_secs()),
-                "SSH goes back to how it was by itself. Check that the port is open at the provider's firewall.",
-            ))
-        })
+        if outcome? {
+            return Ok(());
+        }
+        Err(Problem::transient(
+            "NODE021",
+            format!("Nobody logged in from outside on port {port} within {} s", patience.as_secs()),
+            "SSH goes back to how it was by itself. Check that the port is open at the provider's firewall.",
+        ))
     }
+
+    /// The identity stays the same when the run was killed meanwhile: what was sealed to it still opens.
+    async fn await_keys(&self, patience: Duration) -> Result<(), Problem> {
+        let recipient = keys::recipient(&self.layout)?;
+        let deadline = Utc::now() + patience;
+        self.append(RunEventKind::KeysNeeded { recipient, deadline })?;
+        if until(patience, || keys::have_come(&self.layout)).await? {
+            return Ok(());
+        }
+        Err(Problem::transient(
+            "NODE080",
+            format!("Nobody brought the keys from the escrow within {} hours", patience.as_secs() / 3600),
+            "Retry, and let somebody who can open the escrow run `letsbe backups recover` meanwhile.",
+        ))
+    }
+}
+
+/// Looks again and again; whether it became true within the patience.
+async fn until(patience: Duration, answered: impl Fn() -> Result<bool, Problem>) -> Result<bool, Problem> {
+    let looking = async {
+        while !answered()? {
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(true)
+    };
+    tokio::time::timeout(patience, looking).await.unwrap_or(Ok(false))
 }
 
 /// Answers a pending confirmation.
@@ -198,7 +230,7 @@ pub(crate) fn confirm_ssh(layout: &Layout, nonce: &str) -> Result<(), Problem> {
 mod tests {
     use std::{io::Write as _, time::Duration};
 
-    use letsbe_host::Journal as _;
+    use letsbe_host::{Journal as _, Question};
     use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
 
     use letsbe_vault::{Origin, Vault, VaultFiles};
@@ -284,10 +316,12 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let wait = journal.await_ssh_confirmation(22022, "letsbe-admin", Duration::from_secs(10));
+        let user = "letsbe-admin".to_owned();
+        let question = Question::SshConfirmation { port: 22022, user };
+        let wait = journal.ask(&question, Duration::from_secs(10));
         let (waited, ()) = tokio::join!(wait, confirm);
         waited.unwrap();
-        let late = journal.await_ssh_confirmation(22022, "letsbe-admin", Duration::from_millis(60)).await;
+        let late = journal.ask(&question, Duration::from_millis(60)).await;
         assert_eq!(late.unwrap_err().code, "NODE021");
     }
 }

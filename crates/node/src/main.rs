@@ -4,6 +4,7 @@
 //! person who asks for it with `reveal` or `vault get`.
 
 mod agent;
+mod backup;
 mod control;
 mod files;
 mod gate;
@@ -15,9 +16,12 @@ mod layout;
 mod limit;
 mod lock;
 mod openclaw;
+mod proof;
+mod restore;
 mod reveal;
 mod rotate;
 mod run;
+mod server;
 mod status;
 mod vault;
 mod work;
@@ -75,6 +79,8 @@ enum Command {
         #[arg(long)]
         tool: String,
     },
+    /// Bring tools back to what they had; or a copy of a tool beside it, to look into.
+    Restore(restore::RestoreArguments),
     /// Give tools new secrets: database, files and containers together, or not at all.
     Rotate(rotate::RotateArguments),
     /// The AI runtime.
@@ -89,6 +95,9 @@ enum Command {
     /// The command gate's log.
     #[command(subcommand)]
     Gate(gate::GateCommand),
+    /// Backups: made, listed, looked into, proven, and where their copies go.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// What this server is.
     Status {
         /// As JSON.
@@ -122,6 +131,17 @@ enum RunCommand {
     },
     /// Append events of checks from outside to a run that has ended.
     Record {
+        /// The run.
+        #[arg(long)]
+        job: JobId,
+    },
+    /// Bring back a part of what a lost server had; what this one shall become is read as JSON from standard input.
+    Recover {
+        /// Which part.
+        part: run::recover::Part,
+    },
+    /// Take in the keys from the escrow, sealed to this run; read from standard input.
+    Keys {
         /// The run.
         #[arg(long)]
         job: JobId,
@@ -178,7 +198,10 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Run(RunCommand::Plan { bundle, wanted }) => {
             return run::plan::plan(layout, bundle, &wanted).await;
         }
+        Command::Backup(command) => return backup::carry_out(layout, command).await,
         Command::Run(RunCommand::Execute { job }) => run::execute::execute(layout, job).await?,
+        Command::Run(RunCommand::Recover { part }) => run::recover::carry_out(layout, part).await?,
+        Command::Run(RunCommand::Keys { job }) => run::keys::accept(layout, job)?,
         Command::Run(RunCommand::Record { job }) => run::start::record(layout, job)?,
         Command::ConfirmSsh { nonce } => journal::confirm_ssh(layout, &nonce)?,
         Command::RevertSsh => revert_ssh().await?,
@@ -193,6 +216,7 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Reveal { tool } => {
             reveal::reveal(layout, &run::catalog(&layout.bundle())?, &tool, chrono::Utc::now())?;
         }
+        Command::Restore(arguments) => restore::command(layout, arguments).await?,
         Command::Rotate(arguments) => rotate::command(layout, arguments).await?,
         Command::OpenClaw(command) => openclaw::carry_out(layout, command).await?,
         Command::Vault(command) => vault::carry_out(layout, command)?,

@@ -1,5 +1,7 @@
 //! What this server is and how it is, for a person or a program that asks.
 
+mod backups;
+
 use std::io::IsTerminal as _;
 
 use chrono::{DateTime, Utc};
@@ -51,7 +53,7 @@ impl VitalSigns {
 }
 
 /// How a line is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Plain,
     Fine,
@@ -191,10 +193,7 @@ fn of_signs(signs: &VitalSigns, now: DateTime<Utc>) -> Vec<Row> {
     let tokens = &all.tokens;
     let tokens =
         format!("{} of {} used, {} held ({})", tokens.used, tokens.pool, tokens.reserved, tokens.period);
-    let backup = all.backup.as_ref().map_or((Mood::Warning, "none yet".to_owned()), |backup| {
-        let mood = if backup.succeeded { Mood::Fine } else { Mood::Failed };
-        (mood, format!("{}, {} errors", ago(now, backup.at), backup.errors))
-    });
+    let backup = all.backup.as_ref();
     let queue = format!("{} events wait, {} were dropped", all.events_waiting, all.events_dropped);
     let queue_mood = if all.events_dropped > 0 { Mood::Warning } else { Mood::Plain };
     let drift = match &all.drift {
@@ -221,7 +220,9 @@ fn of_signs(signs: &VitalSigns, now: DateTime<Utc>) -> Vec<Row> {
         row("containers", containers),
         row("openclaw", openclaw),
         ("tokens", Mood::Plain, tokens),
-        row("backup", backup),
+        row("backup", backups::last(backup, now)),
+        row("copy", backups::copy(backup, now)),
+        row("proofs", backups::proofs(backup, now)),
         ("approvals", approvals, format!("{} wait", all.approvals_pending)),
         ("queue", queue_mood, queue),
         row("drift", drift),

@@ -9,8 +9,8 @@ use letsbe_types::Problem;
 
 use crate::{files, layout::Layout};
 
-/// The longest work (all secrets of all tools) ends within this time.
-const PATIENCE: Duration = Duration::from_secs(2 * 3600);
+/// The longest work (the first backup of a full server, or the proof of everything on it) ends within this time.
+const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 /// More of the output is not kept.
 const OUTPUT_BYTES: usize = 64 << 10;
 

@@ -5,6 +5,7 @@
 use std::{
     fs::File,
     io::{Read as _, Write},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +16,9 @@ use letsbe_types::Problem;
 pub const NODE_FILE: &str = "letsbe-node";
 /// Name of the tar file on its way.
 pub const TAR_FILE: &str = "bundle.tar";
+
+/// Programs of others that are part of every bundle, in its folder `programs`.
+pub const PROGRAMS: [&str; 2] = ["restic", "rclone"];
 
 /// A bundle that is ready to be uploaded.
 pub struct Bundle {
@@ -32,7 +36,7 @@ fn problem(path: &Path, error: impl std::fmt::Display) -> Problem {
     Problem::permanent(
         "NODE001",
         format!("The bundle at {} cannot be used: {error}", path.display()),
-        "A bundle folder holds `letsbe-node` and `catalog/`.",
+        "A bundle folder holds `letsbe-node`, `catalog/`, `programs/restic` and `programs/rclone`.",
     )
 }
 
@@ -56,13 +60,21 @@ pub fn sha256_file(path: &Path) -> std::io::Result<String> {
 /// Hashes the node program and packs the rest of the folder.
 ///
 /// # Errors
-/// When a file cannot be read, or the node program or the catalog is missing.
+/// When a file cannot be read, or the node program, the catalog or a program is missing: a server that is set up
+/// without the programs could make no backup.
 pub fn pack(folder: &Path) -> Result<Bundle, Problem> {
     let node = folder.join(NODE_FILE);
     let node_sha256 = sha256_file(&node).map_err(|error| problem(&node, error))?;
     let catalog = folder.join("catalog");
     if !catalog.is_dir() {
         return Err(problem(&catalog, "there is no such folder"));
+    }
+    for name in PROGRAMS {
+        let program = folder.join("programs").join(name);
+        let mode = program.metadata().map_err(|error| problem(&program, error))?.permissions().mode();
+        if mode & 0o100 == 0 {
+            return Err(problem(&program, "it is no program (mode)"));
+        }
     }
     let tar = tempfile::NamedTempFile::new().map_err(|error| problem(folder, error))?;
     write_tar(folder, tar.as_file()).map_err(|error| problem(folder, error))?;
@@ -98,13 +110,21 @@ pub fn unpack(tar: &Path, folder: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{pack, unpack};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{PROGRAMS, pack, unpack};
 
     fn folder(node: &str, tool: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("catalog/tools/ghost")).unwrap();
         std::fs::write(folder.path().join("letsbe-node"), node).unwrap();
         std::fs::write(folder.path().join("catalog/tools/ghost/tool.toml"), tool).unwrap();
+        std::fs::create_dir(folder.path().join("programs")).unwrap();
+        for name in PROGRAMS {
+            let program = folder.path().join("programs").join(name);
+            std::fs::write(&program, name).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
         folder
     }
 
@@ -129,6 +149,24 @@ mod tests {
             "content"
         );
         assert!(!unpacked.join("letsbe-node").exists());
+        for name in PROGRAMS {
+            let mode = unpacked.join("programs").join(name).metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o755, "{name} can be run on the server");
+        }
+    }
+
+    #[test]
+    fn a_bundle_without_its_programs_is_refused_by_the_files_name() {
+        for name in PROGRAMS {
+            let source = folder("n", "content");
+            let program = source.path().join("programs").join(name);
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o644)).unwrap();
+            let refused = || pack(source.path()).err().unwrap();
+            assert!(refused().message.contains("it is no program"));
+            std::fs::remove_file(&program).unwrap();
+            let problem = refused();
+            assert!(problem.code == "NODE001" && problem.message.contains(&format!("programs/{name}")));
+        }
     }
 
     #[test]

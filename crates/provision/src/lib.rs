@@ -6,6 +6,7 @@
 //! It must never depend on one connection staying up, accept a changed host key, put a secret into an argument or
 //! a variable, or call a server provisioned that nobody looked at from outside.
 
+pub mod backups;
 pub mod bundle;
 pub mod hub_address;
 pub mod outside;

@@ -2,6 +2,7 @@
 //!
 //! Nothing depends on one connection staying up, nor on this program: the run and its journal live on the server.
 
+mod answers;
 mod plan;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -10,6 +11,7 @@ use letsbe_types::{
     Problem, crash,
     job::{DesiredServer, Outcome, ProvisionJob, RunEvent, RunEventKind},
 };
+use letsbe_vault::EscrowKeys;
 use russh::keys::PrivateKey;
 use tokio::{
     task::JoinHandle,
@@ -27,6 +29,7 @@ use crate::{
     wishes,
 };
 
+use answers::KeySource;
 pub use plan::plan;
 
 /// Where a debug build can be killed by a test.
@@ -74,11 +77,16 @@ pub enum Progress {
 /// Who watches.
 pub type Watcher<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
+/// Where a debug build that brings a lost server back can be killed by a test, beside [`CRASH_POINTS`].
+pub const RECOVERY_CRASH_POINTS: &[&str] = &["provisioner.keys_handed"];
+
 /// Choices that are not part of the job.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Scan all 65,535 ports from outside, instead of the ones that matter most.
     pub full_scan: bool,
+    /// The keys from the escrow, for a server that is brought back without a Hub. With one, the Hub is asked for them.
+    pub keys: Option<EscrowKeys>,
 }
 
 /// Carries out a job and reports its end.
@@ -155,7 +163,8 @@ struct Flow<'a> {
     finished: Option<Option<Problem>>,
     /// Whether the run changed anything.
     changed: bool,
-    confirming: Option<JoinHandle<()>>,
+    /// What the run asked of us, being answered.
+    answering: Option<JoinHandle<()>>,
 }
 
 impl<'a> Flow<'a> {
@@ -166,8 +175,8 @@ impl<'a> Flow<'a> {
         watcher: Watcher<'a>,
     ) -> Result<Self, Problem> {
         let (key, host_key) = (ssh::load_key(&job.private_key)?, job.host_key.clone());
-        let (last, finished, changed, confirming) = (0, None, false, None);
-        Ok(Self { job, options, reporter, watcher, key, host_key, last, finished, changed, confirming })
+        let (last, finished, changed, answering) = (0, None, false, None);
+        Ok(Self { job, options, reporter, watcher, key, host_key, last, finished, changed, answering })
     }
 
     async fn carry_out(&mut self) -> Result<(), Problem> {
@@ -338,7 +347,7 @@ impl<'a> Flow<'a> {
                 Err(_) => (self.watcher)(Progress::Note(format!("not understood: {line}"))),
             }
         }
-        self.stop_confirming();
+        self.stop_answering();
         match (running.code().unwrap_or(-1), refusal) {
             (_, Some(problem)) => Err(problem),
             (0, None) if self.finished.is_some() => Ok(End::Finished),
@@ -361,14 +370,16 @@ impl<'a> Flow<'a> {
         }
         self.last = event.sequence;
         // Whatever comes after the request shows that it was answered, or is over.
-        self.stop_confirming();
+        self.stop_answering();
         match &event.event {
             RunEventKind::Started { .. } => self.finished = None,
             RunEventKind::Finished { problem } => self.finished = Some(problem.clone()),
             RunEventKind::Operation { outcome: Outcome::Changed { .. }, .. } => self.changed = true,
             RunEventKind::SshConfirmationNeeded { port, user, nonce, .. } => {
-                self.confirming = Some(tokio::spawn(confirm(self.target(user, *port), nonce.clone())));
+                let confirm = answers::confirm(self.target(user, *port), nonce.clone());
+                self.answering = Some(tokio::spawn(confirm));
             }
+            RunEventKind::KeysNeeded { recipient, .. } => self.bring_keys(recipient),
             _ => {}
         }
         self.pass_on(event).await;
@@ -381,8 +392,19 @@ impl<'a> Flow<'a> {
         }
     }
 
-    fn stop_confirming(&mut self) {
-        if let Some(task) = self.confirming.take() {
+    fn bring_keys(&mut self, recipient: &str) {
+        match KeySource::of(self.job, &self.options, recipient) {
+            Ok(source) => {
+                let target = self.target(ADMIN_USER, ADMIN_PORT);
+                self.answering = Some(tokio::spawn(answers::bring_keys(source, target, self.job.id)));
+            }
+            // The run goes on waiting: somebody may bring them by hand.
+            Err(problem) => (self.watcher)(Progress::Note(problem.to_string())),
+        }
+    }
+
+    fn stop_answering(&mut self) {
+        if let Some(task) = self.answering.take() {
             task.abort();
         }
     }
@@ -430,26 +452,5 @@ impl<'a> Flow<'a> {
         }
         crash::point("provisioner.verified");
         problem.map_or(Ok(()), Err)
-    }
-}
-
-/// Proves that a login works, by one on a new connection; tries until it is stopped.
-async fn confirm(target: Target, nonce: String) {
-    loop {
-        let tried = async {
-            let session = Session::connect(&target).await?;
-            session.run(&node(&session, &["confirm-ssh", &nonce]), b"").await
-        };
-        match tried.await {
-            Ok(output) if output.code == 0 => {
-                crash::point("provisioner.confirmed");
-                return;
-            }
-            Ok(output) => {
-                tracing::warn!(code = output.code, "the confirmation was refused: {}", output.stderr)
-            }
-            Err(problem) => tracing::warn!(%problem, "the new SSH port does not let us in yet"),
-        }
-        sleep(Duration::from_millis(500)).await;
     }
 }

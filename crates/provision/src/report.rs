@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use letsbe_types::{
     Problem, Secret,
-    api::{ErrorReply, JobReport, JobStatus},
+    api::{ErrorReply, JobReport, JobStatus, Reply},
     ids::JobId,
     job::{ReportTarget, RunEvent},
+    recovery::HandedKeys,
 };
+use letsbe_vault::escrow::SEALED_TEXT_MAX;
 use reqwest::StatusCode;
 use tokio::{
     sync::mpsc,
@@ -25,6 +27,8 @@ const BATCH_MAX: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Time for one report.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Sealed keys in JSON: every byte may be escaped.
+const KEYS_BYTES_MAX: usize = 2 * SEALED_TEXT_MAX;
 /// Longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 
@@ -56,17 +60,7 @@ impl Reporter {
     }
 
     fn with_patience(target: &ReportTarget, job: JobId, patience: Duration) -> Result<Self, Problem> {
-        let token = std::fs::read_to_string(&target.token_file).map_err(|error| {
-            Problem::permanent(
-                "HUB001",
-                format!("The runner token in {} cannot be read: {error}", target.token_file.display()),
-                "The Hub writes this file before it starts a provisioner.",
-            )
-        })?;
-        let base = hub_address::checked(&target.hub_url)?;
-        let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build().map_err(unusable)?;
-        let url = format!("{base}/api/v1/jobs/{job}");
-        let client = Client { http, url, token: Secret::new(token.trim().to_owned()), patience };
+        let client = Client::new(target, job, patience)?;
         let (queue, messages) = mpsc::channel(QUEUE_MAX);
         Ok(Self { queue, task: tokio::spawn(client.forward(messages)) })
     }
@@ -98,7 +92,68 @@ fn unusable(error: impl std::fmt::Display) -> Problem {
     Problem::transient("HUB002", format!("Reports cannot be sent: {error}"), "Retry the order.")
 }
 
+/// Where a job's keys from the escrow are handed out, sealed.
+pub(crate) struct KeyDesk(Client);
+
+impl KeyDesk {
+    /// Reads the token.
+    ///
+    /// # Errors
+    /// When the token file or the Hub's address cannot be used.
+    pub(crate) fn new(target: &ReportTarget, job: JobId) -> Result<Self, Problem> {
+        Client::new(target, job, PATIENCE).map(Self)
+    }
+
+    /// Asks once; `None` as long as nobody has given them.
+    ///
+    /// # Errors
+    /// When the Hub does not answer, or not with sealed keys.
+    pub(crate) async fn ask(&self) -> Result<Option<HandedKeys>, Problem> {
+        let request = self.0.http.get(format!("{}/keys", self.0.url)).bearer_auth(self.0.token.expose());
+        let mut reply = request.send().await.map_err(away)?;
+        match reply.status() {
+            StatusCode::NO_CONTENT => Ok(None),
+            status if status.is_success() => {
+                let mut body = Vec::new();
+                while let Some(piece) = reply.chunk().await.map_err(away)? {
+                    body.extend_from_slice(&piece);
+                    if body.len() > KEYS_BYTES_MAX {
+                        return Err(not_keys("it is larger than any escrow"));
+                    }
+                }
+                let reply: Reply<HandedKeys> = serde_json::from_slice(&body).map_err(not_keys)?;
+                Ok(Some(reply.data))
+            }
+            status => Err(not_keys(status)),
+        }
+    }
+}
+
+fn not_keys(what: impl std::fmt::Display) -> Problem {
+    let hint = "The job may have ended, or the Hub is of another version. Retry the order.";
+    Problem::transient("HUB004", format!("The Hub did not answer with sealed keys: {what}"), hint)
+}
+
+fn away(error: reqwest::Error) -> Problem {
+    let hint = "Check that the Hub runs; the order can be retried.";
+    Problem::transient("HUB003", format!("The Hub does not answer: {error}"), hint)
+}
+
 impl Client {
+    fn new(target: &ReportTarget, job: JobId, patience: Duration) -> Result<Self, Problem> {
+        let token = std::fs::read_to_string(&target.token_file).map_err(|error| {
+            Problem::permanent(
+                "HUB001",
+                format!("The runner token in {} cannot be read: {error}", target.token_file.display()),
+                "The Hub writes this file before it starts a provisioner.",
+            )
+        })?;
+        let base = hub_address::checked(&target.hub_url)?;
+        let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build().map_err(unusable)?;
+        let url = format!("{base}/api/v1/jobs/{job}");
+        Ok(Self { http, url, token: Secret::new(token.trim().to_owned()), patience })
+    }
+
     async fn forward(self, mut messages: mpsc::Receiver<Message>) -> Result<Self, Problem> {
         let mut batch = Vec::new();
         while messages.recv_many(&mut batch, BATCH_MAX).await > 0 {
@@ -133,10 +188,6 @@ impl Client {
     }
 
     async fn send_once(&self, report: &JobReport) -> Result<(), Problem> {
-        let away = |error: reqwest::Error| {
-            let hint = "Check that the Hub runs; the order can be retried.";
-            Problem::transient("HUB003", format!("The Hub does not answer: {error}"), hint)
-        };
         let request = self.http.patch(&self.url).bearer_auth(self.token.expose()).json(report);
         let reply = request.send().await.map_err(away)?;
         let status = reply.status();
@@ -158,9 +209,10 @@ mod tests {
 
     use chrono::Utc;
     use letsbe_types::{
-        api::{JobReport, JobStatus},
+        api::{JobReport, JobStatus, Reply},
         ids::JobId,
         job::{ReportTarget, RunEvent, RunEventKind},
+        recovery::HandedKeys,
     };
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -168,7 +220,7 @@ mod tests {
         sync::Mutex,
     };
 
-    use super::Reporter;
+    use super::{KeyDesk, Reporter};
 
     /// A Hub that answers with the given statuses in turn (200 once they are used up) and keeps accepted reports.
     async fn hub(statuses: &'static [u16]) -> (String, Arc<Mutex<Vec<JobReport>>>) {
@@ -240,5 +292,57 @@ mod tests {
 
         let away = reporter("http://127.0.0.1:1".to_owned(), Duration::from_millis(300));
         assert_eq!(away.finish(None).await.unwrap_err().code, "HUB003");
+    }
+
+    /// A Hub that answers the nth question for keys with the nth reply.
+    async fn desk(replies: Vec<String>) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            for reply in replies {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut buffer = [0; 4096];
+                    let count = stream.read(&mut buffer).await.unwrap();
+                    request.extend_from_slice(&buffer[..count]);
+                }
+                let head = String::from_utf8(request).unwrap().to_ascii_lowercase();
+                assert!(head.starts_with("get /api/v1/jobs/") && head.contains("/keys http/1.1"), "{head}");
+                assert!(head.contains("authorization: bearer secret-token"), "{head}");
+                let _ = stream.write_all(reply.as_bytes()).await;
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn the_hub_is_asked_for_sealed_keys_until_somebody_gives_them() {
+        let reply = |status: &str, body: &str| {
+            let length = body.len();
+            format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+        };
+        let keys = HandedKeys { recipient: "age1x".to_owned(), sealed: "-----BEGIN".to_owned() };
+        let handed = serde_json::to_string(&Reply::new(keys.clone())).unwrap();
+        let replies = [
+            reply("204 x", ""),
+            reply("200 x", &handed),
+            reply("200 x", &"x".repeat(super::KEYS_BYTES_MAX + 1)),
+            reply("200 x", "{}"),
+            reply("404 x", ""),
+        ];
+        let hub_url = desk(replies.into()).await;
+        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+        let mut token = tempfile::NamedTempFile::new().unwrap();
+        writeln!(token, "secret-token").unwrap();
+        let target = ReportTarget { hub_url, token_file: token.path().to_owned() };
+        let desk = KeyDesk::new(&target, JobId::generate()).unwrap();
+        assert_eq!(desk.ask().await.unwrap(), None);
+        assert_eq!(desk.ask().await.unwrap(), Some(keys));
+        for _ in 0..3 {
+            let problem = desk.ask().await.unwrap_err();
+            assert!(problem.code == "HUB004" && problem.retryable, "{problem}");
+        }
+        assert_eq!(desk.ask().await.unwrap_err().code, "HUB003", "nobody is there any more");
     }
 }

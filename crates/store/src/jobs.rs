@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use letsbe_types::{
     Problem,
     api::{JobReport, JobStatus},
-    ids::{JobId, OrderId},
+    ids::{JobId, OrderId, RecoveryId},
     job::{Outcome, RunEvent, RunEventKind, StepResult},
 };
 use sea_orm::{
@@ -15,7 +15,7 @@ use sea_orm::{
 use crate::{
     Store, StoreError,
     entities::{job, order},
-    row_error,
+    orders, recoveries, row_error,
     timeline::{self, NewEntry},
 };
 
@@ -45,6 +45,8 @@ pub struct Job {
     pub runner_token_hash: String,
     /// Why it failed.
     pub problem: Option<Problem>,
+    /// The recovery that it belongs to.
+    pub recovery: Option<RecoveryId>,
 }
 
 fn status_name(status: JobStatus) -> &'static str {
@@ -68,17 +70,20 @@ impl TryFrom<job::Model> for Job {
         };
         let problem = row.problem.map(serde_json::from_value).transpose().map_err(|error| bad(&error))?;
         let (id, order) = (JobId(row.id), OrderId(row.order_id));
-        Ok(Self { id, order, status, runner_token_hash: row.runner_token_hash, problem })
+        let recovery = row.recovery_id.map(RecoveryId);
+        Ok(Self { id, order, status, runner_token_hash: row.runner_token_hash, problem, recovery })
     }
 }
 
 impl Store {
-    /// Stores a new job.
+    /// Stores a new job, as one of the recovery that its order is in.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn create_job(&self, new: &NewJob, now: DateTime<Utc>) -> Result<(), StoreError> {
-        job::ActiveModel {
+    /// When there is no such order or the database fails.
+    pub async fn create_job(&self, new: &NewJob, now: DateTime<Utc>) -> Result<Job, StoreError> {
+        let transaction = self.begin_write().await?;
+        let order = orders::find(&transaction, new.order).await?.ok_or(StoreError::NoSuchOrder(new.order))?;
+        let row = job::ActiveModel {
             id: Set(new.id.0),
             order_id: Set(new.order.0),
             status: Set(status_name(JobStatus::Running).to_owned()),
@@ -87,10 +92,12 @@ impl Store {
             problem: Set(None),
             created_at: Set(now),
             finished_at: Set(None),
+            recovery_id: Set(order.state.recovery.map(|recovery| recovery.id.0)),
         }
-        .insert(&self.db)
+        .insert(&transaction)
         .await?;
-        Ok(())
+        self.commit(transaction).await?;
+        row.try_into()
     }
 
     /// One job.
@@ -130,8 +137,12 @@ impl Store {
             if let Some(entry) = about(job.id, event) {
                 timeline::append(&transaction, job.order, &entry, event.at).await?;
             }
+            recoveries::take_in(&transaction, job, event).await?;
         }
-        if let Some(host_key) = &report.host_key {
+        let current = orders::find(&transaction, job.order).await?;
+        let current = current.is_some_and(|order| order.state.recovery.map(|it| it.id) == job.recovery);
+        // A provisioner that outlived its server says nothing about the one in its place.
+        if let Some(host_key) = report.host_key.as_ref().filter(|_| current) {
             let order = order::ActiveModel {
                 id: Set(job.order.0),
                 host_key: Set(Some(host_key.clone())),
@@ -152,6 +163,7 @@ impl Store {
             }
             .update(&transaction)
             .await?;
+            recoveries::end_in(&transaction, job.id).await?;
         }
         self.commit(transaction).await
     }
@@ -188,6 +200,18 @@ fn about(job: JobId, event: &RunEvent) -> Option<NewEntry> {
             "running",
             format!("SSH moves to port {port}: proving from outside that {user} gets in"),
         ),
+        RunEventKind::KeysNeeded { deadline, .. } => (
+            "operation",
+            "running",
+            format!(
+                "The lost server's keys are needed from the escrow, until {}",
+                deadline.format("%Y-%m-%d %H:%M UTC")
+            ),
+        ),
+        RunEventKind::Restored { tools } => {
+            let names: Vec<&str> = tools.iter().map(|tool| tool.tool.as_str()).collect();
+            ("operation", "ok", format!("Back from the backup: {}", names.join(", ")))
+        }
         RunEventKind::Finished { problem: None } => {
             ("step", "ok", "The run on the server is finished".to_owned())
         }

@@ -5,12 +5,15 @@
 //! from an event (that is `letsbe-lifecycle`), carry an effect out, or store a secret in the clear.
 
 mod agents;
+mod backups;
+mod copy;
 mod entities;
 mod jobs;
 mod migration;
 mod orders;
 mod outbox;
 mod payments;
+mod recoveries;
 mod staff;
 mod tenants;
 mod timeline;
@@ -26,10 +29,12 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 pub use agents::{AgentStatus, Introduction, RegisterError};
+pub use backups::{alarms::NewAlarm, destinations::NewDestination};
 pub use jobs::{Job, NewJob};
 pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
 pub use payments::PaymentOutcome;
+pub use recoveries::{KeysGiven, NewRecovery, Recovery};
 pub use staff::Staff;
 pub use tenants::{
     KeyRefused,

@@ -2,7 +2,10 @@
 
 #![expect(elided_lifetimes_in_paths, reason = "the trait of sea-orm-migration has them elided")]
 
+mod backups;
 mod guardian;
+mod proofs;
+mod recoveries;
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -13,7 +16,13 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(guardian::Guardian)]
+        vec![
+            Box::new(First),
+            Box::new(guardian::Guardian),
+            Box::new(proofs::Proofs),
+            Box::new(recoveries::Recoveries),
+            Box::new(backups::Backups),
+        ]
     }
 }
 

@@ -1,7 +1,7 @@
 //! Orders, and the one way an event changes them.
 
 use chrono::{DateTime, Utc};
-use letsbe_lifecycle::order::{Event, Next, Pace, State, transition};
+use letsbe_lifecycle::order::{Event, Next, Pace, Phase, State, transition};
 use letsbe_types::{
     DomainName, EmailAddress, Region, Tier,
     ids::{OrderId, ServerId, ServerIdentity},
@@ -14,7 +14,7 @@ use sea_orm::{
 use crate::{
     Store, StoreError,
     entities::{claim, order},
-    outbox, row_error,
+    outbox, recoveries, row_error,
     timeline::{self, NewEntry},
 };
 
@@ -230,7 +230,8 @@ pub(crate) async fn apply_in(
     for entry in timeline::about(&order.state, &state, event) {
         timeline::append(transaction, id, &entry, now).await?;
     }
-    if event == &Event::ServerReleased {
+    recoveries::follow_in(transaction, &order, &state, event, now).await?;
+    if event == &Event::ServerReleased && state.phase == Phase::Stopped {
         release_in(transaction, id, now).await?;
     }
     Ok(state)
@@ -247,6 +248,7 @@ async fn claim_in(
         order_id: Set(id.0),
         claimed_at: Set(now),
         released_at: Set(None),
+        lost_at: Set(None),
     };
     match claim::Entity::insert(row).exec_without_returning(transaction).await {
         Ok(_) => Ok(()),
@@ -266,6 +268,7 @@ async fn release_in(
         .col_expr(claim::Column::ReleasedAt, sea_orm::sea_query::Expr::value(now))
         .filter(claim::Column::OrderId.eq(id.0))
         .filter(claim::Column::ReleasedAt.is_null())
+        .filter(claim::Column::LostAt.is_null())
         .exec(transaction)
         .await?;
     Ok(())

@@ -102,18 +102,20 @@ impl Store {
         Ok(())
     }
 
-    /// Opens the task of buying a server for an order, once: the id is the order's.
+    /// Opens the task of buying a server for an order, once: the id is that of what wants it (the order itself, or
+    /// its recovery).
     ///
     /// # Errors
     /// When the database fails.
     pub async fn open_purchase_task(
         &self,
+        wanted_by: uuid::Uuid,
         order: OrderId,
         deadline: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let row = task::ActiveModel {
-            id: Set(order.0),
+            id: Set(wanted_by),
             order_id: Set(order.0),
             kind: Set("purchase_server".to_owned()),
             opened_at: Set(now),

@@ -51,6 +51,26 @@ impl Store {
         Ok(rows.into_iter().map(entry).collect())
     }
 
+    /// The newest lines of an order since a moment, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn newest_lines(
+        &self,
+        order: OrderId,
+        since: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Vec<TimelineEntry>, StoreError> {
+        let rows = timeline::Entity::find()
+            .filter(timeline::Column::OrderId.eq(order.0))
+            .filter(timeline::Column::At.gte(since))
+            .order_by_desc(timeline::Column::Sequence)
+            .limit(limit)
+            .all(&self.db)
+            .await?;
+        Ok(rows.into_iter().rev().map(entry).collect())
+    }
+
     /// Adds a line that belongs to no event, such as the progress of an effect.
     ///
     /// # Errors
@@ -122,7 +142,7 @@ pub(crate) fn about(before: &State, after: &State, event: &Event) -> Vec<NewEntr
 const fn state_level(phase: Phase) -> &'static str {
     match phase {
         Phase::Failed => "failed",
-        Phase::Stopped => "warning",
+        Phase::Stopped | Phase::ServerLost | Phase::RecoveryCancelled => "warning",
         Phase::DnsPending | Phase::AwaitingPayment => "waiting",
         _ => "ok",
     }
@@ -132,9 +152,10 @@ const fn level(event: &Event) -> &'static str {
     match event {
         Event::PaymentOpened => "waiting",
         Event::PaymentFailed | Event::EffectFailed { .. } => "failed",
-        Event::PaymentWithdrawn { .. } | Event::OperatorAbandon { .. } | Event::OperatorSkip { .. } => {
-            "warning"
-        }
+        Event::PaymentWithdrawn { .. }
+        | Event::OperatorAbandon { .. }
+        | Event::OperatorSkip { .. }
+        | Event::OperatorCancelRecovery { .. } => "warning",
         _ => "ok",
     }
 }
@@ -161,11 +182,13 @@ fn sentence(event: &Event) -> Option<String> {
         Event::OperatorAssign { server, address } => {
             format!("The operator assigned server {server} at {address}")
         }
+        Event::OperatorCancelRecovery { reason } => format!("The server was not lost after all: {reason}"),
         Event::PaymentFailed
         | Event::PoolEmpty { .. }
         | Event::DnsIncomplete { .. }
         | Event::ProvisioningPrepared
         | Event::EffectFailed { .. }
+        | Event::OperatorRecover { .. }
         | Event::RetryDue => return None,
     })
 }

@@ -4,6 +4,37 @@
 //! appends its name and dies. Run under a supervisor, one workflow is thereby killed at every point exactly once,
 //! and the file is the evidence of which points were hit. Release builds compile this to nothing.
 
+/// The boundaries of a restore of one tool, in the order in which it comes to them; the last one when a later call
+/// clears away what a killed one has left.
+pub const RESTORE_POINTS: [&str; 22] = [
+    "restore.begun",
+    "restore.make_safety.done",
+    "restore.make_safety.recorded",
+    "restore.stage.recorded",
+    "restore.stage.made",
+    "restore.stage.databases_started",
+    "restore.stage.database_loaded",
+    "restore.stage.files_written",
+    "restore.stage.compared",
+    "restore.build.done",
+    "restore.build.recorded",
+    "restore.stop_tool.done",
+    "restore.stop_tool.recorded",
+    "restore.exchange.inside",
+    "restore.exchange.done",
+    "restore.exchange.recorded",
+    "restore.start.inside",
+    "restore.start.done",
+    "restore.start.recorded",
+    "restore.finish.inside",
+    "restore.finish.done",
+    "restore.stage.removing",
+];
+
+/// The boundaries of a copy that is made to be looked into, after those of its stage.
+pub const COPY_POINTS: [&str; 4] =
+    ["restore.temp.built", "restore.temp.kept", "restore.stage.started", "restore.temp.started"];
+
 /// The variable that names the log file.
 pub const LOG_VARIABLE: &str = "LETSBE_CRASH_LOG";
 

@@ -39,10 +39,14 @@ macro_rules! uuid_ids {
 }
 
 uuid_ids! {
+    /// Something that the Hub found wrong with a tenant's copies outside.
+    AlarmId,
     /// Something that the AI team wants to do and a person must allow.
     ApprovalId,
     /// A command of the Hub to one tenant's agent.
     CommandId,
+    /// One drill: backups restored to see whether they can be.
+    DrillId,
     /// One effect in the Hub's outbox.
     EffectId,
     /// One provisioning job: also the id of the run on the tenant's server, so that a second provisioner of the
@@ -50,6 +54,10 @@ uuid_ids! {
     JobId,
     /// One paid order.
     OrderId,
+    /// One replacement of a lost server.
+    RecoveryId,
+    /// One set of backups: everything of one tool at one moment.
+    SetId,
     /// A member of the company's staff.
     StaffId,
 }

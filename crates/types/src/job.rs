@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DomainName, EmailAddress, Problem, Tier,
-    ids::{JobId, ServerIdentity},
+    backup::Destination,
+    ids::{JobId, ServerIdentity, SetId},
     link::ModelAccess,
 };
 
@@ -76,6 +77,24 @@ pub struct DesiredServer {
     /// Which models the AI runtime may use, and with which keys; `None` leaves it without a model.
     #[serde(default)]
     pub models: Option<ModelAccess>,
+    /// Where backups go outside the server; `None` keeps them on the server only.
+    #[serde(default)]
+    pub backups: Option<Destination>,
+    /// What a lost server is brought back from; `None` makes a new one (runbook 5.2).
+    #[serde(default)]
+    pub restore: Option<RestoreFrom>,
+}
+
+/// What a lost server is brought back from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreFrom {
+    /// Where the copies are, with credentials that may read them.
+    pub source: Destination,
+    /// The newest sets before this moment; `None` is the newest of all.
+    pub at: Option<DateTime<Utc>>,
+    /// Read the far side as it was at this moment: after somebody deleted there what he could.
+    pub as_of: Option<DateTime<Utc>>,
 }
 
 /// Where Docker is installed from (DESIGN section 6, step 2).
@@ -168,6 +187,19 @@ pub enum RunEventKind {
         /// When the change reverts.
         deadline: DateTime<Utc>,
     },
+    /// The run brings a lost server back and needs the keys from the escrow, sealed to this recipient whose secret
+    /// half exists in this server's memory only.
+    KeysNeeded {
+        /// An age recipient (`age1…`).
+        recipient: String,
+        /// When the run gives up.
+        deadline: DateTime<Utc>,
+    },
+    /// What came back of a lost server. Told again whenever a tool is back; the last one counts.
+    Restored {
+        /// What is back so far, in the order in which it came.
+        tools: Vec<RestoredTool>,
+    },
     /// A step ended.
     StepFinished {
         /// The step.
@@ -182,6 +214,24 @@ pub enum RunEventKind {
         /// `None` is success.
         problem: Option<Problem>,
     },
+}
+
+/// A tool, or a part of the platform, that came back from a backup onto a new server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestoredTool {
+    /// Its name.
+    pub tool: String,
+    /// The set it came from.
+    pub set: SetId,
+    /// When that set was taken.
+    pub taken_at: DateTime<Utc>,
+    /// Rows in its databases, as compared with the set's manifest.
+    pub rows: u64,
+    /// Files, likewise.
+    pub files: u64,
+    /// How long it took.
+    pub milliseconds: u64,
 }
 
 /// How an operation ended.

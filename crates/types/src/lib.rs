@@ -5,6 +5,8 @@
 
 mod address;
 pub mod api;
+pub mod backup;
+pub mod backups;
 pub mod clock;
 pub mod crash;
 mod domain;
@@ -12,6 +14,7 @@ pub mod ids;
 pub mod job;
 pub mod link;
 mod problem;
+pub mod recovery;
 mod secret;
 pub mod tenant;
 pub mod tenants;

@@ -21,6 +21,12 @@ pub mod limits {
     pub const HEARTBEAT_BYTES: usize = 64 * 1024;
     /// Containers, updates and drifting operations in one heartbeat.
     pub const LIST: usize = 200;
+    /// Tools in the sign of a backup.
+    pub const BACKUP_TOOLS: usize = 64;
+    /// Lines of each list in the evidence of a proof.
+    pub const PROOF_LINES: usize = 40;
+    /// Steps in the evidence of a proof.
+    pub const PROOF_STEPS: usize = 16;
     /// Events in one message.
     pub const EVENTS: usize = 100;
     /// Bytes of one message of events.

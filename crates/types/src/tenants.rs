@@ -1,11 +1,13 @@
 //! What the Hub tells its staff about tenants' servers, and what staff can ask for (`/api/v1/admin/tenants`).
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     DomainName, Tier,
-    ids::{CommandId, OrderId},
+    ids::{CommandId, OrderId, ServerId},
     tenant::{
         Approval, Autonomy, CommandOutcome, CommandWork, Heartbeat, TenantConfiguration, TenantEventKind,
     },
@@ -82,6 +84,8 @@ pub struct TenantDetail {
     /// In short.
     #[serde(flatten)]
     pub summary: TenantSummary,
+    /// Where its server is reached.
+    pub connection: Connection,
     /// The last heartbeat.
     pub heartbeat: Option<Heartbeat>,
     /// What was decided about it.
@@ -102,6 +106,17 @@ pub struct TenantDetail {
     pub events: Vec<EventEntry>,
     /// The newest escrow, if there is one.
     pub escrow: Option<EscrowEntry>,
+}
+
+/// Where a tenant's server is reached, and how it is known again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The server; another one after a lost one was replaced.
+    pub server: Option<ServerId>,
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// Its host key (OpenSSH one-line form), as it was seen when it was provisioned.
+    pub host_key: Option<String>,
 }
 
 /// A command and what became of it.

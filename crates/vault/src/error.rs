@@ -34,6 +34,9 @@ pub enum VaultError {
     /// An address for the escrow is none.
     #[error("{0:?} is no age recipient (age1…)")]
     Recipient(String),
+    /// The keys in escrow cannot be opened.
+    #[error("the escrow cannot be opened: {0}")]
+    Escrow(&'static str),
     /// What was to be changed is not there, or cannot be.
     #[error("{0}")]
     Refused(String),
@@ -65,6 +68,11 @@ impl From<VaultError> for Problem {
                 "VAULT005",
                 message,
                 "Nothing was sealed. `age-keygen -y <file>` prints the recipient that belongs to a key.",
+            ),
+            VaultError::Escrow(_) => Self::permanent(
+                "VAULT009",
+                message,
+                "Give the newest escrow of this tenant and the identity file of one of its recipients.",
             ),
             VaultError::Refused(_) => Self::permanent(
                 "VAULT006",

@@ -6,7 +6,7 @@
 mod credentials;
 mod env_file;
 mod error;
-mod escrow;
+pub mod escrow;
 mod files;
 mod mask;
 mod observe;
@@ -20,9 +20,9 @@ pub use credentials::{
 };
 pub use env_file::{ENV_FILE_BYTES_MAX, EnvFile, EnvFileError};
 pub use error::VaultError;
-pub use escrow::{BACKUP_KEY, escrow};
+pub use escrow::{BACKUP_KEY, EscrowKeys, escrow, open_escrow, seal_keys};
 pub use files::{REGISTRY_KEY_FILE, VAULT_FILE, VaultFiles};
 pub use mask::Mask;
 pub use observe::{Observed, ToolFiles, observe};
-pub use seed::{MODELS, SEED_CRASH_POINTS};
+pub use seed::{DESTINATION_SECRET, Given, MODELS, SEED_CRASH_POINTS};
 pub use vault::{Entry, Origin, Pending, Retired, Vault};

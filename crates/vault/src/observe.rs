@@ -57,7 +57,14 @@ impl Vault {
             let origin = Origin::Observed { variable: variable.clone() };
             self.put(files.tool, key, value.clone(), origin, now);
         }
-        observed.into_iter().map(|observed| observed.key).collect()
+        // A value may stand in two variables: it is one secret all the same.
+        let mut keys: Vec<String> = Vec::new();
+        for Observed { key, .. } in observed {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
     }
 }
 

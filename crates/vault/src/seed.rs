@@ -1,16 +1,39 @@
 //! What the vault takes in when a server is set up: the credentials that step 9 made, the keys of model providers,
-//! and the backup's key. Pure; doing it again changes nothing.
+//! what opens the backups' destination, and the backup's key. Pure; doing it again changes nothing.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use letsbe_types::Secret;
 use rand::CryptoRng;
+use serde::Deserialize;
 
 use crate::{Credentials, Origin, Vault, escrow::BACKUP_KEY, seal::new_key};
 
 /// The tool under whose name the keys of model providers are kept.
 pub const MODELS: &str = "models";
+
+/// Tool and key of the secret that opens the backups' destination.
+pub const DESTINATION_SECRET: (&str, &str) = ("backup", "destination_secret");
+
+/// Secrets that come from outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Given {
+    /// Key of each model provider.
+    pub models: BTreeMap<String, Secret<String>>,
+    /// What opens the backups' destination; `None` keeps what is there.
+    pub destination_secret: Option<Secret<String>>,
+}
+
+impl Given {
+    /// With tool and key.
+    fn iter(&self) -> impl Iterator<Item = (&str, &str, &Secret<String>)> {
+        let models = self.models.iter().map(|(provider, value)| (MODELS, provider.as_str(), value));
+        let (tool, key) = DESTINATION_SECRET;
+        models.chain(self.destination_secret.iter().map(move |value| (tool, key, value)))
+    }
+}
 
 /// Where a debug build of `letsbe-node vault seed` dies once when a test asks for it: before anything was written,
 /// and after the vault was saved, while its inbox is still there.
@@ -22,7 +45,7 @@ impl Vault {
     pub fn seed(
         &mut self,
         inbox: &Credentials,
-        models: &BTreeMap<String, Secret<String>>,
+        given: &Given,
         random: &mut impl CryptoRng,
         now: DateTime<Utc>,
     ) {
@@ -33,8 +56,8 @@ impl Vault {
                 self.remember(tool, key, value, now);
             }
         }
-        for (provider, value) in models {
-            self.put(MODELS, provider, value.clone(), Origin::Given, now);
+        for (tool, key, value) in given.iter() {
+            self.put(tool, key, value.clone(), Origin::Given, now);
         }
         if self.entry(BACKUP_KEY.0, BACKUP_KEY.1).is_none() {
             self.put(BACKUP_KEY.0, BACKUP_KEY.1, new_key(random), Origin::Made, now);
@@ -43,18 +66,18 @@ impl Vault {
 
     /// What [`Vault::seed`] would still take in, by name; empty if nothing.
     #[must_use]
-    pub fn unseeded(&self, inbox: &Credentials, models: &BTreeMap<String, Secret<String>>) -> Vec<String> {
+    pub fn unseeded(&self, inbox: &Credentials, given: &Given) -> Vec<String> {
         let has = |tool: &str, key: &str| self.entry(tool, key).is_some();
         let credentials = inbox
             .iter()
             .filter(|(tool, key, _)| !has(tool, key))
             .map(|(tool, key, _)| format!("{tool}/{key}"));
-        let present = |provider: &str| self.entry(MODELS, provider).map(|entry| &entry.present);
-        let models = models.iter().filter(|(provider, value)| present(provider) != Some(value));
-        let models = models.map(|(provider, _)| format!("{MODELS}/{provider}"));
+        let present = |tool: &str, key: &str| self.entry(tool, key).map(|entry| &entry.present);
+        let given = given.iter().filter(|(tool, key, value)| present(tool, key) != Some(*value));
+        let given = given.map(|(tool, key, _)| format!("{tool}/{key}"));
         let (tool, key) = BACKUP_KEY;
         let backup = (!has(tool, key)).then(|| format!("{tool}/{key}"));
-        credentials.chain(models).chain(backup).collect()
+        credentials.chain(given).chain(backup).collect()
     }
 }
 
@@ -64,6 +87,7 @@ mod tests {
 
     use rand::{SeedableRng as _, rngs::StdRng};
 
+    use super::Given;
     use crate::{Credentials, Vault, vault::tests::noon};
 
     #[test]
@@ -71,11 +95,12 @@ mod tests {
         let mut random = StdRng::seed_from_u64(1);
         let mut inbox = Credentials::default();
         inbox.insert_missing("ghost", "a", "made-1".into());
-        let models = BTreeMap::from([("openrouter".to_owned(), "key-1".into())]);
+        let keys = |openrouter: &str| BTreeMap::from([("openrouter".to_owned(), openrouter.into())]);
+        let models = Given { models: keys("key-1"), destination_secret: Some("far-1".into()) };
         let mut vault = Vault::default();
         assert_eq!(
             vault.unseeded(&inbox, &models),
-            ["ghost/a", "models/openrouter", "backup/repository_key"]
+            ["ghost/a", "models/openrouter", "backup/destination_secret", "backup/repository_key"]
         );
         vault.seed(&inbox, &models, &mut random, noon());
         assert!(vault.unseeded(&inbox, &models).is_empty());
@@ -95,9 +120,11 @@ mod tests {
         assert_eq!(entry.present.expose(), "made-2");
         assert!(vault.every_value().any(|(_, value)| value.expose() == "from-somewhere"));
 
-        let newer = BTreeMap::from([("openrouter".to_owned(), "key-2".into())]);
-        assert_eq!(vault.unseeded(&inbox, &newer), ["models/openrouter"]);
+        let newer = Given { models: keys("key-2"), destination_secret: Some("far-2".into()) };
+        assert_eq!(vault.unseeded(&inbox, &newer), ["models/openrouter", "backup/destination_secret"]);
         vault.seed(&inbox, &newer, &mut random, noon());
         assert_eq!(vault.entry("models", "openrouter").expect("there").present.expose(), "key-2");
+        assert!(vault.unseeded(&inbox, &Given::default()).is_empty(), "nothing said is nothing lost");
+        assert_eq!(vault.entry("backup", "destination_secret").expect("there").present.expose(), "far-2");
     }
 }

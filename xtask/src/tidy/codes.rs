@@ -7,8 +7,12 @@ use crate::{File, Finding, Repository};
 
 const PAGES: &str = "docs/errors/";
 /// In the form of a code, but none.
-const NOT_CODES: &[(&str, &str)] =
-    &[("SERVER_READY", "a phase of an order"), ("SHA256", "an algorithm"), ("SHA512", "an algorithm")];
+const NOT_CODES: &[(&str, &str)] = &[
+    ("SERVER_LOST", "a phase of an order"),
+    ("SERVER_READY", "a phase of an order"),
+    ("SHA256", "an algorithm"),
+    ("SHA512", "an algorithm"),
+];
 /// Families whose codes are words: `NETCUP_LOCKED`. All others are letters and three digits: `DNS001`.
 const WORDED: &[&str] = &["NETCUP_", "SERVER_"];
 /// The Hub's refusals are named by their HTTP status (`crates/hub/src/controllers/reply.rs`).

@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// The tenant's id; a domain must be that of one tenant only.
-pub(super) async fn id_of(hub: &Hub, name: &TenantName) -> anyhow::Result<OrderId> {
+pub(crate) async fn id_of(hub: &Hub, name: &TenantName) -> anyhow::Result<OrderId> {
     let domain = match name {
         TenantName::Id(id) => return Ok(*id),
         TenantName::Domain(domain) => domain,
@@ -95,7 +95,8 @@ pub(super) async fn configure(hub: &Hub, target: &Target, change: Change, json: 
     Ok(())
 }
 
-pub(super) async fn command(
+/// Has a tenant's agent do something.
+pub(crate) async fn command(
     hub: &Hub,
     target: &Target,
     work: CommandWork,

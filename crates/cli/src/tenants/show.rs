@@ -1,12 +1,13 @@
 //! Tenants on a terminal: the times local, the sizes in people's units.
 
-use chrono::{DateTime, Local, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets};
 use letsbe_types::{
     tenant::{ApprovalState, CommandOutcome, CommandWork, ContainerState, Heartbeat, TenantConfiguration},
     tenants::{ApprovalEntry, CommandEntry, Health, TenantDetail, TenantSummary, TokenUse},
 };
 
+use super::units::{ago, bytes, number, time};
 use crate::style::{self, Level, bold, faint, harmless, say};
 
 /// Commands and events shown of each tenant.
@@ -18,42 +19,6 @@ fn level(health: Health) -> Level {
         Health::Troubled => Level::Warning,
         Health::Silent | Health::Revoked => Level::Failed,
         Health::Never => Level::Running,
-    }
-}
-
-fn time(at: DateTime<Utc>) -> String {
-    at.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string()
-}
-
-/// How long ago, in one unit.
-fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let passed = (now - at).max(TimeDelta::zero());
-    match (passed.num_seconds(), passed.num_minutes(), passed.num_hours()) {
-        (seconds, 0, _) => format!("{seconds} s ago"),
-        (_, minutes, 0) => format!("{minutes} min ago"),
-        (_, _, hours) if hours < 48 => format!("{hours} h ago"),
-        _ => format!("{} days ago", passed.num_days()),
-    }
-}
-
-/// `1.2 M`
-fn number(value: u64) -> String {
-    let scaled = |unit: f64, name: &str| format!("{:.1} {name}", value as f64 / unit);
-    match value {
-        0..10_000 => value.to_string(),
-        10_000..1_000_000 => scaled(1e3, "k"),
-        1_000_000..1_000_000_000 => scaled(1e6, "M"),
-        _ => scaled(1e9, "G"),
-    }
-}
-
-fn bytes(value: u64) -> String {
-    let scaled = |power: i32, name: &str| format!("{:.1} {name}", value as f64 / 1024_f64.powi(power));
-    match value {
-        0..1_024 => format!("{value} B"),
-        1_024..1_048_576 => scaled(1, "KiB"),
-        1_048_576..1_073_741_824 => scaled(2, "MiB"),
-        _ => scaled(3, "GiB"),
     }
 }
 
@@ -128,6 +93,10 @@ pub(super) fn one(tenant: &TenantDetail) -> anyhow::Result<()> {
         bold(&format!("{} {}", summary.domain, summary.health.as_str()))
     ));
     say(&format!("{} · {} · node {}", summary.id, summary.tier, harmless(&summary.node_version)));
+    if let Some(server) = &tenant.connection.server {
+        let address = tenant.connection.address.map_or_else(String::new, |address| format!(" at {address}"));
+        say(&format!("on {}{address}", harmless(&server.0)));
+    }
     say(&configuration(&tenant.configuration));
     for trouble in &summary.troubles {
         say(&format!("{} {}", Level::Warning.mark(), harmless(trouble)));
@@ -300,6 +269,12 @@ pub(super) fn work(work: &CommandWork) -> String {
         CommandWork::Decide { approval, approve: false, .. } => format!("refuse {approval}"),
         CommandWork::UpdateOpenClaw { to, .. } => format!("move the AI runtime to {}", harmless(to)),
         CommandWork::CheckDrift => "look for drift".to_owned(),
+        CommandWork::Backup { tool: Some(tool) } => format!("back up {}", harmless(tool)),
+        CommandWork::Backup { tool: None } => "back up everything".to_owned(),
+        CommandWork::Prove { tool: Some(tool) } => format!("prove {}", harmless(tool)),
+        CommandWork::Prove { tool: None } => "prove what is due".to_owned(),
+        CommandWork::Drill { tool: Some(tool) } => format!("drill of {}", harmless(tool)),
+        CommandWork::Drill { tool: None } => "drill of everything".to_owned(),
     }
 }
 
@@ -320,30 +295,4 @@ pub(super) fn outcome(entry: &CommandEntry) -> String {
     };
     let by = faint(&format!("{} {}", time(entry.issued_at), harmless(&entry.issued_by)));
     format!("{} {}: {text} {by}", style::Level::mark(level), work(&entry.work))
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::{DateTime, TimeDelta, Utc};
-
-    use super::{ago, bytes, number};
-
-    #[test]
-    fn numbers_are_written_for_people() {
-        assert_eq!(
-            [9_999, 10_000, 1_500_000, 2_000_000_000].map(number),
-            ["9999", "10.0 k", "1.5 M", "2.0 G"]
-        );
-        assert_eq!([512, 2_048, 3 << 20, 5 << 30].map(bytes), ["512 B", "2.0 KiB", "3.0 MiB", "5.0 GiB"]);
-    }
-
-    #[test]
-    fn times_are_told_in_one_unit() {
-        let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
-        let past = |seconds| ago(now - TimeDelta::seconds(seconds), now);
-        assert_eq!(
-            [5, 90, 7_200, 200_000, -60].map(past),
-            ["5 s ago", "1 min ago", "2 h ago", "2 days ago", "0 s ago"]
-        );
-    }
 }

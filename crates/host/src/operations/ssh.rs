@@ -17,7 +17,7 @@ use super::{
     ssh_state,
 };
 use crate::{
-    change::{Change, Command, FileWrite},
+    change::{Change, Command, FileWrite, Question},
     engine::{Engine, Journal},
     facts::{
         ask, ask_if_there,
@@ -140,7 +140,7 @@ impl Journal for NobodyConfirms {
         Ok(())
     }
 
-    async fn await_ssh_confirmation(&self, _: u16, _: &str, _: Duration) -> Result<(), Problem> {
+    async fn ask(&self, _: &Question, _: Duration) -> Result<(), Problem> {
         Err(Problem::permanent(
             "HOST017",
             "a revert cannot wait for a confirmation",
@@ -258,11 +258,8 @@ impl SshMove {
         changes.push(Change::Run(Command::words(&arm)));
         changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, ports_only(&ports))));
         changes.extend(listen(&ports, found.by_socket()));
-        changes.push(Change::AwaitSshConfirmation {
-            port: SSH_PORT,
-            user: ADMIN.to_owned(),
-            patience: self.patience,
-        });
+        let question = Question::SshConfirmation { port: SSH_PORT, user: ADMIN.to_owned() };
+        changes.push(Change::Ask { question, patience: self.patience });
         let armed = Found {
             state: SshState { phase: Phase::Both, previous: None },
             main: found.main.clone(),

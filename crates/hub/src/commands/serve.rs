@@ -8,6 +8,7 @@ use letsbe_catalog::Catalog;
 use letsbe_dns::DnsChecker;
 use letsbe_hub::{
     AppState,
+    backups::{drills, own, storage::Storage, watch},
     config::HubConfig,
     providers, router,
     tenants::Tenants,
@@ -31,7 +32,7 @@ fn secret_from(path: &Path) -> anyhow::Result<Secret<String>> {
     Ok(Secret::new(text.trim().to_owned()))
 }
 
-pub(crate) async fn serve(config: HubConfig) -> anyhow::Result<()> {
+pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Store::open(&config.data_folder.join("hub.sqlite")).await?;
     let catalog = Arc::new(Catalog::load(&config.catalog_folder)?);
@@ -52,6 +53,7 @@ pub(crate) async fn serve(config: HubConfig) -> anyhow::Result<()> {
         pace: config.pace.pace(),
         stripe_secret: Arc::new(secret_from(&config.stripe.webhook_secret_file)?),
         public_url: config.public_url.as_str().into(),
+        jobs_folder: config.data_folder.join("jobs").into(),
     };
     let netcup = providers::netcup_client(&config.servers, clock.clone())?;
     if let Some(client) = &netcup {
@@ -59,6 +61,13 @@ pub(crate) async fn serve(config: HubConfig) -> anyhow::Result<()> {
     }
     let jobs_folder = config.data_folder.join("jobs");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&jobs_folder)?;
+    tokio::spawn(drills::keep(store.clone(), clock.clone()));
+    tokio::spawn(own::keep(store.clone(), config.clone(), config_file.to_owned(), clock.clone()));
+    let storage = config.backups.s3.as_ref().map(Storage::open).transpose()?;
+    if let (Some(storage), Some(s3)) = (storage.clone(), &config.backups.s3) {
+        let every = TimeDelta::seconds(s3.count_every.into());
+        tokio::spawn(watch::keep(store.clone(), storage, clock.clone(), every));
+    }
     let worker = Arc::new(Worker {
         store,
         clock,
@@ -73,6 +82,7 @@ pub(crate) async fn serve(config: HubConfig) -> anyhow::Result<()> {
         mailer: Mailer::new(&secret_from(&config.mail.smtp_url_file)?, config.mail.from.clone())?,
         provisioning: config.provisioning.clone(),
         models: config.models.clone(),
+        storage: storage.clone(),
         public_url: config.public_url.clone(),
         jobs_folder,
     });

@@ -1,11 +1,13 @@
 //! One folder for each noun of the API; a handler checks, asks the store, and answers in the envelope.
 
 pub(crate) mod agents;
+pub(crate) mod backups;
 mod extract;
 pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod orders;
 pub(crate) mod payments;
+pub(crate) mod recovery;
 mod reply;
 pub(crate) mod sessions;
 pub(crate) mod tenants;

@@ -1,10 +1,13 @@
 //! Pages, rendered on the server with nothing from elsewhere, and what surrounds every answer.
 
 pub(crate) mod assets;
+pub(crate) mod backups;
+pub(crate) mod drills;
 mod forms;
 pub(crate) mod login;
 pub(crate) mod orders;
 pub(crate) mod progress;
+mod recovery;
 mod surroundings;
 pub(crate) mod tenants;
 mod view;

@@ -10,7 +10,7 @@ use axum::{
 use letsbe_types::{
     ids::{ApprovalId, OrderId},
     tenant::{Approval, ApprovalState, CommandOutcome, ContainerSign, ContainerState},
-    tenants::{CommandEntry, Health, TenantDetail, TenantSummary},
+    tenants::{CommandEntry, Connection, Health, TenantDetail, TenantSummary},
 };
 use serde::Deserialize;
 
@@ -18,6 +18,7 @@ use super::{
     error_page,
     forms::form,
     page,
+    recovery::{self, Recoveries},
     view::{Label, Moment, mark},
 };
 use crate::{
@@ -121,6 +122,8 @@ struct TenantPage {
     containers: Vec<Container>,
     waiting: Vec<Waiting>,
     asked: Vec<Asked>,
+    connection: Connection,
+    recoveries: Recoveries,
 }
 
 /// `GET /tenants`
@@ -154,14 +157,17 @@ pub(crate) async fn show(
     Extension(operator): Extension<Operator>,
     id: ApiResult<Id<OrderId>>,
 ) -> Response {
-    let found = async { list::detail(&state, id?.0).await };
+    let found = async {
+        let id = id?.0;
+        Ok((list::detail(&state, id).await?, recovery::of_tenant(&state, id).await?))
+    };
     match found.await {
-        Ok(detail) => page(StatusCode::OK, &tenant_page(detail, operator.email)),
+        Ok((detail, recoveries)) => page(StatusCode::OK, &tenant_page(detail, recoveries, operator.email)),
         Err(error) => error_page(error, Some(operator.email), "/tenants"),
     }
 }
 
-fn tenant_page(detail: TenantDetail, operator: String) -> TenantPage {
+fn tenant_page(detail: TenantDetail, recoveries: Recoveries, operator: String) -> TenantPage {
     let unlocked = match detail.configuration.external_unlocked.as_slice() {
         [] => "none".to_owned(),
         tools => tools.join(", "),
@@ -181,6 +187,8 @@ fn tenant_page(detail: TenantDetail, operator: String) -> TenantPage {
         waiting: waiting.map(|of| Waiting { until: of.expires_at.into(), of }).collect(),
         asked: detail.commands.into_iter().take(COMMANDS).map(asked).collect(),
         row: detail.summary.into(),
+        connection: detail.connection,
+        recoveries,
     }
 }
 

@@ -35,7 +35,13 @@ pub(super) const fn label(state: &State) -> Label {
         Phase::AwaitingPayment => ("waiting", "Awaiting payment"),
         Phase::PaymentConfirmed if state.purchase_asked => ("waiting", "Waiting for a server"),
         Phase::PaymentConfirmed => ("running", "Claiming a server"),
+        Phase::ServerLost if state.purchase_asked => ("waiting", "Lost; waiting for a server"),
+        Phase::ServerLost => ("failed", "Lost; claiming a server"),
         Phase::AwaitingServer => ("running", "Installing the system"),
+        Phase::ReplacementReady => ("running", "System ready"),
+        Phase::Provisioning if state.recovery.is_some() => ("running", "Bringing it back"),
+        Phase::DnsPending if state.recovery.is_some() => ("waiting", "Back; waiting for DNS"),
+        Phase::RecoveryCancelled => ("running", "Taking the recovery back"),
         Phase::ServerReady => ("running", "Checking DNS"),
         Phase::DnsPending => ("waiting", "Waiting for DNS"),
         Phase::DnsReady => ("running", "DNS ready"),
@@ -62,21 +68,27 @@ pub(super) struct Stage {
 }
 
 const STAGES: [&str; 6] = ["Payment", "Server", "System", "DNS", "Set-up", "Live"];
+/// The same way for a lost server: the data come before DNS.
+const RECOVERY_STAGES: [&str; 6] = ["Lost", "Server", "System", "Data", "DNS", "Live"];
 
 /// The way an order goes, and where it is on it; nothing for an order that left it.
 pub(super) fn stages(state: &State, words: Option<[&'static str; 6]>) -> Vec<Stage> {
     let phase = state.resume.filter(|_| state.phase == Phase::Failed).unwrap_or(state.phase);
+    let recovery = state.recovery.is_some();
     let reached = match phase {
         Phase::AwaitingPayment => 0,
-        Phase::PaymentConfirmed => 1,
+        Phase::PaymentConfirmed | Phase::ServerLost => 1,
         Phase::AwaitingServer => 2,
-        Phase::ServerReady | Phase::DnsPending => 3,
+        Phase::ReplacementReady | Phase::Provisioning if recovery => 3,
+        Phase::ServerReady | Phase::DnsPending if recovery => 4,
+        Phase::ServerReady | Phase::DnsPending | Phase::ReplacementReady => 3,
         Phase::DnsReady | Phase::Provisioning => 4,
         Phase::Fulfilled => 6,
-        Phase::Stopped | Phase::Failed => return Vec::new(),
+        Phase::Stopped | Phase::Failed | Phase::RecoveryCancelled => return Vec::new(),
     };
     let stuck = state.phase == Phase::Failed;
-    let titles = words.unwrap_or(STAGES).into_iter().enumerate();
+    let own = if recovery { RECOVERY_STAGES } else { STAGES };
+    let titles = words.unwrap_or(own).into_iter().enumerate();
     titles
         .map(|(index, title)| {
             let (status, words, mark) = match index.cmp(&reached) {
@@ -150,7 +162,7 @@ mod tests {
             assert!(!label(&state).words.is_empty());
             let stages = stages(&state, None);
             let here = stages.iter().filter(|stage| ["current", "stuck"].contains(&stage.status)).count();
-            let on_the_way = !matches!(phase, Phase::Fulfilled | Phase::Stopped);
+            let on_the_way = !matches!(phase, Phase::Fulfilled | Phase::Stopped | Phase::RecoveryCancelled);
             assert_eq!(here, usize::from(on_the_way), "{phase}");
         }
     }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use letsbe_types::{Problem, Secret, ids::JobId};
+use letsbe_types::{Problem, Secret, backup::Destination, ids::JobId};
 
 use super::tokens::random_token;
 
@@ -68,6 +68,33 @@ impl JobFiles {
     pub(super) fn registration_token(&self) -> Result<Secret<String>, Problem> {
         let path = self.registration_token_file();
         fs::read_to_string(&path).map(Secret::new).map_err(failed(&path))
+    }
+
+    fn destination_file(&self) -> PathBuf {
+        self.folder.join("destination.json")
+    }
+
+    /// Keeps where the new server's backups go, with what opens it.
+    pub(super) fn keep_destination(&self, destination: &Destination) -> Result<(), Problem> {
+        let path = self.destination_file();
+        let text = serde_json::to_string(destination).map_err(|error| failed(&path)(error.into()))?;
+        // Whole or not at all: half of it would be taken for damage.
+        let fresh = path.with_extension("new");
+        write_secret(&fresh, &Secret::new(text))?;
+        fs::rename(&fresh, &path).map_err(failed(&path))
+    }
+
+    /// What was kept; `None` if nothing was.
+    pub(super) fn destination(&self) -> Result<Option<Destination>, Problem> {
+        let path = self.destination_file();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => Secret::new(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(&path)(error)),
+        };
+        // The parser's own words could quote the secret.
+        let read = serde_json::from_str(text.expose());
+        read.map(Some).map_err(|_| failed(&path)(io::Error::other("it is damaged")))
     }
 
     pub(super) fn remove(&self) {

@@ -3,6 +3,7 @@
 //! Reconciler: activated by a change in the store and by a timer; it holds nothing in memory that another worker
 //! could not read from the database. Killed at any instruction, its leases end and another worker takes over.
 
+pub mod destinations;
 mod effects;
 mod job_files;
 mod mail;
@@ -20,7 +21,10 @@ use letsbe_store::{Finished, LeasedEffect, Order, Store, StoreError};
 use letsbe_types::{Problem, clock::Clock, crash};
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::config::{ModelsConfig, ProvisioningConfig};
+use crate::{
+    backups::storage::Storage,
+    config::{ModelsConfig, ProvisioningConfig},
+};
 pub use mail::Mailer;
 
 /// At most this many effects are carried out at the same time; each provisioning run is one of them.
@@ -56,6 +60,8 @@ pub struct Worker {
     pub provisioning: ProvisioningConfig,
     /// Which models the tenants' AI teams may use.
     pub models: Option<ModelsConfig>,
+    /// Where each tenant has a bucket for its backups.
+    pub storage: Option<Storage>,
     /// Address at which tenants reach the Hub.
     pub public_url: String,
     /// Folder for the files of running jobs.

@@ -1,17 +1,14 @@
 //! Which models a new server's AI team may use, with the providers' keys. Keys are read when they are needed, from
 //! files that only the Hub's user can read, and are never logged.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, path::Path};
 
 use letsbe_types::{
-    Problem,
+    Problem, Secret,
     link::{ModelAccess, ModelsConfiguration, Provider, ProviderKey},
 };
 
-use crate::config::ModelsConfig;
-
-/// Longer is no key.
-const KEY_BYTES_MAX: usize = 4096;
+use crate::{config::ModelsConfig, security::secret_file};
 
 /// What goes into the server's job.
 pub(super) fn access(config: &ModelsConfig, token_pool: u64) -> Result<ModelAccess, Problem> {
@@ -20,7 +17,7 @@ pub(super) fn access(config: &ModelsConfig, token_pool: u64) -> Result<ModelAcce
     for provider in &config.providers {
         let read =
             |path: &Path| fs::read_to_string(path).map_err(|error| unreadable(path, &error.to_string()));
-        keys.insert(provider.name.clone(), ProviderKey(key(&provider.key_file)?));
+        keys.insert(provider.name.clone(), ProviderKey(key(&provider.key_file)?.expose().clone()));
         models.providers.push(Provider {
             name: provider.name.clone(),
             base_url: provider.base_url.clone(),
@@ -31,18 +28,8 @@ pub(super) fn access(config: &ModelsConfig, token_pool: u64) -> Result<ModelAcce
     Ok(ModelAccess { models, keys, token_pool })
 }
 
-fn key(path: &Path) -> Result<String, Problem> {
-    let failed = |error: std::io::Error| unreadable(path, &error.to_string());
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(unreadable(path, "others than its owner can read it (chmod 600)"));
-    }
-    let text = fs::read_to_string(path).map_err(failed)?;
-    let key = text.trim();
-    if key.is_empty() || key.len() > KEY_BYTES_MAX || key.contains(char::is_whitespace) {
-        return Err(unreadable(path, "it does not hold one line with one key"));
-    }
-    Ok(key.to_owned())
+fn key(path: &Path) -> Result<Secret<String>, Problem> {
+    secret_file::read(path).map_err(|why| unreadable(path, &why))
 }
 
 fn unreadable(path: &Path, why: &str) -> Problem {

@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod admin;
+mod backups;
 mod envelope;
 mod jobs;
+mod own_backup;
 mod pages;
 mod public;
+mod recovery;
 mod tenant;
 mod tenant_commands;
 mod tenant_events;
@@ -45,7 +48,7 @@ pub(crate) struct Hub {
     pub(crate) store: Store,
     pub(crate) clock: ManualClock,
     pub(crate) tenants: Tenants,
-    folder: Arc<tempfile::TempDir>,
+    pub(crate) folder: Arc<tempfile::TempDir>,
 }
 
 /// What was answered.
@@ -74,7 +77,7 @@ impl Answer {
     }
 }
 
-fn catalog() -> Arc<Catalog> {
+pub(crate) fn catalog() -> Arc<Catalog> {
     static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
     let load = || {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
@@ -100,8 +103,13 @@ impl Hub {
         Self::on(Arc::new(tempfile::tempdir().unwrap())).await
     }
 
-    async fn on(folder: Arc<tempfile::TempDir>) -> Self {
-        let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
+    pub(crate) async fn on(folder: Arc<tempfile::TempDir>) -> Self {
+        Self::at(folder, "hub.db").await
+    }
+
+    /// On the database of this name.
+    pub(crate) async fn at(folder: Arc<tempfile::TempDir>, database: &str) -> Self {
+        let store = Store::open(&folder.path().join(database)).await.unwrap();
         let clock = ManualClock::at(start());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let tenants = Tenants::start(&store, &shared, defaults());
@@ -113,6 +121,7 @@ impl Hub {
             pace: Pace::default(),
             stripe_secret: Arc::new(Secret::from(STRIPE_SECRET)),
             public_url: "https://hub.example.com".into(),
+            jobs_folder: folder.path().join("jobs").into(),
         };
         Self { router: router(state), store, clock, tenants, folder }
     }
@@ -122,12 +131,17 @@ impl Hub {
         Self::on(self.folder.clone()).await.staffed().await
     }
 
+    /// Where the files of jobs are.
+    pub(crate) fn jobs_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("jobs")
+    }
+
     /// With a member of staff; returns the bearer key of a session.
     pub(crate) async fn with_staff() -> (Self, String) {
         Self::new().await.staffed().await
     }
 
-    async fn staffed(self) -> (Self, String) {
+    pub(crate) async fn staffed(self) -> (Self, String) {
         // One hash for all tests: hashing is slow on purpose.
         static HASH: OnceLock<String> = OnceLock::new();
         let hash = HASH.get_or_init(|| passwords::hash(&Secret::from(PASSWORD)).unwrap());

@@ -10,7 +10,7 @@ const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
 const COOKIE: (&str, &str) = ("cookie", "theme=dark; letsbe_session=test-session");
 
 impl Hub {
-    async fn page(&self, path: &str) -> Answer {
+    pub(crate) async fn page(&self, path: &str) -> Answer {
         let answer = self.send("GET", path, &[COOKIE, ("accept", "text/html")], Body::empty()).await;
         let html = answer.headers["content-type"].to_str().unwrap();
         assert_eq!(html, "text/html; charset=utf-8", "{path}");

@@ -132,13 +132,20 @@ async fn what_makes_no_sense_for_a_tenant_is_not_asked_of_it() {
             json!({"do": "decide", "approval": ApprovalId::generate(), "approve": true, "by": "x"}),
             StatusCode::NOT_FOUND,
         ),
+        (json!({"do": "backup", "tool": "odoo"}), StatusCode::BAD_REQUEST),
+        (json!({"do": "drill", "tool": "--all"}), StatusCode::BAD_REQUEST),
+        // Nobody puts older data in the place of a tool's from the Hub.
+        (json!({"do": "restore", "tool": "ghost", "at": null}), StatusCode::BAD_REQUEST),
+        (json!({"do": "backup", "tool": "letsbe"}), StatusCode::OK),
+        (json!({"do": "prove", "tool": "ghost"}), StatusCode::OK),
+        (json!({"do": "drill", "tool": null}), StatusCode::OK),
         (json!({"do": "rotate", "tool": null}), StatusCode::OK),
         (json!({"do": "restart_tool", "tool": "openclaw"}), StatusCode::OK),
         (json!({"do": "update_open_claw", "to": "v2026.10", "force": false}), StatusCode::OK),
     ] {
         assert_eq!(ask(&hub, &staff, tenant, &work).await.status, status, "{work}");
     }
-    assert_eq!(waiting(&hub, &key).await.len(), 3);
+    assert_eq!(waiting(&hub, &key).await.len(), 6);
     let nobody = ask(&hub, &staff, OrderId::generate(), &json!({"do": "report"})).await;
     assert_eq!(nobody.status, StatusCode::NOT_FOUND);
 }

@@ -33,6 +33,19 @@ pub(crate) async fn send(hub: &Hub, key: &str, events: &[Value]) -> Answer {
     hub.json("POST", EVENTS, Some(key), &json!({ "events": events })).await
 }
 
+/// A proof of one set, changed as the test wants.
+fn proven(number: u128, changes: Value) -> Value {
+    let mut proof = json!({
+        "tool": "ghost", "set": uuid::Uuid::from_u128(number), "taken_at": "2026-11-21T02:00:00Z",
+        "began_at": "2026-11-21T02:30:00Z", "steps": [{"name": "restore", "milliseconds": 1500}],
+        "equal": ["41 tables, 12000 rows"], "differences": [], "problem": null,
+    });
+    for (field, value) in changes.as_object().unwrap() {
+        proof[field] = value.clone();
+    }
+    json!({"kind": "proven", "proof": proof})
+}
+
 fn through(answer: &Answer) -> u64 {
     answer.json()["data"]["taken_through"].as_u64().unwrap_or_else(|| panic!("{answer:?}"))
 }
@@ -80,6 +93,8 @@ async fn every_kind_of_event_is_kept_and_listed() {
         json!({"kind": "escrowed", "sealed": sealed, "recipients": ["age1first"]}),
         json!({"kind": "open_claw_updated", "from": "v2026.9", "to": "v2026.10", "problem": null}),
         json!({"kind": "trouble", "problem": problem}),
+        proven(1, json!({})),
+        proven(2, json!({"problem": problem, "equal": []})),
     ];
     let events: Vec<Value> = (1..).zip(kinds).map(|(sequence, kind)| event(sequence, kind)).collect();
     let count = events.len();
@@ -89,6 +104,26 @@ async fn every_kind_of_event_is_kept_and_listed() {
     let kept = hub.store.escrows(tenant).await.unwrap();
     assert_eq!(kept[0].entry.recipients, ["age1first"]);
     assert_eq!(kept[0].sealed, sealed);
+}
+
+#[tokio::test]
+async fn a_proof_is_kept_once_for_its_own_tenant_and_holds_only_without_a_difference() {
+    let hub = Hub::new().await;
+    let (tenant, key) = registered(&hub, 1).await;
+    let (other, other_key) = registered(&hub, 2).await;
+    let differs = json!({"began_at": "2026-11-22T02:30:00Z", "differences": ["posts: 39 rows, not 40"]});
+    let later = json!({"began_at": "2026-11-23T02:30:00Z"});
+    // The third is the first, told again after a restart of the agent.
+    let events = [proven(1, json!({})), proven(1, differs), proven(1, json!({})), proven(2, later)];
+    let events: Vec<Value> = (1..).zip(events).map(|(number, kind)| event(number, kind)).collect();
+    assert_eq!(through(&send(&hub, &key, &events).await), 4);
+    send(&hub, &other_key, &[event(1, proven(1, json!({"tool": "odoo"})))]).await;
+    let proofs = hub.store.proofs(tenant, 10).await.unwrap();
+    let held: Vec<(u128, bool)> = proofs.iter().map(|proof| (proof.set.0.as_u128(), proof.holds())).collect();
+    assert_eq!(held, [(2, true), (1, false), (1, true)], "newest first");
+    assert_eq!(proofs[1].differences, ["posts: 39 rows, not 40"]);
+    assert_eq!(hub.store.proofs(tenant, 1).await.unwrap().len(), 1);
+    assert_eq!(hub.store.proofs(other, 10).await.unwrap()[0].tool, "odoo");
 }
 
 #[tokio::test]
@@ -136,6 +171,19 @@ async fn wrong_events_are_refused_by_field_and_nothing_is_taken() {
             vec![event(1, json!({"kind": "rotated", "tool": "a b", "secrets": 1, "problem": null}))],
             "events[0].tool",
         ),
+        (vec![event(1, proven(1, json!({"tool": "a b"})))], "events[0].proof.tool"),
+        (vec![event(1, proven(1, json!({"began_at": "0001-01-01T00:00:00Z"})))], "events[0].proof.began_at"),
+        (vec![event(1, proven(1, json!({"equal": vec!["x"; 41]})))], "events[0].proof.equal"),
+        (vec![event(1, proven(1, json!({"equal": ["\u{1b}[2J"]})))], "events[0].proof.equal[0]"),
+        (
+            vec![event(1, proven(1, json!({"differences": ["x".repeat(201)]})))],
+            "events[0].proof.differences[0]",
+        ),
+        (
+            vec![event(1, proven(1, json!({"steps": [{"name": "a b", "milliseconds": 1}]})))],
+            "events[0].proof.steps[0].name",
+        ),
+        (vec![event(1, proven(1, json!({"holds": true})))], "events[0].event.holds"),
     ] {
         let answer = send(&hub, &key, &events).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{named}: {answer:?}");

@@ -73,6 +73,8 @@ impl Fleet {
                 // A server that is registered already needs no token, so this one is none.
                 hub: Some(HubLink { url: self.hub.url.clone(), registration_token: "0".repeat(64) }),
                 models: None,
+                backups: None,
+                restore: None,
             },
         })
     }

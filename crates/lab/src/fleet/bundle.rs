@@ -57,17 +57,29 @@ impl Programs {
         Self::in_folder(folder)
     }
 
-    /// Puts `letsbe-node` (without debug information: it travels) and the catalog into a folder below `folder`.
+    /// Puts `letsbe-node` (without debug information: it travels), the catalog, restic and rclone into a folder below
+    /// `folder`.
     ///
     /// # Errors
-    /// When a file cannot be copied.
+    /// When a file cannot be copied, or the programs of others cannot be had.
     pub fn bundle(&self, folder: &Path, repository: &Path) -> anyhow::Result<PathBuf> {
         let bundle = folder.join("bundle");
         fs::create_dir_all(&bundle)?;
         strip(&self.node, &bundle.join("letsbe-node"))?;
         copy_tree(&repository.join("catalog"), &bundle.join("catalog"))?;
+        copy_tree(&backup_programs(repository)?, &bundle.join("programs"))?;
         Ok(bundle)
     }
+}
+
+/// The pinned restic and rclone; fetched once, then kept beside what cargo builds.
+fn backup_programs(repository: &Path) -> anyhow::Result<PathBuf> {
+    let script = repository.join("crates/backup/scripts/fetch-programs.sh");
+    let folder = repository.join("target/programs");
+    let status = Command::new(&script).arg(&folder).status();
+    let status = status.with_context(|| format!("{}", script.display()))?;
+    ensure!(status.success(), "{} could not fetch restic and rclone", script.display());
+    Ok(folder)
 }
 
 /// Copies a program without its debug information.

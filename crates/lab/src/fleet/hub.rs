@@ -25,6 +25,9 @@ use crate::{lab::Lab, models::ModelSim, netcup::NetcupSim};
 pub const STAFF_EMAIL: &str = "operator@letsbe.test";
 /// File with the key of the model provider.
 const MODEL_KEY: &str = "model-key";
+/// Files with the operator's account at the S3 service.
+const STORAGE_KEY: &str = "storage-key";
+const STORAGE_SECRET: &str = "storage-secret";
 /// The escrow's secret half, in the fleet's folder: somebody keeps it outside the Hub.
 pub const ESCROW_IDENTITY: &str = "escrow-identity";
 const STARTUP: Duration = Duration::from_secs(30);
@@ -70,6 +73,9 @@ impl HubSettings {
             serde_json::json!({ "refresh_token": netcup.login().expose(), "used_at": chrono::Utc::now() });
         write_private(&data.join("netcup-token"), &refresh.to_string())?;
         write_private(&data.join(MODEL_KEY), &random_hex())?;
+        let account = &lab.storage.operator;
+        write_private(&data.join(STORAGE_KEY), &account.access_key_id)?;
+        write_private(&data.join(STORAGE_SECRET), account.secret_access_key.expose())?;
         let escrow = age::x25519::Identity::generate();
         write_private(&folder.join(ESCROW_IDENTITY), escrow.to_string().expose_secret())?;
         // The port is free now; the Hub takes it in a moment and again after each kill.
@@ -156,6 +162,15 @@ fn config_text(config: &Config<'_>) -> anyhow::Result<String> {
                 ],
             }],
         },
+        "backups": { "s3": {
+            "endpoint": lab.storage.endpoint,
+            "region": lab.storage.region,
+            "access_key_id_file": data.join(STORAGE_KEY),
+            "secret_access_key_file": data.join(STORAGE_SECRET),
+            "bucket_prefix": "letsbe",
+            "keys": "iam",
+            "count_every": 60,
+        } },
         "mail": { "smtp_url_file": data.join("smtp-url"), "from": "hello@letsbe.test" },
         "pace": { "retries": options.retries, "pool": 2, "dns": 2, "lease": options.lease },
     });

@@ -68,6 +68,17 @@ impl Machines {
         self.host(hostname).map(|host| host.address.into())
     }
 
+    /// A machine is lost with its disks.
+    ///
+    /// # Errors
+    /// When there is none, or the engine refuses.
+    pub async fn lose(&self, hostname: &str) -> anyhow::Result<()> {
+        let host = self.host(hostname)?;
+        let of_it = |(_, other): &(String, Host)| other.container == host.container;
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, known| !of_it(known));
+        Ok(host.destroy().await?)
+    }
+
     /// Removes all machines with their disks.
     ///
     /// # Errors

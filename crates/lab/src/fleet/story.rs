@@ -84,7 +84,11 @@ impl Fleet {
 
     async fn set_records(&self, domain: &DomainName) -> anyhow::Result<()> {
         let address = self.machines.address_of(domain.as_str())?.to_string();
-        self.lab.dns.add_record(domain.as_str(), "A", &address).await?;
-        Ok(self.lab.dns.add_record(&format!("*.{domain}"), "A", &address).await?)
+        for name in [domain.to_string(), format!("*.{domain}")] {
+            // A server that replaces a lost one has another address.
+            self.lab.dns.remove_record(&name, "A").await?;
+            self.lab.dns.add_record(&name, "A", &address).await?;
+        }
+        Ok(())
     }
 }

@@ -1,15 +1,17 @@
-//! What stands around the servers: an image registry, DNS, a certificate authority and a mail sink, each a container
-//! with its own address in the lab's network.
+//! What stands around the servers: an image registry, DNS, a certificate authority, a mail sink and an S3 service, each
+//! a container with its own address in the lab's network.
 
 mod acme;
 mod dns;
 mod mail;
 mod registry;
+mod storage;
 
 pub use acme::Acme;
 pub use dns::Dns;
 pub use mail::{Mail, MailSink};
 pub use registry::Registry;
+pub use storage::{Account, Storage, Theft, Totals};
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -22,8 +24,19 @@ use crate::{
 /// How long a service may take to answer.
 const START: Duration = Duration::from_secs(60);
 
-/// Starts a service at the address with this last number, or finds it running.
+/// Starts a service from the image of all small ones at the address with this last number, or finds it running.
 async fn start(
+    network: &LabNetwork,
+    name: &str,
+    last: u8,
+    options: &[&str],
+    command: &[&str],
+) -> Result<(String, Ipv4Addr), DockerError> {
+    start_from("services", network, name, last, options, command).await
+}
+
+async fn start_from(
+    folder: &str,
     network: &LabNetwork,
     name: &str,
     last: u8,
@@ -36,7 +49,7 @@ async fn start(
         return Ok((container, address));
     }
     docker::remove_containers(std::slice::from_ref(&container)).await?;
-    let image = images::ensure("services").await?;
+    let image = images::ensure(folder).await?;
     let (at, label) = (format!("--ip={address}"), format!("--label={ADDRESS_LABEL}={address}"));
     let (on, labels) = (format!("--network={}", network.name), network.labels());
     let mut arguments = vec!["run", "--detach", "--init", "--name", &container, "--hostname", name];

@@ -204,6 +204,7 @@ impl Bench {
                 },
             },
             models: None,
+            storage: None,
             public_url: "https://hub.letsbe.example".into(),
             jobs_folder: self.folder.path().join("jobs"),
         }

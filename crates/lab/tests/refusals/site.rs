@@ -103,6 +103,8 @@ impl Site {
                 },
                 hub: None,
                 models: None,
+                backups: None,
+                restore: None,
             },
         }
     }

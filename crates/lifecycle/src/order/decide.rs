@@ -5,17 +5,18 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, ids::ServerId};
 
-use super::{Effect, EffectKind, Event, IllegalEvent, Next, Pace, Phase, State};
+use super::{Effect, EffectKind, Event, IllegalEvent, Next, Pace, Phase, Recovery, State, recovery};
 
 /// The work that a phase waits for, if it waits for work of ours.
 #[must_use]
 pub const fn work_of(phase: Phase) -> Option<EffectKind> {
     match phase {
-        Phase::PaymentConfirmed => Some(EffectKind::ClaimServer),
+        Phase::PaymentConfirmed | Phase::ServerLost => Some(EffectKind::ClaimServer),
         Phase::AwaitingServer => Some(EffectKind::InstallServer),
         Phase::ServerReady | Phase::DnsPending => Some(EffectKind::CheckDns),
-        Phase::DnsReady => Some(EffectKind::PrepareProvisioning),
+        Phase::DnsReady | Phase::ReplacementReady => Some(EffectKind::PrepareProvisioning),
         Phase::Provisioning => Some(EffectKind::Provision),
+        Phase::RecoveryCancelled => Some(EffectKind::ReleaseServer),
         Phase::AwaitingPayment | Phase::Fulfilled | Phase::Failed | Phase::Stopped => None,
     }
 }
@@ -43,6 +44,7 @@ pub fn transition(
         | Event::DnsIncomplete { .. }
         | Event::ProvisioningPrepared
         | Event::ProvisioningSucceeded => progress(state, event, now, pace),
+        Event::ServerReleased if state.phase == Phase::RecoveryCancelled => Some(recovery::back(state, now)),
         Event::CustomerNotified | Event::ServerReleased | Event::PurchaseRequested => Some(stay(state)),
         Event::EffectFailed { problem } => failure(state, problem, now, pace),
         Event::RetryDue if state.needs_operator => None,
@@ -50,6 +52,8 @@ pub fn transition(
         Event::OperatorSkip { .. } => skip(state, now),
         Event::OperatorAbandon { .. } => stop(state, now),
         Event::OperatorAssign { server, address } => assign(state, server, *address, now),
+        Event::OperatorRecover { recovery, region } => recovery::request(state, *recovery, *region, now),
+        Event::OperatorCancelRecovery { .. } => recovery::cancel(state, now),
     }
     .ok_or_else(illegal)
 }
@@ -59,7 +63,7 @@ fn stay(state: &State) -> Next {
 }
 
 /// Enters a phase that was reached by success, with its work.
-fn enter(state: &State, phase: Phase, now: DateTime<Utc>) -> Next {
+pub(super) fn enter(state: &State, phase: Phase, now: DateTime<Utc>) -> Next {
     let effects = work_of(phase).map(|kind| Effect { kind, not_before: now }).into_iter().collect();
     let state =
         State { phase, resume: None, failures: 0, needs_operator: false, problem: None, ..state.clone() };
@@ -77,8 +81,9 @@ fn payment(state: &State, event: &Event, now: DateTime<Utc>) -> Option<Next> {
         // Paid already: a second message about the same money, or a late one about its beginning.
         (Phase::Stopped, _) => None,
         (_, Event::PaymentReceived | Event::PaymentOpened) => Some(stay(state)),
-        // What is live is taken down by a departure, not by a message about money.
+        // What is live is taken down by a departure, not by a message about money; what was lost is brought back.
         (Phase::Fulfilled, Event::PaymentWithdrawn { .. }) => Some(stay(state)),
+        (_, Event::PaymentWithdrawn { .. }) if state.recovery.is_some() => Some(stay(state)),
         (_, Event::PaymentWithdrawn { .. }) => stop(state, now),
         _ => None,
     }
@@ -86,28 +91,53 @@ fn payment(state: &State, event: &Event, now: DateTime<Utc>) -> Option<Next> {
 
 fn progress(state: &State, event: &Event, now: DateTime<Utc>, pace: &Pace) -> Option<Next> {
     match (state.phase, event) {
-        (Phase::PaymentConfirmed, Event::ServerClaimed { server }) => {
+        (Phase::PaymentConfirmed | Phase::ServerLost, Event::ServerClaimed { server }) => {
             let state = State { server: Some(server.clone()), purchase_asked: false, ..state.clone() };
             Some(enter(&state, Phase::AwaitingServer, now))
         }
-        (Phase::PaymentConfirmed, Event::PoolEmpty { why }) => Some(wait_for_pool(state, why, now, pace)),
+        (Phase::PaymentConfirmed | Phase::ServerLost, Event::PoolEmpty { why }) => {
+            Some(wait_for_pool(state, why, now, pace))
+        }
         (Phase::AwaitingServer, Event::ServerInstalled { address }) => {
-            Some(enter(&State { address: Some(*address), ..state.clone() }, Phase::ServerReady, now))
+            let state = State { address: Some(*address), ..state.clone() };
+            Some(enter(&state, installed(&state), now))
         }
-        (Phase::ServerReady | Phase::DnsPending, Event::DnsComplete) => {
-            Some(enter(state, Phase::DnsReady, now))
-        }
+        (Phase::ServerReady | Phase::DnsPending, Event::DnsComplete) => Some(dns_done(state, now)),
         (Phase::ServerReady | Phase::DnsPending, Event::DnsIncomplete { missing }) => {
             Some(wait_for_dns(state, missing, now, pace))
         }
-        (Phase::DnsReady, Event::ProvisioningPrepared) => Some(enter(state, Phase::Provisioning, now)),
-        (Phase::Provisioning, Event::ProvisioningSucceeded) => {
-            let mut next = enter(state, Phase::Fulfilled, now);
-            next.effects.push(Effect { kind: EffectKind::NotifyCustomer, not_before: now });
-            Some(next)
+        (Phase::DnsReady | Phase::ReplacementReady, Event::ProvisioningPrepared) => {
+            let begun = state.recovery.clone().map(|recovery| Recovery { begun: true, ..recovery });
+            Some(enter(&State { recovery: begun, ..state.clone() }, Phase::Provisioning, now))
         }
+        (Phase::Provisioning, Event::ProvisioningSucceeded) => Some(match state.recovery {
+            Some(_) => enter(state, Phase::ServerReady, now),
+            None => live(state, now),
+        }),
         _ => None,
     }
+}
+
+/// Where an order goes on once its server has a system: DNS comes before the data of an order, and after that of a
+/// recovery.
+const fn installed(state: &State) -> Phase {
+    match state.recovery {
+        Some(_) => Phase::ReplacementReady,
+        None => Phase::ServerReady,
+    }
+}
+
+fn dns_done(state: &State, now: DateTime<Utc>) -> Next {
+    match state.recovery {
+        Some(_) => live(&State { recovery: None, ..state.clone() }, now),
+        None => enter(state, Phase::DnsReady, now),
+    }
+}
+
+fn live(state: &State, now: DateTime<Utc>) -> Next {
+    let mut next = enter(state, Phase::Fulfilled, now);
+    next.effects.push(Effect { kind: EffectKind::NotifyCustomer, not_before: now });
+    next
 }
 
 fn wait_for_pool(state: &State, why: &str, now: DateTime<Utc>, pace: &Pace) -> Next {
@@ -180,7 +210,7 @@ fn resume(state: &State, now: DateTime<Utc>) -> Option<Next> {
             Some(next)
         }
         // A person does not want to wait for the next look.
-        (Phase::PaymentConfirmed | Phase::DnsPending, _) => {
+        (Phase::PaymentConfirmed | Phase::ServerLost | Phase::DnsPending, _) => {
             let effects =
                 work_of(state.phase).map(|kind| Effect { kind, not_before: now }).into_iter().collect();
             Some(Next { state: state.clone(), effects, void_pending: true })
@@ -198,11 +228,12 @@ fn skip(state: &State, now: DateTime<Utc>) -> Option<Next> {
     let waits_for_dns = |phase| matches!(phase, Phase::ServerReady | Phase::DnsPending);
     let skippable = waits_for_dns(state.phase)
         || (state.phase == Phase::Failed && state.resume.is_some_and(waits_for_dns));
-    skippable.then(|| Next { void_pending: true, ..enter(state, Phase::DnsReady, now) })
+    skippable.then(|| Next { void_pending: true, ..dns_done(state, now) })
 }
 
 fn stop(state: &State, now: DateTime<Utc>) -> Option<Next> {
-    if matches!(state.phase, Phase::Fulfilled | Phase::Stopped) {
+    // A customer whose server was lost is still a customer.
+    if matches!(state.phase, Phase::Fulfilled | Phase::Stopped) || state.recovery.is_some() {
         return None;
     }
     let effects =
@@ -213,12 +244,12 @@ fn stop(state: &State, now: DateTime<Utc>) -> Option<Next> {
 }
 
 fn assign(state: &State, server: &ServerId, address: IpAddr, now: DateTime<Utc>) -> Option<Next> {
-    let wants_server = |phase| matches!(phase, Phase::PaymentConfirmed);
+    let wants_server = |phase| matches!(phase, Phase::PaymentConfirmed | Phase::ServerLost);
     let open = state.server.is_none()
         && (wants_server(state.phase)
             || (state.phase == Phase::Failed && state.resume.is_some_and(wants_server)));
     open.then(|| {
         let state = State { server: Some(server.clone()), address: Some(address), ..state.clone() };
-        Next { void_pending: true, ..enter(&state, Phase::ServerReady, now) }
+        Next { void_pending: true, ..enter(&state, installed(&state), now) }
     })
 }

@@ -11,7 +11,7 @@ use letsbe_vault::Vault;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::stamp::Stamp;
-use crate::{files, layout::Layout};
+use crate::{files, layout::Layout, restore};
 
 /// What shows how rotations stand: no values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,12 +81,16 @@ struct Move {
 struct Told {
     census: Option<Census>,
     moved_at: Option<DateTime<Utc>>,
+    /// End of the last restore.
+    #[serde(default)]
+    restored_at: Option<DateTime<Utc>>,
 }
 
 /// Sees work end. What had ended before the first agent of this server looked has been told by nobody, and is not.
 pub(crate) struct Ended {
     kept: PathBuf,
     record: PathBuf,
+    layout: Layout,
     stamp: Option<Stamp>,
     told: Told,
     /// What will have been told once the events of the last look are kept.
@@ -98,14 +102,16 @@ impl Ended {
         let (kept, record) = (layout.state("ended.json"), layout.state("openclaw-update.json"));
         let told = readable(&kept).unwrap_or_else(|| {
             let moved_at = readable::<Move>(&record).and_then(|last| last.ended_at);
-            Told { census: None, moved_at }
+            let restored = restore::ended::all(layout).unwrap_or_default();
+            let restored_at = restored.iter().map(|one| one.ended_at).max();
+            Told { census: None, moved_at, restored_at }
         });
-        Self { kept, record, stamp: None, told, looked: None }
+        Self { kept, record, layout: layout.clone(), stamp: None, told, looked: None }
     }
 
     /// What has ended since it was last [`Ended::told`].
     pub(crate) fn look(&mut self, census: Option<Census>) -> Result<Vec<TenantEventKind>, Problem> {
-        let stamp = Stamp::of(&[&self.record]);
+        let stamp = Stamp::of(&[&self.record, &restore::ended::path(&self.layout)]);
         let rotated = census.is_some() && census != self.told.census;
         let moved = self.stamp.as_ref() != Some(&stamp);
         if !rotated && !moved {
@@ -127,6 +133,14 @@ impl Ended {
         {
             next.moved_at = Some(at);
             events.push(TenantEventKind::OpenClawUpdated { from, to, problem });
+        }
+        if moved {
+            for one in restore::ended::all(&self.layout)? {
+                if next.restored_at.is_none_or(|told| told < one.ended_at) {
+                    next.restored_at = Some(one.ended_at);
+                    events.push(one.into());
+                }
+            }
         }
         self.looked = Some((stamp, next));
         Ok(events)
@@ -205,6 +219,31 @@ mod tests {
             .collect();
         assert_eq!(summary, [("ghost", 2, true), ("odoo", 0, false)]);
         assert_eq!(look(Some(&vault)), []);
+    }
+
+    #[test]
+    fn a_restore_that_ends_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::under(folder.path());
+        let restored = |hours: i64| {
+            let one = serde_json::json!({
+                "tool": "ghost", "set": "0190a5c3-0000-7000-8000-000000000000", "taken_at": at(0), "is_undo": false,
+                "began_at": at(hours), "ended_at": at(hours), "problem": null,
+            });
+            crate::restore::ended::write_down(&layout, serde_json::from_value(one).unwrap()).unwrap();
+        };
+        restored(1);
+        // A new agent each time; what ended before the first one looked is told by nobody.
+        let look = || {
+            let mut ended = Ended::new(&layout);
+            let seen = ended.look(Some(Census::default())).unwrap();
+            ended.told().unwrap();
+            seen.len()
+        };
+        assert_eq!(look(), 0);
+        restored(2);
+        restored(3);
+        assert_eq!((look(), look()), (2, 0));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod lines;
 mod link;
 mod meter;
 mod outbox;
+mod proofs;
 mod pulse;
 mod secrets;
 mod serve;
@@ -250,7 +251,7 @@ impl Agent {
         let controls = serve::router(Arc::new(control)).merge(shared.gate.control());
         let Shared { keeper, queue, door, gate, changed, .. } = shared;
         let (events_door, tick) = (Arc::clone(&door), Arc::new(tick));
-        let (looks, resuming) = (Arc::clone(&tick), layout.clone());
+        let (looks, resuming, standing) = (Arc::clone(&tick), layout.clone(), layout.clone());
 
         let mut parts = JoinSet::new();
         let mut part = |name: &'static str, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
@@ -270,6 +271,10 @@ impl Agent {
         part(
             "unfinished rotations",
             Box::pin(async move { tick::resume_rotation(&keeper, &resuming).await }),
+        );
+        part(
+            "unfinished backups and restores",
+            Box::pin(async move { tick::resume_backups(&standing).await }),
         );
         part("the command gate", Box::pin(async move { gate.keep().await }));
         part("the watch over the tools' files", Box::pin(crate::vault::watch(layout, changed)));

@@ -16,12 +16,18 @@ use super::{
     ended::Ended,
     escrow::Escrow,
     meter::Meter,
+    proofs::Proofs,
     pulse::Beat,
     secrets::Keeper,
     stamp::Stamp,
     standing::HubDoor,
 };
-use crate::{guardian::Outbox, layout::Layout, work};
+use crate::{
+    backup::{self, BackupCommand},
+    guardian::Outbox,
+    layout::Layout,
+    restore, work,
+};
 
 /// The first look for drift waits until a server that has just booted has settled.
 const FIRST_DRIFT: Duration = Duration::from_secs(120);
@@ -50,6 +56,7 @@ impl Tick {
         let status = self.layout.backup_status();
         let mut backup = Stamp::of(&[&status]);
         let mut ended = Ended::new(&self.layout);
+        let mut proofs = Proofs::new(&self.layout);
         let mut sealed_for = None;
         let mut told = None;
         loop {
@@ -65,8 +72,9 @@ impl Tick {
                 self.report.notify_one();
             }
             let told_ended = self.tell_ended(&mut ended);
+            let told_proofs = proofs.look(self.outbox.as_ref());
             let duties = self.duties(&mut sealed_for).await;
-            let problem = told_ended.and(duties).err();
+            let problem = told_ended.and(told_proofs).and(duties).err();
             if problem.is_some() && problem != told {
                 tracing::error!(problem = ?problem, "a duty of the agent failed; it is tried again");
             }
@@ -124,6 +132,25 @@ pub(crate) async fn resume_rotation(keeper: &Keeper, layout: &Layout) {
         if let Err(problem) = work::run(layout, "rotate", &id, ["rotate", "--resume"]).await {
             tracing::error!(%problem, "an interrupted rotation could not be ended");
         }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Lets go on what a backup that was killed left standing still, tells it, and ends a restore that was interrupted, once;
+/// then waits for ever. What a living process is at is its own.
+pub(crate) async fn resume_backups(layout: &Layout) {
+    if let Err(problem) = backup::carry_out(layout, BackupCommand::Resume).await {
+        tracing::error!(%problem, "a tool that a backup held may still stand still");
+    }
+    match restore::is_interrupted(layout) {
+        Ok(false) => {}
+        Ok(true) => {
+            let id = Utc::now().timestamp().to_string();
+            if let Err(problem) = work::run(layout, "restore", &id, ["restore", "--resume"]).await {
+                tracing::error!(%problem, "an interrupted restore could not be ended");
+            }
+        }
+        Err(problem) => tracing::error!(%problem, "whether a restore was interrupted is not known"),
     }
     std::future::pending::<()>().await;
 }

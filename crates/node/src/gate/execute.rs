@@ -165,6 +165,16 @@ impl Executor for Server {
             Action::OpenclawUpdate { to } => {
                 self.program("openclaw-update", &work, &["openclaw", "update", "--to", to, "--json"]).await
             }
+            Action::Backup { tool: None } => {
+                self.program("backup", &work, &["backup", "run", "--json"]).await
+            }
+            Action::Backup { tool: Some(tool) } => {
+                self.program("backup", &work, &["backup", "run", "--tool", tool, "--json"]).await
+            }
+            Action::Restore { tool, date } => {
+                let arguments = ["restore", "--tool", tool, "--date", date, "--json"];
+                self.program("restore", &work, &arguments).await
+            }
             Action::Run(run) => self.run(run, &work).await,
             other => Err(problem::not_yet(other.verb())),
         }

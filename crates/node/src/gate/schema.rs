@@ -25,8 +25,11 @@ const fn described(verb: Verb) -> &'static str {
         Verb::Rotate => "Gives a tool new secrets.",
         Verb::OpenclawUpdate => "Moves the AI runtime to another version.",
         Verb::Run => "Runs a program in a tool's container, or one of a short list on the server itself.",
-        Verb::Backup => "Makes a backup. Not part of this version yet.",
-        Verb::Restore => "Puts a tool back to a backup. Not part of this version yet.",
+        Verb::Backup => "Makes a backup now, of one tool or of everything; this takes minutes.",
+        Verb::Restore => {
+            "Puts a tool back to its backup of a day. What was changed in it since then is gone from it; its present \
+             data is backed up first, and a person can undo it for 7 days."
+        }
         Verb::Update => "Moves a tool to a newer version. Not part of this version yet.",
     }
 }

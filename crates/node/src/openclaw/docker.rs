@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use letsbe_catalog::Catalog;
-use letsbe_host::{Command, CommandOutput, Engine, Journal, Machine, Operation};
+use letsbe_host::{Command, CommandOutput, Engine, Journal, Machine, Operation, Question};
 use letsbe_provision::stacks::tool_operations;
 use letsbe_types::{
     Problem,
@@ -137,7 +137,7 @@ impl Journal for Quiet {
         Ok(())
     }
 
-    async fn await_ssh_confirmation(&self, _: u16, _: &str, _: Duration) -> Result<(), Problem> {
-        Err(Problem::permanent("CLAW002", "an update does not move SSH", "Report this as a bug."))
+    async fn ask(&self, _: &Question, _: Duration) -> Result<(), Problem> {
+        Err(Problem::permanent("CLAW002", "an update asks nobody outside", "Report this as a bug."))
     }
 }

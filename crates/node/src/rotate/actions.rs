@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::Utc;
 use letsbe_catalog::Tool;
-use letsbe_host::{Engine, Journal, LocalMachine};
+use letsbe_host::{Engine, Journal, LocalMachine, Question};
 use letsbe_types::{
     Problem, crash,
     job::{Outcome, RunEventKind},
@@ -234,7 +234,7 @@ impl Journal for Told {
         Ok(())
     }
 
-    async fn await_ssh_confirmation(&self, _: u16, _: &str, _: Duration) -> Result<(), Problem> {
-        Err(cannot("a stack asked to move SSH", "Correct the catalog."))
+    async fn ask(&self, _: &Question, _: Duration) -> Result<(), Problem> {
+        Err(cannot("a stack asked somebody outside", "Correct the catalog."))
     }
 }

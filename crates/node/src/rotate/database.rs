@@ -75,6 +75,8 @@ impl Change<'_> {
                 crash::point("rotation.change_database.inside");
                 self.as_superuser(&mysql_alter(&changes, accounts.backslash_escapes)).await.map(drop)
             }
+            // The catalog keeps its passwords as they are, so nothing gets here.
+            DatabaseEngine::Mongodb => Err(self.trouble("nothing tells a MongoDB its new password yet")),
         }
     }
 
@@ -99,7 +101,7 @@ impl Change<'_> {
 
     async fn door(&self, one: &NewPassword) -> Result<Door, Problem> {
         let remote = match self.database.engine {
-            DatabaseEngine::Postgresql => true,
+            DatabaseEngine::Postgresql | DatabaseEngine::Mongodb => true,
             DatabaseEngine::Mysql | DatabaseEngine::Mariadb => self.accounts().await?.reachable(&one.user),
         };
         Ok(if remote { Door::Network } else { Door::Socket })
@@ -213,7 +215,7 @@ impl Change<'_> {
     }
 }
 
-/// A client that reads everything secret from standard input.
+/// A client that reads everything secret from standard input. [`Change::apply`] refuses MongoDB before one is needed.
 fn client(
     database: &DatabaseChange,
     user: &str,
@@ -241,7 +243,7 @@ fn client(
                 }
             }
         }
-        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb | DatabaseEngine::Mongodb => {
             arguments.push(if database.engine == DatabaseEngine::Mysql { "mysql" } else { "mariadb" });
             arguments.extend(["--defaults-file=/dev/stdin", "--batch", "--skip-column-names"]);
             if door == Door::Network {
@@ -261,7 +263,9 @@ fn judge(engine: DatabaseEngine, output: &CommandOutput) -> Login {
     }
     let refusals: &[&str] = match engine {
         DatabaseEngine::Postgresql => &["password authentication failed for user", "no password supplied"],
-        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => &["ERROR 1045 (28000)", "ERROR 1698 (28000)"],
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb | DatabaseEngine::Mongodb => {
+            &["ERROR 1045 (28000)", "ERROR 1698 (28000)"]
+        }
     };
     if refusals.iter().any(|refusal| output.stderr.contains(refusal)) {
         return Login::Refused;
@@ -271,13 +275,15 @@ fn judge(engine: DatabaseEngine, output: &CommandOutput) -> Login {
         // psql: 3 is a statement that failed, anything else a connection.
         DatabaseEngine::Postgresql if output.code == 3 => Login::Failed(ended),
         DatabaseEngine::Postgresql => Login::Silent(ended),
-        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => match error_number(&output.stderr) {
-            // From 2000 on the client itself speaks: it could not connect.
-            Some(number) if !(2000..3000).contains(&number) => {
-                Login::Failed(format!("{ended} (error {number})"))
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb | DatabaseEngine::Mongodb => {
+            match error_number(&output.stderr) {
+                // From 2000 on the client itself speaks: it could not connect.
+                Some(number) if !(2000..3000).contains(&number) => {
+                    Login::Failed(format!("{ended} (error {number})"))
+                }
+                _ => Login::Silent(ended),
             }
-            _ => Login::Silent(ended),
-        },
+        }
     }
 }
 

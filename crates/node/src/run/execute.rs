@@ -10,8 +10,8 @@ use letsbe_types::{
     job::{Outcome, RunEventKind},
 };
 
-use super::{Request, decide, operations};
-use crate::{files, journal::FileJournal, layout::Layout, lock, rotate};
+use super::{Request, decide, operations, recover};
+use crate::{files, journal::FileJournal, layout::Layout, lock, restore, rotate};
 
 /// A fresh machine's own set-up may take this long.
 const READINESS_PATIENCE: Duration = Duration::from_secs(600);
@@ -56,9 +56,28 @@ async fn carry_out(
     let work = async {
         await_ready(request, journal).await?;
         rotate::finish_interrupted(layout).await;
+        restore::finish_interrupted(layout).await;
         let operations = operations(&layout.bundle(), &request.desired)?;
         Engine::new(&LocalMachine, &operations).run(&request.desired, journal).await.map(|_| ())
     };
+    if request.desired.restore.is_none() {
+        return locked(layout, job, work).await;
+    }
+    let mut told = 0;
+    let result = tokio::select! {
+        result = locked(layout, job, work) => result,
+        problem = recover::keep_telling(layout, journal, &mut told) => Err(problem),
+    };
+    // What came back after the last look.
+    recover::tell(layout, journal, &mut told)?;
+    result
+}
+
+async fn locked(
+    layout: &Layout,
+    job: JobId,
+    work: impl Future<Output = Result<(), Problem>>,
+) -> Result<(), Problem> {
     tokio::select! {
         result = work => result,
         problem = lock::keep(layout, "a provisioning run", job) => Err(problem),

@@ -3,7 +3,9 @@
 pub(crate) mod attach;
 pub(crate) mod decide;
 pub(crate) mod execute;
+pub(crate) mod keys;
 pub(crate) mod plan;
+pub(crate) mod recover;
 pub(crate) mod start;
 
 use std::{io::Write as _, path::Path, sync::Arc};

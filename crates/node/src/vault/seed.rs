@@ -1,22 +1,11 @@
 //! How the first secrets get into the vault, and how two of them may leave it: sealed.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, Secret, crash};
-use letsbe_vault::{Credentials, SEED_CRASH_POINTS, Vault};
-use serde::Deserialize;
+use letsbe_vault::{Credentials, Given, SEED_CRASH_POINTS, Vault};
 
 use super::{audit, files, open, random};
 use crate::layout::Layout;
-
-/// What `vault seed` reads from standard input.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Given {
-    /// Key of each model provider.
-    models: BTreeMap<String, Secret<String>>,
-}
 
 /// Takes in what waits in `credentials.env` and what was given. Nothing is removed here: whoever called removes the
 /// file after this, when the vault has it durably.
@@ -32,7 +21,7 @@ pub(super) fn seed(layout: &Layout, input: &Secret<String>, now: DateTime<Utc>) 
     let mut keys = random();
     crash::point(SEED_CRASH_POINTS[0]);
     let count = Vault::update(&files, &mut random(), |vault| {
-        vault.seed(&inbox, &given.models, &mut keys, now);
+        vault.seed(&inbox, &given, &mut keys, now);
         Ok(vault.entries().count())
     })?;
     crash::point(SEED_CRASH_POINTS[1]);
@@ -59,7 +48,7 @@ pub(super) fn not_understood(error: &dyn std::fmt::Display) -> Problem {
     Problem::permanent(
         "VAULT008",
         format!("What the vault shall be seeded with cannot be read: {error}"),
-        "It is JSON: {\"models\": {\"<provider>\": \"<key>\"}}. Nothing was changed.",
+        "It is JSON: {\"models\": {\"<provider>\": \"<key>\"}, \"destination_secret\": \"…\"}. Nothing was changed.",
     )
 }
 

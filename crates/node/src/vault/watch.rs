@@ -14,7 +14,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use letsbe_catalog::{RenderContext, Tool};
 use letsbe_types::{Problem, job::DesiredServer};
-use letsbe_vault::{ENV_FILE_BYTES_MAX, EnvFile, ToolFiles, Vault};
+use letsbe_vault::{ENV_FILE_BYTES_MAX, EnvFile, Given, ToolFiles, Vault};
 use tokio::sync::Notify;
 
 use super::{files, random, seed};
@@ -171,8 +171,8 @@ fn take_in_credentials(layout: &Layout, vault: &mut Vault, taken: &mut TakenIn, 
     match seed::inbox(layout) {
         Ok(None) => {}
         Ok(Some(inbox)) => {
-            taken.names.extend(vault.unseeded(&inbox, &BTreeMap::new()));
-            vault.seed(&inbox, &BTreeMap::new(), &mut random(), now);
+            taken.names.extend(vault.unseeded(&inbox, &Given::default()));
+            vault.seed(&inbox, &Given::default(), &mut random(), now);
         }
         Err(problem) => taken.unreadable.push(problem.message),
     }

@@ -42,7 +42,7 @@ async fn carry_out(arguments: Arguments) -> Result<(), Problem> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|error| unusable(error.to_string()))?;
     let job: ProvisionJob = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
-    let options = Options { full_scan: arguments.full_scan };
+    let options = Options { full_scan: arguments.full_scan, keys: None };
     provisioner::run(&job, options, &|progress| match progress {
         Progress::Event(event) => {
             if let Ok(line) = serde_json::to_string(&event) {

@@ -134,7 +134,7 @@ mod tests {
         assert!(inbox.get("ghost", "db_password").is_none() && inbox.get("odoo", "db_password").is_some());
         let waiting = Facts { vault: Some(vault.clone()), inbox: Some(inbox.clone()), mode: Some(0o600) };
         assert!(matches!(decide(&waiting, &list, &mut random), Ok(Assessment::Converged { .. })));
-        vault.seed(&inbox, &[].into(), &mut random, now);
+        vault.seed(&inbox, &letsbe_vault::Given::default(), &mut random, now);
         let facts = Facts { vault: Some(vault), ..Facts::default() };
         assert!(matches!(decide(&facts, &list, &mut random), Ok(Assessment::Converged { .. })));
     }

@@ -46,7 +46,12 @@ pub(crate) type Answer = Result<Secret<String>, String>;
 /// Sends an exchange and compares the reply. Says what differs, never what the reply holds.
 ///
 pub(crate) async fn ask(port: u16, exchange: &RenderedExchange) -> Result<Answer, Problem> {
-    let url = format!("http://127.0.0.1:{port}{}", exchange.path);
+    ask_at(SocketAddr::from(([127, 0, 0, 1], port)), exchange).await
+}
+
+/// The same at an address of this server's own networks.
+pub(crate) async fn ask_at(address: SocketAddr, exchange: &RenderedExchange) -> Result<Answer, Problem> {
+    let url = format!("http://{address}{}", exchange.path);
     let method = match exchange.method.parse() {
         Ok(method) => method,
         Err(_) => return Ok(Err(format!("{} is no HTTP method", exchange.method))),

@@ -22,6 +22,7 @@ mod running;
 mod server;
 mod setup;
 mod sites;
+mod stage;
 mod vault;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -38,11 +39,17 @@ pub(crate) use deployment::declared;
 pub use deployment::{Deployment, unfit_tools};
 pub use one_tool::tool_operations;
 pub use pins::{Pins, is_later};
-pub(crate) use reading::{credentials as read_credentials, file as read_file, unit as read_unit};
+pub(crate) use reading::{
+    credentials as read_credentials, file as read_file, run, unit as read_unit, vault as read_vault,
+};
+pub(crate) use rendered::is_written;
 pub(crate) use running::troubled;
 pub use setup::run_setup;
+pub use stage::{ToolStack, await_healthy, probe_at, tool_stack};
 
 use deployment::DesiredStack;
+
+use crate::backups;
 
 /// Stacks that are handled together in one step.
 pub(crate) struct Group {
@@ -112,6 +119,8 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     let folders = &[paths::NGINX_SITES, paths::NGINX_WEBROOT, "/etc/letsencrypt"];
     operations.extend(start(["nginx.rendered", "nginx.running", "nginx.healthy"], &nginx, folders));
 
+    operations.push(Box::new(backups::KeysReceived));
+    operations.push(Box::new(backups::VaultRestored));
     operations.push(Box::new(credentials::CredentialsGenerated::new(Arc::clone(deployment))));
     operations.push(Box::new(images::ImagesPresent { name: "images.present", group: images }));
     operations.extend(start(["stacks.rendered", "stacks.running", "stacks.healthy"], &tools, &[]));
@@ -125,10 +134,13 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     operations.push(Box::new(registry::RegistryWritten { deployment: Arc::clone(deployment) }));
     operations.push(Box::new(models::ModelsConfigured));
     operations.extend(start(["platform.rendered", "platform.running", "platform.healthy"], &platform, &[]));
+    // Before the tools come back: a restore that is killed is ended by the next start, which asks the record.
+    operations.push(Box::new(server::ServerRecorded));
+    operations.push(Box::new(backups::ToolsRestored));
     operations.push(Box::new(setup::ToolsSetUp { deployment: Arc::clone(deployment) }));
+    operations.push(Box::new(backups::BackupsConfigured));
     operations.push(Box::new(agent::AgentRegistered));
     operations.push(Box::new(agent::AgentRunning));
-    operations.push(Box::new(server::ServerRecorded));
     operations.push(Box::new(agent::ConfigurationRemoved));
     operations
 }

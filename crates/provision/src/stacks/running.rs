@@ -167,7 +167,7 @@ pub(crate) fn troubled<'a>(names: &'a [String], containers: &'a [Container]) -> 
 }
 
 /// What a health check printed is not quoted: it may hold secrets.
-fn never_healthy(troubled: &[(&str, &str)], patience: TimeDelta) -> Problem {
+pub(super) fn never_healthy(troubled: &[(&str, &str)], patience: TimeDelta) -> Problem {
     let states: Vec<String> = troubled.iter().map(|(name, trouble)| format!("{name} is {trouble}")).collect();
     let Some((first, _)) = troubled.iter().find(|(_, trouble)| *trouble != MISSING) else {
         return Problem::transient(

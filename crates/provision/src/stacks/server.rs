@@ -31,7 +31,7 @@ impl Converge for ServerRecorded {
 
 /// Without the way to the Hub and the models' keys: the agent and the vault have them.
 fn record(desired: &DesiredServer) -> FileWrite {
-    let desired = DesiredServer { hub: None, models: None, ..desired.clone() };
+    let desired = DesiredServer { hub: None, models: None, backups: None, restore: None, ..desired.clone() };
     let text = serde_json::to_string_pretty(&desired).unwrap_or_default() + "\n";
     FileWrite::new(paths::SERVER_RECORD, 0o600, text)
 }

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// A tool that is healthy may still refuse requests for a moment.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 pub(crate) struct ToolsSetUp {
@@ -61,8 +61,8 @@ fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
     }
     let because: Vec<String> =
         open.iter().map(|(tool, why)| format!("{tool} is not set up: {why}")).collect();
-    // The registration token is nothing to a set-up.
-    let wishes = DesiredServer { hub: None, ..desired.clone() };
+    // Tokens, keys and what opens the backups are nothing to a set-up.
+    let wishes = DesiredServer { hub: None, models: None, backups: None, restore: None, ..desired.clone() };
     let input = Secret::new(serde_json::to_string(&wishes).unwrap_or_default());
     let run = |(tool, _): &(&str, &str)| {
         let command = Command::new(paths::NODE_PROGRAM, ["setup-tool", tool]).with_input(input.clone());

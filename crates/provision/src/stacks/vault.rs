@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, path::Path};
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, Machine};
 use letsbe_types::{Problem, Secret, job::DesiredServer};
-use letsbe_vault::{CREDENTIALS_FILE, Credentials, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
+use letsbe_vault::{CREDENTIALS_FILE, Credentials, Given, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
 
 use super::{paths, reading};
+use crate::backups::without_secret;
 
 pub(crate) struct VaultSeeded;
 
@@ -36,11 +37,11 @@ impl Converge for VaultSeeded {
     }
 
     fn converge(&self, facts: &Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
-        let models = keys_of_models(desired);
+        let given = given(desired);
         let because = match facts {
             Facts { vault: None, .. } => "there is no vault yet".to_owned(),
             Facts { vault: Some(vault), inbox, .. } => {
-                let missing = vault.unseeded(inbox.as_ref().unwrap_or(&Credentials::default()), &models);
+                let missing = vault.unseeded(inbox.as_ref().unwrap_or(&Credentials::default()), &given);
                 match (missing.as_slice(), inbox, facts.open.as_slice()) {
                     ([], None, []) => {
                         let count = vault.entries().count();
@@ -53,23 +54,28 @@ impl Converge for VaultSeeded {
             }
         };
         // In this order: what is removed is durable in the vault before.
-        let mut changes = vec![Change::Run(seed(&models))];
+        let mut changes = vec![Change::Run(seed(&given))];
         changes.extend(facts.inbox.as_ref().map(|_| Change::Remove(CREDENTIALS_FILE.into())));
         Ok(Assessment::needed(because, changes))
     }
 }
 
-/// The keys of the model providers by provider; one that the wishes do not carry any more is in the vault.
-fn keys_of_models(desired: &DesiredServer) -> BTreeMap<String, Secret<String>> {
+/// The keys of the model providers, and what opens the backups' destination; one that the wishes do not carry any
+/// more is in the vault.
+fn given(desired: &DesiredServer) -> Given {
     let keys = desired.models.iter().flat_map(|models| &models.keys);
-    let given = keys.filter(|(_, key)| !key.0.is_empty());
-    given.map(|(provider, key)| (provider.clone(), Secret::from(key.0.as_str()))).collect()
+    let keys = keys.filter(|(_, key)| !key.0.is_empty());
+    let models = keys.map(|(provider, key)| (provider.clone(), Secret::from(key.0.as_str()))).collect();
+    let secret = desired.backups.as_ref().map(|destination| without_secret(destination).1);
+    Given { models, destination_secret: secret.filter(|secret| !secret.expose().is_empty()) }
 }
 
 /// The keys go through standard input: arguments can be read by everybody on the server.
-fn seed(models: &BTreeMap<String, Secret<String>>) -> Command {
-    let models: BTreeMap<&String, &String> = models.iter().map(|(name, key)| (name, key.expose())).collect();
-    let input = serde_json::json!({ "models": models }).to_string();
+fn seed(given: &Given) -> Command {
+    let models: BTreeMap<&String, &String> =
+        given.models.iter().map(|(name, key)| (name, key.expose())).collect();
+    let destination_secret = given.destination_secret.as_ref().map(Secret::expose);
+    let input = serde_json::json!({ "models": models, "destination_secret": destination_secret }).to_string();
     Command::new(paths::NODE_PROGRAM, ["vault", "seed"]).with_input(Secret::new(input)).retried(3)
 }
 
@@ -82,7 +88,7 @@ mod tests {
     use letsbe_vault::{Credentials, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
     use rand::{SeedableRng as _, rngs::StdRng};
 
-    use super::{Facts, VaultSeeded, keys_of_models};
+    use super::{Facts, VaultSeeded, given};
     use crate::stacks::tests::{Files, desired};
 
     const SEED: &str = "run /opt/letsbe/bin/letsbe-node vault seed <‹input›";
@@ -100,7 +106,7 @@ mod tests {
     fn seeded(inbox: &Credentials, desired: &DesiredServer) -> Vault {
         let mut vault = Vault::default();
         let now = chrono::DateTime::from_timestamp(1_795_000_000, 0).expect("a time");
-        vault.seed(inbox, &keys_of_models(desired), &mut StdRng::seed_from_u64(1), now);
+        vault.seed(inbox, &given(desired), &mut StdRng::seed_from_u64(1), now);
         vault
     }
 

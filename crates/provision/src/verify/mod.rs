@@ -13,7 +13,7 @@ use std::sync::Arc;
 use letsbe_host::Operation;
 use letsbe_types::Problem;
 
-use crate::stacks::Deployment;
+use crate::{backups, stacks::Deployment};
 
 /// The step of the verification.
 const STEP: u8 = 11;
@@ -29,6 +29,8 @@ pub fn operations(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
         Box::new(answers::Answers { deployment: deployment(), whose: answers::Whose::Platform }),
         Box::new(proxy::ProxyReady { deployment: deployment() }),
         Box::new(heartbeat::HeartbeatAccepted),
+        Box::new(backups::BackupsReady),
+        Box::new(backups::RecoveryComplete),
         Box::new(modes::SecretsPrivate { deployment: deployment() }),
     ]
 }

@@ -15,6 +15,7 @@ pub struct Model {
     pub problem: Option<Json>,
     pub created_at: DateTimeUtc,
     pub finished_at: Option<DateTimeUtc>,
+    pub recovery_id: Option<Uuid>,
 }
 
 /// No relations: joins are written where they are needed.

@@ -3,13 +3,20 @@
 
 pub mod agent;
 pub mod approval;
+pub mod backup_alarm;
+pub mod backup_destination;
+pub mod backup_look;
+pub mod backup_proof;
 pub mod claim;
 pub mod command;
 pub mod configuration;
+pub mod drill;
 pub mod effect;
 pub mod escrow;
 pub mod job;
 pub mod order;
+pub mod recovery;
+pub mod recovery_run;
 pub mod rollup;
 pub mod session;
 pub mod staff;

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{commands, heartbeats::HOUR, signed};
+use super::{commands, heartbeats::HOUR, proofs, signed};
 use crate::{
     StoreError,
     entities::{approval, escrow, token},
@@ -48,8 +48,10 @@ pub(crate) async fn apply(
         TenantEventKind::Escrowed { sealed, recipients } => {
             keep_keys(db, order, event, sealed, recipients).await
         }
+        TenantEventKind::Proven { proof } => proofs::keep(db, order, proof).await,
         // The event itself is all there is to keep.
         TenantEventKind::UpdateSeen { .. }
+        | TenantEventKind::Restored { .. }
         | TenantEventKind::Rotated { .. }
         | TenantEventKind::OpenClawUpdated { .. }
         | TenantEventKind::Trouble { .. } => Ok(()),

@@ -7,6 +7,7 @@ pub(crate) mod consequences;
 pub(crate) mod events;
 pub(crate) mod heartbeats;
 pub(crate) mod history;
+mod proofs;
 pub(crate) mod reads;
 
 /// Why a key is of no use.

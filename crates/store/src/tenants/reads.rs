@@ -3,20 +3,26 @@
 use std::collections::HashMap;
 
 use letsbe_types::{
+    backups::{Alarm, DestinationEntry, Look},
     ids::OrderId,
     tenant::TenantConfiguration,
     tenants::{EscrowEntry, SealedKeys},
 };
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, sea_query::Query,
+    QuerySelect as _,
+    sea_query::{Expr, Query},
 };
 use uuid::Uuid;
 
 use super::{consequences, unsigned};
 use crate::{
     AgentStatus, Order, Store, StoreError,
-    entities::{agent, approval, configuration, escrow, order, tenant_state},
+    backups::{alarms, destinations, looks},
+    entities::{
+        agent, approval, backup_alarm, backup_destination, backup_look, configuration, escrow, order,
+        tenant_state,
+    },
     row_error,
 };
 
@@ -31,6 +37,12 @@ pub struct Tenant {
     pub configuration: TenantConfiguration,
     /// Approvals that wait.
     pub approvals_pending: u64,
+    /// Where its copies go.
+    pub destination: Option<DestinationEntry>,
+    /// What is there, as it was counted last.
+    pub look: Option<Look>,
+    /// What the counting found wrong and nobody has acknowledged, newest first.
+    pub alarms: Vec<Alarm>,
 }
 
 impl Store {
@@ -98,6 +110,7 @@ impl Store {
         let decided = configuration::Entity::find().filter(configuration::Column::OrderId.is_in(ids.clone()));
         let mut decided: HashMap<Uuid, configuration::Model> =
             decided.all(db).await?.into_iter().map(|row| (row.order_id, row)).collect();
+        let mut outside = Outside::of(self, &ids).await?;
         let pending: Vec<(Uuid, i64)> = approval::Entity::find()
             .select_only()
             .column(approval::Column::OrderId)
@@ -120,8 +133,52 @@ impl Store {
                 agent: AgentStatus::of(agent, states.remove(&id))?,
                 configuration: decided.remove(&id).map(TryInto::try_into).transpose()?.unwrap_or_default(),
                 approvals_pending: unsigned(pending.get(&id).copied().unwrap_or(0)),
+                destination: outside.destinations.remove(&id).map(destinations::entry).transpose()?,
+                look: outside.looks.remove(&id).as_ref().map(looks::look),
+                alarms: outside.alarms.remove(&id).unwrap_or_default(),
             });
         }
         Ok(tenants)
+    }
+}
+
+/// What is known of tenants' copies outside.
+struct Outside {
+    destinations: HashMap<Uuid, backup_destination::Model>,
+    looks: HashMap<Uuid, backup_look::Model>,
+    alarms: HashMap<Uuid, Vec<Alarm>>,
+}
+
+impl Outside {
+    async fn of(store: &Store, ids: &[Uuid]) -> Result<Self, StoreError> {
+        let ids = || ids.iter().copied();
+        let destinations = backup_destination::Entity::find()
+            .filter(backup_destination::Column::OrderId.is_in(ids()))
+            .all(&store.db)
+            .await?;
+        // The last look of each day is kept longest; the newest of them is the newest of all.
+        let newest = "backup_looks.start = (SELECT MAX(later.start) FROM backup_looks AS later \
+                      WHERE later.order_id = backup_looks.order_id AND later.period = 'day')";
+        let looks = backup_look::Entity::find()
+            .filter(backup_look::Column::OrderId.is_in(ids()))
+            .filter(backup_look::Column::Period.eq("day"))
+            .filter(Expr::cust(newest))
+            .all(&store.db)
+            .await?;
+        let rows = backup_alarm::Entity::find()
+            .filter(backup_alarm::Column::OrderId.is_in(ids()))
+            .filter(alarms::open())
+            .order_by_desc(backup_alarm::Column::BeganAt)
+            .all(&store.db)
+            .await?;
+        let mut open: HashMap<Uuid, Vec<Alarm>> = HashMap::new();
+        for row in rows {
+            open.entry(row.order_id).or_default().push(alarms::alarm(row)?);
+        }
+        Ok(Self {
+            destinations: destinations.into_iter().map(|row| (row.order_id, row)).collect(),
+            looks: looks.into_iter().map(|row| (row.order_id, row)).collect(),
+            alarms: open,
+        })
     }
 }

@@ -5,6 +5,7 @@ mod leases;
 mod orders;
 mod payments;
 mod records;
+mod recoveries;
 mod tenants;
 
 use chrono::{DateTime, TimeDelta, Utc};

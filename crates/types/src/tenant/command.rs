@@ -27,7 +27,8 @@ pub struct TenantCommand {
     pub work: CommandWork,
 }
 
-/// What the Hub can ask for. There is no free command: a stolen Hub session can do this and nothing else.
+/// What the Hub can ask for. There is no free command: a stolen Hub session can do this and nothing else. Nothing here
+/// puts older data in the place of a tool's: that is for whoever is on the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CommandWork {
@@ -61,6 +62,21 @@ pub enum CommandWork {
     },
     /// Look for drift now.
     CheckDrift,
+    /// Make a backup now.
+    Backup {
+        /// The tool; `None` is every tool and part of the platform.
+        tool: Option<String>,
+    },
+    /// Prove the newest backup.
+    Prove {
+        /// The tool; `None` is whatever is due.
+        tool: Option<String>,
+    },
+    /// A drill: prove the newest backups of everything, due or not, and tell how long each part took.
+    Drill {
+        /// The tool; `None` is every tool and part of the platform.
+        tool: Option<String>,
+    },
 }
 
 /// How a command ended.

@@ -2,7 +2,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{CommandResult, UpdateSign};
-use crate::{Problem, ids::ApprovalId};
+use crate::{
+    Problem,
+    backup::Proof,
+    ids::{ApprovalId, SetId},
+};
 
 /// `POST /api/v1/tenant/events`: what happened on a server, in order, told until the Hub has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +105,26 @@ pub enum TenantEventKind {
     Trouble {
         /// What.
         problem: Problem,
+    },
+    /// A tool was brought back to what it had, or what a restore had put aside was.
+    Restored {
+        /// The tool.
+        tool: String,
+        /// The set that was restored, or whose restore was undone.
+        set: SetId,
+        /// When that set was taken.
+        taken_at: DateTime<Utc>,
+        /// Whether a restore was undone.
+        undone: bool,
+        /// Why the tool has what it had before, if it has.
+        problem: Option<Problem>,
+        /// How long it took.
+        milliseconds: u64,
+    },
+    /// A backup was restored beside everything to see whether it holds.
+    Proven {
+        /// The evidence.
+        proof: Proof,
     },
 }
 

@@ -1,6 +1,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::backup::{Protection, RemoteSync};
+
 /// `POST /api/v1/tenant/heartbeat`: the state of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,7 +109,7 @@ pub struct TokenSign {
 }
 
 /// The last backup.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackupSign {
     /// When it ended.
@@ -118,6 +120,43 @@ pub struct BackupSign {
     pub bytes: u64,
     /// Errors that it names.
     pub errors: u32,
+    /// The copy outside the server; `None` where the server's program is too old to say.
+    #[serde(default)]
+    pub remote: Option<RemoteSync>,
+    /// When the copy outside was last made and read back.
+    #[serde(default)]
+    pub remote_at: Option<DateTime<Utc>>,
+    /// What the far side does against whoever holds this server's credentials; `None` without a destination.
+    #[serde(default)]
+    pub protection: Option<Protection>,
+    /// Bytes of the local repository on disk.
+    #[serde(default)]
+    pub repository_bytes: u64,
+    /// When the repository itself was last looked at.
+    #[serde(default)]
+    pub checked_at: Option<DateTime<Utc>>,
+    /// What that look found damaged.
+    #[serde(default)]
+    pub damage: u32,
+    /// Per tool and part of the platform; at most [`super::limits::BACKUP_TOOLS`].
+    #[serde(default)]
+    pub tools: Vec<ToolBackupSign>,
+}
+
+/// How the backups of one tool stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolBackupSign {
+    /// The tool, or part of the platform.
+    pub tool: String,
+    /// When its newest complete set was taken.
+    pub taken_at: Option<DateTime<Utc>>,
+    /// When a set of it was last restored, started, probed and compared without a difference.
+    pub proven_at: Option<DateTime<Utc>>,
+    /// Whether the last run made a set of it.
+    pub ok: bool,
+    /// Whether its last proof did not fail. One that could not be carried through did not fail: it is overdue one day.
+    pub proof_ok: bool,
 }
 
 /// A newer image.

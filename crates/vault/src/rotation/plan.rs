@@ -93,7 +93,7 @@ fn databases(tool: &Tool, rotates: &[String]) -> Vec<DatabaseChange> {
         let user = of(&database.user, &database.password);
         let root = match database.engine {
             DatabaseEngine::Postgresql => "postgres",
-            DatabaseEngine::Mysql | DatabaseEngine::Mariadb => "root",
+            DatabaseEngine::Mysql | DatabaseEngine::Mariadb | DatabaseEngine::Mongodb => "root",
         };
         let root = database.root_password.as_ref().map(|key| of(root, key));
         let superuser = root.clone().unwrap_or_else(|| user.clone());

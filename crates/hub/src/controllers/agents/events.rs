@@ -88,6 +88,13 @@ fn content(words: &mut Words, event: &TenantEventKind) {
             problem.iter().for_each(|problem| words.problem("problem", problem));
         }
         TenantEventKind::Trouble { problem } => words.problem("problem", problem),
+        TenantEventKind::Restored { tool, taken_at, problem, milliseconds, .. } => {
+            words.name("tool", tool);
+            words.moment("taken_at", *taken_at);
+            words.number("milliseconds", *milliseconds);
+            problem.iter().for_each(|problem| words.problem("problem", problem));
+        }
+        TenantEventKind::Proven { proof } => words.proof("proof", proof),
     }
 }
 

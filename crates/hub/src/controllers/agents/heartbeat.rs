@@ -78,7 +78,9 @@ fn wrong(heartbeat: &Heartbeat) -> Vec<FieldError> {
     let mut words = Words::default();
     words.version("node_version", &heartbeat.node_version);
     words.moment("sent_at", heartbeat.sent_at);
-    words.moments("backup.at", heartbeat.backup.as_ref().map(|backup| backup.at));
+    if let Some(backup) = &heartbeat.backup {
+        words.backup("backup", backup);
+    }
     words.moments("certificate_expires_at", heartbeat.certificate_expires_at);
     words.moments("drift.checked_at", heartbeat.drift.as_ref().map(|drift| drift.checked_at));
     words.moments("vault.rotated_at", heartbeat.vault.rotated_at);

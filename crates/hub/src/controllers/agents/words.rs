@@ -5,7 +5,8 @@ use chrono::{DateTime, Datelike as _, Utc};
 use letsbe_types::{
     Problem,
     api::FieldError,
-    tenant::{UpdateSign, limits},
+    backup::Proof,
+    tenant::{BackupSign, UpdateSign, limits},
 };
 
 use crate::controllers::field;
@@ -119,6 +120,44 @@ impl Words {
         self.version(&format!("{name}.code"), &problem.code);
         self.text(&format!("{name}.message"), &problem.message);
         self.text(&format!("{name}.hint"), &problem.hint);
+    }
+
+    /// The last backup, with every tool in it.
+    pub(super) fn backup(&mut self, name: &str, backup: &BackupSign) {
+        self.moment(&format!("{name}.at"), backup.at);
+        self.moments(&format!("{name}.remote_at"), backup.remote_at);
+        self.moments(&format!("{name}.checked_at"), backup.checked_at);
+        let few = backup.tools.len() <= limits::BACKUP_TOOLS;
+        self.check(few, format!("{name}.tools"), format!("write at most {} tools", limits::BACKUP_TOOLS));
+        for (number, tool) in backup.tools.iter().enumerate() {
+            let name = format!("{name}.tools[{number}]");
+            self.name(format!("{name}.tool"), &tool.tool);
+            self.moments(&format!("{name}.taken_at"), tool.taken_at);
+            self.moments(&format!("{name}.proven_at"), tool.proven_at);
+        }
+    }
+
+    /// The evidence of a proof.
+    pub(super) fn proof(&mut self, name: &str, proof: &Proof) {
+        self.name(format!("{name}.tool"), &proof.tool);
+        self.moment(&format!("{name}.taken_at"), proof.taken_at);
+        self.moment(&format!("{name}.began_at"), proof.began_at);
+        let few = proof.steps.len() <= limits::PROOF_STEPS;
+        self.check(few, format!("{name}.steps"), format!("write at most {} steps", limits::PROOF_STEPS));
+        for (number, step) in proof.steps.iter().enumerate() {
+            self.name(format!("{name}.steps[{number}].name"), &step.name);
+            self.number(&format!("{name}.steps[{number}].milliseconds"), step.milliseconds);
+        }
+        for (list, lines) in [("equal", &proof.equal), ("differences", &proof.differences)] {
+            let few = lines.len() <= limits::PROOF_LINES;
+            self.check(few, format!("{name}.{list}"), format!("write at most {} lines", limits::PROOF_LINES));
+            for (number, line) in lines.iter().enumerate() {
+                self.line(&format!("{name}.{list}[{number}]"), line);
+            }
+        }
+        if let Some(problem) = &proof.problem {
+            self.problem(&format!("{name}.problem"), problem);
+        }
     }
 
     /// Whether `fits`, in a case of its own.

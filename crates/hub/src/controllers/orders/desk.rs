@@ -61,7 +61,7 @@ fn event(action: DeskAction) -> Result<(Event, &'static str), FieldError> {
 }
 
 /// One line of text that says something.
-fn line(name: &str, text: &str) -> Result<String, FieldError> {
+pub(crate) fn line(name: &str, text: &str) -> Result<String, FieldError> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > LONGEST_TEXT || text.chars().any(char::is_control) {
         return Err(field(name, format!("write one line of 1 to {LONGEST_TEXT} characters")));

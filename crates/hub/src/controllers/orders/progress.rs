@@ -30,12 +30,13 @@ pub(crate) async fn show(
 pub(crate) fn percent(state: &OrderState) -> u8 {
     match state.resume.filter(|_| state.phase == Phase::Failed).unwrap_or(state.phase) {
         Phase::AwaitingPayment | Phase::Failed | Phase::Stopped => 0,
-        Phase::PaymentConfirmed => 10,
+        Phase::ServerReady | Phase::DnsPending if state.recovery.is_some() => 90,
+        Phase::PaymentConfirmed | Phase::ServerLost => 10,
         Phase::AwaitingServer => 25,
-        Phase::ServerReady => 40,
+        Phase::ServerReady | Phase::ReplacementReady => 40,
         Phase::DnsPending => 45,
         Phase::DnsReady => 55,
         Phase::Provisioning => 65,
-        Phase::Fulfilled => 100,
+        Phase::Fulfilled | Phase::RecoveryCancelled => 100,
     }
 }

@@ -20,6 +20,8 @@ use crate::{
 /// A command that was not begun within this is not what anybody wants any more.
 const LASTS: TimeDelta = TimeDelta::hours(1);
 const VERSION_BYTES: usize = 40;
+/// The part of a server's backups that belongs to no tool: its vault, and what it is.
+const OWN_PART: &str = "letsbe";
 
 /// `GET /api/v1/admin/tenants/{id}/commands`
 pub(crate) async fn list(
@@ -105,11 +107,17 @@ fn wrong(work: &CommandWork, tools: &[&str]) -> Option<FieldError> {
     };
     match work {
         CommandWork::RestartTool { tool } | CommandWork::Rotate { tool: Some(tool) } => unknown(tool),
+        CommandWork::Backup { tool: Some(tool) }
+        | CommandWork::Prove { tool: Some(tool) }
+        | CommandWork::Drill { tool: Some(tool) } => (tool != OWN_PART).then(|| unknown(tool)).flatten(),
         CommandWork::UpdateOpenClaw { to, .. } => {
             (!is_version(to)).then(|| field("to", "write a version as v2026.10"))
         }
         CommandWork::Report
         | CommandWork::Rotate { tool: None }
+        | CommandWork::Backup { tool: None }
+        | CommandWork::Prove { tool: None }
+        | CommandWork::Drill { tool: None }
         | CommandWork::Decide { .. }
         | CommandWork::CheckDrift => None,
     }
@@ -135,5 +143,11 @@ pub(crate) fn sentence(work: &CommandWork) -> String {
         CommandWork::Decide { approval, approve: false, .. } => format!("refuse {approval}"),
         CommandWork::UpdateOpenClaw { to, .. } => format!("move the AI runtime to {to}"),
         CommandWork::CheckDrift => "look for drift".to_owned(),
+        CommandWork::Backup { tool: Some(tool) } => format!("back up {tool}"),
+        CommandWork::Backup { tool: None } => "back up everything".to_owned(),
+        CommandWork::Prove { tool: Some(tool) } => format!("prove the backup of {tool}"),
+        CommandWork::Prove { tool: None } => "prove the backups that are due".to_owned(),
+        CommandWork::Drill { tool: Some(tool) } => format!("drill: prove the backup of {tool}"),
+        CommandWork::Drill { tool: None } => "drill: prove every backup".to_owned(),
     }
 }

@@ -3,23 +3,28 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::AgentStatus;
 use letsbe_types::{
+    backups::Alarm,
     tenant::{ContainerState, Heartbeat},
     tenants::Health,
 };
 
+use crate::backups::state::{self, Weight};
+
 /// Three heartbeats that did not come.
 const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
 const DISK_FULL: u8 = 90;
-/// Backups are made every night.
-const BACKUP_OLD: TimeDelta = TimeDelta::hours(36);
 const CERTIFICATE_SHORT: TimeDelta = TimeDelta::days(14);
 const TOKENS_LOW: u64 = 90;
 /// Containers named in one sentence.
 const NAMED: usize = 5;
 
 /// How it is, and what is wrong in a sentence each.
-pub(crate) fn of(agent: &AgentStatus, now: DateTime<Utc>) -> (Health, Vec<String>) {
+pub(crate) fn of(agent: &AgentStatus, alarms: &[Alarm], now: DateTime<Utc>) -> (Health, Vec<String>) {
     let mut troubles = agent.last_heartbeat.as_ref().map_or_else(Vec::new, |heartbeat| said(heartbeat, now));
+    let sign = agent.last_heartbeat.as_ref().and_then(|heartbeat| heartbeat.backup.as_ref());
+    let backups = state::remarks(sign, alarms, agent.registered_at, now);
+    let wrong = backups.into_iter().filter(|remark| remark.weight > Weight::Note);
+    troubles.extend(wrong.map(|remark| remark.text));
     if agent.log_cut_at.is_some() {
         troubles.push("the command gate's log was cut or rewritten".to_owned());
     }
@@ -56,11 +61,6 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<String> {
     });
     let disk = heartbeat.disk_used_percent;
     trouble(disk >= DISK_FULL, &|| format!("the disk is {disk} % full"));
-    let backup = heartbeat.backup.as_ref();
-    trouble(backup.is_some_and(|backup| !backup.succeeded), &|| "the last backup failed".to_owned());
-    trouble(backup.is_some_and(|backup| now - backup.at > BACKUP_OLD), &|| {
-        "the last backup is old".to_owned()
-    });
     let ends = heartbeat.certificate_expires_at;
     trouble(ends.is_some_and(|at| at - now < CERTIFICATE_SHORT), &|| {
         "a certificate ends within two weeks".to_owned()
@@ -92,7 +92,9 @@ mod tests {
     };
     use serde_json::json;
 
-    use super::of;
+    fn of(agent: &AgentStatus, now: DateTime<Utc>) -> (Health, Vec<String>) {
+        super::of(agent, &[], now)
+    }
 
     fn now() -> DateTime<Utc> {
         "2026-11-22T12:00:00Z".parse().unwrap()
@@ -136,7 +138,8 @@ mod tests {
     #[test]
     fn every_trouble_is_a_sentence_of_its_own() {
         let backup = |hours, succeeded| {
-            Some(BackupSign { at: now() - TimeDelta::hours(hours), succeeded, bytes: 1, errors: 0 })
+            let at = now() - TimeDelta::hours(hours);
+            Some(BackupSign { at, succeeded, bytes: 1, ..BackupSign::default() })
         };
         let container = |state| {
             vec![ContainerSign { name: "letsbe-ghost".into(), state, restarts: 0, out_of_memory: false }]
@@ -147,8 +150,8 @@ mod tests {
             (Box::new(move |beat| beat.containers = container(ContainerState::Starting)), ""),
             (Box::new(|beat| beat.disk_used_percent = 90), "disk"),
             (Box::new(move |beat| beat.backup = backup(1, false)), "failed"),
-            (Box::new(move |beat| beat.backup = backup(37, true)), "old"),
-            (Box::new(move |beat| beat.backup = backup(35, true)), ""),
+            (Box::new(move |beat| beat.backup = backup(27, true)), "old"),
+            (Box::new(move |beat| beat.backup = backup(25, true)), ""),
             (Box::new(|beat| beat.certificate_expires_at = Some(now() + TimeDelta::days(13))), "certificate"),
             (Box::new(|beat| beat.tokens.used = 90), "tokens"),
             (Box::new(|beat| beat.vault.proxy_ready = false), "proxy"),

@@ -9,7 +9,7 @@ use letsbe_types::{
     DomainName,
     api::Reply,
     ids::OrderId,
-    tenants::{TenantDetail, TenantSummary, TokenUse},
+    tenants::{Connection, TenantDetail, TenantSummary, TokenUse},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -73,6 +73,11 @@ pub(crate) async fn detail(state: &AppState, id: OrderId) -> ApiResult<TenantDet
     let recent = tokens.iter().filter(|used| used.start >= now - HOURS).cloned().collect();
     Ok(TenantDetail {
         summary: summary(&tenant, now),
+        connection: Connection {
+            server: tenant.order.state.server.clone(),
+            address: tenant.order.state.address,
+            host_key: tenant.order.host_key.clone(),
+        },
         heartbeat: tenant.agent.last_heartbeat,
         configuration: tenant.configuration,
         commands: store.commands(id).await?,
@@ -88,7 +93,7 @@ pub(crate) async fn detail(state: &AppState, id: OrderId) -> ApiResult<TenantDet
 
 /// A tenant without its history.
 pub(crate) fn summary(tenant: &Tenant, now: DateTime<Utc>) -> TenantSummary {
-    let (health, troubles) = health::of(&tenant.agent, now);
+    let (health, troubles) = health::of(&tenant.agent, &tenant.alarms, now);
     let order = &tenant.order.new;
     let heartbeat = tenant.agent.last_heartbeat.as_ref();
     TenantSummary {

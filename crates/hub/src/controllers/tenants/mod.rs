@@ -23,6 +23,6 @@ pub(crate) async fn tenant(state: &AppState, id: OrderId) -> ApiResult<Tenant> {
 }
 
 /// A line of the order's timeline, with the operator's name.
-fn chose(operator: &Operator, what: &str) -> NewEntry {
+pub(crate) fn chose(operator: &Operator, what: &str) -> NewEntry {
     NewEntry::new("operator", "ok", format!("{} chose: {what}", operator.email))
 }

@@ -10,17 +10,19 @@ use letsbe_store::{Job, NewJob, Order, token_hash};
 use letsbe_types::{
     Problem,
     api::JobStatus,
+    backup::Destination,
     ids::JobId,
-    job::{DesiredServer, HubLink, ProvisionJob, ReportTarget},
+    job::{DesiredServer, HubLink, ProvisionJob, ReportTarget, RestoreFrom},
     link::ModelAccess,
 };
 use tokio::io::AsyncWriteExt as _;
 
 use crate::worker::{
-    Worker, address_of, inside,
+    Worker, address_of, destinations, inside,
     job_files::{JobFiles, public_key},
     models, store_problem,
 };
+use crate::{backups::given, recovery::source::SourceFile};
 
 /// A provisioner that is killed this often in a row has a problem that starting it again does not solve.
 const PROVISIONER_STARTS_MAX: u32 = 10;
@@ -30,7 +32,8 @@ pub(in crate::worker) async fn prepare_provisioning(
     worker: &Worker,
     order: &Order,
 ) -> Result<Event, Problem> {
-    open_job(worker, order).await?;
+    let (_, files) = open_job(worker, order).await?;
+    destinations::of_job(worker, order, &files).await?;
     inside(EffectKind::PrepareProvisioning);
     Ok(Event::ProvisioningPrepared)
 }
@@ -39,7 +42,12 @@ pub(in crate::worker) async fn prepare_provisioning(
 pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Result<Event, Problem> {
     let (job, files) = open_job(worker, order).await?;
     if job.status != JobStatus::Completed {
-        let work = provision_job(worker, order, job.id, &files)?;
+        let backups = destinations::of_job(worker, order, &files).await?;
+        let restore = restore_from(worker, order, backups.as_ref()).await?;
+        let mut work = provision_job(worker, order, job.id, &files, restore)?;
+        // A server that comes back goes on where its copies are.
+        let source = work.desired.restore.as_ref().map(|restore| restore.source.clone());
+        work.desired.backups = backups.or(source);
         // A provisioner that was killed is no failure of the order: the next one attaches to the same run.
         for _ in 0..PROVISIONER_STARTS_MAX {
             let status = run_provisioner(worker, order, &work).await?;
@@ -52,6 +60,8 @@ pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Resu
     match job.map(|job| (job.status, job.problem)) {
         Some((JobStatus::Completed, _)) => {
             files.remove();
+            SourceFile::of(&worker.jobs_folder, order.new.id).remove();
+            given::file(&worker.jobs_folder, order.new.id).remove();
             Ok(Event::ProvisioningSucceeded)
         }
         Some((JobStatus::Failed, Some(problem))) => {
@@ -71,14 +81,17 @@ pub(in crate::worker) async fn release_server(worker: &Worker, order: &Order) ->
     if let Some(job) = worker.store.latest_job(order.new.id).await.map_err(store_problem)? {
         JobFiles::of(&worker.jobs_folder, job.id).remove();
     }
+    SourceFile::of(&worker.jobs_folder, order.new.id).remove();
     inside(EffectKind::ReleaseServer);
     Ok(Event::ServerReleased)
 }
 
-/// The newest job that has not failed, with its tokens; a new one where there is none.
+/// The newest job that has not failed, with its tokens; a new one where there is none. A recovery has jobs of its own.
 async fn open_job(worker: &Worker, order: &Order) -> Result<(Job, JobFiles), Problem> {
     let latest = worker.store.latest_job(order.new.id).await.map_err(store_problem)?;
-    if let Some(job) = latest.filter(|job| job.status != JobStatus::Failed) {
+    let recovery = order.state.recovery.as_ref().map(|recovery| recovery.id);
+    let usable = |job: &Job| job.status != JobStatus::Failed && job.recovery == recovery;
+    if let Some(job) = latest.filter(usable) {
         let files = JobFiles::of(&worker.jobs_folder, job.id);
         if job.status == JobStatus::Completed || files.complete() {
             return Ok((job, files));
@@ -93,15 +106,29 @@ async fn open_job(worker: &Worker, order: &Order) -> Result<(Job, JobFiles), Pro
         runner_token_hash: token_hash(tokens.runner.expose()),
         registration_token_hash: token_hash(tokens.registration.expose()),
     };
-    worker.store.create_job(&new, worker.clock.now()).await.map_err(store_problem)?;
-    let job = Job {
-        id,
-        order: order.new.id,
-        status: JobStatus::Running,
-        runner_token_hash: new.runner_token_hash,
-        problem: None,
-    };
+    let job = worker.store.create_job(&new, worker.clock.now()).await.map_err(store_problem)?;
     Ok((job, files))
+}
+
+/// What a lost server is brought back from; `None` for an order that loses nothing.
+async fn restore_from(
+    worker: &Worker,
+    order: &Order,
+    own: Option<&Destination>,
+) -> Result<Option<RestoreFrom>, Problem> {
+    let Some(under) = &order.state.recovery else { return Ok(None) };
+    let recovery = worker.store.recovery(under.id).await.map_err(store_problem)?;
+    let source = SourceFile::of(&worker.jobs_folder, order.new.id).read()?;
+    match (recovery, source.or_else(|| own.cloned())) {
+        (Some(recovery), Some(source)) => {
+            Ok(Some(RestoreFrom { source, at: recovery.at, as_of: recovery.as_of }))
+        }
+        _ => Err(Problem::permanent(
+            "RCV002",
+            "The Hub does not know where this tenant's copies are.",
+            "Recover again with --source and the destination's file.",
+        )),
+    }
 }
 
 fn provision_job(
@@ -109,6 +136,7 @@ fn provision_job(
     order: &Order,
     id: JobId,
     files: &JobFiles,
+    restore: Option<RestoreFrom>,
 ) -> Result<ProvisionJob, Problem> {
     let settings = &worker.provisioning;
     let mut admin_keys = vec![public_key(&settings.private_key)?];
@@ -129,6 +157,8 @@ fn provision_job(
             registration_token: files.registration_token()?.expose().clone(),
         }),
         models: settings_of_models(worker, order)?,
+        backups: None,
+        restore,
     };
     Ok(ProvisionJob {
         id,

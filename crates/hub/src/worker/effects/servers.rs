@@ -30,7 +30,8 @@ pub(in crate::worker) async fn claim_server(worker: &Worker, order: &Order) -> R
         memory_gb: whole_gigabytes(tier.ram_mb),
         disk_gb: u32::try_from(tier.disk_gb).unwrap_or(u32::MAX),
     };
-    let (tier, region) = (order.new.tier, order.new.region);
+    let elsewhere = order.state.recovery.as_ref().and_then(|recovery| recovery.region);
+    let (tier, region) = (order.new.tier, elsewhere.unwrap_or(order.new.region));
     let wanted = Wanted { tier, size, region, delivered_templates: worker.delivered_templates.clone() };
     Ok(match choose_server(&candidates, &wanted, &taken) {
         Ok(server) => Event::ServerClaimed { server },

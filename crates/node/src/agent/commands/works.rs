@@ -52,6 +52,11 @@ impl Carry for Works {
                 let arguments = ["openclaw", "update", "--to", &to, "--json"].into_iter().chain(force);
                 self.long("openclaw-update", id, arguments).await
             }
+            CommandWork::Backup { tool } => self.long("backup", id, of_backups("run", &tool, None)?).await,
+            CommandWork::Prove { tool } => self.long("backup", id, of_backups("prove", &tool, None)?).await,
+            CommandWork::Drill { tool } => {
+                self.long("backup", id, of_backups("prove", &tool, Some("--all"))?).await
+            }
             CommandWork::CheckDrift => {
                 let found = self.drift.check(&id.to_string()).await?;
                 self.report.notify_one();
@@ -109,6 +114,23 @@ impl Works {
     }
 }
 
+/// The arguments of work on the backups of one tool, else of `all`. Without `--json`: the last line for people is the
+/// summary.
+fn of_backups<'a>(
+    what: &'a str,
+    tool: &'a Option<String>,
+    all: Option<&'a str>,
+) -> Result<Vec<&'a str>, Problem> {
+    let words = ["backup", what].into_iter();
+    match tool {
+        None => Ok(words.chain(all).collect()),
+        Some(tool) => {
+            named(tool)?;
+            Ok(words.chain(["--tool", tool]).collect())
+        }
+    }
+}
+
 /// Letters, digits, `-`, `.` and `_`, and no option: tools and versions.
 fn named(name: &str) -> Result<(), Problem> {
     let good = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
@@ -128,7 +150,22 @@ fn one_line(output: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use super::{named, of_backups};
+
+    #[test]
+    fn work_on_backups_is_for_one_tool_or_for_all_and_names_are_no_options() {
+        for (what, tool, all, expected) in [
+            ("run", None, None, "backup run"),
+            ("run", Some("ghost"), None, "backup run --tool ghost"),
+            ("prove", None, Some("--all"), "backup prove --all"),
+            ("prove", Some("letsbe"), Some("--all"), "backup prove --tool letsbe"),
+        ] {
+            let tool = tool.map(str::to_owned);
+            assert_eq!(of_backups(what, &tool, all).unwrap().join(" "), expected);
+        }
+        let option = Some("--all".to_owned());
+        assert_eq!(of_backups("run", &option, None).unwrap_err().code, "NODE073");
+    }
 
     #[test]
     fn names_are_no_options_and_no_paths() {

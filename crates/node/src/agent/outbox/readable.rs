@@ -25,6 +25,11 @@ pub(super) fn readable(event: TenantEventKind) -> TenantEventKind {
         TenantEventKind::OpenClawUpdated { from, to, problem } => {
             TenantEventKind::OpenClawUpdated { from, to, problem: some(problem) }
         }
+        TenantEventKind::Proven { proof } => TenantEventKind::Proven { proof: proof.bounded() },
+        TenantEventKind::Restored { tool, set, taken_at, undone, problem, milliseconds } => {
+            let problem = some(problem);
+            TenantEventKind::Restored { tool, set, taken_at, undone, problem, milliseconds }
+        }
         other => other,
     }
 }

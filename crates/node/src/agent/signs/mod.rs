@@ -1,5 +1,6 @@
 //! Vital signs: what a heartbeat tells. Counts, names and times; a sign that cannot be read is left out.
 
+mod backup;
 pub(crate) mod docker;
 mod openclaw;
 pub(crate) mod system;
@@ -77,7 +78,7 @@ impl Signs {
             openclaw: self.docker.openclaw.sign(&containers).await,
             containers: containers.into_iter().map(|container| container.sign).collect(),
             tokens: self.meter.sign(self.configurations.token_pool(), now),
-            backup: system::read_backup(&self.layout.backup_status()),
+            backup: backup::read(&self.layout.backup_status()),
             certificate_expires_at: files::read(&certificate)
                 .ok()
                 .flatten()

@@ -78,8 +78,8 @@ async fn what_is_not_here_not_yet_or_never_is_refused_before_anybody_is_asked() 
         ("restart", Some("no-such"), json!({}), "GATE006"),
         ("logs", Some("ghost"), json!({ "service": "no-such" }), "GATE006"),
         ("run", Some("secrets-proxy"), run(&["ls"]), "GATE006"),
-        ("backup", None, json!({}), "GATE007"),
-        ("restore", Some("ghost"), json!({ "date": "2026-11-22" }), "GATE007"),
+        ("backup", Some("odoo"), json!({}), "GATE006"),
+        ("restore", Some("no-such"), json!({ "date": "2026-11-22" }), "GATE006"),
         ("update", Some("ghost"), json!({}), "GATE007"),
         ("run", None, run(&["rm", "-rf", "/"]), "GATE010"),
         ("run", None, run(&["docker", "ps", "--filter", "x"]), "GATE010"),
@@ -126,6 +126,30 @@ async fn autonomy_and_the_tools_lock_decide_what_waits() {
         assert_eq!(got, wanted, "{autonomy:?} {unlocked:?}");
     }
     assert_eq!(server.gate.pending(), 4, "the same call is not asked for twice");
+}
+
+#[tokio::test]
+async fn a_backup_is_made_unasked_and_a_restore_only_after_a_person_saw_what_is_lost() {
+    let server = Server::new(Autonomy::Level3);
+    let everything = server.ask("backup", None, json!({})).await;
+    let one = server.ask("backup", Some("ghost"), json!({})).await;
+    assert_eq!((everything["status"].as_str(), one["status"].as_str()), (Some("done"), Some("done")));
+    server.configure(Autonomy::Level2, &["ghost"]);
+    let held = server.ask("restore", Some("ghost"), json!({ "date": "2026-11-22" })).await;
+    assert_eq!((held["status"].as_str(), held["class"].as_str()), (Some("waiting"), Some("RED")));
+    let plan = held["plan"].as_str().expect("a plan");
+    assert!(plan.contains("newest backup of 2026-11-22") && plan.contains("is gone from it"), "{plan}");
+    assert_eq!(server.recorder.seen().len(), 2, "nothing was restored yet");
+    server.gate.decide(id_of(&held), true, "anna").await.expect("decided");
+    server.until(|server| server.recorder.seen().len() == 3).await;
+    let actions: Vec<Action> = server.recorder.seen().into_iter().map(|seen| seen.action).collect();
+    let (tool, date) = ("ghost".to_owned(), "2026-11-22".to_owned());
+    let expected = [
+        Action::Backup { tool: None },
+        Action::Backup { tool: Some(tool.clone()) },
+        Action::Restore { tool, date },
+    ];
+    assert_eq!(actions, expected);
 }
 
 #[tokio::test]

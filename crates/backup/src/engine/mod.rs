@@ -1,0 +1,322 @@
+//! How each engine is dumped, loaded and counted: the commands. Pure; passwords go through a file of variables that
+//! only root can read and that is gone afterwards, never through an argument.
+
+mod rows;
+
+use std::{path::Path, time::Duration};
+
+use letsbe_catalog::DatabaseEngine;
+use letsbe_host::Command;
+use letsbe_types::Secret;
+
+use self::rows::{COUNTED, mysql_counts, postgresql_counts};
+pub use self::rows::{is_last_count, parse_counts, parse_snapshot, session, snapshot_statements};
+use crate::DatabaseSource;
+
+/// The largest packet that the protocol of MySQL knows: a row of the largest value has room as text.
+const PACKET: &str = "--max-allowed-packet=1G";
+/// A row may be larger as text than its server takes by default; and what is to happen at a certain time must not
+/// happen to rows that are being loaded and compared. Both end with the server's next start.
+const TAKE_ANYTHING: &str = "SET GLOBAL max_allowed_packet = 1073741824; SET GLOBAL event_scheduler = OFF";
+/// Whoever holds a table locked for so long is stuck, and the dump fails rather than wait for it.
+const LOCK_PATIENCE: &str = "--lock-wait-timeout=30s";
+/// A database of hundreds of gigabytes is through after so long.
+const PATIENCE: Duration = Duration::from_secs(12 * 3600);
+
+/// How a client in the container gets in.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    /// `docker exec --env-file`: what [`variables`] says, for this one process.
+    pub variables: &'a Path,
+}
+
+/// The text of the file of variables (0600, in memory) for a database: nothing for PostgreSQL, which lets its
+/// superuser in on its own socket, and for MongoDB, see [`first_line`].
+#[must_use]
+pub fn variables(database: &DatabaseSource, password: &Secret<String>) -> Secret<String> {
+    match database.engine {
+        DatabaseEngine::Postgresql | DatabaseEngine::Mongodb => Secret::from(""),
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
+            Secret::new(format!("MYSQL_PWD={}\n", password.expose()))
+        }
+    }
+}
+
+/// What the clients of an engine read from their standard input before anything else: MongoDB's tools know no
+/// variable for a password.
+#[must_use]
+pub fn first_line(database: &DatabaseSource, password: &Secret<String>) -> Option<Secret<String>> {
+    let asks = database.engine == DatabaseEngine::Mongodb;
+    asks.then(|| Secret::new(format!("{}\n", password.expose())))
+}
+
+/// Writes the dump to standard output; `snapshot` is the one that PostgreSQL exported, where it did.
+#[must_use]
+pub fn dump(database: &DatabaseSource, access: Access<'_>, snapshot: Option<&str>) -> Command {
+    let name = database.name.as_str();
+    match database.engine {
+        DatabaseEngine::Postgresql => {
+            let mut words = words(&["pg_dump", "--format=custom", "--compress=0", "--no-password"]);
+            words.extend([LOCK_PATIENCE.to_owned(), user(database), format!("--dbname={name}")]);
+            words.extend(snapshot.map(|id| format!("--snapshot={id}")));
+            inside(database, access, words)
+        }
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
+            // Without its date, a dump of the same rows is the same dump.
+            let fixed = [
+                client(database, "mysqldump", "mariadb-dump"),
+                "--single-transaction",
+                "--skip-extended-insert",
+                "--no-autocommit",
+                "--skip-add-drop-table",
+                "--skip-dump-date",
+                "--no-tablespaces",
+                "--routines",
+                "--triggers",
+                "--events",
+                "--hex-blob",
+                "--default-character-set=utf8mb4",
+                PACKET,
+            ];
+            let mut words = words(&fixed);
+            if database.engine == DatabaseEngine::Mysql {
+                // MySQL's own; `loose` makes it a warning where MariaDB answers in its place.
+                words.push("--loose-set-gtid-purged=OFF".to_owned());
+            }
+            words.extend([user(database), name.to_owned()]);
+            inside(database, access, words)
+        }
+        DatabaseEngine::Mongodb => {
+            let mut words = mongodb(database, "mongodump", "--archive");
+            words.extend(["--quiet".to_owned(), format!("--db={name}")]);
+            inside(database, access, words)
+        }
+    }
+}
+
+/// Makes a new server ready to take a dump of any row; nothing to do where `None`.
+#[must_use]
+pub fn prepare(database: &DatabaseSource, access: Access<'_>) -> Option<Command> {
+    // Only the superuser may say such things.
+    let told = matches!(database.engine, DatabaseEngine::Mysql | DatabaseEngine::Mariadb);
+    (told && database.login != database.user).then(|| {
+        let mut words = words(&[client(database, "mysql", "mariadb"), "--batch"]);
+        words.extend([user(database), format!("--execute={TAKE_ANYTHING}")]);
+        inside(database, access, words)
+    })
+}
+
+/// Reads a dump from standard input (see [`prepare`]); the first error ends it. A database of MySQL, MariaDB or MongoDB
+/// must be there and empty; PostgreSQL's is made anew, with the encoding and collation that it had, and it must not
+/// be in use. What was the tool's user's, or the superuser's where that is the same, belongs to the tool's user.
+#[must_use]
+pub fn load(database: &DatabaseSource, access: Access<'_>) -> Command {
+    let name = database.name.as_str();
+    match database.engine {
+        DatabaseEngine::Postgresql => {
+            let fixed =
+                ["pg_restore", "--exit-on-error", "--no-password", "--create", "--clean", "--if-exists"];
+            let mut words = words(&fixed);
+            if database.login == database.user {
+                words.extend(self::words(&["--no-owner", "--no-privileges"]));
+            }
+            words.extend([user(database), format!("--dbname={}", neighbour(database))]);
+            inside(database, access, words)
+        }
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
+            let fixed = [
+                client(database, "mysql", "mariadb"),
+                "--binary-mode",
+                "--default-character-set=utf8mb4",
+                PACKET,
+            ];
+            let mut words = words(&fixed);
+            if database.login != database.user {
+                words.push("--init-command=SET SESSION sql_log_bin = 0".to_owned());
+            }
+            words.extend([user(database), name.to_owned()]);
+            inside(database, access, words)
+        }
+        DatabaseEngine::Mongodb => {
+            let mut words = mongodb(database, "mongorestore", "--archive");
+            words.extend(self::words(&["--quiet", "--stopOnError", "--maintainInsertionOrder"]));
+            words.push(format!("--nsInclude={name}.*"));
+            inside(database, access, words)
+        }
+    }
+}
+
+/// Prints a line `rows<TAB>table` for every table of the database as it is; [`parse_counts`] reads it.
+#[must_use]
+pub fn counts(database: &DatabaseSource, access: Access<'_>) -> Command {
+    match database.engine {
+        DatabaseEngine::Postgresql => session(database, access).with_input(Secret::new(postgresql_counts())),
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
+            let fixed = [
+                client(database, "mysql", "mariadb"),
+                "--batch",
+                "--skip-column-names",
+                "--default-character-set=utf8mb4",
+            ];
+            let mut words = words(&fixed);
+            words.extend([user(database), database.name.clone()]);
+            inside(database, access, words).with_input(Secret::new(mysql_counts()))
+        }
+        DatabaseEngine::Mongodb => {
+            let script = format!(
+                "const d = db.getSiblingDB({:?}); d.getCollectionInfos({{type: 'collection'}}).forEach(c => \
+                 print(d.getCollection(c.name).countDocuments({{}}) + '\\t' + c.name)); print('{COUNTED}')",
+                database.name
+            );
+            inside(database, access, mongosh(database, &script))
+        }
+    }
+}
+
+/// Ends well once the database takes connections, and not while its image still prepares it: asked over the network,
+/// which every image opens last.
+#[must_use]
+pub fn ready(database: &DatabaseSource, access: Access<'_>) -> Command {
+    let words = match database.engine {
+        DatabaseEngine::Postgresql => {
+            let mut words = words(&["pg_isready", "--quiet", "--host=127.0.0.1"]);
+            words.push(user(database));
+            words
+        }
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
+            let program = client(database, "mysqladmin", "mariadb-admin");
+            let mut words = words(&[program, "--host=127.0.0.1", "--protocol=tcp", "--silent"]);
+            words.extend([user(database), "ping".to_owned()]);
+            words
+        }
+        DatabaseEngine::Mongodb => mongosh(database, "db.adminCommand({ping: 1})"),
+    };
+    inside(database, access, words).within(Duration::from_secs(20))
+}
+
+fn inside(database: &DatabaseSource, access: Access<'_>, words: Vec<String>) -> Command {
+    let variables = access.variables.to_string_lossy().into_owned();
+    let arguments = ["exec", "--interactive", "--env-file"].map(str::to_owned);
+    let arguments = arguments.into_iter().chain([variables, database.container.clone()]).chain(words);
+    Command::new("docker", arguments).within(PATIENCE)
+}
+
+fn words(fixed: &[&str]) -> Vec<String> {
+    fixed.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn user(database: &DatabaseSource) -> String {
+    format!(
+        "--user{}={}",
+        if database.engine == DatabaseEngine::Postgresql { "name" } else { "" },
+        database.login
+    )
+}
+
+/// MariaDB's images have its programs under its own names only, MySQL's under MySQL's.
+fn client<'a>(database: &DatabaseSource, mysql: &'a str, mariadb: &'a str) -> &'a str {
+    if database.engine == DatabaseEngine::Mariadb { mariadb } else { mysql }
+}
+
+/// A database of PostgreSQL that is always there, to make another one from.
+fn neighbour(database: &DatabaseSource) -> &'static str {
+    if database.name == "postgres" { "template1" } else { "postgres" }
+}
+
+/// The user's own database knows him, or the one of all administrators.
+fn mongodb(database: &DatabaseSource, program: &str, fixed: &str) -> Vec<String> {
+    let home = if database.login == database.user { database.name.as_str() } else { "admin" };
+    let login = database.login.as_str();
+    [program, fixed, &format!("--username={login}"), &format!("--authenticationDatabase={home}")]
+        .map(str::to_owned)
+        .into()
+}
+
+fn mongosh(database: &DatabaseSource, script: &str) -> Vec<String> {
+    let mut words = mongodb(database, "mongosh", "--quiet");
+    words.extend(["--eval", script].map(str::to_owned));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use letsbe_catalog::DatabaseEngine::{self, Mariadb, Mongodb, Mysql, Postgresql};
+    use letsbe_host::Command;
+    use letsbe_types::Secret;
+
+    use super::{Access, counts, dump, first_line, load, prepare, ready, session, variables};
+    use crate::DatabaseSource;
+
+    fn access() -> Access<'static> {
+        Access { variables: Path::new("/run/v") }
+    }
+
+    fn database(engine: DatabaseEngine, login: &str) -> DatabaseSource {
+        let [container, name, user, password] = ["letsbe-x-db", "shop", "tool", "key"].map(str::to_owned);
+        DatabaseSource { engine, container, name, user, password, login: login.to_owned() }
+    }
+
+    fn all(database: &DatabaseSource) -> Vec<Command> {
+        let fixed = [
+            dump(database, access(), Some("00000003-1")),
+            load(database, access()),
+            counts(database, access()),
+            ready(database, access()),
+        ];
+        fixed.into_iter().chain(prepare(database, access())).collect()
+    }
+
+    #[test]
+    fn every_client_runs_in_the_databases_container_and_is_told_no_secret() {
+        for engine in [Postgresql, Mysql, Mariadb, Mongodb] {
+            let database = database(engine, "root");
+            for command in all(&database) {
+                assert_eq!(command.program, "docker");
+                let head = ["exec", "--interactive", "--env-file", "/run/v", "letsbe-x-db"];
+                assert_eq!(command.arguments[..5], head);
+                assert!(command.environment.is_empty());
+                assert!(!command.arguments.iter().any(|word| word.contains("password=")), "{command:?}");
+            }
+            let password = Secret::from("canary");
+            let told = [Some(variables(&database, &password)), first_line(&database, &password)];
+            let ways = told.iter().flatten().filter(|text| text.expose().contains("canary")).count();
+            assert_eq!(ways, usize::from(engine != Postgresql), "{engine:?}: by one way only");
+        }
+    }
+
+    #[test]
+    fn images_of_mariadb_have_its_own_names_only() {
+        for (engine, wanted) in [
+            (Mysql, ["mysqldump", "mysql", "mysql", "mysqladmin", "mysql"]),
+            (Mariadb, ["mariadb-dump", "mariadb", "mariadb", "mariadb-admin", "mariadb"]),
+        ] {
+            let programs: Vec<String> = all(&database(engine, "root"))
+                .into_iter()
+                .map(|command| command.arguments[5].clone())
+                .collect();
+            assert_eq!(programs, wanted);
+        }
+    }
+
+    #[test]
+    fn without_a_superuser_nothing_is_asked_that_only_he_may() {
+        let bare = database(Mariadb, "tool");
+        assert_eq!(prepare(&bare, access()), None);
+        assert!(!load(&bare, access()).arguments.iter().any(|word| word.contains("sql_log_bin")));
+        assert!(
+            load(&database(Mariadb, "root"), access()).arguments.iter().any(|w| w.contains("sql_log_bin"))
+        );
+    }
+
+    #[test]
+    fn owners_are_left_out_only_where_there_is_but_one() {
+        for (login, wanted) in [("tool", true), ("postgres", false)] {
+            let command = load(&database(Postgresql, login), access());
+            assert_eq!(command.arguments.iter().any(|word| word == "--no-owner"), wanted);
+            assert!(command.arguments.iter().any(|word| word == "--dbname=postgres"));
+        }
+        assert!(session(&database(Postgresql, "tool"), access()).input.is_none());
+    }
+}

@@ -1,0 +1,34 @@
+//! Backups of one server: what a tool's state is, how it is dumped and loaded, the repository that keeps it, which
+//! sets stay, and what a set must hold.
+//!
+//! A **set** is everything of one tool at one moment: a snapshot for each item (a database's dump, a folder of files)
+//! and, last, a manifest. A set without its manifest is not there. The repository is restic's format, written by the
+//! restic program: a customer can read it with stock tools and the key.
+//!
+//! It must never call anything a success that the repository did not report as one, put a secret into an argument,
+//! or forget a snapshot that [`retention`] did not name.
+
+mod engine;
+mod location;
+mod manifest;
+mod points;
+mod repository;
+pub mod retention;
+pub mod selection;
+mod set;
+mod source;
+mod tally;
+
+pub use engine::{
+    Access, counts, dump, first_line, is_last_count, load, parse_counts, parse_snapshot, prepare, ready,
+    session, snapshot_statements, variables,
+};
+pub use location::{Location, Programs};
+pub use manifest::{
+    Consistency, DatabaseFacts, FilesFacts, Image, ItemFacts, Manifest, SqliteFacts, differences,
+};
+pub use points::RUN_CRASH_POINTS;
+pub use repository::{Damage, Listed, NewItem, Repository, Stored, bring_back};
+pub use set::{BackupSet, Item, SetKind, Snapshot, sets};
+pub use source::{DatabaseSource, FilesSource, Source, SqliteSource, platform_sources, sources};
+pub use tally::Tally;

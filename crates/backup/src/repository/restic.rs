@@ -1,0 +1,157 @@
+//! The one way in which restic is run: its arguments, its environment, and what it may take.
+
+use std::{ffi::OsString, path::Path, time::Duration};
+
+use letsbe_types::Problem;
+use tokio::process::Command;
+
+use super::{
+    Repository, problem,
+    process::{self, Ended},
+};
+
+/// restic may hold the repository locked against us this long.
+const LOCKED: &str = "2m";
+
+/// What keeps restic's memory within what a unit allows (300 MiB) and leaves cores to the tools.
+const RUNTIME: [(&str, &str); 3] = [("GOGC", "40"), ("GOMEMLIMIT", "200MiB"), ("GOMAXPROCS", "2")];
+
+/// Variables that would change what restic or rclone do.
+const FOREIGN: [&str; 3] = ["AWS_", "RESTIC_", "RCLONE_"];
+
+/// Answers that are collected whole end here.
+const ANSWER: usize = 64 << 20;
+
+/// One run of restic.
+pub(super) struct Call<'a> {
+    /// For people: what is being done, as the beginning of a sentence.
+    doing: &'a str,
+    arguments: Vec<OsString>,
+    input: &'a [u8],
+    limit: Duration,
+    /// Exit codes that are an answer.
+    answers: &'a [i32],
+}
+
+impl<'a> Call<'a> {
+    /// A call that may take some minutes, and must end with 0.
+    pub(super) fn new(doing: &'a str, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(OsString::from).collect();
+        Self { doing, arguments, input: b"", limit: Duration::from_mins(15), answers: &[0] }
+    }
+
+    /// A call over a lot of data: hours.
+    pub(super) fn long(mut self) -> Self {
+        self.limit = Duration::from_hours(8);
+        self
+    }
+
+    pub(super) fn arguments(mut self, more: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.arguments.extend(more.into_iter().map(Into::into));
+        self
+    }
+
+    pub(super) const fn input(mut self, input: &'a [u8]) -> Self {
+        self.input = input;
+        self
+    }
+
+    pub(super) const fn answers(mut self, codes: &'a [i32]) -> Self {
+        self.answers = codes;
+        self
+    }
+}
+
+impl Repository {
+    /// Runs restic; standard output goes to `sink`. Whether a far side lets us in is asked first, because restic by
+    /// itself would ask it for a quarter of an hour.
+    pub(super) async fn run(
+        &self,
+        call: Call<'_>,
+        sink: &mut (dyn FnMut(&[u8]) -> Result<(), Problem> + Send),
+    ) -> Result<Ended, Problem> {
+        self.reach().await?;
+        let mut command = self.restic();
+        command.args(&call.arguments);
+        let ended = process::run(command, call.input, call.limit, sink)
+            .await
+            .map_err(|stopped| problem::of_stopped(&self.location.name, call.doing, stopped))?;
+        if ended.code.is_some_and(|code| call.answers.contains(&code)) {
+            return Ok(ended);
+        }
+        Err(problem::of(&self.location, call.doing, &ended))
+    }
+
+    /// The same, with the whole answer as text.
+    pub(super) async fn ask(&self, call: Call<'_>) -> Result<(Ended, Vec<u8>), Problem> {
+        let mut answer = Vec::new();
+        let doing = call.doing.to_owned();
+        let ended = self.run(call, &mut |piece| collect(&mut answer, piece, ANSWER, &doing)).await?;
+        Ok((ended, answer))
+    }
+
+    /// The same for a call that reads `source` too.
+    pub(super) async fn ask_from(&self, source: &Self, call: Call<'_>) -> Result<(), Problem> {
+        source.reach().await?;
+        let location = self.location.with(&source.location);
+        Self { location, ..self.clone() }.ask(call).await.map(drop)
+    }
+
+    /// restic with everything that does not depend on what it shall do.
+    pub(super) fn restic(&self) -> Command {
+        let mut command = bare(&self.programs.restic);
+        command.envs(self.location.environment.iter().map(|(name, value)| (name, value)));
+        command.arg("--repo").arg(&self.location.repository);
+        command.arg("--password-file").arg(&self.key_file);
+        command.arg("--cache-dir").arg(&self.cache);
+        command.args(["--quiet", "--retry-lock", LOCKED]);
+        for option in &self.location.options {
+            command.args(["--option", option]);
+        }
+        if self.upload_kib > 0 {
+            command.args(["--limit-upload", &self.upload_kib.to_string()]);
+        }
+        command
+    }
+}
+
+/// A program without what our own environment would tell it.
+pub(super) fn bare(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if FOREIGN.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    // Times are given and read in UTC.
+    command.envs(RUNTIME).env("TZ", "UTC");
+    command
+}
+
+/// Adds to an answer that must stay small.
+pub(super) fn collect(answer: &mut Vec<u8>, piece: &[u8], limit: usize, doing: &str) -> Result<(), Problem> {
+    if answer.len() + piece.len() > limit {
+        return Err(too_much(doing, &format!("{} MiB", limit >> 20)));
+    }
+    answer.extend_from_slice(piece);
+    Ok(())
+}
+
+/// More than is read at once.
+pub(super) fn too_much(doing: &str, limit: &str) -> Problem {
+    Problem::permanent(
+        "REPO012",
+        format!("{doing}: the answer is larger than {limit}"),
+        "Restore it into a folder instead of reading it.",
+    )
+}
+
+/// restic said something that is not understood.
+pub(super) fn not_understood(doing: &str) -> Problem {
+    Problem::permanent(
+        "REPO010",
+        format!("{doing}: the answer of restic is not understood"),
+        "Use the restic that came with the bundle (0.17 or later).",
+    )
+}

@@ -1,0 +1,10 @@
+//! The repository, with the real programs: what fails leaves nothing, copies carry everything over, damage is named,
+//! and the stock restic by itself accepts what we wrote.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail, too")]
+
+mod damage;
+mod outside;
+mod place;
+mod restoring;
+mod storing;

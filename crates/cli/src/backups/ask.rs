@@ -1,0 +1,228 @@
+//! What is asked of the Hub about backups.
+
+use std::{io::Read as _, path::Path};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use letsbe_types::{
+    Secret,
+    backup::Destination,
+    backups::{BackupSummary, DestinationEntry, Drill, DrillKind, DrillOutcome, DrillRequest, TenantBackups},
+    ids::{AlarmId, OrderId},
+    tenant::CommandWork,
+};
+use serde_json::json;
+
+use super::show;
+use crate::{
+    hub::Hub,
+    style::{self, Level, say},
+    tenants::{Target, TenantName, id_of, send},
+};
+
+/// Longer is no destination.
+const DESTINATION_BYTES_MAX: u64 = 64 * 1024;
+
+#[derive(Subcommand)]
+pub(crate) enum OwnCommand {
+    /// List every tenant's backups: how they are, how old, where, when proven.
+    List {
+        /// Which page.
+        #[arg(long, default_value_t = 1)]
+        page: u32,
+        /// Tenants on a page.
+        #[arg(long, default_value_t = 50)]
+        page_size: u32,
+    },
+    /// Show one tenant's backups: each tool, each proof with its evidence, what is there outside.
+    Show {
+        /// The tenant: its id, or its domain.
+        tenant: TenantName,
+    },
+    /// Have a tenant's server make a backup now.
+    Run(Ask),
+    /// Have a tenant's server restore its newest backups beside everything, to prove them.
+    Prove(Ask),
+    /// Do or record a drill; without a tenant, list the drills that are due and those that were done.
+    Drill(Box<DrillArguments>),
+    /// Show where an order's copies go; with --from, give another destination by hand.
+    Destination {
+        /// The order.
+        order: OrderId,
+        /// File with the destination as JSON (`-` is standard input). It holds the key; the next provisioning of the
+        /// order's server takes it there.
+        #[arg(long)]
+        from: Option<std::path::PathBuf>,
+    },
+    /// Say that you have looked at what was found wrong with the copies outside.
+    Acknowledge {
+        /// The tenant: its id, or its domain.
+        tenant: TenantName,
+        /// The alarm, as `letsbe backups show` prints it.
+        alarm: AlarmId,
+    },
+}
+
+/// Something that a tenant's server is to do.
+#[derive(Args)]
+pub(crate) struct Ask {
+    #[command(flatten)]
+    target: Target,
+    /// One tool, or a part of the platform.
+    #[arg(long)]
+    tool: Option<String>,
+    /// Do not wait for the result.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DrillArguments {
+    /// The tenant: its id, or its domain.
+    tenant: Option<TenantName>,
+    /// Monthly: every tool is restored and proven by the tenant's own server. Quarterly: you bring the whole server back
+    /// on a spare one.
+    #[arg(long, default_value = "monthly", requires = "tenant")]
+    kind: Kind,
+    /// Record how your drill ended.
+    #[arg(long, requires_all = ["tenant", "rto_minutes", "rpo_minutes"])]
+    record: Option<Ended>,
+    /// Minutes from the loss to a server that serves again.
+    #[arg(long, requires = "record")]
+    rto_minutes: Option<u32>,
+    /// Minutes between the loss and the newest data that came back.
+    #[arg(long, requires = "record")]
+    rpo_minutes: Option<u32>,
+    /// What you saw, in a few words.
+    #[arg(long, requires = "record", default_value = "")]
+    notes: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Monthly,
+    Quarterly,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ended {
+    Passed,
+    Failed,
+}
+
+impl From<Kind> for DrillKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Monthly => Self::Monthly,
+            Kind::Quarterly => Self::Quarterly,
+        }
+    }
+}
+
+pub(crate) async fn carry_out(address: &str, command: OwnCommand, json: bool) -> anyhow::Result<()> {
+    let hub = Hub::open(address)?;
+    match command {
+        OwnCommand::List { page, page_size } => {
+            let path = format!("/api/v1/admin/backups?page={page}&pageSize={page_size}");
+            let tenants: Vec<BackupSummary> = hub.get(&path).await?;
+            if json { style::say_json(&tenants) } else { show::list(&tenants) }
+        }
+        OwnCommand::Show { tenant } => {
+            let id = id_of(&hub, &tenant).await?;
+            let backups: TenantBackups = hub.get(&format!("/api/v1/admin/tenants/{id}/backups")).await?;
+            if json { style::say_json(&backups) } else { show::one(&backups) }
+        }
+        OwnCommand::Run(Ask { target, tool, no_wait }) => {
+            send(&hub, &target, CommandWork::Backup { tool }, !no_wait, json).await
+        }
+        OwnCommand::Prove(Ask { target, tool, no_wait }) => {
+            send(&hub, &target, CommandWork::Prove { tool }, !no_wait, json).await
+        }
+        OwnCommand::Drill(arguments) => drill(&hub, *arguments, json).await,
+        OwnCommand::Destination { order, from } => destination(&hub, order, from.as_deref(), json).await,
+        OwnCommand::Acknowledge { tenant, alarm } => {
+            let id = id_of(&hub, &tenant).await?;
+            let path = format!("/api/v1/admin/tenants/{id}/alarms/{alarm}");
+            let now: BackupSummary = hub.post(&path, &json!({})).await?;
+            if json { style::say_json(&now) } else { show::list(&[now]) }
+        }
+    }
+}
+
+async fn destination(hub: &Hub, order: OrderId, from: Option<&Path>, json: bool) -> anyhow::Result<()> {
+    let path = format!("/api/v1/admin/orders/{order}/destination");
+    let known: Option<DestinationEntry> = match from {
+        None => hub.get(&path).await?,
+        Some(file) => {
+            let destination = read(file)?;
+            hub.put(&path, &serde_json::to_value(&destination)?).await?
+        }
+    };
+    if json {
+        return style::say_json(&known);
+    }
+    match &known {
+        Some(known) => show::destination(known),
+        None => say("the copies stay on the server: the Hub knows no destination"),
+    }
+    if from.is_some() {
+        say(&format!(
+            "{} taken; the next provisioning of the order takes it to the server (a waiting order: letsbe orders \
+             retry {order})",
+            Level::Fine.mark()
+        ));
+    }
+    Ok(())
+}
+
+/// The parser's own words could quote the key.
+fn read(file: &Path) -> anyhow::Result<Destination> {
+    let mut text = String::new();
+    let bounded: Box<dyn std::io::Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?)
+    };
+    bounded.take(DESTINATION_BYTES_MAX).read_to_string(&mut text)?;
+    let text = Secret::new(text);
+    match serde_json::from_str(text.expose()) {
+        Ok(destination) => Ok(destination),
+        Err(error) => bail!(
+            "{} is no destination (line {}, column {}); docs/operating.md shows one",
+            file.display(),
+            error.line(),
+            error.column()
+        ),
+    }
+}
+
+async fn drill(hub: &Hub, arguments: DrillArguments, json: bool) -> anyhow::Result<()> {
+    let DrillArguments { tenant, kind, record, rto_minutes, rpo_minutes, notes } = arguments;
+    let Some(tenant) = tenant else {
+        let drills: Vec<Drill> = hub.get("/api/v1/admin/drills").await?;
+        return if json { style::say_json(&drills) } else { show::drills(&drills) };
+    };
+    let id = id_of(hub, &tenant).await?;
+    let path = format!("/api/v1/admin/tenants/{id}/drills");
+    let drill: Drill = hub.post(&path, &serde_json::to_value(DrillRequest { kind: kind.into() })?).await?;
+    let drill = match record {
+        None => drill,
+        Some(ended) => {
+            let outcome = DrillOutcome {
+                passed: ended == Ended::Passed,
+                rto_seconds: u64::from(rto_minutes.unwrap_or(0)) * 60,
+                rpo_seconds: u64::from(rpo_minutes.unwrap_or(0)) * 60,
+                notes,
+            };
+            hub.post(&format!("{path}/{}", drill.id), &serde_json::to_value(outcome)?).await?
+        }
+    };
+    if json {
+        return style::say_json(&drill);
+    }
+    show::drills(std::slice::from_ref(&drill))?;
+    if drill.kind == DrillKind::Quarterly && drill.finished_at.is_none() {
+        show::what_to_do(&drill);
+    }
+    Ok(())
+}

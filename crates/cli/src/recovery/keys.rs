@@ -1,0 +1,153 @@
+//! The keys from the escrow: opened here, sealed for the new server here.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use letsbe_types::{
+    Problem, Secret,
+    backup::Destination,
+    ids::OrderId,
+    recovery::{GiveKeys, RecoveryEntry, recipient_fingerprint},
+};
+use letsbe_vault::escrow::{open_escrow, seal_keys};
+
+use super::Opener;
+use crate::{
+    hub::Hub,
+    style::{self, Level, bold, harmless, say},
+};
+
+/// An identity file holds a few lines; anything larger is another file.
+const IDENTITY_BYTES_MAX: u64 = 64 * 1024;
+const ESCROW_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What opens the escrow, read before anything is asked for.
+pub(super) struct Keys {
+    identity: Secret<String>,
+    /// Escrow that the operator kept.
+    escrow: Option<String>,
+    /// The only fingerprint to seal for.
+    fingerprint: Option<String>,
+}
+
+fn text_of(path: &Path, most: u64) -> anyhow::Result<String> {
+    use std::io::Read as _;
+    let file = std::fs::File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut text = String::new();
+    let read = file.take(most + 1).read_to_string(&mut text);
+    read.with_context(|| format!("{} cannot be read as text", path.display()))?;
+    if text.len() as u64 > most {
+        bail!("{} is larger than such a file is", path.display());
+    }
+    Ok(text)
+}
+
+/// A destination as a file holds it; what is wrong with it is said without quoting it.
+pub(super) fn destination(path: &Path) -> anyhow::Result<Destination> {
+    let text = Secret::new(text_of(path, ESCROW_BYTES_MAX)?);
+    serde_json::from_str(text.expose()).map_err(|error| {
+        let message =
+            format!("{} is no destination: line {}, column {}", path.display(), error.line(), error.column());
+        let hint = "It looks like {\"kind\": \"s3\", …}; docs/operating.md has an example.";
+        Problem::permanent("RCV003", message, hint).into()
+    })
+}
+
+fn same_fingerprint(one: &str, other: &str) -> bool {
+    let bare = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+    bare(one).eq_ignore_ascii_case(&bare(other))
+}
+
+impl Keys {
+    pub(super) fn read(opener: &Opener) -> anyhow::Result<Self> {
+        let identity = Secret::new(text_of(&opener.identity, IDENTITY_BYTES_MAX)?);
+        let escrow = opener.rest.escrow.as_deref().map(|path| text_of(path, ESCROW_BYTES_MAX)).transpose()?;
+        Ok(Self { identity, escrow, fingerprint: opener.rest.fingerprint.clone() })
+    }
+
+    /// Opens the escrow, seals the keys for `recipient`, and gives them to the Hub.
+    pub(super) async fn give(
+        &self,
+        hub: &Hub,
+        id: OrderId,
+        recipient: &str,
+        json: bool,
+    ) -> anyhow::Result<RecoveryEntry> {
+        let fingerprint = recipient_fingerprint(recipient);
+        if let Some(expected) = &self.fingerprint
+            && !same_fingerprint(expected, &fingerprint)
+        {
+            return Err(Problem::permanent(
+                "RCV004",
+                format!("The keys are asked for by {fingerprint}, not by the server that you named."),
+                "Nothing was sealed. Compare with the new server itself; if it differs there, somebody is in between.",
+            )
+            .into());
+        }
+        if !json {
+            let shown = bold(&harmless(&fingerprint));
+            say(&format!("{} the new server asks for its keys: {shown}", Level::Running.mark()));
+        }
+        let keys = self.opened(hub, id).await?;
+        let sealed = seal_keys(&keys, recipient).map_err(Problem::from)?;
+        drop(keys);
+        let body = GiveKeys { recipient: recipient.to_owned(), sealed };
+        let path = format!("/api/v1/admin/tenants/{id}/recovery/keys");
+        let entry = hub.post(&path, &serde_json::to_value(&body)?).await?;
+        if !json {
+            style::say(&format!("{} the keys are sealed for it, and for nobody else", Level::Fine.mark()));
+        }
+        Ok(entry)
+    }
+
+    /// The newest escrow that the identity opens.
+    async fn opened(&self, hub: &Hub, id: OrderId) -> anyhow::Result<letsbe_vault::EscrowKeys> {
+        if let Some(escrow) = &self.escrow {
+            return Ok(open_escrow(escrow, &self.identity).map_err(Problem::from)?);
+        }
+        let sealed = hub.sealed_keys(id).await?;
+        let mut refused = None;
+        for (age, keys) in sealed.iter().enumerate() {
+            match open_escrow(&keys.sealed, &self.identity) {
+                Ok(opened) => {
+                    if age > 0 {
+                        let note = format!(
+                            "the newest escrow is not for this identity; one of {} is",
+                            keys.entry.at
+                        );
+                        say(&format!("{} {note}", Level::Warning.mark()));
+                    }
+                    return Ok(opened);
+                }
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        match refused {
+            Some(error) => Err(Problem::from(error).into()),
+            None => {
+                bail!("this server has not sealed its keys away; give a copy of the escrow with --escrow")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{destination, same_fingerprint};
+
+    #[test]
+    fn fingerprints_are_compared_without_their_gaps() {
+        assert!(same_fingerprint("abcd efgh", "ABCDEFGH"));
+        assert!(!same_fingerprint("abcd efgh", "abcd efgi"));
+        assert!(!same_fingerprint("", "abcd"));
+    }
+
+    #[test]
+    fn a_damaged_destination_is_refused_without_quoting_it() {
+        let path = std::env::temp_dir().join(format!("letsbe-destination-{}", std::process::id()));
+        std::fs::write(&path, "{\"kind\": \"s3\", \"secret_access_key\": \"canary\", }").unwrap();
+        let error = destination(&path).unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
+        assert!(error.contains("line 1") && !error.contains("canary"), "{error}");
+    }
+}

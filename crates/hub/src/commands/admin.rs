@@ -1,0 +1,74 @@
+//! The Hub's own backup, by hand, and bringing the Hub back.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use letsbe_hub::{
+    backups::own,
+    config::{HubBackupConfig, HubConfig},
+};
+use letsbe_store::Store;
+use letsbe_types::clock::{Clock as _, SystemClock};
+
+#[derive(Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Back the Hub up now: database, settings, keys, files of running jobs. The Hub may serve meanwhile.
+    Backup {
+        /// Another repository than the one in the configuration.
+        #[arg(long, requires = "password_file")]
+        to: Option<String>,
+        /// File with that repository's password.
+        #[arg(long)]
+        password_file: Option<PathBuf>,
+    },
+    /// Bring the Hub back on a machine where it is not, and prove that all of it is there.
+    Rebuild {
+        /// The repository, as restic names it.
+        #[arg(long)]
+        from: String,
+        /// File with its password.
+        #[arg(long)]
+        password_file: PathBuf,
+        /// Everything is put below this folder at its own path; / on a new machine.
+        #[arg(long)]
+        to: PathBuf,
+        /// Which snapshot.
+        #[arg(long, default_value = "latest")]
+        snapshot: String,
+    },
+}
+
+pub(crate) async fn admin(config_file: &Path, command: AdminCommand) -> anyhow::Result<()> {
+    match command {
+        AdminCommand::Backup { to, password_file } => {
+            let config = HubConfig::load(config_file)?;
+            let given = to.zip(password_file).map(|(repository, password_file)| HubBackupConfig {
+                repository,
+                password_file,
+                files: Default::default(),
+            });
+            let own = given.or_else(|| config.backups.hub.clone());
+            let own = own.context("[backups.hub] is not in the configuration, and --to was not given")?;
+            let store = Store::open(&config.data_folder.join("hub.sqlite")).await?;
+            let snapshot = own::backup(&store, &config, &own, config_file, SystemClock.now()).await?;
+            println!("Backed up and read back: snapshot {snapshot} in {}.", own.repository);
+        }
+        AdminCommand::Rebuild { from, password_file, to, snapshot } => {
+            let manifest = own::rebuild(&from, &password_file, &snapshot, &to).await?;
+            let counts = manifest.counts;
+            println!(
+                "The Hub as of {}: {} orders, {} tenants, {} members of staff, {} sealed keys, {} files; all as the \
+                 manifest says.",
+                manifest.at,
+                counts.orders,
+                counts.tenants,
+                counts.staff,
+                counts.escrows,
+                manifest.files.len()
+            );
+            println!("Next: see that the files belong to the Hub's user, then letsbe-hub serve.");
+        }
+    }
+    Ok(())
+}

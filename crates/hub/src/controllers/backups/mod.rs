@@ -1,0 +1,6 @@
+//! Tenants' backups as staff sees them, and what staff can do about them.
+
+pub(crate) mod alarms;
+pub(crate) mod destination;
+pub(crate) mod drills;
+pub(crate) mod list;

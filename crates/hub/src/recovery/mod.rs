@@ -1,0 +1,12 @@
+//! A lost server and what takes its place (runbook 5.2): where its data come from, how far it is, what it waits for.
+//!
+//! It must never hold a key that opens a backup: what passes through is sealed for the new server, and looked at only
+//! so far as to refuse what is not.
+
+pub(crate) mod plan;
+pub(crate) mod sealed;
+pub(crate) mod source;
+pub(crate) mod view;
+
+/// Where the Hub may die while a recovery is asked for; the operator asks again.
+pub const CRASH_POINTS: [&str; 3] = ["recovery.source.kept", "recovery.requested", "recovery.keys.kept"];

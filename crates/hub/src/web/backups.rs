@@ -1,0 +1,275 @@
+//! The operator's pages about tenants' backups: the list, and those of one tenant.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use letsbe_types::{
+    backup::{Proof, Protection},
+    backups::{Alarm, BackupState, BackupSummary, Drill, Look, TenantBackups},
+    ids::{AlarmId, OrderId},
+};
+use serde::Deserialize;
+
+use super::{
+    error_page,
+    forms::form,
+    page,
+    view::{Label, Moment, mark},
+};
+use crate::{
+    AppState,
+    backups::size,
+    controllers::{
+        ApiError, ApiResult, Id, Ids, Parameters,
+        backups::{alarms, list},
+        orders::list::Page,
+    },
+    security::sessions::Operator,
+};
+
+/// Proofs and drills on a page.
+const SHOWN: usize = 50;
+
+const fn label(state: BackupState) -> Label {
+    let (level, words) = match state {
+        BackupState::Fine => ("ok", "Fine"),
+        BackupState::Awaited => ("waiting", "Awaited"),
+        BackupState::Troubled => ("warning", "Troubled"),
+        BackupState::Failed => ("failed", "Failed"),
+    };
+    Label { level, words }
+}
+
+/// What a destination does against whoever holds the tenant's key.
+pub(super) fn protection(protection: Option<Protection>) -> String {
+    match protection {
+        Some(Protection::Locked { days }) => format!("locked for {days} days"),
+        Some(Protection::Versioned) => "versions kept".to_owned(),
+        Some(Protection::Unprotected) => "unprotected".to_owned(),
+        None => "none".to_owned(),
+    }
+}
+
+struct Row {
+    label: Label,
+    place: String,
+    succeeded: Option<Moment>,
+    proven: Option<Moment>,
+    outside: Option<Moment>,
+    size: String,
+    protection: String,
+    of: BackupSummary,
+}
+
+impl From<BackupSummary> for Row {
+    fn from(of: BackupSummary) -> Self {
+        let sign = of.sign.as_ref();
+        let known = of.destination.as_ref().map(|destination| destination.protection);
+        Self {
+            label: label(of.state),
+            place: of.destination.as_ref().map_or_else(String::new, |destination| {
+                let host = destination.endpoint.split_once("://").map(|(_, host)| host);
+                host.unwrap_or(&destination.endpoint).to_owned()
+            }),
+            succeeded: of.succeeded_at.map(Moment::from),
+            proven: of.oldest_proof_at.map(Moment::from),
+            outside: sign.and_then(|sign| sign.remote_at).map(Moment::from),
+            size: sign.map_or_else(|| "none yet".to_owned(), |sign| size(sign.bytes)),
+            protection: protection(known.or_else(|| sign.and_then(|sign| sign.protection))),
+            of,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "backups.html")]
+struct ListPage {
+    operator: Option<String>,
+    rows: Vec<Row>,
+    total: u64,
+    page: u64,
+    pages: u64,
+    page_size: u64,
+}
+
+/// `GET /backups`
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    asked: Result<Parameters<Page>, ApiError>,
+) -> Response {
+    let found = async {
+        let asked = asked?.0.checked()?;
+        let (tenants, total) = list::of_page(&state, &asked).await?;
+        let rows = tenants.into_iter().map(Row::from).collect();
+        let pages = total.div_ceil(asked.page_size).max(1);
+        let operator = Some(operator.email.clone());
+        Ok(ListPage { operator, rows, total, page: asked.page, pages, page_size: asked.page_size })
+    };
+    match found.await {
+        Ok(content) => page(StatusCode::OK, &content),
+        Err(error) => error_page(error, Some(operator.email), "/backups"),
+    }
+}
+
+struct Tool {
+    label: Label,
+    name: String,
+    taken: Option<Moment>,
+    proven: Option<Moment>,
+}
+
+/// A proof in one line.
+pub(super) struct Evidence {
+    pub(super) mark: &'static str,
+    pub(super) tool: String,
+    pub(super) at: Moment,
+    pub(super) words: String,
+}
+
+impl From<Proof> for Evidence {
+    fn from(proof: Proof) -> Self {
+        let took: u64 = proof.steps.iter().map(|step| step.milliseconds).sum();
+        let words = match &proof.problem {
+            Some(problem) => problem.to_string(),
+            None if proof.differences.is_empty() => {
+                format!("{} in {:.1} s", proof.equal.join(", "), took as f64 / 1_000.0)
+            }
+            None => proof.differences.join(", "),
+        };
+        let level = if proof.holds() { "ok" } else { "failed" };
+        Self { mark: mark(level), tool: proof.tool, at: proof.began_at.into(), words }
+    }
+}
+
+struct Counted {
+    at: Moment,
+    objects: String,
+    kept: String,
+}
+
+impl From<Look> for Counted {
+    fn from(look: Look) -> Self {
+        Self {
+            at: look.at.into(),
+            objects: format!("{} in {}", size(look.bytes), look.objects),
+            kept: format!("{} in {}", size(look.noncurrent_bytes), look.noncurrent_objects),
+        }
+    }
+}
+
+struct Warned {
+    since: Moment,
+    of: Alarm,
+}
+
+struct Drilled {
+    mark: &'static str,
+    kind: &'static str,
+    at: Moment,
+    words: String,
+    of: Drill,
+}
+
+impl From<Drill> for Drilled {
+    fn from(of: Drill) -> Self {
+        let (level, words) = match (&of.report, of.began_at) {
+            (Some(report), _) => (if report.passed { "ok" } else { "failed" }, report.summary.clone()),
+            (None, Some(_)) => ("running", "under way".to_owned()),
+            (None, None) => ("waiting", "due".to_owned()),
+        };
+        let at = of.finished_at.or(of.began_at).unwrap_or(of.due_at);
+        Self { mark: mark(level), kind: of.kind.as_str(), at: at.into(), words, of }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "backup.html")]
+struct TenantPage {
+    operator: Option<String>,
+    row: Row,
+    /// What is wrong beside the alarms.
+    troubles: Vec<String>,
+    tools: Vec<Tool>,
+    proofs: Vec<Evidence>,
+    days: Vec<Counted>,
+    alarms: Vec<Warned>,
+    drills: Vec<Drilled>,
+}
+
+/// `GET /tenants/{id}/backups`
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    id: ApiResult<Id<OrderId>>,
+) -> Response {
+    let found = async { list::detail(&state, id?.0).await };
+    match found.await {
+        Ok(detail) => page(StatusCode::OK, &tenant_page(detail, operator.email)),
+        Err(error) => error_page(error, Some(operator.email), "/backups"),
+    }
+}
+
+fn tenant_page(detail: TenantBackups, operator: String) -> TenantPage {
+    let TenantBackups { summary, proofs, days, drills, .. } = detail;
+    let tools = summary.sign.as_ref().map(|sign| sign.tools.clone()).unwrap_or_default();
+    let alarms = summary.alarms.iter().cloned();
+    let of_alarm = |trouble: &String| summary.alarms.iter().any(|alarm| trouble.contains(&alarm.message));
+    let troubles = summary.troubles.iter().filter(|trouble| !of_alarm(trouble)).cloned().collect();
+    TenantPage {
+        operator: Some(operator),
+        troubles,
+        tools: tools
+            .into_iter()
+            .map(|tool| {
+                let (level, words) = match (tool.ok, tool.proof_ok, tool.proven_at) {
+                    (false, ..) => ("failed", "not in the last backup"),
+                    (_, false, _) => ("failed", "could not be restored"),
+                    (true, true, None) => ("waiting", "not proven yet"),
+                    (true, true, Some(_)) => ("ok", "proven"),
+                };
+                Tool {
+                    label: Label { level, words },
+                    name: tool.tool,
+                    taken: tool.taken_at.map(Moment::from),
+                    proven: tool.proven_at.map(Moment::from),
+                }
+            })
+            .collect(),
+        alarms: alarms.map(|of| Warned { since: of.began_at.into(), of }).collect(),
+        proofs: proofs.into_iter().take(SHOWN).map(Evidence::from).collect(),
+        days: days.into_iter().map(Counted::from).collect(),
+        drills: drills.into_iter().take(SHOWN).map(Drilled::from).collect(),
+        row: summary.into(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// `POST /tenants/{id}/alarms/{alarm}`
+pub(crate) async fn acknowledge(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    ids: ApiResult<Ids<OrderId, AlarmId>>,
+    request: Request,
+) -> Response {
+    let (id, alarm) = match ids {
+        Ok(Ids(id, alarm)) => (id, alarm),
+        Err(error) => return error_page(error, Some(operator.email), "/backups"),
+    };
+    let back = format!("/tenants/{id}/backups");
+    let done = async {
+        form::<Nothing>(request).await?;
+        alarms::done(&state, &operator, id, alarm).await
+    };
+    match done.await {
+        Ok(()) => Redirect::to(&back).into_response(),
+        Err(error) => error_page(error, Some(operator.email), back),
+    }
+}

@@ -1,0 +1,123 @@
+//! The report of one drill, to be printed and kept; for one that a person does, what to do and the form.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use letsbe_types::{
+    backups::{Drill, DrillKind, DrillOutcome},
+    ids::{DrillId, OrderId},
+};
+use serde::Deserialize;
+
+use super::{
+    backups::Evidence,
+    error_page,
+    forms::form,
+    page,
+    view::{Label, Moment},
+};
+use crate::{
+    AppState,
+    controllers::{ApiError, ApiResult, Ids, backups::drills, tenants::tenant},
+    security::sessions::Operator,
+};
+
+#[derive(Template)]
+#[template(path = "drill.html")]
+struct DrillPage {
+    operator: Option<String>,
+    domain: String,
+    label: Label,
+    due: Moment,
+    began: Option<Moment>,
+    finished: Option<Moment>,
+    measured: Option<(u64, u64)>,
+    summary: String,
+    by: String,
+    proofs: Vec<Evidence>,
+    to_do: bool,
+    of: Drill,
+}
+
+/// `GET /tenants/{id}/drills/{drill}`
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    ids: ApiResult<Ids<OrderId, DrillId>>,
+) -> Response {
+    let found = async {
+        let Ids(id, drill) = ids?;
+        let domain = tenant(&state, id).await?.order.new.domain.to_string();
+        Ok((domain, drills::one(&state, id, drill).await?))
+    };
+    match found.await {
+        Ok((domain, drill)) => page(StatusCode::OK, &drill_page(domain, drill, operator.email)),
+        Err(error) => error_page(error, Some(operator.email), "/backups"),
+    }
+}
+
+fn drill_page(domain: String, of: Drill, operator: String) -> DrillPage {
+    let (level, words) = match (&of.report, of.began_at) {
+        (Some(report), _) if report.passed => ("ok", "Passed"),
+        (Some(_), _) => ("failed", "Failed"),
+        (None, Some(_)) => ("running", "Under way"),
+        (None, None) => ("waiting", "Due"),
+    };
+    let report = of.report.clone().unwrap_or_default();
+    DrillPage {
+        operator: Some(operator),
+        domain,
+        label: Label { level, words },
+        due: of.due_at.into(),
+        began: of.began_at.map(Moment::from),
+        finished: of.finished_at.map(Moment::from),
+        measured: report.rto_seconds.zip(report.rpo_seconds).map(|(rto, rpo)| (rto / 60, rpo / 60)),
+        summary: report.summary,
+        by: report.by.unwrap_or_else(|| "the tenant's own server".to_owned()),
+        proofs: report.proofs.into_iter().map(Evidence::from).collect(),
+        to_do: of.kind == DrillKind::Quarterly && of.finished_at.is_none(),
+        of,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutcomeForm {
+    outcome: String,
+    rto_minutes: u32,
+    rpo_minutes: u32,
+    notes: String,
+}
+
+/// `POST /tenants/{id}/drills/{drill}`
+pub(crate) async fn record(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    ids: ApiResult<Ids<OrderId, DrillId>>,
+    request: Request,
+) -> Response {
+    let (id, drill) = match ids {
+        Ok(Ids(id, drill)) => (id, drill),
+        Err(error) => return error_page(error, Some(operator.email), "/backups"),
+    };
+    let back = format!("/tenants/{id}/drills/{drill}");
+    let done = async {
+        let form = form::<OutcomeForm>(request).await?;
+        let passed = match form.outcome.as_str() {
+            "passed" => true,
+            "failed" => false,
+            _ => return Err(ApiError::bad_request("This page does not know that outcome.")),
+        };
+        let (rto_seconds, rpo_seconds) = (u64::from(form.rto_minutes) * 60, u64::from(form.rpo_minutes) * 60);
+        let outcome = DrillOutcome { passed, rto_seconds, rpo_seconds, notes: form.notes };
+        drills::done(&state, &operator, id, drill, outcome).await
+    };
+    match done.await {
+        Ok(_) => Redirect::to(&back).into_response(),
+        Err(error) => error_page(error, Some(operator.email), back),
+    }
+}

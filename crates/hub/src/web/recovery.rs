@@ -1,0 +1,270 @@
+//! The part of a tenant's page about a lost server: how far its replacement is, what a person has to do next, and
+//! what became of earlier ones.
+
+use letsbe_lifecycle::order::State as OrderState;
+use letsbe_types::{
+    api::TimelineEntry,
+    ids::OrderId,
+    job::RestoredTool,
+    recovery::{LostServerFate, RecoveryEntry, RecoveryState, WaitsFor, recipient_fingerprint},
+};
+
+use super::view::{Label, Moment, Stage, mark, stages};
+use crate::{
+    AppState,
+    controllers::{ApiError, ApiResult, recovery},
+};
+
+/// Lines of the timeline on the page; the order's own page has all of them.
+const LINES: usize = 12;
+/// Earlier recoveries on the page.
+const EARLIER: u64 = 5;
+
+/// A recovery that is under way.
+pub(super) struct UnderWay {
+    pub(super) label: Label,
+    pub(super) stages: Vec<Stage>,
+    /// What a person has to do, if anybody has.
+    pub(super) needed: Option<Needed>,
+    pub(super) of: Facts,
+    pub(super) lines: Vec<Line>,
+}
+
+/// What a person has to do next.
+pub(super) struct Needed {
+    pub(super) level: &'static str,
+    pub(super) title: &'static str,
+    pub(super) text: String,
+    /// What to compare, or to change.
+    pub(super) points: Vec<String>,
+    /// What to type.
+    pub(super) command: Option<String>,
+    pub(super) until: Option<Moment>,
+}
+
+impl Needed {
+    pub(super) const fn mark(&self) -> &'static str {
+        mark(self.level)
+    }
+}
+
+/// What is known of a recovery, under way or not.
+pub(super) struct Facts {
+    pub(super) label: Label,
+    pub(super) reason: String,
+    pub(super) by: String,
+    pub(super) requested: Moment,
+    pub(super) lost: String,
+    pub(super) heard: Option<Moment>,
+    pub(super) server: String,
+    pub(super) without: String,
+    pub(super) gap: Option<String>,
+    pub(super) data: Option<Moment>,
+    pub(super) tools: Vec<Tool>,
+    /// What became of the lost server, or what is to be done to find out.
+    pub(super) account: Option<Account>,
+}
+
+/// A tool that came back.
+pub(super) struct Tool {
+    pub(super) of: RestoredTool,
+    pub(super) taken: Moment,
+    pub(super) took: String,
+}
+
+/// What became of a lost server.
+pub(super) struct Account {
+    pub(super) open: bool,
+    pub(super) words: String,
+}
+
+/// A line of the timeline.
+pub(super) struct Line {
+    pub(super) at: Moment,
+    pub(super) level: String,
+    pub(super) mark: &'static str,
+    pub(super) message: String,
+}
+
+/// All of it, for a tenant's page.
+pub(super) struct Recoveries {
+    pub(super) under_way: Option<UnderWay>,
+    pub(super) earlier: Vec<Facts>,
+}
+
+/// Reads what the page needs.
+pub(super) async fn of_tenant(state: &AppState, id: OrderId) -> ApiResult<Recoveries> {
+    let entries = recovery::entries(state, Some(id), 0, EARLIER).await?.0;
+    let (mut under_way, mut earlier) = (None, Vec::new());
+    for entry in entries {
+        if entry.state == RecoveryState::Running {
+            let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
+            let since = entry.requested_at;
+            let newest = state.store.newest_lines(id, since, LINES as u64).await?;
+            under_way = Some(under(entry, &order.state, newest));
+        } else {
+            earlier.push(facts(&entry));
+        }
+    }
+    Ok(Recoveries { under_way, earlier })
+}
+
+fn under(entry: RecoveryEntry, order: &OrderState, lines: Vec<TimelineEntry>) -> UnderWay {
+    let line = |entry: TimelineEntry| Line {
+        at: entry.at.into(),
+        mark: mark(&entry.level),
+        level: entry.level,
+        message: entry.message,
+    };
+    UnderWay {
+        label: waiting(entry.waits_for),
+        stages: stages(order, None),
+        needed: needed(&entry),
+        of: facts(&entry),
+        lines: lines.into_iter().map(line).collect(),
+    }
+}
+
+const fn waiting(waits_for: WaitsFor) -> Label {
+    let (level, words) = match waits_for {
+        WaitsFor::Server => ("running", "Claiming a server"),
+        WaitsFor::System => ("running", "Installing the system"),
+        WaitsFor::Run => ("running", "Bringing the data back"),
+        WaitsFor::Keys => ("waiting", "Waiting for the keys"),
+        WaitsFor::Dns => ("waiting", "Waiting for DNS"),
+        WaitsFor::Retry => ("warning", "Trying again"),
+        WaitsFor::Operator => ("failed", "Needs you"),
+        WaitsFor::Release => ("running", "Taking it back"),
+        WaitsFor::Nothing => ("ok", "Ended"),
+    };
+    Label { level, words }
+}
+
+fn needed(entry: &RecoveryEntry) -> Option<Needed> {
+    if let (WaitsFor::Keys, Some(keys)) = (entry.waits_for, &entry.keys) {
+        return Some(Needed {
+            level: "waiting",
+            title: "The new server needs the keys from the escrow",
+            text: "Open them on your own machine; they leave it sealed for this server alone. Compare its fingerprint \
+                   with what the server itself shows:"
+                .to_owned(),
+            points: vec![recipient_fingerprint(&keys.recipient), keys.recipient.clone()],
+            command: Some(format!("letsbe backups unseal {} --identity FILE", entry.domain)),
+            until: Some(keys.deadline.into()),
+        });
+    }
+    let problem = entry.problem.as_ref()?;
+    let (headline, points) = super::view::points(&problem.message);
+    let (level, title) = match entry.waits_for {
+        WaitsFor::Dns => ("waiting", "The customer's records must point to the new server"),
+        WaitsFor::Server => ("waiting", "No server fits"),
+        WaitsFor::Operator => ("failed", "Something failed, and you have to decide"),
+        _ => ("warning", "Something failed; it is tried again by itself"),
+    };
+    Some(Needed {
+        level,
+        title,
+        text: format!("{headline}. {}", problem.hint),
+        points: points.into_iter().map(str::to_owned).collect(),
+        command: None,
+        until: None,
+    })
+}
+
+/// `47 s`, `12 min`, `3 h 05 min`, `2 d 4 h`
+fn lasting(seconds: u64) -> String {
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{minutes} min"),
+        3_600..172_800 => format!("{hours} h {:02} min", minutes % 60),
+        _ => format!("{} d {} h", hours / 24, hours % 24),
+    }
+}
+
+const fn ending(state: RecoveryState) -> Label {
+    let (level, words) = match state {
+        RecoveryState::Running => ("running", "Under way"),
+        RecoveryState::Finished => ("ok", "Finished"),
+        RecoveryState::Cancelled => ("warning", "Taken back"),
+        RecoveryState::Superseded => ("warning", "Begun again"),
+    };
+    Label { level, words }
+}
+
+fn facts(entry: &RecoveryEntry) -> Facts {
+    let named = |server: Option<&letsbe_types::ids::ServerId>, address: Option<std::net::IpAddr>| {
+        let server = server.map_or_else(|| "none yet".to_owned(), ToString::to_string);
+        address.map_or_else(|| server.clone(), |address| format!("{server} at {address}"))
+    };
+    let tool = |of: &RestoredTool| Tool {
+        taken: of.taken_at.into(),
+        took: lasting(of.milliseconds.div_ceil(1000)),
+        of: of.clone(),
+    };
+    Facts {
+        label: ending(entry.state),
+        reason: entry.reason.clone(),
+        by: entry.requested_by.clone(),
+        requested: entry.requested_at.into(),
+        lost: named(entry.lost.server.as_ref(), entry.lost.address),
+        heard: entry.last_heard_at.map(Moment::from),
+        server: named(entry.server.as_ref(), entry.address),
+        without: lasting(entry.rto_seconds),
+        gap: entry.rpo_seconds.map(lasting),
+        data: entry.data_as_of.map(Moment::from),
+        tools: entry.restored.iter().map(tool).collect(),
+        account: account(entry),
+    }
+}
+
+fn account(entry: &RecoveryEntry) -> Option<Account> {
+    let server = entry.lost.server.as_ref()?;
+    if entry.lost_server_is_open() {
+        return Some(Account {
+            open: true,
+            words: format!(
+                "{server} was lost: find out, then wipe it or cancel it, and write it down: letsbe backups \
+                 settle-lost {} --server {server} --became wiped|cancelled --evidence TEXT",
+                entry.domain
+            ),
+        });
+    }
+    let settled = entry.lost.settled.as_ref()?;
+    let became = match settled.became {
+        LostServerFate::Wiped => "wiped",
+        LostServerFate::Cancelled => "cancelled at the provider",
+    };
+    Some(Account { open: false, words: format!("{became}, says {}: {}", settled.by, settled.evidence) })
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::recovery::WaitsFor;
+
+    use super::{lasting, waiting};
+
+    #[test]
+    fn everything_that_is_waited_for_has_words_of_its_own() {
+        let all = [
+            WaitsFor::Server,
+            WaitsFor::System,
+            WaitsFor::Run,
+            WaitsFor::Keys,
+            WaitsFor::Dns,
+            WaitsFor::Retry,
+            WaitsFor::Operator,
+            WaitsFor::Release,
+            WaitsFor::Nothing,
+        ];
+        let words: std::collections::BTreeSet<_> = all.iter().map(|one| waiting(*one).words).collect();
+        assert_eq!(words.len(), all.len());
+    }
+
+    #[test]
+    fn durations_are_in_peoples_units() {
+        for (seconds, text) in [(59, "59 s"), (60, "1 min"), (3_900, "1 h 05 min"), (187_200, "2 d 4 h")] {
+            assert_eq!(lasting(seconds), text);
+        }
+    }
+}

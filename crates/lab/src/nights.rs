@@ -1,0 +1,202 @@
+//! How long a night takes, what it adds and holds, side by side with the restic program and the dump commands doing
+//! the same by themselves (DESIGN section 10).
+
+use std::{
+    fmt::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use letsbe_types::backup::BackupStatus;
+
+use crate::{
+    content,
+    fleet::{Fleet, FleetOptions},
+    hosts::Host,
+};
+
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// Nights that stay (7 daily, 4 weekly).
+const KEPT: u32 = 11;
+/// Rows that are added to NocoDB's database, and MiB to WordPress's files, so that a full copy is about 4 GB.
+const MORE_ROWS: u32 = 3_000_000;
+const MORE_MIB: u64 = 3_400;
+const NODE: &str = "/opt/letsbe/bin/letsbe-node";
+const RESTIC: &str = "/opt/letsbe/bundle/programs/restic";
+const BIG: &str = "/var/lib/docker/volumes/letsbe-wordpress_content/_data/uploads/2026/archive.tar";
+/// What the peer does: dump by dump, folder by folder, then the copy outside, by the programs alone.
+const PEER: &str = r#"set -eu
+export RESTIC_PASSWORD_FILE=/root/peer.key RESTIC_CACHE_DIR=/root/peer.cache
+restic="$1 --quiet"
+[ -e /root/peer ] || { head -c 16 /dev/urandom | base64 > /root/peer.key; $restic init --repo /root/peer
+  $restic init --repo /root/peer.far --from-repo /root/peer --from-password-file /root/peer.key --copy-chunker-params; }
+for tool in ghost wordpress; do
+  container=letsbe-$tool-db
+  password=$(docker exec $container printenv MYSQL_ROOT_PASSWORD MARIADB_ROOT_PASSWORD || true)
+  docker exec --env MYSQL_PWD="$password" $container mysqldump -uroot --single-transaction --skip-extended-insert \
+    --no-autocommit --routines --triggers --events --hex-blob $tool |
+    $restic backup --repo /root/peer --stdin --stdin-filename $tool.sql
+done
+docker exec letsbe-nocodb-db pg_dump --format=custom --compress=0 -U nocodb nocodb |
+  $restic backup --repo /root/peer --stdin --stdin-filename nocodb.dump
+for volume in ghost_content wordpress_content nocodb_content openclaw_state; do
+  $restic backup --repo /root/peer /var/lib/docker/volumes/letsbe-$volume/_data
+done
+$restic backup --repo /root/peer /etc/letsencrypt /opt/letsbe/stacks /opt/letsbe/state
+$restic copy --repo /root/peer.far --from-repo /root/peer --from-password-file /root/peer.key
+$restic check --repo /root/peer.far
+"#;
+
+/// One night.
+struct Night {
+    took: Duration,
+    status: BackupStatus,
+}
+
+/// Measures nights of a 4 GB server.
+///
+/// # Errors
+/// When something does not work, or a budget is exceeded.
+pub async fn measure(repository: &Path, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<String> {
+    let fleet = Fleet::start(&FleetOptions::new(&repository.join("target/debug"), repository), say).await?;
+    let measured = on_fleet(&fleet, say).await;
+    fleet.stop().await?;
+    measured
+}
+
+async fn on_fleet(fleet: &Fleet, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<String> {
+    let customer = fleet.customer().await?;
+    let order = fleet.place(&customer, &fleet.request("bakery", &content::TOOLS)).await?;
+    let order = fleet.follow(&customer, order, PATIENCE, |_| {}).await?;
+    let host = fleet.machines.host(order.summary.domain.as_str())?;
+    say("4 GB of content");
+    content::fill(&host).await?;
+    more(&host).await?;
+    say("The first night, and the peer's");
+    let first = night(&host).await?;
+    peer(&host).await?;
+    say("The second night, and the peer's");
+    change(&host, 2).await?;
+    let memory = Memory::watch(&host).await?;
+    let second = night(&host).await?;
+    let peak = memory.peak_mib(&host).await?;
+    let alone = peer(&host).await?;
+    let mut last = second.status.clone();
+    for number in 3..=KEPT {
+        say(&format!("Night {number} of {KEPT}"));
+        change(&host, number).await?;
+        last = night(&host).await?.status;
+    }
+    report(&first, &second, alone, peak, &last)
+}
+
+fn report(
+    first: &Night,
+    second: &Night,
+    alone: Duration,
+    peak: u64,
+    last: &BackupStatus,
+) -> anyhow::Result<String> {
+    let full = first.status.added_bytes.max(1);
+    let rows = [
+        ("second night's bytes, of the first's", second.status.added_bytes * 100 / full, 15, "%"),
+        ("second night's time, of the programs' alone", percent(second.took, alone), 110, "%"),
+        ("eleven nights on disk, of one full copy", last.repository_bytes * 100 / full, 200, "%"),
+        ("resident memory at most", peak, 300, "MiB"),
+    ];
+    let mut text = format!(
+        "Nights of {:.1} GB: first {:.1} s, second {:.1} s (programs alone {:.1} s)\n",
+        first.status.total_size_gb,
+        first.took.as_secs_f64(),
+        second.took.as_secs_f64(),
+        alone.as_secs_f64()
+    );
+    let mut kept = true;
+    for (name, measured, budget, unit) in rows {
+        let verdict = if measured <= budget { "kept" } else { "EXCEEDED" };
+        kept &= measured <= budget;
+        writeln!(text, "  {name:<46} {measured:>4} {unit} of {budget}: {verdict}")?;
+    }
+    ensure!(kept, "{text}");
+    Ok(text)
+}
+
+fn percent(part: Duration, whole: Duration) -> u64 {
+    u64::try_from(part.as_millis() * 100 / whole.as_millis().max(1)).unwrap_or(u64::MAX)
+}
+
+async fn more(host: &Host) -> anyhow::Result<()> {
+    let rows = format!(
+        "CREATE TABLE bakery_sales (id integer PRIMARY KEY, what text NOT NULL); INSERT INTO bakery_sales SELECT n, \
+         md5(n::text) || md5((n + 1)::text) FROM generate_series(1, {MORE_ROWS}) AS n;"
+    );
+    content::postgres(host, "nocodb", &rows).await?;
+    host.exec(&[
+        "dd",
+        "if=/dev/urandom",
+        &format!("of={BIG}"),
+        "bs=1M",
+        &format!("count={MORE_MIB}"),
+        "status=none",
+    ])
+    .await?;
+    Ok(())
+}
+
+/// Two rows and two bytes of each hundred, others each night.
+async fn change(host: &Host, night: u32) -> anyhow::Result<()> {
+    content::change(host).await?;
+    let first = u64::from(MORE_ROWS) / 50 * u64::from(night);
+    let rows = format!(
+        "UPDATE bakery_sales SET what = md5(what) || md5(id::text) WHERE id BETWEEN {first} AND {};",
+        first + u64::from(MORE_ROWS) / 50
+    );
+    content::postgres(host, "nocodb", &rows).await?;
+    let (count, seek) = (MORE_MIB / 50, MORE_MIB / 50 * u64::from(night));
+    let (target, count, seek) = (format!("of={BIG}"), format!("count={count}"), format!("seek={seek}"));
+    host.exec(&["dd", "if=/dev/urandom", &target, "bs=1M", &count, &seek, "conv=notrunc", "status=none"])
+        .await?;
+    Ok(())
+}
+
+async fn night(host: &Host) -> anyhow::Result<Night> {
+    let began = Instant::now();
+    host.exec(&[NODE, "backup", "run"]).await?;
+    let took = began.elapsed();
+    let status = host.exec(&["cat", "/opt/letsbe/backups/backup-status.json"]).await?;
+    Ok(Night { took, status: serde_json::from_str(&status)? })
+}
+
+async fn peer(host: &Host) -> anyhow::Result<Duration> {
+    host.write_file("/root/peer.sh", "700", PEER.as_bytes()).await?;
+    let began = Instant::now();
+    host.exec(&["sh", "/root/peer.sh", RESTIC]).await?;
+    Ok(began.elapsed())
+}
+
+/// Watches what the node's programs hold: the sum of what restic and letsbe-node have resident at one moment.
+struct Memory;
+
+impl Memory {
+    const FILE: &'static str = "/root/memory";
+
+    async fn watch(host: &Host) -> anyhow::Result<Self> {
+        let script = format!(
+            "echo 0 > {file}; touch {file}.on; while [ -e {file}.on ]; do sum=0; for p in $(pidof restic) $(pgrep -f \
+             'letsbe-node backup'); do kb=$(awk '/^VmRSS/{{print $2}}' /proc/$p/status 2>/dev/null); \
+             sum=$((sum+${{kb:-0}})); done; [ $sum -gt $(cat {file}) ] && echo $sum > {file}; sleep 0.1; done",
+            file = Self::FILE
+        );
+        host.write_file("/root/memory.sh", "700", script.as_bytes()).await?;
+        host.exec(&["systemd-run", "--quiet", "--collect", "sh", "/root/memory.sh"]).await?;
+        Ok(Self)
+    }
+
+    async fn peak_mib(self, host: &Host) -> anyhow::Result<u64> {
+        host.exec(&["rm", "-f", &format!("{}.on", Self::FILE)]).await?;
+        let kibibytes: u64 = host.exec(&["cat", Self::FILE]).await?.trim().parse().context("a number")?;
+        ensure!(kibibytes > 0, "nothing was seen");
+        Ok(kibibytes.div_ceil(1024))
+    }
+}

@@ -1,0 +1,33 @@
+//! Bad input: a clear word, and nothing touched.
+
+use anyhow::{Context as _, ensure};
+use letsbe_lab::content;
+
+use crate::server::Server;
+
+pub(crate) async fn bad_input(server: &Server<'_>) -> anyhow::Result<()> {
+    let before = content::inventory(&server.host).await?;
+    let restore = "/opt/letsbe/scripts/restore.sh";
+    let table: [(&[&str], &str, &str); 4] = [
+        (&[restore, "--tool", "n8n", "--date", "2026-01-01"], "n8n", "nocodb"),
+        (&[restore, "--tool", "nocodb", "--date", "2019-01-01"], "BAK010", "2026"),
+        (&["/opt/letsbe/scripts/backups.sh", "--tool", "n8n"], "n8n", "nocodb"),
+        (&[restore, "--tool", "nocodb", "--date", "yesterday"], "date", "yesterday"),
+    ];
+    for (program, first, second) in table {
+        let called = server.call(program, None).await?;
+        let said = format!("{}{}", called.stdout, called.stderr);
+        ensure!(called.code != 0 && said.contains(first) && said.contains(second), "{program:?}: {said}");
+    }
+    let repository = "/opt/letsbe/backups/repository";
+    server.shell(&format!("mv {repository} {repository}.good && mkdir {repository}")).await?;
+    server.shell(&format!("echo foreign > {repository}/config")).await?;
+    let foreign = server.node(&["restore", "--tool", "nocodb"]).await?;
+    let made = server.node(&["backup", "run", "--tool", "nocodb"]).await?;
+    server.shell(&format!("rm -r {repository} && mv {repository}.good {repository}")).await?;
+    foreign.refused("REPO").context("a restore from a foreign repository")?;
+    made.refused("REPO").context("a backup into a foreign repository")?;
+    ensure!(content::inventory(&server.host).await? == before, "something was touched");
+    server.node(&["backup", "run", "--tool", "nocodb"]).await?.succeeded()?;
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! A customer's server is lost, after a thief deleted what he could at the far side, too; the customer comes back on
+//! another server with all content, pages and logins.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use letsbe_lab::{
+    content, disaster,
+    fleet::{Fleet, FleetOptions},
+    scene::play_on,
+};
+
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_comes_back_on_another_server_after_theft_and_loss() {
+    play_on(|options| FleetOptions { servers: 2, ..options }, scenario).await.unwrap();
+}
+
+async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
+    let operator = fleet.customer().await?;
+    let order = fleet.place(&operator, &fleet.request("bakery", &content::TOOLS)).await?;
+    let order = fleet.follow(&operator, order, PATIENCE, |_| {}).await.context("the order")?;
+    let before = disaster::prepare(fleet, order).await.context("content and backup")?;
+    println!("-- the server is full and backed up");
+    let theft = disaster::rob(fleet, &before).await.context("the theft")?;
+    println!("-- the thief: {theft:?}");
+    ensure!(theft.done.get("delete").is_some_and(|count| *count > 5), "the thief deleted nothing: {theft:?}");
+    for what in ["delete a version", "end versioning", "let versions expire"] {
+        ensure!(!theft.done.contains_key(what), "the thief could {what}: {theft:?}");
+    }
+    let tell = |entry: &letsbe_types::api::TimelineEntry| println!("   {}", entry.message);
+    let after = disaster::strike_and_recover(fleet, &operator, &before, Some(&before.safe_at), tell).await?;
+    println!("-- back after {} s", after.took.as_secs());
+    let (listed, _) = fleet.letsbe(&operator, &["backups", "recoveries", "--json"]).await?;
+    let listed: serde_json::Value = serde_json::from_str(&listed)?;
+    let rto = listed.pointer("/0/rto_seconds").and_then(serde_json::Value::as_u64);
+    ensure!(rto.is_some_and(|seconds| seconds > 0 && seconds <= after.took.as_secs() + 5), "{listed}");
+    ensure!(listed.pointer("/0/rpo_seconds").is_some_and(serde_json::Value::is_u64), "{listed}");
+    Ok(Vec::new())
+}

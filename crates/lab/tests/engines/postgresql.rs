@@ -1,0 +1,109 @@
+//! PostgreSQL: rows are counted in the snapshot that the dump is made of.
+
+use std::process::Stdio;
+
+use letsbe_backup::{Tally, is_last_count, parse_counts, parse_snapshot, session, snapshot_statements};
+use letsbe_catalog::DatabaseEngine;
+use letsbe_lab::docker;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
+use crate::server::Server;
+
+const SHOP: &str = include_str!("shop.postgresql.sql");
+/// Encoding and collation that are not the image's own.
+const OF_ITS_OWN: &str =
+    "CREATE DATABASE shop TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C' CONNECTION LIMIT 42;";
+const CONTENT: &str = "SELECT md5(string_agg(p::text, '|' ORDER BY id)) FROM posts p;\
+                       SELECT md5(string_agg(v::text, '|' ORDER BY day)) FROM visits v;\
+                       SELECT letters FROM longest; SELECT count(*) FROM titles;\
+                       SELECT nextval('posts_id_seq'); SELECT encode(lo_get(oid), 'escape') FROM pg_largeobject_metadata;\
+                       SELECT datcollate, datconnlimit FROM pg_database WHERE datname = 'shop';\
+                       SELECT tgname FROM pg_trigger WHERE NOT tgisinternal;";
+const OWNERS: &str = "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace::regnamespace::text \
+                      !~ '^(pg_|information)' UNION SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop';";
+
+async fn sql(server: &Server, database: &str, text: &str) -> String {
+    let client = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "tool", "-d", database];
+    docker::exec_with_input(&server.source.container, &client, text.as_bytes())
+        .await
+        .expect("the database does it")
+}
+
+pub(crate) async fn round_trip() {
+    // The original's database is one that its tool made; the copy's image has made another one of that name.
+    let (original, copy) = tokio::join!(Server::postgresql("postgres"), Server::postgresql("shop"));
+    sql(&original, "postgres", OF_ITS_OWN).await;
+    sql(&original, "shop", SHOP).await;
+    let before = original.counted().await;
+    let rows: Vec<(&str, u64)> = before.iter().map(|(name, rows)| (name.as_str(), *rows)).collect();
+    assert_eq!(
+        rows,
+        [
+            ("Back Office.Tab\tand \\ and\nline", 300),
+            ("public.empty", 0),
+            ("public.posts", 5_000),
+            ("public.visits_2025", 213),
+            ("public.visits_2026", 187),
+        ]
+    );
+
+    // The session holds the snapshot; rows that come later are neither counted nor dumped.
+    let mut child = original.with(session).process().stdin(Stdio::piped()).spawn().expect("docker");
+    let mut input = child.stdin.take().expect("an input");
+    let mut lines = BufReader::new(child.stdout.take().expect("an output")).lines();
+    input.write_all(snapshot_statements().as_bytes()).await.expect("told");
+    let first = lines.next_line().await.expect("read").expect("a line");
+    let snapshot = parse_snapshot(&first).expect("a snapshot").to_owned();
+    sql(&original, "shop", "INSERT INTO empty VALUES (1); DELETE FROM visits;").await;
+    let mut counted = String::new();
+    while let Some(line) = lines.next_line().await.expect("read") {
+        counted.push_str(&line);
+        counted.push('\n');
+        if is_last_count(&line) {
+            break;
+        }
+    }
+    let (dump, _) = original.dumped(Some(&snapshot)).await;
+    drop(input);
+    assert!(child.wait().await.expect("an end").success());
+    assert_eq!(parse_counts(&counted).expect("counts"), before);
+    assert_ne!(original.counted().await, before);
+
+    let loaded = copy.loaded(&dump).await;
+    assert!(loaded.success, "{}", loaded.errors);
+    assert_eq!(copy.counted().await, before, "as of the snapshot");
+    let after = "INSERT INTO empty VALUES (1); DELETE FROM visits;";
+    sql(&copy, "shop", after).await;
+    assert_eq!(sql(&copy, "shop", CONTENT).await, sql(&original, "shop", CONTENT).await);
+    assert_eq!(sql(&copy, "shop", OWNERS).await, "tool");
+
+    refuses(&copy, &dump).await;
+}
+
+/// A dump that was cut off does not load, a database in use is not replaced, and the tally sees the former too.
+async fn refuses(copy: &Server, dump: &[u8]) {
+    let cut = &dump[..dump.len() * 2 / 3];
+    let mut tally = Tally::new(DatabaseEngine::Postgresql);
+    tally.feed(cut);
+    assert!(tally.finish().expect_err("refused").contains("cut off"));
+    let busy = copy.with(session).process().stdin(Stdio::piped()).spawn().expect("docker");
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop';";
+    docker::wait_until("the session", std::time::Duration::from_secs(30), || async {
+        if sql(copy, "postgres", waiting).await == "1" { Ok(()) } else { Err("nobody is in".to_owned()) }
+    })
+    .await
+    .expect("it is in");
+    let refused = copy.loaded(dump).await;
+    assert!(
+        !refused.success && refused.errors.contains("being accessed by other users"),
+        "{}",
+        refused.errors
+    );
+    drop(busy);
+    docker::wait_until("the session's end", std::time::Duration::from_secs(30), || async {
+        if sql(copy, "postgres", waiting).await == "0" { Ok(()) } else { Err("somebody is in".to_owned()) }
+    })
+    .await
+    .expect("it ends");
+    assert!(!copy.loaded(cut).await.success, "half a dump");
+}

@@ -1,0 +1,198 @@
+//! `letsbe-node backup …` as it is typed.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use clap::Subcommand;
+use letsbe_backup::SetKind;
+use letsbe_host::LocalMachine;
+use letsbe_types::{
+    Problem,
+    backup::{BackupStatus, Ending, RemoteSync},
+};
+
+use super::{
+    destination, examine, export, hold, journal, lease, look, night, plan,
+    repositories::Limits,
+    rewind,
+    run::{self, Place, Request},
+    tap, unit,
+    words::{self, Voice, moment, size},
+};
+use crate::{files, layout::Layout, proof, server::TenantServer};
+
+/// What can be done with backups.
+#[derive(Subcommand)]
+pub(crate) enum BackupCommand {
+    /// Make sets of every tool now, copy them outside and read them back.
+    Run(RunArguments),
+    /// What the timer starts: a run, the proofs that are due, a look at the repository.
+    Nightly {
+        /// Do not wait for this server's turn at the far side.
+        #[arg(long)]
+        at_once: bool,
+    },
+    /// List the sets.
+    List(look::ListArguments),
+    /// Print everything that a set holds.
+    Browse(look::BrowseArguments),
+    /// Take one file out of a set.
+    Export(export::ExportArguments),
+    /// Look for damage.
+    Check(examine::CheckArguments),
+    /// Restore sets beside everything, start and probe them, and compare them with their manifests.
+    Prove(proof::ProveArguments),
+    /// Where the copies outside go.
+    Destination {
+        #[command(subcommand)]
+        command: Option<DestinationCommand>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bound what a run may take.
+    Limit {
+        /// KiB a second outward; 0 is no limit.
+        #[arg(long)]
+        upload_kib: u32,
+    },
+    /// Bring the copies outside back as they were at a moment.
+    Rewind(rewind::RewindArguments),
+    /// Write a database's dump to standard output (the repository's program runs this).
+    #[command(hide = true)]
+    Dump(tap::DumpArguments),
+    /// Let go on what a killed run left standing still (its unit runs this).
+    #[command(hide = true)]
+    Resume,
+}
+
+/// A run by hand.
+#[derive(clap::Args)]
+pub(crate) struct RunArguments {
+    /// One tool only (or `nginx`, `openclaw`, `letsbe`).
+    #[arg(long)]
+    tool: Option<String>,
+    /// Only say what would be done.
+    #[arg(long)]
+    plan: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+    /// In this process, not in a unit of its own.
+    #[arg(long, hide = true)]
+    here: bool,
+}
+
+/// What can be done with the destination.
+#[derive(Subcommand)]
+pub(crate) enum DestinationCommand {
+    /// Set another one: read as JSON from standard input, reached before it replaces the present one.
+    Set,
+}
+
+/// Carries the command out; answers the exit code.
+///
+/// # Errors
+/// What could not be done.
+pub(crate) async fn carry_out(layout: &Layout, command: BackupCommand) -> Result<u8, Problem> {
+    match command {
+        BackupCommand::Dump(arguments) => return Ok(tap::carry_out(layout, &arguments).await),
+        BackupCommand::Resume => return resume(layout).await.map(|()| 0),
+        BackupCommand::Prove(arguments) => return proof::command(layout, arguments).await.map(|()| 0),
+        BackupCommand::Limit { upload_kib } => {
+            return files::write_json(&layout.state("backup-limits.json"), &Limits { upload_kib })
+                .map(|()| 0);
+        }
+        _ => {}
+    }
+    let server = TenantServer::read(layout)?;
+    match command {
+        BackupCommand::Run(arguments) => return manual(&server, &arguments).await,
+        BackupCommand::Nightly { at_once } => {
+            let place = Place { server: &server, machine: &LocalMachine, voice: Voice::Log };
+            let spread = night::spread(&server.desired.identity.0);
+            let wait = if at_once { Duration::ZERO } else { spread };
+            return night::nightly(place, wait).await.map(|status| code(&status));
+        }
+        BackupCommand::List(arguments) => look::list(&server, &arguments).await?,
+        BackupCommand::Browse(arguments) => look::browse(&server, &arguments).await?,
+        BackupCommand::Export(arguments) => export::carry_out(&server, &arguments).await?,
+        BackupCommand::Check(arguments) => examine::carry_out(&server, &arguments).await?,
+        BackupCommand::Destination { command: None, json } => destination::show(&server, json)?,
+        BackupCommand::Destination { command: Some(DestinationCommand::Set), .. } => {
+            destination::set(&server).await?;
+        }
+        BackupCommand::Rewind(arguments) => rewind::carry_out(&server, &arguments).await?,
+        BackupCommand::Dump(_)
+        | BackupCommand::Resume
+        | BackupCommand::Prove(_)
+        | BackupCommand::Limit { .. } => {}
+    }
+    Ok(0)
+}
+
+/// After a run that was killed: nothing stands still, and the status tells it.
+async fn resume(layout: &Layout) -> Result<(), Problem> {
+    let resumed = hold::resume(&LocalMachine, layout).await;
+    journal::tell_killed(layout, Utc::now())?;
+    resumed.map(drop)
+}
+
+async fn manual(server: &TenantServer, arguments: &RunArguments) -> Result<u8, Problem> {
+    let RunArguments { tool, plan, json, here } = arguments;
+    // What is not there is refused before anything is started.
+    super::parts::selected(server, tool.as_deref())?;
+    if *plan {
+        return plan::print(server, &LocalMachine, tool.as_deref(), *json).await.map(|()| 0);
+    }
+    let systemd = server.layout.root().join("run/systemd/system");
+    if !here && systemd.is_dir() {
+        let mut words = ["backup", "run", "--here"].map(str::to_owned).to_vec();
+        words.extend(tool.iter().flat_map(|tool| ["--tool".to_owned(), tool.clone()]));
+        words.extend(json.then(|| "--json".to_owned()));
+        return unit::run(&server.layout, &words).await;
+    }
+    let voice = if *json { Voice::Silent } else { Voice::Terminal };
+    let place = Place { server, machine: &LocalMachine, voice };
+    let request = Request {
+        tool: tool.clone(),
+        kind: SetKind::Manual,
+        patience: Duration::ZERO,
+        before_remote: Duration::ZERO,
+    };
+    let status =
+        lease::with(&server.layout, &request.owner(), async |run| run::carry_out(place, &request, run).await)
+            .await?;
+    words::print(*json, &status, || lines(&status))?;
+    Ok(code(&status))
+}
+
+const fn code(status: &BackupStatus) -> u8 {
+    match status.status {
+        Ending::Success => 0,
+        Ending::Partial | Ending::Failed => 1,
+    }
+}
+
+fn lines(status: &BackupStatus) -> Vec<String> {
+    let word = match status.status {
+        Ending::Success => "success",
+        Ending::Partial => "PARTIAL",
+        Ending::Failed => "FAILED",
+    };
+    let outside = match status.remote_sync {
+        RemoteSync::Success => "copied outside and read back",
+        RemoteSync::Failed => "NOT COPIED OUTSIDE",
+        RemoteSync::NotConfigured => "no destination is set: not copied outside",
+    };
+    let mut lines = vec![format!(
+        "{} {word} in {} s: {} databases, {} new, {} in the repository; {outside}",
+        moment(status.timestamp),
+        status.duration_seconds,
+        status.databases_backed_up,
+        size(status.added_bytes),
+        size(status.repository_bytes),
+    )];
+    lines.extend(status.errors.iter().map(|error| format!("  {error}")));
+    lines
+}

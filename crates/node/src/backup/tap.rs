@@ -1,0 +1,333 @@
+//! `letsbe-node backup dump`: what the repository's program starts to get a database's dump. The dump passes by on its
+//! way and is counted; its facts are left in a folder in memory, with a marker as soon as its transaction has begun.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+};
+
+use letsbe_backup::{
+    Access, DatabaseFacts, DatabaseSource, Tally, dump, first_line, is_last_count, parse_counts,
+    parse_snapshot, session, snapshot_statements, variables,
+};
+use letsbe_catalog::DatabaseEngine;
+use letsbe_host::Command;
+use letsbe_types::{Problem, Secret};
+use tokio::{
+    io::{
+        AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, Lines,
+    },
+    process::{Child, ChildStdin, ChildStdout},
+};
+
+use super::{parts, repositories};
+use crate::{files, layout::Layout, server::TenantServer};
+
+/// A dump passes by in pieces of this size.
+const PIECE: usize = 256 << 10;
+/// No more of what a client says about its failure is kept.
+const WORDS: u64 = 16 << 10;
+/// No more of what a session prints is kept.
+const COUNTS: usize = 16 << 20;
+
+/// What is dumped.
+#[derive(clap::Args)]
+pub(crate) struct DumpArguments {
+    /// The tool.
+    #[arg(long)]
+    tool: String,
+    /// Its database.
+    #[arg(long)]
+    database: String,
+    /// Folder for the facts.
+    #[arg(long)]
+    facts: PathBuf,
+}
+
+/// Dumps a database to standard output. Nothing but the dump is printed there, not even why it failed.
+pub(super) async fn carry_out(layout: &Layout, arguments: &DumpArguments) -> u8 {
+    match tapped(layout, arguments).await {
+        Ok(()) => 0,
+        Err(problem) => {
+            tracing::error!("{problem}");
+            let path = left(&arguments.facts, &arguments.database, "problem");
+            drop(files::write_json(&path, &problem));
+            1
+        }
+    }
+}
+
+async fn tapped(layout: &Layout, arguments: &DumpArguments) -> Result<(), Problem> {
+    let server = TenantServer::read(layout)?;
+    let part = parts::selected(&server, Some(&arguments.tool))?.remove(0);
+    let database = part
+        .databases()
+        .find(|database| database.name == arguments.database)
+        .ok_or_else(|| failed(&arguments.database, "the catalog knows no such database of this tool"))?;
+    let vault = server.vault()?;
+    let password = vault
+        .entry(&part.name, &database.password)
+        .map(|entry| entry.present.clone())
+        .ok_or_else(|| failed(&database.name, "the vault has no password for it"))?;
+    let folder = repositories::volatile_folder(layout, "tap")?;
+    let tap = Tap { database, password, variables: folder.path().join("variables"), facts: &arguments.facts };
+    files::write(&tap.variables, variables(database, &tap.password).expose().as_bytes())?;
+    let facts = tap.pass(&mut tokio::io::stdout()).await?;
+    files::write_json(&left(&arguments.facts, &database.name, "facts"), &facts)
+}
+
+struct Tap<'a> {
+    database: &'a DatabaseSource,
+    password: Secret<String>,
+    variables: PathBuf,
+    facts: &'a Path,
+}
+
+impl Tap<'_> {
+    async fn pass(&self, to: &mut (impl AsyncWrite + Unpin)) -> Result<DatabaseFacts, Problem> {
+        let access = Access { variables: &self.variables };
+        if self.database.engine != DatabaseEngine::Postgresql {
+            return self.counted(dump(self.database, access, None), to).await;
+        }
+        let mut session = Session::open(&session(self.database, access)).map_err(|why| self.failed(&why))?;
+        let snapshot = session.snapshot().await.map_err(|why| self.failed(&why))?;
+        // The transaction that the dump will use is there, and with it the moment that the dump shows.
+        self.mark_begun()?;
+        let command = dump(self.database, access, Some(&snapshot));
+        let (facts, tables) = tokio::join!(self.counted(command, to), session.counts());
+        let (mut facts, tables) = (facts?, tables.map_err(|why| self.failed(&why))?);
+        session.close().await.map_err(|why| self.failed(&why))?;
+        facts.tables = tables;
+        Ok(facts)
+    }
+
+    /// Runs the dump, passes it on, and counts it.
+    async fn counted(
+        &self,
+        command: Command,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<DatabaseFacts, Problem> {
+        let started = |error: std::io::Error| self.failed(&format!("{}: {error}", command.program));
+        let first = first_line(self.database, &self.password);
+        let mut process = command.process();
+        if first.is_some() {
+            process.stdin(Stdio::piped());
+        }
+        let mut child = process.spawn().map_err(started)?;
+        if let (Some(mut input), Some(line)) = (child.stdin.take(), first) {
+            input.write_all(line.expose().as_bytes()).await.map_err(started)?;
+        }
+        let words = child.stderr.take().map(said);
+        let words =
+            tokio::spawn(async move { if let Some(words) = words { words.await } else { String::new() } });
+        let tally = self.passed(&mut child, to).await;
+        let status = child.wait().await.map_err(started)?;
+        let words = words.await.unwrap_or_default();
+        let tally = tally?;
+        if !status.success() {
+            return Err(self.failed(&ending(status, &words)));
+        }
+        let (bytes, sha256, tables) = tally.finish().map_err(|why| self.failed(&why))?;
+        Ok(DatabaseFacts { engine: self.database.engine, bytes, sha256, tables })
+    }
+
+    async fn passed(&self, child: &mut Child, to: &mut (impl AsyncWrite + Unpin)) -> Result<Tally, Problem> {
+        let broken = |error: std::io::Error| self.failed(&format!("the dump cannot be passed on: {error}"));
+        let mut tally = Tally::new(self.database.engine);
+        let mut marked = self.database.engine == DatabaseEngine::Postgresql;
+        let Some(mut dump) = child.stdout.take() else { return Ok(tally) };
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = dump.read(&mut piece).await.map_err(broken)?;
+            if length == 0 {
+                to.flush().await.map_err(broken)?;
+                return Ok(tally);
+            }
+            tally.feed(&piece[..length]);
+            if !marked && tally.has_begun() {
+                self.mark_begun()?;
+                marked = true;
+            }
+            to.write_all(&piece[..length]).await.map_err(broken)?;
+        }
+    }
+
+    fn mark_begun(&self) -> Result<(), Problem> {
+        files::write(&begun(self.facts, &self.database.name), b"")
+    }
+
+    /// A client may quote what it was given.
+    fn failed(&self, why: &str) -> Problem {
+        failed(&self.database.name, &why.replace(self.password.expose().as_str(), "‹password›"))
+    }
+}
+
+/// A session of PostgreSQL that keeps its snapshot for the dump, and counts the rows in it.
+struct Session {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Session {
+    fn open(command: &Command) -> Result<Self, String> {
+        let mut process = command.process();
+        process.stdin(Stdio::piped()).stderr(Stdio::null());
+        let mut child = process.spawn().map_err(|error| format!("{}: {error}", command.program))?;
+        let input = child.stdin.take();
+        let output = child.stdout.take().ok_or("its client has no output")?;
+        Ok(Self { child, input, lines: BufReader::new(output).lines() })
+    }
+
+    async fn line(&mut self) -> Result<String, String> {
+        let line = self.lines.next_line().await.map_err(|error| error.to_string())?;
+        line.ok_or_else(|| "its client ended before it had counted".to_owned())
+    }
+
+    async fn snapshot(&mut self) -> Result<String, String> {
+        let input = self.input.as_mut().ok_or("its client takes no input")?;
+        // If the client is gone, reading tells.
+        let _ = input.write_all(snapshot_statements().as_bytes()).await;
+        let _ = input.flush().await;
+        let line = self.line().await?;
+        parse_snapshot(&line).map(str::to_owned).ok_or_else(|| format!("it answered {line:?} for a snapshot"))
+    }
+
+    /// Rows by table, as of the snapshot. Its transaction stays open.
+    async fn counts(&mut self) -> Result<BTreeMap<String, u64>, String> {
+        let mut text = String::new();
+        loop {
+            let line = self.line().await?;
+            if text.len() + line.len() > COUNTS {
+                return Err("it has too many tables to count".to_owned());
+            }
+            text.push_str(&line);
+            text.push('\n');
+            if is_last_count(&line) {
+                return parse_counts(&text);
+            }
+        }
+    }
+
+    async fn close(mut self) -> Result<(), String> {
+        drop(self.input.take());
+        let status = self.child.wait().await.map_err(|error| error.to_string())?;
+        if status.success() { Ok(()) } else { Err(ending(status, "the counting failed")) }
+    }
+}
+
+/// The end of what a client says; the rest is read away, so that it never waits for us.
+async fn said(mut from: impl AsyncRead + Unpin) -> String {
+    let mut text = Vec::new();
+    let mut piece = [0; 4096];
+    while let Ok(length) = from.read(&mut piece).await {
+        if length == 0 {
+            break;
+        }
+        if (text.len() as u64) < WORDS {
+            text.extend_from_slice(&piece[..length]);
+        }
+    }
+    String::from_utf8_lossy(&text).trim().to_owned()
+}
+
+fn ending(status: ExitStatus, words: &str) -> String {
+    let code =
+        status.code().map_or_else(|| "a signal ended it".to_owned(), |code| format!("exit code {code}"));
+    let words: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
+    format!("{code}: {}", words[words.len().saturating_sub(3)..].join(" ⏎ "))
+}
+
+/// There as soon as the dump's own transaction has begun.
+pub(super) fn begun(folder: &Path, database: &str) -> PathBuf {
+    left(folder, database, "begun")
+}
+
+/// The facts of a dump that succeeded.
+///
+/// # Errors
+/// When there are none.
+pub(super) fn read_facts(folder: &Path, database: &str) -> Result<DatabaseFacts, Problem> {
+    files::read_json(&left(folder, database, "facts"))?
+        .ok_or_else(|| failed(database, "the dump told nothing about itself"))
+}
+
+/// Why a dump failed, if it said so.
+pub(super) fn why(folder: &Path, database: &str) -> Option<Problem> {
+    files::read_json(&left(folder, database, "problem")).ok().flatten()
+}
+
+/// What a dump leaves in the folder of facts.
+fn left(folder: &Path, database: &str, what: &str) -> PathBuf {
+    folder.join(format!("{database}.{what}"))
+}
+
+/// A dump that failed.
+pub(super) fn failed(database: &str, why: &str) -> Problem {
+    let why: String = why.chars().take(600).collect();
+    Problem::transient(
+        "BAK011",
+        format!("The database {database} could not be dumped: {why}"),
+        "See `docker logs` of its container. The sets of former nights are untouched.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_backup::DatabaseSource;
+    use letsbe_catalog::DatabaseEngine;
+    use letsbe_host::Command;
+
+    use super::{Tap, begun};
+
+    fn database() -> DatabaseSource {
+        DatabaseSource {
+            engine: DatabaseEngine::Mariadb,
+            container: "c".to_owned(),
+            name: "shop".to_owned(),
+            user: "u".to_owned(),
+            password: "p".to_owned(),
+            login: "root".to_owned(),
+        }
+    }
+
+    const DUMP: &str = "-- MariaDB dump 10\nSTART TRANSACTION;\nINSERT INTO `a` VALUES (1);\n\
+                        INSERT INTO `a` VALUES (2);\nCOMMIT;\n-- Dump completed\n";
+
+    async fn dumped(
+        command: Command,
+    ) -> (Result<letsbe_backup::DatabaseFacts, letsbe_types::Problem>, Vec<u8>, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, mut passed) = (database(), Vec::new());
+        let variables = folder.path().join("variables");
+        let tap = Tap { database: &database, password: "canary".into(), variables, facts: folder.path() };
+        let facts = tap.counted(command, &mut passed).await;
+        (facts, passed, begun(folder.path(), "shop").exists())
+    }
+
+    #[tokio::test]
+    async fn a_dump_passes_by_unchanged_and_its_facts_are_told() {
+        let (facts, passed, begun) = dumped(Command::new("printf", ["%s", DUMP])).await;
+        let facts = facts.unwrap();
+        assert_eq!(String::from_utf8(passed).unwrap(), DUMP);
+        assert_eq!((facts.bytes, facts.tables.get("a")), (DUMP.len() as u64, Some(&2)));
+        assert!(begun);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_fails_fails_the_dump_and_quotes_no_password() {
+        let script = "echo half; echo 'wrong password canary' >&2; exit 3";
+        let (facts, _, _) = dumped(Command::new("bash", ["-c", script])).await;
+        let problem = facts.unwrap_err();
+        assert_eq!(problem.code, "BAK011");
+        assert!(problem.message.contains("exit code 3") && !problem.message.contains("canary"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn half_a_dump_is_a_failure_even_if_its_client_says_otherwise() {
+        let half = &DUMP[..DUMP.len() / 2];
+        let (facts, _, _) = dumped(Command::new("printf", ["%s", half])).await;
+        assert_eq!(facts.unwrap_err().code, "BAK011");
+    }
+}

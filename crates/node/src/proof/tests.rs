@@ -1,0 +1,157 @@
+//! Proofs and looks at the repository with the real repository program, on a server that is a folder.
+
+use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+
+use chrono::Utc;
+use letsbe_backup::SetKind;
+use letsbe_catalog::Catalog;
+use letsbe_types::backup::{Proof, ToolBackup};
+use letsbe_vault::{BACKUP_KEY, Origin, Vault, VaultFiles};
+use serde_json::json;
+
+use super::{
+    check_share,
+    evidence::{self, tests::with_status},
+    night, nightly,
+};
+use crate::{
+    backup::{make_set, parts, status},
+    files,
+    layout::Layout,
+    server::TenantServer,
+};
+
+/// A server without a customer's tool: the platform's parts only.
+struct Site {
+    _root: tempfile::TempDir,
+    server: TenantServer,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::under(root.path());
+        let catalog =
+            Catalog::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog"))).unwrap();
+        let desired = json!({
+            "identity": "identity-7", "domain": "example.com", "owner_email": "owner@example.com",
+            "timezone": "Europe/Berlin", "tier": "build", "tools": [], "admin_keys": [], "docker": "distro",
+            "registry_mirrors": [],
+            "certificates": {
+                "directory_url": null, "directory_roots_pem": null, "issued_roots_pem": null,
+                "contact": "operator@example.com",
+            },
+            "hub": null,
+        });
+        let desired = serde_json::from_value(desired).unwrap();
+        let site = Self { server: TenantServer { layout, catalog: Arc::new(catalog), desired }, _root: root };
+        for part in parts::all(&site.server) {
+            part.sources.iter().for_each(|source| match source {
+                letsbe_backup::Source::Files(files) => std::fs::create_dir_all(&files.path).unwrap(),
+                other => panic!("{other:?}"),
+            });
+        }
+        let layout = &site.server.layout;
+        files::write(&layout.home().join("nginx/sites/ghost.conf"), b"server {}").unwrap();
+        Vault::update(&VaultFiles::under(&layout.root()), &mut rand::rng(), |vault| {
+            vault.put(BACKUP_KEY.0, BACKUP_KEY.1, "canary-repository-key".into(), Origin::Made, Utc::now());
+            Ok(())
+        })
+        .unwrap();
+        with_status(layout, &["letsbe", "nginx"]);
+        for part in ["nginx", "letsbe"] {
+            make_set(&site.server, part, SetKind::Nightly).await.unwrap();
+        }
+        site
+    }
+
+    fn told(&self, tool: &str) -> ToolBackup {
+        status::read(&self.server.layout).unwrap().unwrap().tools[tool].clone()
+    }
+
+    /// In a pack of the repository; what the program keeps of it elsewhere is gone.
+    fn flip_a_bit(&self) {
+        let backups = self.server.layout.home().join("backups");
+        std::fs::remove_dir_all(backups.join("cache")).unwrap();
+        let folders = std::fs::read_dir(backups.join("repository/data")).unwrap();
+        let packs = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+        let pack = packs.map(|pack| pack.unwrap().path()).min().unwrap();
+        let mut bytes = std::fs::read(&pack).unwrap();
+        bytes[10] ^= 1;
+        std::fs::set_permissions(&pack, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&pack, bytes).unwrap();
+    }
+}
+
+fn held(proofs: &[Proof]) -> Vec<(&str, bool)> {
+    proofs.iter().map(|proof| (proof.tool.as_str(), proof.holds())).collect()
+}
+
+#[tokio::test]
+async fn a_part_of_the_platform_is_proven_by_unpacking_it_and_nothing_stays() {
+    let site = Site::new().await;
+    let proofs = nightly(&site.server).await.unwrap();
+    assert_eq!(held(&proofs), [("letsbe", true), ("nginx", true)], "{proofs:?}");
+    let said = proofs[0].equal.join("\n");
+    assert!(said.contains("the vault opens, 1 secrets") && !said.contains("canary"), "{said}");
+    let steps: Vec<&str> = proofs[0].steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(steps, ["restore", "compare", "probe", "remove"]);
+    assert_eq!(site.told("letsbe").proven_set, Some(proofs[0].set));
+    assert!(!site.server.layout.home().join("backups/proof").exists());
+    assert_eq!(nightly(&site.server).await.unwrap().len(), 1, "the oldest, as its share of the week");
+    let unknown = night::of(&site.server, Some("odoo")).await.unwrap_err();
+    assert!(unknown.code == "PRF003" && unknown.hint.contains("letsbe, nginx"), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_vault_of_another_key_is_seen_and_its_earlier_proof_stays() {
+    let site = Site::new().await;
+    let first = night::of(&site.server, Some("letsbe")).await.unwrap();
+    let key = VaultFiles::under(&site.server.layout.root()).key;
+    let own = std::fs::read_to_string(&key).unwrap();
+    // The key of the repository comes from the vault: another key is tried with a vault that it opens.
+    let sealed = VaultFiles::under(&site.server.layout.root()).sealed;
+    let vault = Vault::open(&VaultFiles { sealed: sealed.clone(), key: key.clone() }).unwrap().unwrap();
+    let other = own.trim().chars().rev().collect::<String>();
+    std::fs::write(&key, &other).unwrap();
+    std::fs::remove_file(&sealed).unwrap();
+    let entry = vault.entry(BACKUP_KEY.0, BACKUP_KEY.1).unwrap().present.clone();
+    Vault::update(&VaultFiles { sealed, key }, &mut rand::rng(), |vault| {
+        vault.put(BACKUP_KEY.0, BACKUP_KEY.1, entry, Origin::Made, Utc::now());
+        Ok(())
+    })
+    .unwrap();
+    let proofs = night::of(&site.server, Some("letsbe")).await.unwrap();
+    assert!(proofs[0].differences[0].starts_with("the vault does not open"), "{proofs:?}");
+    let told = site.told("letsbe");
+    assert_eq!((told.proven_set, told.proven_at), (Some(first[0].set), Some(first[0].began_at)));
+    assert_eq!(told.proof_problem.unwrap().code, "PRF001");
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_found_within_a_week_and_named_with_the_sets_that_it_touches() {
+    let site = Site::new().await;
+    check_share(&site.server).await.unwrap();
+    let check = || status::read(&site.server.layout).unwrap().unwrap().check.unwrap();
+    assert_eq!((check().parts, check().damage), (7, vec![]));
+    site.flip_a_bit();
+    let parts = site.server.layout.state("backup-parts.json");
+    let mut nights = 0;
+    while check().damage.is_empty() {
+        nights += 1;
+        assert!(nights <= 7, "a week reads everything");
+        let mut kept: serde_json::Value = files::read_json(&parts).unwrap().unwrap();
+        kept["last"]["day"] = json!(nights);
+        files::write_json(&parts, &kept).unwrap();
+        check_share(&site.server).await.unwrap();
+    }
+    let damage = check().damage.join("\n");
+    let proofs = night::of(&site.server, None).await.unwrap();
+    let failed: Vec<&Proof> = proofs.iter().filter(|proof| !proof.holds()).collect();
+    assert!(!failed.is_empty(), "{damage}");
+    for Proof { tool, .. } in failed {
+        assert!(damage.contains(&format!("{tool} of ")), "{tool} is not named: {damage}");
+    }
+    assert_eq!(evidence::read(&site.server.layout).unwrap().len(), 2);
+    assert!(!site.server.layout.home().join("backups/proof").exists());
+}

@@ -1,0 +1,198 @@
+//! Databases of a stage: loaded from their dumps, which are looked at on their way, and counted.
+
+use std::{
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use letsbe_backup::{
+    Access, DatabaseFacts, DatabaseSource, Repository, counts, first_line, load, parse_counts, prepare,
+    ready, variables,
+};
+use letsbe_host::{Command, LocalMachine, Machine as _};
+use letsbe_types::{Problem, Secret};
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::{files, layout::Layout};
+
+/// A database that is said to be healthy takes statements within this time.
+const PATIENCE: Duration = Duration::from_secs(120);
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// The largest tables are counted within this time.
+const COUNT_TIME: Duration = Duration::from_secs(1800);
+const PIECE: usize = 256 << 10;
+/// Of what restic says about a failure, no more is told.
+const WORDS: u64 = 2000;
+
+/// A database in a container of a stage. What its clients print may quote rows and is never repeated.
+pub(crate) struct StageDatabase {
+    database: DatabaseSource,
+    password: Secret<String>,
+    variables: PathBuf,
+}
+
+impl Drop for StageDatabase {
+    fn drop(&mut self) {
+        let _ = files::remove(&self.variables);
+    }
+}
+
+impl StageDatabase {
+    /// The database with what opens it, in a file in memory while this lives.
+    pub(crate) fn new(
+        layout: &Layout,
+        database: DatabaseSource,
+        password: Secret<String>,
+    ) -> Result<Self, Problem> {
+        let path = layout.volatile("restore").join(format!("{}-{}", database.container, database.name));
+        files::write(&path, variables(&database, &password).expose().as_bytes())?;
+        Ok(Self { database, password, variables: path })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access { variables: &self.variables }
+    }
+
+    /// Waits until it takes statements, and makes it take any row.
+    pub(crate) async fn prepare(&self) -> Result<(), Problem> {
+        let began = Instant::now();
+        while !self.run(ready(&self.database, self.access())).await?.0 {
+            if began.elapsed() > PATIENCE {
+                return Err(self.trouble("does not take statements"));
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+        let Some(command) = prepare(&self.database, self.access()) else { return Ok(()) };
+        if self.run(command).await?.0 { Ok(()) } else { Err(self.trouble("does not take its settings")) }
+    }
+
+    async fn run(&self, command: Command) -> Result<(bool, String), Problem> {
+        let command = match (first_line(&self.database, &self.password), &command.input) {
+            (Some(line), None) => command.with_input(line),
+            _ => command,
+        };
+        let output = LocalMachine.run(&command).await;
+        output
+            .map(|output| (output.success(), output.stdout))
+            .map_err(|error| self.trouble(&format!("cannot be asked: {error}")))
+    }
+
+    /// Loads a dump; answers what passed by: bytes and their SHA-256.
+    ///
+    /// # Errors
+    /// When the repository cannot give all of it, or the database does not take all of it.
+    pub(crate) async fn load(
+        &self,
+        repository: &Repository,
+        snapshot: &str,
+        path: &str,
+    ) -> Result<(u64, String), Problem> {
+        let unreadable = |why: &str| {
+            Problem::transient(
+                "RES001",
+                format!("The dump {path} cannot be read whole from the repository: {why}"),
+                "`letsbe-node backup check` says what is damaged. Use another set.",
+            )
+        };
+        let mut reader = repository.dump(snapshot, path);
+        reader.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut reader = reader.spawn().map_err(|error| unreadable(&error.to_string()))?;
+        let mut client = load(&self.database, self.access()).process();
+        client.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let start = |error: std::io::Error| self.trouble(&format!("cannot be asked: {error}"));
+        let mut client = client.spawn().map_err(start)?;
+        let (Some(dump), Some(complaints), Some(input)) =
+            (reader.stdout.take(), reader.stderr.take(), client.stdin.take())
+        else {
+            return Err(self.trouble("has no pipe"));
+        };
+        let (passed, complaints) = tokio::join!(self.pass(dump, input), words(complaints));
+        let passed = passed.map_err(|error| unreadable(&error.to_string()))?;
+        let read = reader.wait().await.map_err(|error| unreadable(&error.to_string()))?;
+        let loaded = client.wait().await.map_err(start)?;
+        if !read.success() {
+            return Err(unreadable(complaints.trim()));
+        }
+        if !loaded.success() || !passed.whole {
+            let code = loaded.code().unwrap_or(-1);
+            return Err(self.trouble(&format!("did not take the dump (exit code {code} of its client)")));
+        }
+        Ok((passed.bytes, hex::encode(passed.hash.finalize())))
+    }
+
+    /// Hands everything over. A client that ends early takes no more; the rest is still read, for the reader's own
+    /// end to be known.
+    async fn pass(
+        &self,
+        mut dump: impl AsyncRead + Unpin,
+        input: tokio::process::ChildStdin,
+    ) -> std::io::Result<Passed> {
+        let mut passed = Passed { bytes: 0, hash: Sha256::new(), whole: true };
+        let mut open = Some(input);
+        if let (Some(line), Some(input)) = (first_line(&self.database, &self.password), open.as_mut()) {
+            passed.whole = input.write_all(line.expose().as_bytes()).await.is_ok();
+        }
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = dump.read(&mut piece).await?;
+            if length == 0 {
+                if let Some(mut input) = open {
+                    passed.whole &= input.shutdown().await.is_ok();
+                }
+                return Ok(passed);
+            }
+            passed.bytes += length as u64;
+            passed.hash.update(&piece[..length]);
+            if let Some(input) = open.as_mut()
+                && input.write_all(&piece[..length]).await.is_err()
+            {
+                passed.whole = false;
+                open = None;
+            }
+        }
+    }
+
+    /// What the database holds now.
+    pub(crate) async fn facts(&self, (bytes, sha256): (u64, String)) -> Result<DatabaseFacts, Problem> {
+        let command = counts(&self.database, self.access()).within(COUNT_TIME);
+        let command = match first_line(&self.database, &self.password) {
+            Some(line) => {
+                let rest = command.input.as_ref().map_or("", |input| input.expose()).to_owned();
+                command.with_input(Secret::new(line.expose().clone() + &rest))
+            }
+            None => command,
+        };
+        let (well, text) = self.run(command).await?;
+        if !well {
+            return Err(self.trouble("does not count its rows"));
+        }
+        let tables = parse_counts(&text).map_err(|_| self.trouble("counts its rows in an unknown form"))?;
+        Ok(DatabaseFacts { engine: self.database.engine, bytes, sha256, tables })
+    }
+
+    fn trouble(&self, what: &str) -> Problem {
+        let container = &self.database.container;
+        Problem::transient(
+            "RES006",
+            format!("The database {} in {container} {what}", self.database.name),
+            "What it printed is not repeated here: it may quote rows. `letsbe-node backup export` gives the dump.",
+        )
+    }
+}
+
+struct Passed {
+    bytes: u64,
+    hash: Sha256,
+    /// Whether the client took all of it.
+    whole: bool,
+}
+
+/// The beginning of what a program says; the rest is read and dropped.
+async fn words(mut from: impl AsyncRead + Unpin) -> String {
+    let mut text = Vec::new();
+    let _ = (&mut from).take(WORDS).read_to_end(&mut text).await;
+    let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
+    String::from_utf8_lossy(&text).into_owned()
+}

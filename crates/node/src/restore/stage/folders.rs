@@ -1,0 +1,163 @@
+//! Files of a stage: written, and listed as they lie there.
+
+use std::{
+    io::ErrorKind,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown},
+    path::{Path, PathBuf},
+};
+
+use letsbe_types::Problem;
+use walkdir::WalkDir;
+
+use crate::{
+    backup::listing::Entry,
+    files::{self, unusable},
+};
+
+/// Everything in a folder, as a snapshot would list it.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<Entry>, Problem> {
+    let mut found = Vec::new();
+    for entry in WalkDir::new(folder).min_depth(1) {
+        let entry = entry.map_err(|error| unusable(folder, error))?;
+        let metadata = entry.metadata().map_err(|error| unusable(entry.path(), error))?;
+        let kind = metadata.file_type();
+        let link = match kind.is_symlink() {
+            true => Some(std::fs::read_link(entry.path()).map_err(|error| unusable(entry.path(), error))?),
+            false => None,
+        };
+        let name = match kind {
+            _ if kind.is_dir() => "dir",
+            _ if kind.is_symlink() => "symlink",
+            _ if kind.is_fifo() => "fifo",
+            _ if kind.is_socket() => "socket",
+            _ if kind.is_block_device() => "dev",
+            _ if kind.is_char_device() => "chardev",
+            _ => "file",
+        };
+        let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+        found.push(Entry {
+            path: path.to_string_lossy().into_owned(),
+            kind: name.to_owned(),
+            mode: metadata.mode() & 0o7777,
+            size: if kind.is_file() { metadata.len() } else { 0 },
+            link: link.map(|link| link.to_string_lossy().into_owned()),
+        });
+    }
+    Ok(found)
+}
+
+/// Gives a file the owner and mode that another one has; nothing where there is no other.
+fn like(path: &Path, other: &Path) -> Result<(), Problem> {
+    let metadata = match std::fs::metadata(other) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(|error| unusable(other, error))?,
+    };
+    chown(path, Some(metadata.uid()), Some(metadata.gid())).map_err(|error| unusable(path, error))?;
+    let mode = std::fs::Permissions::from_mode(metadata.mode() & 0o7777);
+    std::fs::set_permissions(path, mode).map_err(|error| unusable(path, error))
+}
+
+/// Moves a restored file to its place in a folder, replacing what is there; it belongs to whom the file of the tool
+/// belongs, else to whom its folder does.
+pub(crate) fn put(file: &Path, place: &Path, of_tool: &Path) -> Result<(), Problem> {
+    let folder = place.parent().unwrap_or(place);
+    std::fs::create_dir_all(folder).map_err(|error| unusable(folder, error))?;
+    std::fs::rename(file, place).map_err(|error| unusable(place, error))?;
+    if of_tool.exists() {
+        return like(place, of_tool);
+    }
+    let owner = std::fs::metadata(folder).map_err(|error| unusable(folder, error))?;
+    chown(place, Some(owner.uid()), Some(owner.gid())).map_err(|error| unusable(place, error))
+}
+
+/// Removes a folder with everything in it; fine if it is not there.
+pub(crate) fn remove(folder: &Path) -> Result<(), Problem> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(unusable(folder, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the files in a folder but one.
+pub(crate) fn remove_but(folder: &Path, kept: &str) -> Result<(), Problem> {
+    let entries = std::fs::read_dir(folder).map_err(|error| unusable(folder, error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| unusable(folder, error))?;
+        match entry.file_type() {
+            _ if entry.file_name() == kept => {}
+            Ok(kind) if kind.is_dir() => remove(&entry.path())?,
+            _ => files::remove(&entry.path())?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes a folder for root only.
+pub(crate) fn make(folder: &Path) -> Result<PathBuf, Problem> {
+    files::make_folder(folder)?;
+    Ok(folder.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::PermissionsExt as _, path::Path};
+
+    use letsbe_backup::Listed;
+
+    use super::{entries, like, put, remove};
+    use crate::backup::listing::{facts, of_snapshot};
+
+    #[test]
+    fn a_folder_is_listed_as_a_snapshot_of_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("images/2026")).unwrap();
+        std::fs::write(at("images/2026/ä.png"), "12345").unwrap();
+        std::fs::set_permissions(at("images/2026/ä.png"), std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::fs::set_permissions(at("images"), std::fs::Permissions::from_mode(0o2775)).unwrap();
+        std::fs::set_permissions(at("images/2026"), std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::os::unix::fs::symlink("2026/ä.png", at("images/now")).unwrap();
+        let listed = |path: &str, kind: &str, size, mode, link: Option<&str>| Listed {
+            path: format!("/srv/site{path}"),
+            kind: kind.to_owned(),
+            size,
+            mode,
+            modified_at: None,
+            link: link.map(str::to_owned),
+        };
+        let snapshot = [
+            listed("", "dir", 0, 0o40755, None),
+            listed("/images", "dir", 0, 0o42775, None),
+            listed("/images/2026", "dir", 0, 0o40700, None),
+            listed("/images/2026/ä.png", "file", 5, 0o100_640, None),
+            listed("/images/now", "symlink", 0, 0o120_777, Some("2026/ä.png")),
+        ];
+        let place = Path::new("/srv/site");
+        let found = facts(place, entries(folder.path()).unwrap());
+        assert_eq!(found, of_snapshot(place, &snapshot));
+        std::fs::set_permissions(at("images/2026/ä.png"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_ne!(facts(place, entries(folder.path()).unwrap()), found);
+    }
+
+    #[test]
+    fn a_restored_file_belongs_to_whom_the_tools_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("live.db"), "old").unwrap();
+        std::fs::set_permissions(at("live.db"), std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::fs::write(at("copy"), "new").unwrap();
+        put(&at("copy"), &at("beside/a.db"), &at("live.db")).unwrap();
+        let mode = std::fs::metadata(at("beside/a.db")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        like(&at("beside"), &at("nothing")).unwrap();
+        std::fs::write(at("beside/stage.json"), "{}").unwrap();
+        std::fs::create_dir(at("beside/folder")).unwrap();
+        super::remove_but(&at("beside"), "stage.json").unwrap();
+        let left: Vec<_> =
+            std::fs::read_dir(at("beside")).unwrap().flatten().map(|one| one.file_name()).collect();
+        assert_eq!(left, ["stage.json"]);
+        remove(&at("beside")).unwrap();
+        remove(&at("beside")).unwrap();
+        assert!(!at("beside").exists());
+    }
+}
