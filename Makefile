@@ -19,11 +19,11 @@ disaster: setup build ## The same, then the server is destroyed and the customer
 	target/debug/letsbe demo disaster
 
 # Everything that a change must pass. The end-to-end tests (crates/lab/tests) start dockerd and the lab themselves.
-test: setup test-programs check build ## All checks and all tests: 40 minutes from a clean clone at most.
+test: setup test-programs check build ## All checks and all tests: about an hour from a clean clone.
 	cargo test --workspace --no-fail-fast
 
 # Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
-unit: ## The fast tests only; needs no lab and no root.
+unit: test-programs ## The fast tests only; needs no lab (and root only if a program is yet to be installed).
 	cargo test --workspace --no-fail-fast --lib --bins --test order --test select --test refused \
 		--test facts --test operations --test api --test store --test pool --test proxy --test door --test link \
 		--test repository
