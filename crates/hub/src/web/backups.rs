@@ -18,7 +18,7 @@ use super::{
     error_page,
     forms::form,
     page,
-    view::{Label, Moment, mark},
+    view::{Label, Moment, Paging, mark},
 };
 use crate::{
     AppState,
@@ -91,9 +91,7 @@ struct ListPage {
     operator: Option<String>,
     rows: Vec<Row>,
     total: u64,
-    page: u64,
-    pages: u64,
-    page_size: u64,
+    paging: Paging,
 }
 
 /// `GET /backups`
@@ -106,9 +104,8 @@ pub(crate) async fn list(
         let asked = asked?.0.checked()?;
         let (tenants, total) = list::of_page(&state, &asked).await?;
         let rows = tenants.into_iter().map(Row::from).collect();
-        let pages = total.div_ceil(asked.page_size).max(1);
         let operator = Some(operator.email.clone());
-        Ok(ListPage { operator, rows, total, page: asked.page, pages, page_size: asked.page_size })
+        Ok(ListPage { operator, rows, total, paging: Paging::of(&asked, total) })
     };
     match found.await {
         Ok(content) => page(StatusCode::OK, &content),

@@ -15,7 +15,7 @@ use super::{
     error_page,
     forms::form,
     page,
-    view::{self, Desk, Label, Moment, Stage, mark},
+    view::{self, Desk, Label, Moment, Paging, Stage, mark},
 };
 use crate::{
     AppState,
@@ -72,9 +72,7 @@ struct ListPage {
     operator: Option<String>,
     rows: Vec<Row>,
     total: u64,
-    page: u64,
-    pages: u64,
-    page_size: u64,
+    paging: Paging,
 }
 
 struct Line {
@@ -114,11 +112,10 @@ async fn list_page(
     operator: String,
     asked: Result<Parameters<Page>, ApiError>,
 ) -> ApiResult<ListPage> {
-    let Page { page, page_size } = asked?.0.checked()?;
-    let (orders, total) = state.store.orders(page - 1, page_size).await?;
+    let asked = asked?.0.checked()?;
+    let (orders, total) = state.store.orders(asked.page - 1, asked.page_size).await?;
     let rows = orders.into_iter().map(Row::from).collect();
-    let pages = total.div_ceil(page_size).max(1);
-    Ok(ListPage { operator: Some(operator), rows, total, page, pages, page_size })
+    Ok(ListPage { operator: Some(operator), rows, total, paging: Paging::of(&asked, total) })
 }
 
 /// `GET /orders/{id}`

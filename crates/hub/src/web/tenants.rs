@@ -19,7 +19,7 @@ use super::{
     forms::form,
     page,
     recovery::{self, Recoveries},
-    view::{Label, Moment, mark},
+    view::{Label, Moment, Paging, mark},
 };
 use crate::{
     AppState,
@@ -88,9 +88,7 @@ struct ListPage {
     operator: Option<String>,
     rows: Vec<Row>,
     total: u64,
-    page: u64,
-    pages: u64,
-    page_size: u64,
+    paging: Paging,
 }
 
 struct Container {
@@ -143,12 +141,11 @@ async fn list_page(
     operator: String,
     asked: Result<Parameters<Page>, ApiError>,
 ) -> ApiResult<ListPage> {
-    let Page { page, page_size } = asked?.0.checked()?;
-    let (tenants, total) = state.store.tenants(page - 1, page_size, None).await?;
+    let asked = asked?.0.checked()?;
+    let (tenants, total) = state.store.tenants(asked.page - 1, asked.page_size, None).await?;
     let now = state.clock.now();
     let rows = tenants.iter().map(|tenant| list::summary(tenant, now).into()).collect();
-    let pages = total.div_ceil(page_size).max(1);
-    Ok(ListPage { operator: Some(operator), rows, total, page, pages, page_size })
+    Ok(ListPage { operator: Some(operator), rows, total, paging: Paging::of(&asked, total) })
 }
 
 /// `GET /tenants/{id}`

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
 
+use crate::controllers::orders::list::Page;
+
 /// A state in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Label {
@@ -14,6 +16,23 @@ pub(super) struct Label {
 impl Label {
     pub(super) const fn mark(self) -> &'static str {
         mark(self.level)
+    }
+}
+
+/// Where a page of a list stands among the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Paging {
+    /// From 1.
+    pub(super) page: u64,
+    /// At least 1.
+    pub(super) pages: u64,
+    pub(super) page_size: u64,
+}
+
+impl Paging {
+    pub(super) fn of(asked: &Page, total: u64) -> Self {
+        let Page { page, page_size } = *asked;
+        Self { page, pages: total.div_ceil(page_size).max(1), page_size }
     }
 }
 
