@@ -5,9 +5,13 @@
 SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 LAB := target/debug/letsbe-lab
+# The end-to-end tests: those that crates/lab/Cargo.toml keeps out of `cargo test`.
+END_TO_END := $(shell sed -n '/^\[\[test\]\]/{n;s/^name = "\(.*\)"/\1/p}' crates/lab/Cargo.toml)
+# So many at once: most of the time each waits for its servers. One needs about 4 GB of memory.
+AT_ONCE ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo disaster test unit fuzz bench setup test-programs build check tidy clean-lab deny
+.PHONY: help demo disaster test unit end-to-end $(END_TO_END:%=end-to-end-%) fuzz bench setup test-programs build check tidy clean-lab deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -18,17 +22,24 @@ demo: setup build ## Start the lab and a Hub, place a real order, and watch it b
 disaster: setup build ## The same, then the server is destroyed and the customer comes back on another one.
 	target/debug/letsbe demo disaster
 
-# Everything that a change must pass. The end-to-end tests (crates/lab/tests) start dockerd and the lab themselves.
 # From clean, incremental compilation only costs: time, and tens of gigabytes that the lab's servers need.
 test: export CARGO_INCREMENTAL := 0
-test: setup test-programs check build ## All checks and all tests: about an hour from a clean clone.
+test: setup test-programs check build ## Everything that a change must pass, as in CI: all checks, all tests.
 	cargo test --workspace --no-fail-fast
+	$(MAKE) end-to-end
+
+unit: test-programs ## The fast tests only; needs no lab (and root only if a program is yet to be installed).
+	cargo test --workspace --no-fail-fast --lib --bins --tests
+
+# They start dockerd and the lab themselves. What one says is shown when it has ended.
+end-to-end: setup build ## The end-to-end tests in the lab, AT_ONCE (3) at a time.
+	cargo test --workspace --no-run $(END_TO_END:%=--test %)
+	$(LAB) images
+	$(MAKE) --keep-going --jobs $(AT_ONCE) --output-sync=target $(END_TO_END:%=end-to-end-%)
 
 # Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
-unit: test-programs ## The fast tests only; needs no lab (and root only if a program is yet to be installed).
-	cargo test --workspace --no-fail-fast --lib --bins --test order --test select --test refused \
-		--test facts --test operations --test api --test store --test pool --test proxy --test door --test link \
-		--test repository
+$(END_TO_END:%=end-to-end-%): end-to-end-%:
+	cargo test --workspace --test $*
 
 fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) each (needs nightly Rust).
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is not there: installing it"; cargo install cargo-fuzz --locked; }
@@ -58,6 +69,7 @@ build: ## Build all programs.
 check: ## Formatting and lints; a warning is an error.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --test '*' -- -D warnings
 
 tidy: ## The repository's own rules: sizes, layers, error pages, invariants.
 	cargo test -p xtask --no-fail-fast

@@ -11,7 +11,6 @@
 mod engine;
 mod location;
 mod manifest;
-mod points;
 mod repository;
 pub mod retention;
 pub mod selection;
@@ -27,7 +26,6 @@ pub use location::{Location, Programs};
 pub use manifest::{
     Consistency, DatabaseFacts, FilesFacts, Image, ItemFacts, Manifest, SqliteFacts, differences,
 };
-pub use points::RUN_CRASH_POINTS;
 pub use repository::{Damage, Listed, NewItem, Repository, Stored, bring_back};
 pub use set::{BackupSet, Item, SetKind, Snapshot, sets};
 pub use source::{DatabaseSource, FilesSource, Source, SqliteSource, platform_sources, sources};

@@ -5,6 +5,7 @@
 mod answers;
 mod check;
 mod far;
+mod key;
 mod locks;
 mod problem;
 mod process;
@@ -12,7 +13,11 @@ mod read;
 mod restic;
 mod store;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, ids::SetId};
@@ -31,6 +36,8 @@ pub struct Repository {
     cache: PathBuf,
     /// KiB a second outward; 0 is no limit.
     upload_kib: u32,
+    /// When it last let us in.
+    reached: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What a new snapshot is.
@@ -97,7 +104,7 @@ impl Repository {
     #[must_use]
     pub fn new(programs: &Programs, location: Location, key_file: &Path, cache: &Path) -> Self {
         let (programs, key_file, cache) = (programs.clone(), key_file.to_owned(), cache.to_owned());
-        Self { programs, location, key_file, cache, upload_kib: 0 }
+        Self { programs, location, key_file, cache, upload_kib: 0, reached: Arc::default() }
     }
 
     /// The same, with a limit for what goes outward.
@@ -121,12 +128,14 @@ impl Repository {
         self.require_empty().await?;
         let making = Call::new("making the repository", &["init"]);
         match like {
-            None => self.ask(making).await.map(drop),
+            None => self.ask(making).await.map(drop)?,
             Some(like) => {
                 let making = making.arguments(like.as_source()).arguments(["--copy-chunker-params"]);
-                self.ask_from(like, making).await
+                self.ask_from(like, making).await?;
             }
         }
+        self.lighten().await;
+        Ok(())
     }
 
     /// A place without a repository's configuration may hold keys that an interrupted start left, and nothing else.
@@ -205,6 +214,15 @@ impl Repository {
     /// As [`Repository::ensure`].
     pub async fn prune(&self) -> Result<(), Problem> {
         self.ask(Call::new("freeing space", &["prune"]).long()).await.map(drop)
+    }
+
+    /// Frees what no snapshot needs without writing anything anew: on a disk that is full.
+    ///
+    /// # Errors
+    /// As [`Repository::ensure`].
+    pub async fn free_unused(&self) -> Result<(), Problem> {
+        let call = Call::new("freeing space", &["prune", "--max-repack-size", "0"]);
+        self.ask(call.long()).await.map(drop)
     }
 
     /// Copies snapshots to another repository; only what is new there travels. What is there already stays as it is.

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use letsbe_types::ids::SetId;
 use serde::{Deserialize, Serialize};
 
+use crate::Damage;
+
 /// Why a set was made; kept as a tag of its snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +66,12 @@ impl BackupSet {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.items.contains_key(&Item::Manifest)
+    }
+
+    /// Whether it cannot be restored whole because of this damage.
+    #[must_use]
+    pub fn is_touched_by(&self, damage: &Damage) -> bool {
+        self.snapshots().any(|id| damage.snapshots.iter().any(|one| one == id))
     }
 
     /// All its snapshots.

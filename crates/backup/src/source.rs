@@ -119,7 +119,7 @@ pub fn sources(tool: &Tool, root: &Path) -> Vec<Source> {
 }
 
 /// The platform's own parts and their state: `nginx` (sites, certificates), `openclaw` (its volume and files) and
-/// `letsbe` (vault, what this server is, stacks, environment files), by name.
+/// `letsbe` (vault, what this server is, stacks, environment files, who did what), by name.
 #[must_use]
 pub fn platform_sources(root: &Path) -> Vec<(String, Vec<Source>)> {
     let at = |path: &str| Source::Files(files_at(root, path, &[]));
@@ -137,6 +137,8 @@ pub fn platform_sources(root: &Path) -> Vec<(String, Vec<Source>)> {
                 Source::Files(files_at(root, "/opt/letsbe/state", &STAYS_BEHIND)),
                 at("/opt/letsbe/stacks"),
                 at("/opt/letsbe/env"),
+                // Who was shown what, and what the AI team did: only ever appended to, so a night adds what is new.
+                at("/var/log/letsbe"),
             ],
         ),
     ];
@@ -281,6 +283,8 @@ mod tests {
         for gone in ["identity", "agent.json", "commands.jsonl", "approvals.json", "outbox", "lock.json"] {
             assert!(excludes.iter().any(|name| name == Path::new(gone)), "{gone}");
         }
+        let logs = |source: &Source| matches!(source, Source::Files(files) if files.name == "var_log_letsbe");
+        assert!(parts[2].1.iter().any(logs), "who did what");
         for kept in ["vault.sealed", "server.json", "pins.json", "rotation.json", "tokens.jsonl"] {
             assert!(!excludes.iter().any(|name| name == Path::new(kept)), "{kept}");
         }

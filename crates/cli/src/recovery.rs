@@ -250,15 +250,19 @@ async fn recover(hub: &Hub, asked: Recover, json: bool) -> anyhow::Result<()> {
 
 async fn unseal(hub: &Hub, id: OrderId, opener: &Opener, wait: bool, json: bool) -> anyhow::Result<()> {
     let keys = keys::Keys::read(opener)?;
+    let mut entry = newest(hub, id).await?;
     loop {
-        let entry = newest(hub, id).await?;
         match (entry.waits_for, &entry.keys) {
-            (WaitsFor::Keys, Some(asked)) => {
-                let entry = keys.give(hub, id, &asked.recipient, json).await?;
-                if json {
-                    style::say_json(&entry)?;
+            (WaitsFor::Keys, Some(asked)) => match keys.give(hub, id, &asked.recipient, json).await {
+                // Whether it was heard, the next look tells.
+                Err(error) if wait && is_unanswered(&error) => {}
+                given => return answer(&given?, json),
+            },
+            (WaitsFor::Run, Some(asked)) if asked.given_at.is_some() => {
+                if !json {
+                    say(&format!("{} the new server's keys were given already", Level::Fine.mark()));
                 }
-                return Ok(());
+                return answer(&entry, json);
             }
             (WaitsFor::Nothing | WaitsFor::Dns | WaitsFor::Release | WaitsFor::Operator, _) => {
                 bail!("no new server of {} will ask for keys: {}", entry.domain, show::waiting(&entry))
@@ -270,7 +274,31 @@ async fn unseal(hub: &Hub, id: OrderId, opener: &Opener, wait: bool, json: bool)
                     show::waiting(&entry)
                 )
             }
-            _ => tokio::time::sleep(LOOK).await,
+            _ => {}
+        }
+        tokio::time::sleep(LOOK).await;
+        entry = patiently(async || newest(hub, id).await).await?;
+    }
+}
+
+fn answer(entry: &RecoveryEntry, json: bool) -> anyhow::Result<()> {
+    if json { style::say_json(entry) } else { Ok(()) }
+}
+
+/// Whether a request got no answer, or half of one.
+fn is_unanswered(error: &anyhow::Error) -> bool {
+    error.is::<reqwest::Error>()
+}
+
+/// Looks until the Hub answers: one that is started again is waited for, what it refuses is its answer.
+async fn patiently<T>(look: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let began = Instant::now();
+    loop {
+        match look().await {
+            Err(error) if !error.is::<Problem>() && began.elapsed() < HUB_AWAY => {
+                tokio::time::sleep(LOOK).await
+            }
+            looked => return looked,
         }
     }
 }
@@ -285,25 +313,10 @@ async fn follow(hub: &Hub, id: OrderId, keys: Option<&keys::Keys>, json: bool) -
     let mut last = i64::MIN;
     let mut told: Option<WaitsFor> = None;
     let mut given: Option<String> = None;
-    let mut silent_since: Option<Instant> = None;
     loop {
-        let looked = async { anyhow::Ok((newest(hub, id).await?, hub.order(id).await?)) };
-        let (entry, order) = match looked.await {
-            Ok(seen) => seen,
-            // What goes on does not need us; a Hub that is started again is waited for, what it refuses is not.
-            Err(error)
-                if error.downcast_ref::<Problem>().is_some()
-                    || silent_since.is_some_and(|since| since.elapsed() > HUB_AWAY) =>
-            {
-                return Err(error);
-            }
-            Err(_) => {
-                silent_since.get_or_insert_with(Instant::now);
-                tokio::time::sleep(LOOK).await;
-                continue;
-            }
-        };
-        silent_since = None;
+        // What goes on does not need us.
+        let look = async || anyhow::Ok((newest(hub, id).await?, hub.order(id).await?));
+        let (entry, order) = patiently(look).await?;
         for line in order.timeline.iter().filter(|line| line.sequence > last && line.at >= begun.requested_at)
         {
             if json { style::say_json(line)? } else { say(&orders::line(line)) }
@@ -316,8 +329,14 @@ async fn follow(hub: &Hub, id: OrderId, keys: Option<&keys::Keys>, json: bool) -
         if let (Some(asked), Some(keys)) = (asked, keys)
             && given.as_ref() != Some(&asked.recipient)
         {
-            keys.give(hub, id, &asked.recipient, json).await?;
-            given = Some(asked.recipient.clone());
+            match keys.give(hub, id, &asked.recipient, json).await {
+                // Whether it was heard, the next look tells.
+                Err(error) if is_unanswered(&error) => {}
+                sent => {
+                    sent?;
+                    given = Some(asked.recipient.clone());
+                }
+            }
         } else if told != Some(entry.waits_for) && !json {
             say(&format!("{} {}", Level::Running.mark(), style::bold(&show::waiting(&entry))));
             show::needed(&entry);

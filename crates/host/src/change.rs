@@ -64,6 +64,8 @@ pub struct Command {
     pub timeout: Duration,
     /// A transient failure (network, lock) is tried again this many times, with growing pauses.
     pub retries: u32,
+    /// A program that a signal ended is started again this many times: it goes on where it was.
+    pub restarts: u32,
     /// Another exit code than 0 is no failure: what is read back decides.
     pub tolerated: bool,
 }
@@ -79,6 +81,7 @@ impl Command {
             input: None,
             timeout: Duration::from_secs(60),
             retries: 0,
+            restarts: 0,
             tolerated: false,
         }
     }
@@ -129,6 +132,13 @@ impl Command {
     #[must_use]
     pub const fn retried(mut self, retries: u32) -> Self {
         self.retries = retries;
+        self
+    }
+
+    /// Starts it again after a signal ended it; what it says itself is final.
+    #[must_use]
+    pub const fn restarted(mut self, restarts: u32) -> Self {
+        self.restarts = restarts;
         self
     }
 }

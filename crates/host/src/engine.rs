@@ -4,7 +4,9 @@ use std::{path::Path, time::Instant};
 
 use async_trait::async_trait;
 use letsbe_types::{
-    Problem, crash,
+    Problem,
+    clock::milliseconds,
+    crash::{self, Point},
     job::{DesiredServer, Outcome, RunEventKind, STEPS, StepResult},
 };
 use serde::Serialize;
@@ -21,6 +23,24 @@ const RETRY_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 /// Time for one operation's facts in a plan. Some operations wait for containers that are starting; a run must not
 /// begin with that, because an earlier step may be what they wait for. It asks again in their turn, without a limit.
 const PLAN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The crash point after a step's start was recorded.
+#[must_use]
+pub fn started(step: u8) -> Point {
+    Point::of_family(format!("step.{step}.started"))
+}
+
+/// The crash point after a step's end was recorded.
+#[must_use]
+pub fn finished(step: u8) -> Point {
+    Point::of_family(format!("step.{step}.finished"))
+}
+
+/// The crash point after an operation's first change.
+#[must_use]
+pub fn inside(operation: &str) -> Point {
+    Point::of_family(format!("operation.{operation}.inside"))
+}
 
 /// Where a run's events go. Recorded means durable.
 #[async_trait]
@@ -66,7 +86,7 @@ impl<'a> Engine<'a> {
             let began = Instant::now();
             let assessed = tokio::time::timeout(PLAN_PATIENCE, operation.assess(self.machine, desired)).await;
             let assessment = assessed.unwrap_or_else(|_| Err(not_known_yet(operation.name())));
-            let milliseconds = milliseconds_since(began);
+            let milliseconds = milliseconds(began.elapsed());
             Planned { step: operation.step(), operation: operation.name(), assessment, milliseconds }
         });
         futures::future::join_all(assessments).await
@@ -89,7 +109,7 @@ impl<'a> Engine<'a> {
             }
             let began = Instant::now();
             journal.record(RunEventKind::StepStarted { step, title: title.to_owned() }).await?;
-            crash::point(&format!("step.{step}.started"));
+            crash::point(&started(step));
             let mut result = StepResult::Converged;
             for index in range {
                 let operation = &*self.operations[index];
@@ -120,7 +140,7 @@ impl<'a> Engine<'a> {
                 }
             }
             self.finish_step(step, result, began, journal).await?;
-            crash::point(&format!("step.{step}.finished"));
+            crash::point(&finished(step));
             gravest = gravest.max(result);
         }
         Ok(gravest)
@@ -134,7 +154,7 @@ impl<'a> Engine<'a> {
         journal: &dyn Journal,
     ) -> Result<(), Problem> {
         journal
-            .record(RunEventKind::StepFinished { step, result, milliseconds: milliseconds_since(began) })
+            .record(RunEventKind::StepFinished { step, result, milliseconds: milliseconds(began.elapsed()) })
             .await
     }
 
@@ -147,7 +167,7 @@ impl<'a> Engine<'a> {
     ) -> (Outcome, u64) {
         let began = Instant::now();
         let outcome = self.converge(operation, known, desired, journal).await;
-        (outcome.unwrap_or_else(|problem| Outcome::Failed { problem }), milliseconds_since(began))
+        (outcome.unwrap_or_else(|problem| Outcome::Failed { problem }), milliseconds(began.elapsed()))
     }
 
     async fn converge(
@@ -170,7 +190,7 @@ impl<'a> Engine<'a> {
         for (index, change) in changes.iter().enumerate() {
             self.apply(operation.name(), change, journal).await?;
             if index == 0 {
-                crash::point(&format!("operation.{}.inside", operation.name()));
+                crash::point(&inside(operation.name()));
             }
         }
         match operation.assess(self.machine, desired).await? {
@@ -216,10 +236,14 @@ impl<'a> Engine<'a> {
 
     async fn run_command(&self, operation: &str, command: &Command) -> Result<(), Problem> {
         let mut pause = RETRY_PAUSE;
-        let mut attempt = 0;
+        let (mut attempt, mut restarts) = (0, 0);
         loop {
             let problem = match self.machine.run(command).await {
                 Ok(output) if output.success() || command.tolerated => return Ok(()),
+                Ok(output) if output.was_killed() && restarts < command.restarts => {
+                    restarts += 1;
+                    continue;
+                }
                 Ok(output) => own_problem(&output.stdout).unwrap_or_else(|| {
                     failed_command(
                         operation,
@@ -268,6 +292,76 @@ fn chown(owner: &str, path: &Path) -> Command {
     Command::new("chown", [owner.to_owned(), path.to_string_lossy().into_owned()])
 }
 
-fn milliseconds_since(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Mutex, time::Duration};
+
+    use async_trait::async_trait;
+    use letsbe_types::{Problem, job::RunEventKind};
+
+    use super::{Engine, Journal};
+    use crate::{
+        change::{Change, Command, FileWrite, Question},
+        machine::{CommandOutput, FileState, Machine, MachineError},
+    };
+
+    /// A machine whose programs end with these codes, one after the other, and a journal that nobody reads.
+    struct Ends(Mutex<Vec<i32>>);
+
+    #[async_trait]
+    impl Machine for Ends {
+        async fn run(&self, _: &Command) -> Result<CommandOutput, MachineError> {
+            let code = self.0.lock().expect("no test holds it").remove(0);
+            Ok(CommandOutput { code, ..CommandOutput::default() })
+        }
+
+        async fn read(&self, _: &Path) -> Result<Option<FileState>, MachineError> {
+            Ok(None)
+        }
+
+        async fn list(&self, _: &Path) -> Result<Vec<String>, MachineError> {
+            Ok(Vec::new())
+        }
+
+        async fn write(&self, _: &FileWrite) -> Result<(), MachineError> {
+            Ok(())
+        }
+
+        async fn remove(&self, _: &Path) -> Result<(), MachineError> {
+            Ok(())
+        }
+
+        async fn make_folder(&self, _: &Path, _: u32) -> Result<(), MachineError> {
+            Ok(())
+        }
+    }
+
+    #[async_trait]
+    impl Journal for Ends {
+        async fn record(&self, _: RunEventKind) -> Result<(), Problem> {
+            Ok(())
+        }
+
+        async fn ask(&self, _: &Question, _: Duration) -> Result<(), Problem> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_signal_ended_goes_on_and_what_a_program_says_is_final() {
+        const KILLED: i32 = -1;
+        let cases: [(&[i32], usize, bool); 4] = [
+            (&[KILLED, KILLED, 0], 3, true),
+            (&[KILLED, 1, 0], 2, false),
+            (&[KILLED, KILLED, KILLED, 0], 3, false),
+            (&[0, 0], 1, true),
+        ];
+        for (codes, started, well) in cases {
+            let machine = Ends(Mutex::new(codes.to_vec()));
+            let change = Change::Run(Command::words("program").restarted(2));
+            let applied = Engine::new(&machine, &[]).apply("operation", &change, &machine).await;
+            let left = machine.0.lock().expect("no test holds it").len();
+            assert_eq!((codes.len() - left, applied.is_ok()), (started, well), "{codes:?}");
+        }
+    }
 }

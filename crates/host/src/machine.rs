@@ -35,6 +35,12 @@ impl CommandOutput {
         self.code == 0
     }
 
+    /// Whether a signal ended it.
+    #[must_use]
+    pub const fn was_killed(&self) -> bool {
+        self.code == -1
+    }
+
     /// The last lines of the error output (or, failing that, of the output): for people.
     #[must_use]
     pub fn tail(&self) -> String {

@@ -134,6 +134,7 @@ fn backup_routes() -> Vec<Route> {
     let acknowledge = post(backups::alarms::acknowledge);
     vec![
         line(read(), "/api/v1/admin/backups", Staff, list),
+        line(read(), "/api/v1/admin/backups/hub", Staff, get(backups::hub::show)),
         line(read(), "/api/v1/admin/tenants/{id}/backups", Staff, show),
         line(write(), "/api/v1/admin/tenants/{id}/alarms/{alarm}", Staff, acknowledge),
         line(read(), "/api/v1/admin/orders/{id}/destination", Staff, get(backups::destination::show)),

@@ -28,4 +28,6 @@ pub struct AppState {
     pub public_url: Arc<str>,
     /// Folder for the files of running jobs.
     pub jobs_folder: Arc<std::path::Path>,
+    /// What says how the Hub's own backup ended; `None` where none is wanted.
+    pub own_backup: Option<Arc<std::path::Path>>,
 }

@@ -39,9 +39,11 @@ pub async fn fill(host: &Host) -> anyhow::Result<()> {
     );
     mysql(host, "wordpress", &posts).await?;
     let members = format!(
-        "INSERT INTO members (id, uuid, transient_id, email, status, name, created_at, updated_at) SELECT \
-         SUBSTRING(MD5(seq), 1, 24), UUID(), UUID(), CONCAT('guest', seq, '@example.com'), 'free', CONCAT('Guest \\'', \
-         seq), NOW(), NOW() FROM seq_1_to_{ROWS};"
+        "INSERT INTO members (id, uuid, transient_id, email, status, name, created_at, updated_at) \
+         WITH RECURSIVE n AS (SELECT 0 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 99), \
+         numbers AS (SELECT a.i * 100 + b.i + 1 AS seq FROM n AS a, n AS b) \
+         SELECT SUBSTRING(SHA2(seq, 256), 1, 24), UUID(), UUID(), CONCAT('guest', seq, '@example.com'), 'free', \
+         CONCAT('Guest \\'', seq), NOW(), NOW() FROM numbers WHERE seq <= {ROWS};"
     );
     mysql(host, "ghost", &members).await?;
     let orders = format!(

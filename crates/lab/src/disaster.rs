@@ -15,6 +15,10 @@ use crate::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
+/// What the command line says of a Hub that died before its answer was whole.
+const NO_ANSWER: [&str; 2] = ["the Hub does not answer", "the Hub's reply broke off"];
+/// What the Hub says to somebody who asks again.
+const HEARD: &str = "A recovery of this server is under way";
 
 /// What is at stake: an order's server with its content, backed up.
 pub struct Before {
@@ -83,13 +87,13 @@ pub async fn strike_and_recover(
     let (tenant, identity) = (id.to_string(), fleet.folder.path().join(ESCROW_IDENTITY));
     let mut arguments = vec!["backups", "recover", tenant.as_str(), "--reason", "the server is gone"];
     arguments.extend(as_of.into_iter().flat_map(|moment| ["--as-of", moment]));
-    fleet.letsbe(operator, &arguments).await?;
+    insist(fleet, operator, &arguments).await?;
     let unseal = async {
         let identity = identity.to_string_lossy().into_owned();
         let arguments = ["backups", "unseal", tenant.as_str(), "--identity", &identity, "--wait"];
-        fleet.letsbe(operator, &arguments).await
+        insist(fleet, operator, &arguments).await
     };
-    let (order, _) = tokio::try_join!(fleet.follow(operator, id, PATIENCE, tell), unseal)?;
+    let (order, ()) = tokio::try_join!(fleet.follow(operator, id, PATIENCE, tell), unseal)?;
     let took = began.elapsed();
     let host = fleet.machines.host(domain.as_str())?;
     let found = content::inventory(&host).await?;
@@ -97,4 +101,19 @@ pub async fn strike_and_recover(
     let email = before.order.summary.email.to_string();
     content::pages_and_logins(&host, domain.as_str(), fleet.lab.issued_roots_pem(), &email).await?;
     Ok(After { order, took })
+}
+
+/// What the Hub did not answer, the operator asks again; it may have been heard all the same.
+async fn insist(fleet: &Fleet, operator: &Customer, arguments: &[&str]) -> anyhow::Result<()> {
+    let mut unanswered = false;
+    loop {
+        let Err(error) = fleet.letsbe(operator, arguments).await else { return Ok(()) };
+        let said = error.to_string();
+        if unanswered && said.contains(HEARD) {
+            return Ok(());
+        }
+        ensure!(NO_ANSWER.iter().any(|words| said.contains(words)), "{said}");
+        unanswered = true;
+        fleet.hub.wait_until_up().await?;
+    }
 }

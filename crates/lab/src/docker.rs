@@ -4,7 +4,9 @@ mod freezer;
 
 use std::{path::Path, process::Stdio, time::Duration};
 
-use tokio::{io::AsyncWriteExt, process::Command, time::Instant};
+use tokio::{io::AsyncWriteExt, process::Command};
+
+use crate::wait::eventually;
 
 /// The label that every object of a lab carries; its value is the lab's name.
 pub const LAB_LABEL: &str = "biz.letsbe.lab";
@@ -36,15 +38,8 @@ pub enum DockerError {
         message: String,
     },
     /// Something did not come to pass in time.
-    #[error("{what} took longer than {} s: {last}", waited.as_secs())]
-    TimedOut {
-        /// What was waited for.
-        what: String,
-        /// How long.
-        waited: Duration,
-        /// What was last seen.
-        last: String,
-    },
+    #[error("{0}")]
+    TimedOut(anyhow::Error),
 }
 
 impl DockerError {
@@ -195,11 +190,12 @@ pub async fn ensure_engine() -> Result<(), DockerError> {
     for _ in 0..ENGINE_STARTS {
         remove_stale_pid_file(Path::new("/var/run/docker.pid"));
         start_engine().await.map_err(|source| DockerError::Client { what: what.to_owned(), source })?;
-        outcome = wait_until(what, ENGINE_START, || async {
+        outcome = eventually(what, ENGINE_START, || async {
             let asked = docker(&["info", "--format", "{{.ServerVersion}}"]).await;
-            asked.map(drop).map_err(|error| error.to_string())
+            Ok(asked.map(drop).map_err(|error| error.to_string()))
         })
-        .await;
+        .await
+        .map_err(DockerError::TimedOut);
         if outcome.is_ok() {
             break;
         }
@@ -222,28 +218,6 @@ fn remove_stale_pid_file(file: &Path) {
     if command.trim() != "dockerd" {
         // Should this fail, dockerd says so itself.
         let _ = std::fs::remove_file(file);
-    }
-}
-
-/// Asks again and again until there is an answer, at most for `limit`.
-///
-/// # Errors
-/// With the last reason when the time is up.
-pub async fn wait_until<T, F, Fut>(what: &str, limit: Duration, mut ask: F) -> Result<T, DockerError>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<T, String>>,
-{
-    let started = Instant::now();
-    loop {
-        let last = match ask().await {
-            Ok(answer) => return Ok(answer),
-            Err(reason) => reason,
-        };
-        if started.elapsed() > limit {
-            return Err(DockerError::TimedOut { what: what.to_owned(), waited: limit, last });
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

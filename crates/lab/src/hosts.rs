@@ -8,6 +8,7 @@ use crate::{
     docker::{self, DockerError},
     images,
     network::{ADDRESS_LABEL, LabNetwork},
+    wait::eventually,
 };
 
 /// How long a server may take to boot.
@@ -210,7 +211,11 @@ impl Host {
     /// # Errors
     /// When it fails.
     pub async fn script(&self, text: &str) -> Result<String, DockerError> {
-        self.exec_with_input(&["sh", "-eu"], text.as_bytes()).await
+        let ended = self.exec_with_input(&["sh", "-eu"], text.as_bytes()).await;
+        ended.map_err(|error| match error {
+            DockerError::Failed { message, .. } => DockerError::failed(text, message),
+            other => other,
+        })
     }
 
     /// Runs a command as root with this input, and gives what it printed.
@@ -318,7 +323,9 @@ impl Host {
             docker::exec_with_input(&self.container, &["tee", "/etc/resolv.conf"], resolvers.as_bytes())
                 .await?;
         }
-        docker::wait_until(&format!("booting server {}", self.name), BOOT, || self.booted()).await
+        eventually(&format!("booting server {}", self.name), BOOT, async || Ok(self.booted().await))
+            .await
+            .map_err(DockerError::TimedOut)
     }
 
     async fn booted(&self) -> Result<(), String> {

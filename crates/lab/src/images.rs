@@ -45,13 +45,13 @@ pub const CATALOG: &[Image] = &[
     real("ghost:6", "ghost"),
     real("letsbe/openclaw:2026.9", "openclaw"),
     real("mariadb:11.4", "mariadb"),
+    real("mysql:8.4", "mysql9"),
     real("nginx:1.28-alpine", "nginx"),
     real("nocodb/nocodb:0.301.3", "nocodb"),
     real("postgres:16-alpine", "postgres"),
     real("redis:7-alpine", "redis"),
     real("wordpress:6-apache", "wordpress"),
     stand_in("louislam/uptime-kuma:1", "standin-uptime-kuma"),
-    stand_in("mysql:8.4", "mysql"),
     stand_in("nextcloud:31-apache", "standin-nextcloud"),
     stand_in("odoo:18", "standin-odoo"),
     stand_in("portainer/portainer-ce:2.21.5", "standin-portainer"),
@@ -64,15 +64,29 @@ pub const RELEASES: &[Image] = &[
     stand_in("letsbe/openclaw:2026.11", "openclaw-2026.11"),
 ];
 
+/// Folders whose packages are in Debian's unstable release only, where one may be uninstallable for days; and the
+/// folder that stands in then.
+const INSTEAD: &[(&str, &str)] = &[("mysql9", "standin-mysql")];
+
 /// The name and tag of the secrets proxy in the catalog.
 pub const PROXY_REFERENCE: &str = "letsbe/secrets-proxy:0.1.0";
 
-/// Makes sure that the image of this folder (and all it builds on) exists, and gives its name with the hash as tag.
+/// Makes sure that the image of this folder (and all it builds on) exists, and gives its name with the hash as tag; for
+/// a few folders the name of a stand-in's, where the image itself cannot be built today.
 ///
 /// # Errors
 /// When a build fails.
 pub fn ensure(folder: &str) -> BoxFuture<'_, Result<String, DockerError>> {
-    Box::pin(ensure_with_parents(folder))
+    Box::pin(async move {
+        let instead = INSTEAD.iter().find(|(missing, _)| *missing == folder);
+        match (ensure_with_parents(folder).await, instead) {
+            (Err(why), Some((_, instead))) => {
+                tracing::warn!(folder, instead, "cannot be built: {why}");
+                ensure_with_parents(instead).await
+            }
+            (answer, _) => answer,
+        }
+    })
 }
 
 /// Makes sure that every image of [`CATALOG`] exists. Gives each reference with the local name of its image.
@@ -240,7 +254,8 @@ mod tests {
 
     #[test]
     fn every_image_has_its_folder_and_every_stand_in_its_label() {
-        for image in CATALOG.iter().chain(RELEASES) {
+        let instead = INSTEAD.iter().map(|(missing, folder)| stand_in(missing, folder));
+        for image in CATALOG.iter().chain(RELEASES).copied().chain(instead) {
             let dockerfile = fs::read_to_string(images_folder().join(image.folder).join("Dockerfile"));
             let dockerfile = dockerfile.unwrap_or_else(|error| panic!("{}: {error}", image.folder));
             let labelled = dockerfile.contains("biz.letsbe.lab.standin=");

@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod content;
+pub mod crash;
 pub mod disaster;
 pub mod docker;
 pub mod fleet;
@@ -21,3 +22,4 @@ pub mod scan;
 pub mod scene;
 pub mod services;
 pub mod vault;
+pub mod wait;

@@ -43,7 +43,11 @@ enum Command {
         programs: PathBuf,
     },
     /// Measure nights of a 4 GB server: time and bytes beside the restic program alone, memory.
-    Nights,
+    Nights {
+        /// Folder with the node's release build.
+        #[arg(long, default_value = "target/release")]
+        programs: PathBuf,
+    },
     /// Build the images that the lab needs (the demo and the tests do it by themselves).
     Images,
     /// Remove everything that labs left behind on this machine: containers, volumes, networks.
@@ -74,9 +78,9 @@ async fn main() -> anyhow::Result<()> {
             println!("\n{}", letsbe_lab::memory::measure(&programs, &repository).await?);
             Ok(())
         }
-        Command::Nights => {
+        Command::Nights { programs } => {
             demo::images().await?;
-            println!("\n{}", letsbe_lab::nights::measure(&repository, &demo::say).await?);
+            println!("\n{}", letsbe_lab::nights::measure(&programs, &repository, &demo::say).await?);
             Ok(())
         }
         Command::Images => demo::images().await,

@@ -5,8 +5,9 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 use anyhow::{Context as _, ensure};
 
 use crate::{
-    docker::{docker, exec, exec_with_input, wait_until},
+    docker::{docker, exec, exec_with_input},
     images,
+    wait::eventually,
 };
 
 const SECRETS: usize = 1_000;
@@ -57,7 +58,7 @@ async fn in_container(programs: &Path, repository: &Path) -> anyhow::Result<Vec<
     exec_with_input(CONTAINER, &[NODE, "vault", "seed"], br#"{"models":{}}"#).await?;
     docker(&["exec", "-d", CONTAINER, NODE, "agent"]).await?;
     docker(&["exec", "-d", CONTAINER, PROXY]).await?;
-    wait_until("the proxy to have the secrets", PATIENCE, || async {
+    eventually("the proxy to have the secrets", PATIENCE, || async {
         let said = exec(CONTAINER, &["curl", "-s", "http://127.0.0.1:8100/health"]).await.unwrap_or_default();
         Ok(said.contains("\"ready\"").then_some(()))
     })

@@ -1,5 +1,5 @@
 //! How long a night takes, what it adds and holds, side by side with the restic program and the dump commands doing
-//! the same by themselves (DESIGN section 10).
+//! the same by themselves, to the same S3 service (DESIGN section 10).
 
 use std::{
     fmt::Write as _,
@@ -12,6 +12,7 @@ use letsbe_types::backup::BackupStatus;
 
 use crate::{
     content,
+    docker::docker,
     fleet::{Fleet, FleetOptions},
     hosts::Host,
 };
@@ -27,10 +28,11 @@ const RESTIC: &str = "/opt/letsbe/bundle/programs/restic";
 const BIG: &str = "/var/lib/docker/volumes/letsbe-wordpress_content/_data/uploads/2026/archive.tar";
 /// What the peer does: dump by dump, folder by folder, then the copy outside, by the programs alone.
 const PEER: &str = r#"set -eu
-export RESTIC_PASSWORD_FILE=/root/peer.key RESTIC_CACHE_DIR=/root/peer.cache
+export RESTIC_PASSWORD_FILE=/root/peer.key RESTIC_CACHE_DIR=/root/peer.cache AWS_SHARED_CREDENTIALS_FILE=/root/peer.aws
 restic="$1 --quiet"
+far="$2"
 [ -e /root/peer ] || { head -c 16 /dev/urandom | base64 > /root/peer.key; $restic init --repo /root/peer
-  $restic init --repo /root/peer.far --from-repo /root/peer --from-password-file /root/peer.key --copy-chunker-params; }
+  $restic init --repo "$far" --from-repo /root/peer --from-password-file /root/peer.key --copy-chunker-params; }
 for tool in ghost wordpress; do
   container=letsbe-$tool-db
   password=$(docker exec $container printenv MYSQL_ROOT_PASSWORD MARIADB_ROOT_PASSWORD || true)
@@ -44,8 +46,11 @@ for volume in ghost_content wordpress_content nocodb_content openclaw_state; do
   $restic backup --repo /root/peer /var/lib/docker/volumes/letsbe-$volume/_data
 done
 $restic backup --repo /root/peer /etc/letsencrypt /opt/letsbe/stacks /opt/letsbe/state
-$restic copy --repo /root/peer.far --from-repo /root/peer --from-password-file /root/peer.key
-$restic check --repo /root/peer.far
+for repository in /root/peer "$far"; do
+  [ "$repository" = /root/peer ] || $restic copy --repo "$far" --from-repo /root/peer --from-password-file /root/peer.key
+  $restic forget --repo "$repository" --group-by paths --keep-daily 7 --keep-weekly 4
+done
+$restic check --repo "$far"
 "#;
 
 /// One night.
@@ -54,40 +59,53 @@ struct Night {
     status: BackupStatus,
 }
 
-/// Measures nights of a 4 GB server.
+/// Measures nights of a 4 GB server, with the node from this folder of programs (a release build).
 ///
 /// # Errors
 /// When something does not work, or a budget is exceeded.
-pub async fn measure(repository: &Path, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<String> {
+pub async fn measure(
+    programs: &Path,
+    repository: &Path,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<String> {
     let fleet = Fleet::start(&FleetOptions::new(&repository.join("target/debug"), repository), say).await?;
-    let measured = on_fleet(&fleet, say).await;
+    let measured = on_fleet(&fleet, programs, say).await;
     fleet.stop().await?;
     measured
 }
 
-async fn on_fleet(fleet: &Fleet, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<String> {
+async fn on_fleet(fleet: &Fleet, programs: &Path, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<String> {
     let customer = fleet.customer().await?;
     let order = fleet.place(&customer, &fleet.request("bakery", &content::TOOLS)).await?;
     let order = fleet.follow(&customer, order, PATIENCE, |_| {}).await?;
     let host = fleet.machines.host(order.summary.domain.as_str())?;
+    docker(&["cp", &programs.join("letsbe-node").to_string_lossy(), &format!("{}:{NODE}", host.container)])
+        .await?;
+    account(fleet, &host).await?;
+    let far = format!("s3:{}/letsbe-peer", fleet.lab.storage.endpoint);
     say("4 GB of content");
     content::fill(&host).await?;
     more(&host).await?;
     say("The first night, and the peer's");
     let first = night(&host).await?;
-    peer(&host).await?;
+    peer(&host, &far).await?;
     say("The second night, and the peer's");
     change(&host, 2).await?;
     let memory = Memory::watch(&host).await?;
     let second = night(&host).await?;
     let peak = memory.peak_mib(&host).await?;
-    let alone = peer(&host).await?;
+    let alone = peer(&host, &far).await?;
+    say(&format!("{:.1} s, and {:.1} s", second.took.as_secs_f64(), alone.as_secs_f64()));
     let mut last = second.status.clone();
     for number in 3..=KEPT {
         say(&format!("Night {number} of {KEPT}"));
         change(&host, number).await?;
         last = night(&host).await?.status;
     }
+    let listed = host.exec(&[NODE, "backup", "list", "--tool", "nocodb", "--json"]).await?;
+    let listed: serde_json::Value = serde_json::from_str(&listed)?;
+    let kept = listed["sets"].as_array().map_or(0, Vec::len);
+    ensure!(kept == KEPT as usize, "{kept} nights are there, not {KEPT}");
     report(&first, &second, alone, peak, &last)
 }
 
@@ -168,10 +186,22 @@ async fn night(host: &Host) -> anyhow::Result<Night> {
     Ok(Night { took, status: serde_json::from_str(&status)? })
 }
 
-async fn peer(host: &Host) -> anyhow::Result<Duration> {
+/// The peer uses the operator's own account at the same S3 service.
+async fn account(fleet: &Fleet, host: &Host) -> anyhow::Result<()> {
+    let operator = &fleet.lab.storage.operator;
+    let text = format!(
+        "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        operator.access_key_id,
+        operator.secret_access_key.expose()
+    );
+    host.write_file("/root/peer.aws", "600", text.as_bytes()).await?;
     host.write_file("/root/peer.sh", "700", PEER.as_bytes()).await?;
+    Ok(())
+}
+
+async fn peer(host: &Host, far: &str) -> anyhow::Result<Duration> {
     let began = Instant::now();
-    host.exec(&["sh", "/root/peer.sh", RESTIC]).await?;
+    host.exec(&["sh", "/root/peer.sh", RESTIC, far]).await?;
     Ok(began.elapsed())
 }
 

@@ -6,6 +6,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use letsbe_lab::{
     docker, images,
     lab::{self, Lab, LabOptions},
+    wait::eventually,
 };
 use serde_json::Value;
 
@@ -31,8 +32,8 @@ async fn the_tools_answer() {
 async fn ghost(lab: &Lab) {
     let settings =
         ["MYSQL_ROOT_PASSWORD=root", "MYSQL_DATABASE=ghost", "MYSQL_USER=ghost", "MYSQL_PASSWORD=it's\\"];
-    let database = run(lab, "mysql", &settings).await;
-    healthy(lab, "mysql", &["healthcheck.sh", "--connect", "--innodb_initialized"]).await;
+    let database = run_as(lab, "mysql9", "mysql", &settings).await;
+    healthy(lab, "mysql", &["mysqladmin", "ping", "--silent", "-h", "127.0.0.1"]).await;
     let host = format!("database__connection__host={database}");
     let settings = [
         "database__client=mysql",
@@ -133,8 +134,8 @@ async fn run_as(lab: &Lab, folder: &str, name: &str, settings: &[&str]) -> Ipv4A
 
 async fn healthy(lab: &Lab, name: &str, check: &[&str]) {
     let container = container(lab, name);
-    docker::wait_until(name, PATIENCE, || async {
-        docker::exec(&container, check).await.map_err(|error| error.to_string())
+    eventually(name, PATIENCE, || async {
+        Ok(docker::exec(&container, check).await.map_err(|error| error.to_string()))
     })
     .await
     .expect("it becomes healthy");
@@ -151,12 +152,12 @@ async fn json(url: &str, headers: &[(&str, &str)]) -> Value {
 /// The page, as soon as it is there.
 async fn fetch(url: &str, headers: &[(&str, &str)]) -> String {
     let client = reqwest::Client::new();
-    docker::wait_until(url, PATIENCE, || async {
-        let request =
-            headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
-        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
-        answer.map_err(|error| format!("{error:?}"))?.text().await.map_err(|error| error.to_string())
-    })
-    .await
-    .expect("an answer")
+    eventually(url, PATIENCE, async || Ok(page(&client, url, headers).await)).await.expect("an answer")
+}
+
+async fn page(client: &reqwest::Client, url: &str, headers: &[(&str, &str)]) -> Result<String, String> {
+    let request =
+        headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
+    let answer = request.send().await.and_then(reqwest::Response::error_for_status);
+    answer.map_err(|error| format!("{error:?}"))?.text().await.map_err(|error| error.to_string())
 }

@@ -6,6 +6,8 @@
 mod agent;
 mod backup;
 mod control;
+#[cfg(debug_assertions)]
+mod crash_points;
 mod files;
 mod gate;
 mod guardian;
@@ -104,6 +106,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Where a test can kill this program.
+    #[cfg(debug_assertions)]
+    #[command(hide = true)]
+    CrashPoints,
 }
 
 #[derive(Subcommand)]
@@ -223,6 +229,8 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Approvals(command) => gate::approvals(layout, command).await?,
         Command::Gate(command) => gate::gate(layout, command)?,
         Command::Status { json } => status::print(layout, json).await?,
+        #[cfg(debug_assertions)]
+        Command::CrashPoints => crash_points::print(),
     }
     Ok(0)
 }

@@ -35,12 +35,17 @@ impl TenantServer {
         Ok(Self { layout: layout.clone(), catalog, desired })
     }
 
+    /// Where the vault is.
+    pub(crate) fn vault_files(&self) -> VaultFiles {
+        VaultFiles::under(&self.layout.root())
+    }
+
     /// The secrets of this server.
     ///
     /// # Errors
     /// When there is no vault yet, or it cannot be opened.
     pub(crate) fn vault(&self) -> Result<Vault, Problem> {
-        Vault::open(&VaultFiles::under(&self.layout.root()))?.ok_or_else(|| {
+        Vault::open(&self.vault_files())?.ok_or_else(|| {
             Problem::permanent(
                 "BAK002",
                 "This server has no vault yet",

@@ -11,6 +11,7 @@ use futures::{StreamExt as _, future::BoxFuture};
 use letsbe_catalog::Catalog;
 use letsbe_types::{
     Problem,
+    clock::milliseconds,
     job::{Outcome, ProvisionJob, RunEventKind, StepResult},
 };
 use reqwest::{Certificate, StatusCode, header::LOCATION, redirect::Policy};
@@ -89,10 +90,10 @@ pub async fn verify(
     let timed = named.into_iter().map(|(name, check)| async move {
         let began = Instant::now();
         let outcome = check.await;
-        (name, outcome, milliseconds(began))
+        (name, outcome, milliseconds(began.elapsed()))
     });
     let results = futures::future::join_all(timed).await;
-    Ok(as_events(results, milliseconds(began)))
+    Ok(as_events(results, milliseconds(began.elapsed())))
 }
 
 fn as_events(results: Vec<(&str, Outcome, u64)>, milliseconds: u64) -> Results {
@@ -110,10 +111,6 @@ fn as_events(results: Vec<(&str, Outcome, u64)>, milliseconds: u64) -> Results {
     }
     events.push(RunEventKind::StepFinished { step: STEP, result: gravest, milliseconds });
     (events, first)
-}
-
-fn milliseconds(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Host names that must answer, and loopback ports that must not be reachable.

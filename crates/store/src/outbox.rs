@@ -8,7 +8,7 @@ use letsbe_lifecycle::order::{Effect, EffectKind, Event, Pace, State};
 use letsbe_types::ids::{EffectId, OrderId};
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbErr,
-    EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, sea_query::Expr,
+    EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
 };
 
 use crate::{Store, StoreError, entities::effect, orders, row_error, timeline, timeline::NewEntry};
@@ -144,10 +144,20 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn outbox_counts(&self) -> Result<(u64, u64), StoreError> {
-        let count = |status: &'static str| {
-            effect::Entity::find().filter(effect::Column::Status.eq(status)).count(&self.db)
+        // One look: an effect that is taken between two would be in neither.
+        let counts: Vec<(String, i64)> = effect::Entity::find()
+            .select_only()
+            .column(effect::Column::Status)
+            .column_as(effect::Column::Id.count(), "effects")
+            .group_by(effect::Column::Status)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let of = |wanted: &str| {
+            let count = counts.iter().find(|(status, _)| status == wanted).map_or(0, |(_, count)| *count);
+            u64::try_from(count).unwrap_or_default()
         };
-        Ok((count("running").await?, count("pending").await?))
+        Ok((of("running"), of("pending")))
     }
 }
 

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Problem, Secret, ids::SetId, tenant::limits};
 
-/// Where a test may kill a proof, in the order in which it comes there.
-pub const PROOF_CRASH_POINTS: [&str; 4] = ["proof.begun", "proof.seen", "proof.kept", "proof.share.read"];
-
 /// Where the copies outside the server go (runbook 4.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]

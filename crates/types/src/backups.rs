@@ -267,6 +267,26 @@ pub struct DrillOutcome {
     pub notes: String,
 }
 
+/// How the Hub's own backup is (`/api/v1/admin/backups/hub`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubBackup {
+    /// In one word.
+    pub state: BackupState,
+    /// What is wrong, one sentence each.
+    pub troubles: Vec<String>,
+    /// When one last succeeded.
+    pub succeeded_at: Option<DateTime<Utc>>,
+}
+
+/// What `letsbe backups list --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupList {
+    /// The Hub's own backup.
+    pub hub: HubBackup,
+    /// A page of tenants' backups.
+    pub tenants: Vec<BackupSummary>,
+}
+
 /// What the Hub's own database holds; a copy must hold the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

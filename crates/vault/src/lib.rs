@@ -24,5 +24,5 @@ pub use escrow::{BACKUP_KEY, EscrowKeys, escrow, open_escrow, seal_keys};
 pub use files::{REGISTRY_KEY_FILE, VAULT_FILE, VaultFiles};
 pub use mask::Mask;
 pub use observe::{Observed, ToolFiles, observe};
-pub use seed::{DESTINATION_SECRET, Given, MODELS, SEED_CRASH_POINTS};
+pub use seed::{DESTINATION_SECRET, Given, MODELS};
 pub use vault::{Entry, Origin, Pending, Retired, Vault};

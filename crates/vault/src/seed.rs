@@ -35,10 +35,6 @@ impl Given {
     }
 }
 
-/// Where a debug build of `letsbe-node vault seed` dies once when a test asks for it: before anything was written,
-/// and after the vault was saved, while its inbox is still there.
-pub const SEED_CRASH_POINTS: [&str; 2] = ["vault.seed.read", "vault.seed.saved"];
-
 impl Vault {
     /// Takes everything in that the vault does not have. What it has stays: after a rotation the inbox may be older.
     /// A value of the inbox that is in force nowhere is kept as a retired one, so that it still leaves nowhere.

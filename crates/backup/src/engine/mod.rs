@@ -23,6 +23,9 @@ const LOCK_PATIENCE: &str = "--lock-wait-timeout=30s";
 /// A database of hundreds of gigabytes is through after so long.
 const PATIENCE: Duration = Duration::from_secs(12 * 3600);
 
+/// Of the server's own collections mongodump takes only stored functions and the buckets of time series.
+const DUMPED: &str = r"/^(?!system\.(?!js$|buckets\.))/";
+
 /// How a client in the container gets in.
 #[derive(Debug, Clone, Copy)]
 pub struct Access<'a> {
@@ -164,7 +167,8 @@ pub fn counts(database: &DatabaseSource, access: Access<'_>) -> Command {
         }
         DatabaseEngine::Mongodb => {
             let script = format!(
-                "const d = db.getSiblingDB({:?}); d.getCollectionInfos({{type: 'collection'}}).forEach(c => \
+                "const d = db.getSiblingDB({:?}); d.getCollectionInfos({{type: 'collection'}})\
+                 .filter(c => {DUMPED}.test(c.name)).forEach(c => \
                  print(d.getCollection(c.name).countDocuments({{}}) + '\\t' + c.name)); print('{COUNTED}')",
                 database.name
             );

@@ -1,6 +1,10 @@
 //! The same place, asked by rclone: whether it lets us in, how large it is, and how it was at a moment.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use letsbe_types::{Problem, backup::Destination};
@@ -40,16 +44,26 @@ const NO_FOLDER: i32 = 3;
 /// Whether a place outside answers and lets us in, at most this long.
 const REACH: Duration = Duration::from_secs(30);
 
+/// A place that let us in is not asked again for so long: a night asks it some twenty times.
+const REACHED: Duration = Duration::from_secs(60);
+
 impl Repository {
-    /// Whether the place answers and lets us in; within 30 seconds. Says nothing about a repository there. A folder on
+    /// Whether the place answers and lets us in, or did within the last minute; within 30 seconds. Says nothing about a repository there. A folder on
     /// this server is always reached.
     ///
     /// # Errors
     /// `REPO001`.
     pub async fn reach(&self) -> Result<(), Problem> {
-        if self.location.folder.is_some() {
+        let reached = *self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.location.folder.is_some() || reached.is_some_and(|at| at.elapsed() < REACHED) {
             return Ok(());
         }
+        self.ask_whether_it_lets_us_in().await?;
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn ask_whether_it_lets_us_in(&self) -> Result<(), Problem> {
         let doing = "asking the backup destination";
         let mut command = self.rclone();
         command.args(["lsf", "--max-depth", "1"]).args(IMPATIENT).arg(&self.location.remote);
@@ -104,11 +118,36 @@ impl Repository {
         self.far(command, "clearing what an interrupted start left", &[0, NO_FOLDER]).await.map(drop)
     }
 
+    /// Names of the keys.
+    pub(super) async fn key_names(&self) -> Result<Vec<String>, Problem> {
+        let mut command = self.rclone();
+        command.args(["lsf", "--files-only"]).args(IMPATIENT).arg(format!("{}/keys", self.location.remote));
+        let answer = self.far(command, "looking for the repository's keys", &[0]).await?;
+        Ok(String::from_utf8_lossy(&answer).lines().map(str::to_owned).collect())
+    }
+
+    /// Adds a key.
+    pub(super) async fn write_key(&self, name: &str, text: &[u8]) -> Result<(), Problem> {
+        let mut command = self.rclone();
+        command.arg("rcat").args(PATIENT).arg(format!("{}/keys/{name}", self.location.remote));
+        self.far_with(command, text, "writing the repository's key", &[0]).await.map(drop)
+    }
+
     async fn far(&self, command: Command, doing: &str, answers: &[i32]) -> Result<Vec<u8>, Problem> {
+        self.far_with(command, b"", doing, answers).await
+    }
+
+    async fn far_with(
+        &self,
+        command: Command,
+        input: &[u8],
+        doing: &str,
+        answers: &[i32],
+    ) -> Result<Vec<u8>, Problem> {
         let mut answer = Vec::new();
         let limit = Duration::from_mins(15);
         let ended =
-            process::run(command, b"", limit, &mut |piece| collect(&mut answer, piece, 1 << 20, doing))
+            process::run(command, input, limit, &mut |piece| collect(&mut answer, piece, 1 << 20, doing))
                 .await
                 .map_err(|stopped| problem::of_stopped(&self.location.name, doing, stopped))?;
         if ended.code.is_some_and(|code| answers.contains(&code)) {
@@ -128,7 +167,7 @@ impl Repository {
 
 /// Copies an S3 destination as it was at a moment into `folder`, where it is a repository: what was deleted since is
 /// there, what came later is not. Locks stay behind: whoever held them is gone. Nothing is changed outside. The
-/// credentials must be such that read versions, which a tenant's own are not.
+/// credentials must be such that read versions, as those are that the Hub makes.
 ///
 /// A copy, because rclone 1.60 does not find single files of a moment, only lists and copies them.
 ///

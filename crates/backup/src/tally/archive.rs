@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const MAGIC: [u8; 4] = 0x8199_e26d_u32.to_le_bytes();
 const TERMINATOR: [u8; 4] = [0xff; 4];
+/// A time series is listed by its name; its rows stand in a collection that is called so besides.
+const BUCKETS: &str = "system.buckets.";
 /// No document of MongoDB is larger than 16 MiB; what its tools put around one is little.
 const DOCUMENT_MAX: usize = 17 << 20;
 
@@ -105,13 +107,16 @@ impl Archive {
             Place::Prelude { first: true } => self.place = Place::Prelude { first: false },
             Place::Prelude { first: false } if about.is_view => {}
             Place::Prelude { first: false } => {
-                self.open.insert(about.collection.clone());
-                self.collections.insert(about.collection, 0);
+                if !about.is_series {
+                    self.collections.insert(about.collection.clone(), 0);
+                }
+                self.open.insert(about.collection);
             }
             _ => {
                 if about.is_end {
-                    self.open.remove(&about.collection);
+                    self.open.remove(about.collection.strip_prefix(BUCKETS).unwrap_or(&about.collection));
                 }
+                self.collections.entry(about.collection.clone()).or_default();
                 self.current = Some(about.collection);
                 self.place = Place::Documents;
             }
@@ -147,12 +152,13 @@ impl Archive {
 struct About {
     collection: String,
     is_view: bool,
+    is_series: bool,
     is_end: bool,
 }
 
 impl About {
     fn read(document: &[u8]) -> Option<Self> {
-        let mut about = Self { collection: String::new(), is_view: false, is_end: false };
+        let mut about = Self { collection: String::new(), is_view: false, is_series: false, is_end: false };
         let mut rest = document.get(4..document.len().checked_sub(1)?)?;
         while let Some((kind, after)) = rest.split_first() {
             let end = memchr::memchr(0, after)?;
@@ -169,7 +175,10 @@ impl About {
             let value = value.get(..length)?;
             match (kind, key) {
                 (0x02, b"collection") => about.collection = text(value)?,
-                (0x02, b"type") => about.is_view = text(value)? == "view",
+                (0x02, b"type") => {
+                    let kind = text(value)?;
+                    (about.is_view, about.is_series) = (kind == "view", kind == "timeseries");
+                }
                 (0x08, b"EOF") => about.is_end = value == [1],
                 _ => {}
             }
@@ -220,6 +229,7 @@ pub(super) mod tests {
             about("orders", "collection"),
             about("empty", "collection"),
             about("open orders", "view"),
+            about("weather", "timeseries"),
             end.clone(),
             head("orders", false),
             row("one"),
@@ -229,6 +239,11 @@ pub(super) mod tests {
             end.clone(),
             head("orders", false),
             row("three"),
+            end.clone(),
+            head("system.buckets.weather", false),
+            row("a bucket"),
+            end.clone(),
+            head("system.buckets.weather", true),
             end.clone(),
             head("orders", true),
             end,
@@ -242,7 +257,7 @@ pub(super) mod tests {
         archive.feed(&example());
         let told = archive.finish().expect("whole");
         let told: Vec<_> = told.iter().map(|(name, rows)| (name.as_str(), *rows)).collect();
-        assert_eq!(told, [("empty", 0), ("orders", 3)]);
+        assert_eq!(told, [("empty", 0), ("orders", 3), ("system.buckets.weather", 1)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail, too")]
 
 mod damage;
+mod key;
 mod outside;
 mod place;
 mod restoring;

@@ -11,6 +11,9 @@ use letsbe_backup::{Item, Location, NewItem, Programs, Repository, SetKind, Stor
 use letsbe_types::{Problem, ids::SetId};
 use tempfile::TempDir;
 
+/// As long as what the vault makes.
+pub(crate) const KEY: &str = "canary-0123456789abcdef0123456789abcdef0123456789abcdef012345678";
+
 /// A place to work in, with a repository in it.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
@@ -32,7 +35,7 @@ pub(crate) fn programs() -> Programs {
 impl Place {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("key"), "the key").unwrap();
+        fs::write(folder.path().join("key"), KEY).unwrap();
         let place = Self { repository: repository_at(&folder, "repository", "key"), folder };
         place.repository.ensure(None).await.unwrap();
         place

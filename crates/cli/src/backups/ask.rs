@@ -6,8 +6,12 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use letsbe_types::{
     Secret,
+    api::OrderSummary,
     backup::Destination,
-    backups::{BackupSummary, DestinationEntry, Drill, DrillKind, DrillOutcome, DrillRequest, TenantBackups},
+    backups::{
+        BackupList, BackupSummary, DestinationEntry, Drill, DrillKind, DrillOutcome, DrillRequest,
+        TenantBackups,
+    },
     ids::{AlarmId, OrderId},
     tenant::CommandWork,
 };
@@ -22,6 +26,8 @@ use crate::{
 
 /// Longer is no destination.
 const DESTINATION_BYTES_MAX: u64 = 64 * 1024;
+/// The state of an order whose server works for its customer.
+const LIVE: &str = "FULFILLED";
 
 #[derive(Subcommand)]
 pub(crate) enum OwnCommand {
@@ -49,8 +55,8 @@ pub(crate) enum OwnCommand {
     Destination {
         /// The order.
         order: OrderId,
-        /// File with the destination as JSON (`-` is standard input). It holds the key; the next provisioning of the
-        /// order's server takes it there.
+        /// File with the destination as JSON (`-` is standard input). It holds the key. The next provisioning takes it
+        /// to the order's server; a live one takes it by SSH, with the command that is printed.
         #[arg(long)]
         from: Option<std::path::PathBuf>,
     },
@@ -124,8 +130,13 @@ pub(crate) async fn carry_out(address: &str, command: OwnCommand, json: bool) ->
     match command {
         OwnCommand::List { page, page_size } => {
             let path = format!("/api/v1/admin/backups?page={page}&pageSize={page_size}");
-            let tenants: Vec<BackupSummary> = hub.get(&path).await?;
-            if json { style::say_json(&tenants) } else { show::list(&tenants) }
+            let own = hub.get("/api/v1/admin/backups/hub").await?;
+            let list = BackupList { hub: own, tenants: hub.get(&path).await? };
+            if json {
+                return style::say_json(&list);
+            }
+            show::hub(&list.hub);
+            show::list(&list.tenants)
         }
         OwnCommand::Show { tenant } => {
             let id = id_of(&hub, &tenant).await?;
@@ -165,14 +176,27 @@ async fn destination(hub: &Hub, order: OrderId, from: Option<&Path>, json: bool)
         Some(known) => show::destination(known),
         None => say("the copies stay on the server: the Hub knows no destination"),
     }
-    if from.is_some() {
-        say(&format!(
-            "{} taken; the next provisioning of the order takes it to the server (a waiting order: letsbe orders \
-             retry {order})",
-            Level::Fine.mark()
-        ));
+    if let Some(file) = from {
+        let summary = hub.order(order).await?.summary;
+        say(&format!("{} taken; {}", Level::Fine.mark(), who_takes_it(&summary, file)));
     }
     Ok(())
+}
+
+/// How a destination that was given by hand comes to the server. What is live is told by its operator over SSH, so that
+/// the Hub needs no way to send a secret there.
+fn who_takes_it(order: &OrderSummary, file: &Path) -> String {
+    let OrderSummary { id, domain, state, .. } = order;
+    if state == LIVE {
+        return format!(
+            "a recovery would use it. The server itself goes on with the former one until you tell it:\n  ssh -p 22022 \
+             letsbe-admin@{domain} sudo /opt/letsbe/bin/letsbe-node backup destination set < '{}'",
+            file.display()
+        );
+    }
+    format!(
+        "the next provisioning of the order takes it to the server (a waiting order: letsbe orders retry {id})"
+    )
 }
 
 /// The parser's own words could quote the key.
@@ -225,4 +249,32 @@ async fn drill(hub: &Hub, arguments: DrillArguments, json: bool) -> anyhow::Resu
         show::what_to_do(&drill);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use letsbe_types::api::OrderSummary;
+
+    use super::who_takes_it;
+
+    #[test]
+    fn a_live_server_is_told_by_its_operator_and_a_waiting_one_by_its_run() {
+        let told = |state: &str| {
+            let order = serde_json::json!({
+                "id": "018f7b1e-0000-7000-8000-000000000001", "state": state, "domain": "bakery.example",
+                "email": "owner@bakery.example", "tier": "build", "region": "eu", "tools": [], "server": null,
+                "created_at": "2026-11-22T00:00:00Z", "updated_at": "2026-11-22T00:00:00Z", "problem": null,
+            });
+            let order: OrderSummary = serde_json::from_value(order).unwrap();
+            who_takes_it(&order, Path::new("new key.json"))
+        };
+        let live = told("FULFILLED");
+        assert!(
+            live.contains("letsbe-admin@bakery.example") && live.ends_with("set < 'new key.json'"),
+            "{live}"
+        );
+        assert!(told("DNS_PENDING").contains("letsbe orders retry 018f7b1e"));
+    }
 }

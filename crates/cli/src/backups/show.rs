@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets};
 use letsbe_types::{
     backup::{Proof, Protection},
-    backups::{BackupState, BackupSummary, DestinationEntry, Drill, DrillKind, Look, TenantBackups},
+    backups::{
+        BackupState, BackupSummary, DestinationEntry, Drill, DrillKind, HubBackup, Look, TenantBackups,
+    },
 };
 
 use crate::{
@@ -52,6 +54,20 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
 
 fn when(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     at.map_or_else(|| "never".to_owned(), |at| ago(at, now))
+}
+
+/// The Hub's own backup: whoever looks at a list looks at this first.
+pub(super) fn hub(own: &HubBackup) {
+    let level = level(own.state);
+    say(&format!(
+        "{} the Hub itself: {} · last success {}",
+        level.mark(),
+        bold(own.state.as_str()),
+        when(own.succeeded_at, Utc::now())
+    ));
+    for trouble in &own.troubles {
+        say(&format!("  {} {}", level.mark(), harmless(trouble)));
+    }
 }
 
 pub(super) fn list(tenants: &[BackupSummary]) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@
 //! The password of the repository is not in it: keep a copy elsewhere.
 
 mod files;
+pub(crate) mod health;
 mod rebuild;
 
 use std::{
@@ -35,7 +36,7 @@ const DATABASE: &str = "hub.sqlite";
 const MANIFEST: &str = "manifest.json";
 const FILES: &str = "files";
 const TAG: &str = "letsbe-hub";
-/// What says how the last one ended, in the data folder.
+/// Its status, in the data folder.
 const STATUS: &str = "backup-status.json";
 
 /// What a backup holds.
@@ -108,6 +109,12 @@ pub async fn keep(store: Store, config: HubConfig, config_file: PathBuf, clock: 
     }
 }
 
+/// What says how the last one ended.
+#[must_use]
+pub fn status_file(config: &HubConfig) -> PathBuf {
+    config.data_folder.join(STATUS)
+}
+
 /// Backs the Hub up, reads the backup back, and writes down how it ended; the id of the snapshot.
 ///
 /// # Errors
@@ -120,7 +127,7 @@ pub async fn backup(
     now: DateTime<Utc>,
 ) -> Result<String, Problem> {
     let done = attempt(store, config, to, config_file, now).await;
-    let status_file = config.data_folder.join(STATUS);
+    let status_file = status_file(config);
     let before = fs::read(&status_file).ok();
     let before: Option<OwnStatus> = before.and_then(|text| serde_json::from_slice(&text).ok());
     let status = OwnStatus {

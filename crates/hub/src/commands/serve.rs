@@ -54,6 +54,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         stripe_secret: Arc::new(secret_from(&config.stripe.webhook_secret_file)?),
         public_url: config.public_url.as_str().into(),
         jobs_folder: config.data_folder.join("jobs").into(),
+        own_backup: config.backups.hub.is_some().then(|| own::status_file(&config).into()),
     };
     let netcup = providers::netcup_client(&config.servers, clock.clone())?;
     if let Some(client) = &netcup {

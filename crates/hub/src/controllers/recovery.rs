@@ -33,9 +33,8 @@ use crate::{
         tenants::tenant,
     },
     recovery::{
-        CRASH_POINTS,
         plan::{Copies, Known, plan},
-        sealed,
+        points, sealed,
         source::SourceFile,
         view,
     },
@@ -73,7 +72,7 @@ pub(crate) async fn create(
         None if tenant.order.state.recovery.is_none() => file.remove(),
         None => {}
     }
-    crash::point(CRASH_POINTS[0]);
+    crash::point(&points::SOURCE_KEPT);
     let new = NewRecovery {
         id: RecoveryId::generate(),
         order: id,
@@ -84,7 +83,7 @@ pub(crate) async fn create(
         as_of: request.as_of,
     };
     state.store.request_recovery(&new, &state.pace, now).await?;
-    crash::point(CRASH_POINTS[1]);
+    crash::point(&points::REQUESTED);
     state.tenants.bell.ring(id);
     tracing::warn!(tenant = %id, operator = operator.email, recovery = %new.id, "a server is lost and replaced");
     let entry = newest(&state, id).await?.ok_or_else(ApiError::not_found)?;
@@ -229,7 +228,7 @@ pub(crate) async fn give_keys(
             return Err(ApiError::conflict(message));
         }
     }
-    crash::point(CRASH_POINTS[2]);
+    crash::point(&points::KEYS_KEPT);
     tracing::info!(tenant = %id, operator = operator.email, "sealed keys were given for a recovery");
     newest(&state, id).await?.map(Reply::new).map(Json).ok_or_else(ApiError::not_found)
 }

@@ -8,5 +8,11 @@ pub(crate) mod sealed;
 pub(crate) mod source;
 pub(crate) mod view;
 
-/// Where the Hub may die while a recovery is asked for; the operator asks again.
-pub const CRASH_POINTS: [&str; 3] = ["recovery.source.kept", "recovery.requested", "recovery.keys.kept"];
+letsbe_types::crash_points! {
+    /// Where the Hub can be killed while a recovery is asked for; the operator asks again.
+    pub mod points {
+        SOURCE_KEPT = "recovery.source.kept",
+        REQUESTED = "recovery.requested",
+        KEYS_KEPT = "recovery.keys.kept",
+    }
+}

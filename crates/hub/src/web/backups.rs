@@ -9,7 +9,7 @@ use axum::{
 };
 use letsbe_types::{
     backup::{Proof, Protection},
-    backups::{Alarm, BackupState, BackupSummary, Drill, Look, TenantBackups},
+    backups::{Alarm, BackupState, BackupSummary, Drill, HubBackup, Look, TenantBackups},
     ids::{AlarmId, OrderId},
 };
 use serde::Deserialize;
@@ -25,7 +25,7 @@ use crate::{
     backups::size,
     controllers::{
         ApiError, ApiResult, Id, Ids, Parameters,
-        backups::{alarms, list},
+        backups::{alarms, hub, list},
         orders::list::Page,
     },
     security::sessions::Operator,
@@ -85,10 +85,28 @@ impl From<BackupSummary> for Row {
     }
 }
 
+/// The Hub's own backup.
+struct Own {
+    label: Label,
+    /// How loud it is said; `None` while it is fine.
+    notice: Option<&'static str>,
+    succeeded: Option<Moment>,
+    troubles: Vec<String>,
+}
+
+impl From<HubBackup> for Own {
+    fn from(of: HubBackup) -> Self {
+        let label = label(of.state);
+        let notice = (!of.troubles.is_empty()).then_some(label.level);
+        Self { notice, succeeded: of.succeeded_at.map(Moment::from), troubles: of.troubles, label }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "backups.html")]
 struct ListPage {
     operator: Option<String>,
+    own: Own,
     rows: Vec<Row>,
     total: u64,
     paging: Paging,
@@ -105,7 +123,8 @@ pub(crate) async fn list(
         let (tenants, total) = list::of_page(&state, &asked).await?;
         let rows = tenants.into_iter().map(Row::from).collect();
         let operator = Some(operator.email.clone());
-        Ok(ListPage { operator, rows, total, paging: Paging::of(&asked, total) })
+        let own = hub::of(&state).await.into();
+        Ok(ListPage { operator, own, rows, total, paging: Paging::of(&asked, total) })
     };
     match found.await {
         Ok(content) => page(StatusCode::OK, &content),

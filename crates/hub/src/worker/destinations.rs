@@ -11,8 +11,14 @@ use letsbe_types::{
 use super::{Worker, job_files::JobFiles, store_problem};
 use crate::backups::{given, storage};
 
-/// Where the Hub may die while it makes a destination.
-pub const CRASH_POINTS: [&str; 3] = ["destination.made", "destination.kept", "destination.stored"];
+letsbe_types::crash_points! {
+    /// Where the Hub can be killed while it makes a destination, in the order in which it comes to them.
+    pub mod points {
+        MADE = "destination.made",
+        KEPT = "destination.kept",
+        STORED = "destination.stored",
+    }
+}
 
 /// The job's destination; `None` where nothing is configured and nobody gave one.
 pub(super) async fn of_job(
@@ -25,16 +31,16 @@ pub(super) async fn of_job(
         Some(destination) => destination,
         None => match make(worker, order).await? {
             Some(destination) => {
-                crash::point(CRASH_POINTS[0]);
+                crash::point(&points::MADE);
                 files.keep_destination(&destination)?;
                 destination
             }
             None => return Ok(None),
         },
     };
-    crash::point(CRASH_POINTS[1]);
+    crash::point(&points::KEPT);
     remember(worker, order, &made).await?;
-    crash::point(CRASH_POINTS[2]);
+    crash::point(&points::STORED);
     Ok(Some(made))
 }
 

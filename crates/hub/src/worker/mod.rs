@@ -18,7 +18,11 @@ use letsbe_dns::DnsChecker;
 use letsbe_lifecycle::order::{EffectKind, Event, Pace};
 use letsbe_servers::ServerProvider;
 use letsbe_store::{Finished, LeasedEffect, Order, Store, StoreError};
-use letsbe_types::{Problem, clock::Clock, crash};
+use letsbe_types::{
+    Problem,
+    clock::Clock,
+    crash::{self, Point},
+};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
@@ -68,10 +72,11 @@ pub struct Worker {
     pub jobs_folder: PathBuf,
 }
 
-/// The places at which a worker may be killed while it carries out an effect, by name of the crash point.
+/// Where a worker can be killed while it carries out an effect: leased, inside, done, stored.
 #[must_use]
-pub fn crash_points(kind: EffectKind) -> [String; 4] {
-    ["leased", "inside", "done", "stored"].map(|place| format!("effect.{}.{place}", kind.as_str()))
+pub fn crash_points(kind: EffectKind) -> [Point; 4] {
+    ["leased", "inside", "done", "stored"]
+        .map(|place| Point::of_family(format!("effect.{}.{place}", kind.as_str())))
 }
 
 impl Worker {
@@ -164,7 +169,8 @@ impl Worker {
 
 /// The crash point in the middle of an effect: something has been done outside, nothing is known of it inside.
 fn inside(kind: EffectKind) {
-    crash::point(&crash_points(kind)[1]);
+    let [_, inside, ..] = crash_points(kind);
+    crash::point(&inside);
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]

@@ -99,6 +99,41 @@ async fn backups_are_listed_and_shown_with_their_evidence() {
 }
 
 #[tokio::test]
+async fn the_hubs_own_backup_is_an_alarm_when_it_fails_or_is_old() {
+    let (hub, staff) = Hub::with_staff().await;
+    let file = hub.jobs_folder().with_file_name("backup-status.json");
+    let ended = |problem: Value, succeeded_at: &str| {
+        let status = json!({
+            "at": hub.clock.now(), "problem": problem, "snapshot": null, "succeeded_at": succeeded_at,
+        });
+        std::fs::write(&file, status.to_string()).unwrap();
+    };
+    let look = async || {
+        let own = hub.get("/api/v1/admin/backups/hub", Some(&staff)).await.json()["data"].clone();
+        let page = hub.page("/backups").await.body;
+        (own["state"].as_str().unwrap().to_owned(), own["troubles"].to_string(), page)
+    };
+    let (state, _, page) = look().await;
+    assert!(
+        state == "troubled" && page.contains("notice warning") && page.contains("has ended yet"),
+        "{page}"
+    );
+    ended(Value::Null, "2026-11-21T10:00:00Z");
+    let (state, troubles, page) = look().await;
+    assert_eq!((state.as_str(), troubles.as_str()), ("fine", "[]"));
+    assert!(!page.contains("notice") && page.contains("The Hub's own backup"), "{page}");
+    let problem = json!({"code": "DEST004", "message": "no way there", "hint": "Look.", "retryable": true});
+    ended(problem, "2026-11-21T10:00:00Z");
+    let (state, troubles, page) = look().await;
+    assert!(state == "troubled" && troubles.contains("DEST004"), "{troubles}");
+    assert!(page.contains("notice warning") && page.contains("no way there"), "{page}");
+    ended(Value::Null, "2026-11-20T09:00:00Z");
+    let (state, troubles, page) = look().await;
+    assert!(state == "failed" && troubles.contains("27 hours"), "{troubles}");
+    assert!(page.contains("notice failed"), "{page}");
+}
+
+#[tokio::test]
 async fn a_backup_that_is_too_old_is_a_failure_and_a_proof_that_is_overdue_a_trouble() {
     let (hub, staff) = Hub::with_staff().await;
     let (tenant, key) = backed_up(&hub, 1, |_| {}).await;

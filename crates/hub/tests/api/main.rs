@@ -14,6 +14,8 @@ mod tenant_commands;
 mod tenant_events;
 mod tenants;
 mod webhooks;
+#[path = "../worker/mod.rs"]
+mod worker;
 
 use std::{
     path::Path,
@@ -122,6 +124,7 @@ impl Hub {
             stripe_secret: Arc::new(Secret::from(STRIPE_SECRET)),
             public_url: "https://hub.example.com".into(),
             jobs_folder: folder.path().join("jobs").into(),
+            own_backup: Some(folder.path().join("backup-status.json").into()),
         };
         Self { router: router(state), store, clock, tenants, folder }
     }

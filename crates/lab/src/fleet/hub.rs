@@ -40,7 +40,9 @@ pub struct HubSettings {
     url: String,
     stripe_secret: Secret<String>,
     password: Secret<String>,
-    crash_log: Option<PathBuf>,
+    crash_log: PathBuf,
+    /// Whether it dies at crash points.
+    dies: AtomicBool,
 }
 
 fn random_hex() -> String {
@@ -92,7 +94,8 @@ impl HubSettings {
             url,
             stripe_secret,
             password: Secret::new(random_hex()),
-            crash_log: options.crash.then(|| folder.join("crashes.log")),
+            crash_log: folder.join("crashes.log"),
+            dies: AtomicBool::new(options.crash),
         })
     }
 }
@@ -242,7 +245,7 @@ impl HubProcess {
     /// The file with the crash points that were hit, if crashing was asked for.
     #[must_use]
     pub fn crash_log(&self) -> Option<&Path> {
-        self.settings.crash_log.as_deref()
+        Some(self.settings.crash_log.as_path()).filter(|_| self.settings.dies.load(Ordering::SeqCst))
     }
 
     /// How often it was started.
@@ -266,6 +269,16 @@ impl HubProcess {
         let running = keep_running(self.settings.clone(), self.stop.clone(), self.starts.clone());
         *self.keeper.lock().await = tokio::spawn(running);
         self.wait_until_up().await
+    }
+
+    /// Starts it again as one that dies once at each crash point, with its provisioners.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub(super) async fn kill_from_now_on(&self) -> anyhow::Result<()> {
+        self.take_away().await;
+        self.settings.dies.store(true, Ordering::SeqCst);
+        self.bring_back().await
     }
 
     /// Ends it for good.
@@ -302,8 +315,8 @@ async fn run_to_end(settings: &HubSettings, arguments: &[&str], input: &str) -> 
 async fn keep_running(settings: Arc<HubSettings>, stop: Arc<AtomicBool>, starts: Arc<AtomicU32>) {
     while !stop.load(Ordering::SeqCst) {
         let Ok(mut command) = command(&settings, &["serve"]) else { return };
-        if let Some(log) = &settings.crash_log {
-            command.env(letsbe_types::crash::LOG_VARIABLE, log);
+        if settings.dies.load(Ordering::SeqCst) {
+            command.env(letsbe_types::crash::LOG_VARIABLE, &settings.crash_log);
         }
         let Ok(mut child) = command.stdin(Stdio::null()).spawn() else { return };
         starts.fetch_add(1, Ordering::SeqCst);

@@ -1,7 +1,7 @@
 //! The real machines behind the simulated Netcup's servers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
     sync::{Mutex, PoisonError},
 };
@@ -23,8 +23,8 @@ pub struct Machines {
     resolvers: Vec<Ipv4Addr>,
     /// By the server's number: the host name it was installed with, and the host.
     hosts: Mutex<BTreeMap<i32, (String, Host)>>,
-    /// Whether runs on these machines die once at each crash point.
-    crash: bool,
+    /// What a machine's crash log begins with: the points at which nobody is killed there. `None`: nobody is at any.
+    spared: Mutex<Option<String>>,
 }
 
 /// Where a machine's runs note the crash points they died at.
@@ -34,7 +34,14 @@ impl Machines {
     /// Machines on the lab's network.
     #[must_use]
     pub fn new(lab: &Lab, crash: bool) -> Self {
-        Self { network: lab.network.clone(), resolvers: lab.resolvers(), hosts: Mutex::default(), crash }
+        let spared = Mutex::new(crash.then(String::new));
+        Self { network: lab.network.clone(), resolvers: lab.resolvers(), hosts: Mutex::default(), spared }
+    }
+
+    /// The runs on machines that are installed from now on die once at each crash point but `spared`.
+    pub(super) fn kill_runs(&self, spared: &BTreeSet<String>) {
+        let lines: String = spared.iter().flat_map(|point| [point.as_str(), "\n"]).collect();
+        *self.spared.lock().unwrap_or_else(PoisonError::into_inner) = Some(lines);
     }
 
     /// Servers for the pool, each with an address of its own. No machine exists before the first installation.
@@ -109,7 +116,9 @@ impl HostControl for Machines {
         };
         let host = Host::create(&self.network, spec).await?;
         let address = host.address;
-        if self.crash {
+        let spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(spared) = spared {
+            host.write_file(CRASH_LOG, "600", spared.as_bytes()).await?;
             host.exec(&["mkdir", "-p", "/opt/letsbe/state"]).await?;
             host.write_file("/opt/letsbe/state/crash-log-path", "600", CRASH_LOG.as_bytes()).await?;
         }

@@ -9,10 +9,10 @@ mod story;
 mod stripe;
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -30,6 +30,8 @@ pub use customer::{Customer, OrderRequest};
 pub use hub::{ESCROW_IDENTITY, HubProcess, HubSettings, STAFF_EMAIL, Surroundings};
 pub use machines::{CRASH_LOG, Machines};
 pub use stripe::Stripe;
+
+pub use crate::wait::eventually;
 
 /// How a fleet is made.
 #[derive(Debug, Clone)]
@@ -138,6 +140,16 @@ impl Fleet {
         Ok((printed, said))
     }
 
+    /// From now on the Hub, its provisioners, and the runs on machines that are yet to be installed die once at each
+    /// crash point; on machines, not at those that are `spared`.
+    ///
+    /// # Errors
+    /// When the Hub does not come up again.
+    pub async fn kill_from_now_on(&self, spared: &BTreeSet<String>) -> anyhow::Result<()> {
+        self.machines.kill_runs(spared);
+        self.hub.kill_from_now_on().await
+    }
+
     /// Stops the Hub and removes every container, volume and network of this fleet.
     ///
     /// # Errors
@@ -152,29 +164,4 @@ impl Fleet {
 /// Servers as the Build tier needs them, with free addresses of the lab's network.
 pub(crate) fn build_server(number: i32, address: std::net::Ipv4Addr) -> SimServer {
     SimServer::fresh(number, address, 8, 16, 320)
-}
-
-/// Waits until `condition` gives something, looking every 200 ms.
-///
-/// # Errors
-/// When it did not within `patience`.
-pub async fn eventually<T, F>(
-    what: &str,
-    patience: Duration,
-    mut condition: impl FnMut() -> F,
-) -> anyhow::Result<T>
-where
-    F: Future<Output = anyhow::Result<Option<T>>>,
-{
-    let looks = async {
-        loop {
-            if let Some(found) = condition().await? {
-                return Ok(found);
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    };
-    tokio::time::timeout(patience, looks)
-        .await
-        .unwrap_or_else(|_| anyhow::bail!("{what}: not within {} s", patience.as_secs()))
 }

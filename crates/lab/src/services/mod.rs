@@ -19,6 +19,7 @@ use crate::{
     docker::{self, DockerError},
     images,
     network::{ADDRESS_LABEL, LabNetwork},
+    wait::eventually,
 };
 
 /// How long a service may take to answer.
@@ -63,12 +64,16 @@ async fn start_from(
 }
 
 /// Waits for an answer of a service, and says what its container last said when there is none.
-async fn wait_for<T, F, Fut>(container: &str, ask: F) -> Result<T, DockerError>
+async fn wait_for<T, F, Fut>(container: &str, mut ask: F) -> Result<T, DockerError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, String>>,
 {
-    match docker::wait_until(container, START, ask).await {
+    let look = || {
+        let asked = ask();
+        async { Ok(asked.await) }
+    };
+    match eventually(container, START, look).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
             let log =

@@ -9,7 +9,7 @@ use letsbe_types::{
     ids::SetId,
 };
 
-use crate::server::{LOCAL, Server};
+use crate::server::{LOCAL, NODE, Server};
 
 const LOG: &str = "/root/crashed";
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -18,7 +18,7 @@ async fn hit(server: &Server<'_>) -> anyhow::Result<BTreeSet<String>> {
     Ok(server.host.exec(&["cat", LOG]).await?.lines().map(str::to_owned).collect())
 }
 
-async fn nothing_stands_still(server: &Server<'_>) -> anyhow::Result<()> {
+pub(crate) async fn nothing_stands_still(server: &Server<'_>) -> anyhow::Result<()> {
     let paused = server.shell("docker ps --filter status=paused --format '{{.Names}}'").await?;
     ensure!(paused.trim().is_empty(), "left standing still: {paused}");
     Ok(())
@@ -29,11 +29,11 @@ pub(crate) async fn backups(server: &Server<'_>) -> anyhow::Result<()> {
     // Half a set of long ago is something to forget.
     let old = "backup /etc/hostname --time '2026-01-01 02:00:00' --tag tool=ghost,kind=manual,item=files:content,set=";
     server.restic(LOCAL, &format!("{old}{}", SetId::generate())).await?;
-    let (ended, kills) = server.node_to_the_end(&["backup", "run"], LOG).await?;
+    let (ended, kills) = server.node_to_the_end(&["backup", "run", "--tool", "ghost"], LOG).await?;
     ended.succeeded()?;
     let hit = hit(server).await?;
-    let missed: Vec<&str> =
-        letsbe_backup::RUN_CRASH_POINTS.into_iter().filter(|point| !hit.contains(*point)).collect();
+    let points = letsbe_lab::crash::points(&server.host, "backup").await?;
+    let missed: Vec<&String> = points.difference(&hit).collect();
     ensure!(kills > 5 && missed.is_empty(), "killed {kills} times, never at {missed:?}; hit: {hit:?}");
     nothing_stands_still(server).await?;
     let status = server.status().await?;
@@ -46,7 +46,7 @@ pub(crate) async fn backups(server: &Server<'_>) -> anyhow::Result<()> {
 }
 
 pub(crate) async fn restores(server: &Server<'_>) -> anyhow::Result<()> {
-    server.node(&["backup", "run"]).await?.succeeded()?;
+    server.node(&["backup", "run", "--tool", "nocodb"]).await?.succeeded()?;
     let good = content::inventory(&server.host).await?;
     content::postgres(&server.host, "nocodb", "DELETE FROM bakery_orders;").await?;
     let at = server.sets("nocodb").await?.last().context("a set")?["taken_at"]
@@ -56,8 +56,8 @@ pub(crate) async fn restores(server: &Server<'_>) -> anyhow::Result<()> {
     let (ended, kills) = server.node_to_the_end(&["restore", "--tool", "nocodb", "--at", &at], LOG).await?;
     ended.succeeded()?;
     let hit = hit(server).await?;
-    let missed: Vec<&str> =
-        letsbe_types::crash::RESTORE_POINTS.into_iter().filter(|point| !hit.contains(*point)).collect();
+    let points = letsbe_lab::crash::points(&server.host, "restore").await?;
+    let missed: Vec<&String> = points.difference(&hit).collect();
     ensure!(kills > 3 && missed.is_empty(), "killed {kills} times, never at {missed:?}; hit: {hit:?}");
     let after = content::inventory(&server.host).await?;
     ensure!(after == good, "{after:?}");
@@ -99,7 +99,7 @@ pub(crate) async fn power_cut(server: &Server<'_>) -> anyhow::Result<()> {
     content::change(&server.host).await?;
     let container = server.host.container.clone();
     let run = tokio::spawn(async move {
-        let arguments = ["exec", &container, "/opt/letsbe/bin/letsbe-node", "backup", "run"];
+        let arguments = ["exec", &container, NODE, "backup", "run", "--tool", "wordpress"];
         tokio::process::Command::new("docker").args(arguments).output().await
     });
     eventually("a dump is under way", PATIENCE, async || {
@@ -114,7 +114,7 @@ pub(crate) async fn power_cut(server: &Server<'_>) -> anyhow::Result<()> {
         healthy(server, container).await?;
     }
     nothing_stands_still(server).await?;
-    server.node(&["backup", "run"]).await?.succeeded()?;
+    server.node(&["backup", "run", "--tool", "wordpress"]).await?.succeeded()?;
     let after = server.sets("wordpress").await?;
     ensure!(before.iter().all(|set| after.iter().any(|other| other["set"] == set["set"])), "{after:?}");
     server.node(&["backup", "prove", "--tool", "wordpress"]).await?.succeeded()?;
@@ -124,14 +124,14 @@ pub(crate) async fn power_cut(server: &Server<'_>) -> anyhow::Result<()> {
 pub(crate) async fn far_side_away(server: &Server<'_>) -> anyhow::Result<()> {
     content::change(&server.host).await?;
     server.site.lab.storage.take_away().await?;
-    let called = server.node(&["backup", "run"]).await;
+    let called = server.node(&["backup", "run", "--tool", "nocodb"]).await;
     let status = server.status().await;
     server.site.lab.storage.bring_back().await?;
     let (called, status) = (called?, status?);
     ensure!(called.code != 0, "a run without its copy counts as good");
     ensure!(status.remote_sync == RemoteSync::Failed && status.status == Ending::Partial, "{status:?}");
     ensure!(status.tools.values().all(|tool| tool.problem.is_none()), "the local sets are made: {status:?}");
-    server.node(&["backup", "run"]).await?.succeeded()?;
+    server.node(&["backup", "run", "--tool", "nocodb"]).await?.succeeded()?;
     let status = server.status().await?;
     ensure!(status.remote_sync == RemoteSync::Success && status.remote_at.is_some(), "{status:?}");
     Ok(())

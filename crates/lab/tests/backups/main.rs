@@ -2,12 +2,14 @@
 //! restored, undone; killed at every point, cut off, damaged and stolen. Needs what `infrastructure.rs` needs.
 
 mod damage;
+mod disk;
 mod kills;
+mod lost;
 mod nights;
+mod outside;
 mod refusals;
 mod restores;
 mod server;
-#[expect(dead_code, reason = "the refusals use more of it")]
 #[path = "../refusals/site.rs"]
 mod site;
 
@@ -41,21 +43,25 @@ async fn backups_are_proven_and_restores_bring_back_what_was_there() {
 
 async fn everything(server: &Server<'_>) -> Vec<String> {
     let checks: Vec<Check<'_>> = vec![
-        ("the first night, by the runbook's commands", Box::pin(nights::first(server))),
+        ("a missed night is caught up by the timer", Box::pin(nights::by_the_timer(server))),
         ("stock restic accepts both repositories", Box::pin(nights::stock_restic_accepts(server))),
-        ("the second night is small", Box::pin(nights::second_is_small(server))),
+        ("the second night, by the runbook's command, is small", Box::pin(nights::second_is_small(server))),
         ("one tool alone", Box::pin(nights::one_tool(server))),
-        ("every tool is proven by restoring it", Box::pin(nights::proofs(server))),
         ("a day's data comes back, the rest stays", Box::pin(restores::by_date(server))),
         ("what was restored is undone", Box::pin(restores::undo(server))),
         ("a temporary copy has no way out", Box::pin(restores::temporary(server))),
+        ("a tool comes back from outside", Box::pin(outside::brings_tools_back(server))),
         ("bad input touches nothing", Box::pin(refusals::bad_input(server))),
+        ("no room for a restore touches nothing", Box::pin(refusals::no_room(server))),
+        ("a disk that fills up in the middle", Box::pin(disk::full_in_the_middle(server))),
         ("killed at every point, backups heal", Box::pin(kills::backups(server))),
         ("killed at every point, a restore ends whole", Box::pin(kills::restores(server))),
         ("a database that dies is named", Box::pin(kills::database_dies(server))),
         ("a power cut leaves the former sets", Box::pin(kills::power_cut(server))),
         ("the far side away is told, and caught up", Box::pin(kills::far_side_away(server))),
         ("damage is found and named", Box::pin(damage::found_and_named(server))),
+        ("after theft the repository is rewound", Box::pin(outside::is_rewound_after_theft(server))),
+        ("a lost server comes back without a Hub", Box::pin(lost::comes_back_without_a_hub(server))),
     ];
     carry_out(checks, CHECK).await
 }

@@ -3,16 +3,21 @@
 use anyhow::{Context as _, ensure};
 use letsbe_lab::content;
 
-use crate::server::Server;
+use crate::{
+    restores::{RESTORE, today},
+    server::Server,
+};
+
+/// Where Docker keeps what tools have.
+const VOLUMES: &str = "/var/lib/docker/volumes";
 
 pub(crate) async fn bad_input(server: &Server<'_>) -> anyhow::Result<()> {
     let before = content::inventory(&server.host).await?;
-    let restore = "/opt/letsbe/scripts/restore.sh";
     let table: [(&[&str], &str, &str); 4] = [
-        (&[restore, "--tool", "n8n", "--date", "2026-01-01"], "n8n", "nocodb"),
-        (&[restore, "--tool", "nocodb", "--date", "2019-01-01"], "BAK010", "2026"),
+        (&[RESTORE, "--tool", "n8n", "--date", "2026-01-01"], "n8n", "nocodb"),
+        (&[RESTORE, "--tool", "nocodb", "--date", "2019-01-01"], "BAK010", "2026"),
         (&["/opt/letsbe/scripts/backups.sh", "--tool", "n8n"], "n8n", "nocodb"),
-        (&[restore, "--tool", "nocodb", "--date", "yesterday"], "date", "yesterday"),
+        (&[RESTORE, "--tool", "nocodb", "--date", "yesterday"], "date", "yesterday"),
     ];
     for (program, first, second) in table {
         let called = server.call(program, None).await?;
@@ -29,5 +34,22 @@ pub(crate) async fn bad_input(server: &Server<'_>) -> anyhow::Result<()> {
     made.refused("REPO").context("a backup into a foreign repository")?;
     ensure!(content::inventory(&server.host).await? == before, "something was touched");
     server.node(&["backup", "run", "--tool", "nocodb"]).await?.succeeded()?;
+    Ok(())
+}
+
+/// A restore as the runbook has it, on a disk that is too full for a stage beside the tool.
+pub(crate) async fn no_room(server: &Server<'_>) -> anyhow::Result<()> {
+    let (before, sets) = (content::inventory(&server.host).await?, server.sets("nocodb").await?);
+    let restore = [RESTORE, "--tool", "nocodb", "--date", &today(server).await?];
+    server.host.fill_disk(VOLUMES).await?;
+    let planned = server.call(&[&restore[..], &["--plan"]].concat(), None).await;
+    let restored = server.call(&restore, None).await;
+    server.host.free_disk(VOLUMES).await?;
+    planned?.refused("RES003").context("a plan")?;
+    restored?.refused("RES003")?;
+    ensure!(server.sets("nocodb").await? == sets, "a set was made for nothing");
+    ensure!(content::inventory(&server.host).await? == before, "something was touched");
+    let resumed = server.call(&[RESTORE, "--resume"], None).await?.succeeded()?;
+    ensure!(resumed.stdout.contains("Nothing was to be done"), "{}", resumed.stdout);
     Ok(())
 }

@@ -6,14 +6,13 @@ use serde_json::Value;
 
 use crate::server::Server;
 
-const RESTORE: &str = "/opt/letsbe/scripts/restore.sh";
+pub(crate) const RESTORE: &str = "/opt/letsbe/scripts/restore.sh";
 
-async fn today(server: &Server<'_>) -> anyhow::Result<String> {
+pub(crate) async fn today(server: &Server<'_>) -> anyhow::Result<String> {
     Ok(server.shell("TZ=Europe/Berlin date +%F").await?.trim().to_owned())
 }
 
 pub(crate) async fn by_date(server: &Server<'_>) -> anyhow::Result<()> {
-    server.call(&["/opt/letsbe/scripts/backups.sh"], None).await?.succeeded()?;
     let before = content::inventory(&server.host).await?;
     content::postgres(&server.host, "nocodb", "DELETE FROM bakery_orders WHERE id > 10;").await?;
     content::mysql(&server.host, "ghost", "DELETE FROM members;").await?;
@@ -28,11 +27,8 @@ pub(crate) async fn by_date(server: &Server<'_>) -> anyhow::Result<()> {
     ensure!(after["nocodb orders"] == before["nocodb orders"], "{after:?}");
     ensure!(after["ghost members"] == damaged["ghost members"], "another tool was touched: {after:?}");
     server.call(&[RESTORE, "--tool", "ghost", "--date", &date], None).await?.succeeded()?;
-    ensure!(
-        content::inventory(&server.host).await? == before,
-        "{:?}",
-        content::inventory(&server.host).await?
-    );
+    let after = content::inventory(&server.host).await?;
+    ensure!(after == before, "{after:?}");
     let domain = server.site.domain("bakery");
     let roots = server.site.lab.issued_roots_pem();
     content::pages_and_logins(&server.host, &domain, roots, "owner@bakery.test").await

@@ -5,22 +5,30 @@ use std::process::Stdio;
 use anyhow::{Context as _, ensure};
 use letsbe_buckets::{AccessKey, Account, Service};
 use letsbe_lab::{content, hosts::Host, services::Storage};
-use letsbe_types::backup::{BackupStatus, Destination, S3Destination};
+use letsbe_types::{
+    backup::{BackupStatus, Destination, S3Destination},
+    ids::ServerIdentity,
+};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::site::Site;
 
 pub(crate) const LOCAL: &str = "/opt/letsbe/backups/repository";
-const NODE: &str = "/opt/letsbe/bin/letsbe-node";
+pub(crate) const NODE: &str = "/opt/letsbe/bin/letsbe-node";
 pub(crate) const NAME: &str = "bakery";
 pub(crate) const BUCKET: &str = "letsbe-bakery";
 /// Days that the far side keeps what is deleted.
 pub(crate) const LOCK_DAYS: u32 = 35;
 
+/// It comes to the far side without a wait, so that a night can be seen whole.
+const IDENTITY: &str = "identity-of-bakery-2410";
+
 pub(crate) struct Server<'a> {
     pub(crate) site: &'a Site,
     pub(crate) host: Host,
+    /// Where its copies outside go.
+    pub(crate) destination: Destination,
 }
 
 /// A bucket with a lock, and a key to it, as the Hub makes them.
@@ -90,7 +98,9 @@ impl<'a> Server<'a> {
     pub(crate) async fn provisioned(site: &'a Site) -> Self {
         let host = site.server(NAME).await;
         let mut job = site.job(NAME, host.address.into(), &content::TOOLS);
-        job.desired.backups = Some(destination(&site.lab.storage, BUCKET).await.expect("a bucket"));
+        let destination = destination(&site.lab.storage, BUCKET).await.expect("a bucket");
+        job.desired.identity = ServerIdentity(IDENTITY.to_owned());
+        job.desired.backups = Some(destination.clone());
         let mut command = Command::new(&site.programs.provisioner);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("the provisioner starts");
@@ -102,7 +112,7 @@ impl<'a> Server<'a> {
         site.say("a server with WordPress, Ghost and NocoDB");
         content::fill(&host).await.expect("content");
         site.say("with content");
-        Self { site, host }
+        Self { site, host, destination }
     }
 
     /// Calls a program on the server; the log of crash points makes it die at each once.

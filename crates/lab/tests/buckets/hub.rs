@@ -12,25 +12,23 @@ use std::{
 use chrono::{TimeDelta, Utc};
 use letsbe_buckets::Account;
 use letsbe_catalog::Catalog;
-use letsbe_dns::DnsChecker;
 use letsbe_hub::{
     backups::{storage::Storage, watch},
-    config::{KeysFrom, ProvisioningConfig, S3Config},
-    providers::server_provider,
-    worker::{Mailer, Worker},
+    config::{KeysFrom, S3Config},
+    worker::Worker,
 };
 use letsbe_lifecycle::order::{Event, Pace};
 use letsbe_store::{NewOrder, Store};
 use letsbe_types::{
-    Region, Secret, Tier,
+    Region, Tier,
     backup::{Destination, Protection, S3Destination},
     backups::AlarmKind,
-    clock::{Clock, ManualClock, SystemClock},
+    clock::{Clock, ManualClock},
     ids::{OrderId, ServerId, ServerIdentity},
-    job::{CertificateAuthority, DockerSource, ProvisionJob},
+    job::ProvisionJob,
 };
 
-use crate::checks;
+use crate::{checks, worker::worker};
 
 /// A Hub whose provisioner only keeps what it was given.
 pub(crate) struct Bench {
@@ -61,7 +59,7 @@ impl Bench {
             keys: KeysFrom::Iam,
             count_every: 3_600,
         };
-        write("tenants-key.pub", "ssh-ed25519 AAAA hub", 0o644);
+        write("key.pub", "ssh-ed25519 AAAA hub", 0o644);
         let provisioner =
             format!("#!/bin/sh\ncat > {0}/job.new && mv {0}/job.new {0}/job.json\n", folder.path().display());
         write("provisioner", &provisioner, 0o755);
@@ -75,38 +73,12 @@ impl Bench {
 
     fn worker(&self) -> Worker {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
-        let contact = "ops@letsbe.example";
+        let catalog = Arc::new(Catalog::load(&root).expect("the catalog"));
         Worker {
-            store: self.store.clone(),
-            clock: Arc::new(SystemClock),
             pace: Pace { retries: [TimeDelta::milliseconds(50); 3], ..Pace::default() },
             lease: TimeDelta::seconds(5),
-            owner: "one".to_owned(),
-            provider: server_provider(None),
-            delivered_templates: BTreeSet::new(),
-            catalog: Arc::new(Catalog::load(&root).expect("the catalog")),
-            dns: DnsChecker { resolver: None },
-            mailer: Mailer::new(&Secret::from("smtp://127.0.0.1:9"), contact.parse().expect("an address"))
-                .expect("a mailer"),
-            provisioning: ProvisioningConfig {
-                provisioner: self.folder.path().join("provisioner"),
-                bundle: self.folder.path().to_owned(),
-                private_key: self.folder.path().join("tenants-key"),
-                operator_keys: Vec::new(),
-                timezone: "Europe/Berlin".into(),
-                docker: DockerSource::Distro,
-                registry_mirrors: Vec::new(),
-                certificates: CertificateAuthority {
-                    directory_url: None,
-                    directory_roots_pem: None,
-                    issued_roots_pem: None,
-                    contact: contact.parse().expect("an address"),
-                },
-            },
-            models: None,
             storage: Some(self.storage.clone()),
-            public_url: "https://hub.letsbe.example".into(),
-            jobs_folder: self.folder.path().join("jobs"),
+            ..worker(self.store.clone(), catalog, self.folder.path())
         }
     }
 

@@ -3,6 +3,8 @@
 
 mod checks;
 mod hub;
+#[path = "../../../hub/tests/worker/mod.rs"]
+mod worker;
 
 use letsbe_buckets::{AccessKey, Account, Service};
 use letsbe_lab::{

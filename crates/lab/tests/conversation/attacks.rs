@@ -69,7 +69,7 @@ pub(crate) async fn logs(scene: &Scene<'_>) -> anyhow::Result<()> {
     let password = scene.password()?.expose();
     let forms = forms(password);
     scene.host.write_file("/tmp/planted", "0600", (forms.join("\n") + "\n").as_bytes()).await?;
-    scene.shell("docker cp /tmp/planted letsbe-ghost:/var/log/planted.log && rm /tmp/planted").await?;
+    scene.host.script("docker cp /tmp/planted letsbe-ghost:/var/log/planted.log && rm /tmp/planted").await?;
     let cat = json!({ "tool": "ghost", "command": ["cat", "/var/log/planted.log"] });
     let answer = scene.call("Read Ghost's log file.", "run", cat).await?;
     ensure!(answer["status"] == "done" && answer["class"] == "GREEN", "{answer}");

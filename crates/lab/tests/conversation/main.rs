@@ -3,6 +3,7 @@
 
 mod approvals;
 mod attacks;
+mod memory;
 mod releases;
 mod talk;
 mod ways;
@@ -61,6 +62,7 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ("memory", Box::pin(ways::memory(&scene))),
         ("another release, its state kept, killed at every point", Box::pin(releases::moved(&scene))),
         ("a release that does not work is undone", Box::pin(releases::undone(&scene))),
+        ("memory that was deleted is restored", Box::pin(memory::comes_back(&scene))),
         ("no secret arrived at the provider", Box::pin(wire::nothing_arrived(&scene))),
     ];
     Ok(carry_out(checks, CHECK).await)
@@ -79,11 +81,6 @@ impl Scene<'_> {
     /// The database password of Ghost: what the model is after.
     fn password(&self) -> anyhow::Result<&Secret<String>> {
         self.secrets.get("ghost", "database_password").context("Ghost's database password")
-    }
-
-    /// Runs a shell line as root on the server.
-    async fn shell(&self, line: &str) -> anyhow::Result<String> {
-        self.host.exec(&["sh", "-c", line]).await.with_context(|| line.to_owned())
     }
 
     /// When a container was started last.

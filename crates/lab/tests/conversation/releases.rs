@@ -47,13 +47,13 @@ pub(crate) async fn moved(scene: &Scene<'_>) -> anyhow::Result<()> {
     let hit = scene.host.exec(&["cat", CRASHES]).await.unwrap_or_default();
     println!("     killed at: {}", hit.split_whitespace().collect::<Vec<_>>().join(", "));
     let killed = |point: &str| hit.lines().any(|line| line == point);
-    for point in ["openclaw.saving", "openclaw.stopped", "openclaw.saved", "openclaw.pinned"] {
-        ensure!(killed(point) || !cfg!(debug_assertions), "it was not killed at {point}");
+    for point in letsbe_lab::crash::points(&scene.host, "openclaw.update").await? {
+        ensure!(killed(&point), "it was not killed at {point}");
     }
     let status = status(scene).await?;
     ensure!(status["release"] == "v2026.10" && status["healthy"] == true, "{status}");
     ensure!(status["version"].as_str().is_some_and(|version| version.contains("2026.9.6")), "{status}");
-    let copy = scene.shell("stat -c %a /opt/letsbe/backups/openclaw-pre-update.tar.gz").await?;
+    let copy = scene.host.script("stat -c %a /opt/letsbe/backups/openclaw-pre-update.tar.gz").await?;
     ensure!(copy.trim() == "600", "the copy of the state has mode {copy}");
     remembers(scene).await?;
     // A run that knows only the catalog's release leaves it where it is.

@@ -69,7 +69,7 @@ pub(crate) async fn memory(scene: &Scene<'_>) -> anyhow::Result<()> {
     let proxy = "$(docker inspect --format '{{.State.Pid}}' letsbe-secrets-proxy)";
     let agent = "$(systemctl show --property=MainPID --value letsbe-agent.service)";
     for (name, process, most) in [("secrets proxy", proxy, PROXY_MIB), ("agent", agent, AGENT_MIB)] {
-        let line = scene.shell(&format!("grep VmRSS /proc/{process}/status")).await?;
+        let line = scene.host.script(&format!("grep VmRSS /proc/{process}/status")).await?;
         let kib: u64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
         println!("     {name}: {} MiB resident", kib / 1024);
         ensure!(cfg!(debug_assertions) || kib / 1024 <= most, "the {name} takes {} MiB", kib / 1024);

@@ -4,20 +4,21 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context as _, ensure};
+use letsbe_host::engine;
 use letsbe_hub::worker::crash_points;
 use letsbe_lab::{
     fleet::{CRASH_LOG, Customer, Fleet, FleetOptions, eventually},
     netcup::NetcupSim,
 };
 use letsbe_lifecycle::order::EffectKind;
-use letsbe_provision::provisioner::CRASH_POINTS;
+use letsbe_provision::provisioner::points;
 use letsbe_store::Store;
 use letsbe_types::{
     api::OrderDetail,
+    crash::Point,
     ids::OrderId,
     job::{Outcome, RunEvent, RunEventKind, STEPS},
 };
-use letsbe_vault::SEED_CRASH_POINTS;
 
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const STEP_PATIENCE: Duration = Duration::from_secs(120);
@@ -163,10 +164,8 @@ fn credentials_were_made_once(events: &[RunEvent]) -> anyhow::Result<()> {
 }
 
 /// The connection to the server is cut at every boundary of a step.
-fn connection_points() -> impl Iterator<Item = String> {
-    STEPS
-        .into_iter()
-        .flat_map(|(step, _)| ["started", "finished"].map(|place| format!("connection.step.{step}.{place}")))
+fn connection_points() -> impl Iterator<Item = Point> {
+    STEPS.into_iter().flat_map(|(step, _)| [points::cut_at_start(step), points::cut_at_end(step)])
 }
 
 async fn every_hub_point_was_hit(fleet: &Fleet, _detail: &OrderDetail) -> anyhow::Result<()> {
@@ -174,8 +173,9 @@ async fn every_hub_point_was_hit(fleet: &Fleet, _detail: &OrderDetail) -> anyhow
     let expected: BTreeSet<String> = EffectKind::ALL
         .into_iter()
         .flat_map(crash_points)
-        .chain(CRASH_POINTS.iter().map(|point| (*point).to_owned()))
+        .chain(points::flow::ALL)
         .chain(connection_points())
+        .map(|point| point.to_string())
         .collect();
     // The last effect is killed after its result was stored, when the order is FULFILLED already.
     let missing = eventually("the last crash", STEP_PATIENCE, || async {
@@ -203,15 +203,18 @@ async fn every_point_on_the_server_was_hit(
     let log = host.exec(&["cat", CRASH_LOG]).await?;
     let hit: BTreeSet<&str> = log.lines().collect();
     for (step, title) in STEPS {
-        for place in ["started", "finished"] {
+        for point in [engine::started(step), engine::finished(step)] {
             ensure!(
-                hit.contains(format!("step.{step}.{place}").as_str()),
-                "step {step} ({title}) was not killed when {place}; hit: {log}"
+                hit.contains(point.name()),
+                "step {step} ({title}) was not killed at {point}; hit: {log}"
             );
         }
     }
-    for point in SEED_CRASH_POINTS {
-        ensure!(hit.contains(point), "the seeding of the vault was not killed at {point}; hit: {log}");
+    for point in letsbe_lab::crash::points(&host, "vault.seed").await? {
+        ensure!(
+            hit.contains(point.as_str()),
+            "the seeding of the vault was not killed at {point}; hit: {log}"
+        );
     }
     let inside: BTreeSet<&str> =
         hit.iter().filter_map(|point| point.strip_prefix("operation.")?.strip_suffix(".inside")).collect();

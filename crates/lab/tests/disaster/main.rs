@@ -1,5 +1,7 @@
 //! A customer's server is lost, after a thief deleted what he could at the far side, too; the customer comes back on
-//! another server with all content, pages and logins.
+//! another server with all content, pages and logins, though everything that works on it is killed at every point.
+
+mod kills;
 
 use std::time::Duration;
 
@@ -13,8 +15,8 @@ use letsbe_lab::{
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_customer_comes_back_on_another_server_after_theft_and_loss() {
-    play_on(|options| FleetOptions { servers: 2, ..options }, scenario).await.unwrap();
+async fn killed_at_every_point_a_customer_comes_back_on_another_server_after_theft_and_loss() {
+    play_on(|options| FleetOptions { servers: 2, lease: 2, ..options }, scenario).await.unwrap();
 }
 
 async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
@@ -29,9 +31,15 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
     for what in ["delete a version", "end versioning", "let versions expire"] {
         ensure!(!theft.done.contains_key(what), "the thief could {what}: {theft:?}");
     }
-    let tell = |entry: &letsbe_types::api::TimelineEntry| println!("   {}", entry.message);
+    let spared = kills::spared(&fleet.machines.host(before.order.summary.domain.as_str())?).await?;
+    fleet.kill_from_now_on(&spared).await?;
+    let tell = |entry: &letsbe_types::api::TimelineEntry| {
+        println!("   {}  {}", entry.at.format("%T"), entry.message)
+    };
     let after = disaster::strike_and_recover(fleet, &operator, &before, Some(&before.safe_at), tell).await?;
     println!("-- back after {} s", after.took.as_secs());
+    kills::were_all_made(fleet, &after.order, spared).await?;
+    kills::were_told_well(&after.order)?;
     let (listed, _) = fleet.letsbe(&operator, &["backups", "recoveries", "--json"]).await?;
     let listed: serde_json::Value = serde_json::from_str(&listed)?;
     let rto = listed.pointer("/0/rto_seconds").and_then(serde_json::Value::as_u64);

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use letsbe_backup::{Tally, is_last_count, parse_counts, parse_snapshot, session, snapshot_statements};
 use letsbe_catalog::DatabaseEngine;
-use letsbe_lab::docker;
+use letsbe_lab::{docker, wait::eventually};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use crate::server::Server;
@@ -88,8 +88,8 @@ async fn refuses(copy: &Server, dump: &[u8]) {
     assert!(tally.finish().expect_err("refused").contains("cut off"));
     let busy = copy.with(session).process().stdin(Stdio::piped()).spawn().expect("docker");
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop';";
-    docker::wait_until("the session", std::time::Duration::from_secs(30), || async {
-        if sql(copy, "postgres", waiting).await == "1" { Ok(()) } else { Err("nobody is in".to_owned()) }
+    eventually("the session", std::time::Duration::from_secs(30), || async {
+        Ok((sql(copy, "postgres", waiting).await == "1").then_some(()))
     })
     .await
     .expect("it is in");
@@ -100,8 +100,8 @@ async fn refuses(copy: &Server, dump: &[u8]) {
         refused.errors
     );
     drop(busy);
-    docker::wait_until("the session's end", std::time::Duration::from_secs(30), || async {
-        if sql(copy, "postgres", waiting).await == "0" { Ok(()) } else { Err("somebody is in".to_owned()) }
+    eventually("the session's end", std::time::Duration::from_secs(30), || async {
+        Ok((sql(copy, "postgres", waiting).await == "0").then_some(()))
     })
     .await
     .expect("it ends");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::Stdio, time::Duration};
 use letsbe_backup::{Access, DatabaseSource, Tally, counts, dump, load, parse_counts, ready, variables};
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::Command;
-use letsbe_lab::{docker, images};
+use letsbe_lab::{docker, images, wait::eventually};
 use letsbe_types::Secret;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -38,7 +38,7 @@ impl Server {
 
     pub(crate) async fn mysql() -> Self {
         let settings = ["MYSQL_DATABASE=shop", "MYSQL_USER=tool", "MYSQL_PASSWORD=tool"];
-        Self::start(DatabaseEngine::Mysql, "mysql", &settings, "MYSQL_ROOT_PASSWORD", "root").await
+        Self::start(DatabaseEngine::Mysql, "mysql9", &settings, "MYSQL_ROOT_PASSWORD", "root").await
     }
 
     /// `database` is the one that the image makes.
@@ -67,10 +67,10 @@ impl Server {
         let text = variables(&source, &Secret::from(PASSWORD));
         std::fs::write(folder.path().join("variables"), text.expose()).expect("written");
         let server = Self { source, folder };
-        docker::wait_until("the database", PATIENCE, || async {
+        eventually("the database", PATIENCE, || async {
             let command = server.with(ready);
             let ended = run(&command, b"").await;
-            if ended.success { Ok(()) } else { Err(ended.errors) }
+            Ok(if ended.success { Ok(()) } else { Err(ended.errors) })
         })
         .await
         .expect("it becomes ready");

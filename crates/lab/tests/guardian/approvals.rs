@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     NODE, PATIENCE, Scene,
-    kills::{self, APPROVED, EVENT, arm, started, struck},
+    kills::{self, arm, started, struck},
 };
 
 /// Where the agent is killed, whether the website is restarted, and what is told of it.
@@ -21,6 +21,7 @@ const CASES: [(&str, usize, &str); 6] = [
 ];
 
 pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
+    kills::tells_all(scene, "gate.call", CASES.iter().map(|case| case.0))?;
     let mut expected = kills::starts(scene).await?;
     let mut approvals = Vec::new();
     for (point, restarts, told) in CASES {
@@ -33,7 +34,7 @@ pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
         approvals.push(id);
     }
     // All at once: whatever comes of it, it is not done twice.
-    arm(scene, &[&APPROVED[..], &EVENT[..]].concat()).await?;
+    arm(scene, &scene.points(&["gate.call", "agent.event"])).await?;
     let (id, status) = call(scene).await.context("all points")?;
     approvals.push(id);
     struck(scene, &["gate.held", "gate.decided", "gate.taken", "agent.outbox.kept"]).await?;

@@ -6,7 +6,7 @@ use letsbe_types::{tenant::CommandOutcome, tenants::CommandEntry};
 
 use crate::{
     PATIENCE, Scene,
-    kills::{self, COMMAND, EVENT, arm, started, struck},
+    kills::{self, arm, started, struck},
 };
 
 /// Where the agent is killed, whether the website is restarted, and whether the command is told as done.
@@ -18,6 +18,7 @@ const CASES: [(&str, usize, bool); 4] = [
 ];
 
 pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
+    kills::tells_all(scene, "agent.command", CASES.iter().map(|case| case.0))?;
     let mut expected = kills::starts(scene).await?;
     for (point, restarts, done) in CASES {
         arm(scene, &[point]).await?;
@@ -33,7 +34,7 @@ pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
         started(scene, expected).await.context(point)?;
     }
     // All at once, events too: each of the first places ends a command of its own.
-    let all = [&COMMAND[..], &EVENT[..]].concat();
+    let all = scene.points(&["agent.command", "agent.event"]);
     arm(scene, &all).await?;
     for place in ["begun", "done"] {
         let ended = command(scene, &["report"]).await?;

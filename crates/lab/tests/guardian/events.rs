@@ -9,14 +9,15 @@ use serde_json::json;
 
 use crate::{
     PATIENCE, Scene,
-    kills::{EVENT, arm, struck},
+    kills::{arm, struck},
 };
 
 /// Newer images that are seen for each kill.
 const IMAGES: usize = 5;
 
 pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
-    let rounds: Vec<Vec<&str>> = EVENT.into_iter().map(|point| vec![point]).chain([EVENT.to_vec()]).collect();
+    let all = scene.points(&["agent.event"]);
+    let rounds: Vec<Vec<&str>> = all.iter().map(|point| vec![*point]).chain([all.clone()]).collect();
     for (round, points) in rounds.iter().enumerate() {
         arm(scene, points).await?;
         for number in 0..IMAGES {

@@ -1,23 +1,17 @@
 //! Which places kill the agent, and how often the website was started meanwhile.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context as _, ensure};
-use letsbe_lab::fleet::eventually;
+use letsbe_lab::{crash, fleet::eventually, hosts::Host};
 
 use crate::{PATIENCE, Scene};
 
-/// Around an approved call.
-pub(crate) const APPROVED: [&str; 6] =
-    ["gate.held", "gate.decided", "gate.taken", "gate.begun", "gate.executed", "gate.finished"];
-/// Around a command of the Hub.
-pub(crate) const COMMAND: [&str; 4] =
-    ["agent.command.begun", "agent.command.done", "agent.command.ended", "agent.command.told"];
-/// Around an event on its way to the Hub.
-pub(crate) const EVENT: [&str; 3] = ["agent.outbox.kept", "agent.outbox.sent", "agent.outbox.taken"];
-/// Around a reservation and its settlement.
-pub(crate) const RESERVATION: [&str; 3] =
-    ["agent.tokens.reserved", "agent.tokens.settling", "agent.tokens.settled"];
-/// Around the count that the Hub is told.
-pub(crate) const COUNT: [&str; 2] = ["agent.tokens.telling", "agent.tokens.told"];
+/// What the agent is at when it is killed.
+const WORKS: [&str; 5] = ["gate.call", "agent.command", "agent.event", "agent.reservation", "agent.count"];
+
+/// Where the agent can be killed, by what it is at.
+pub(crate) type Points = BTreeMap<&'static str, BTreeSet<String>>;
 
 const LOG: &str = "/opt/letsbe/state/agent-crashes.log";
 const DROP_IN: &str = "[Unit]\nStartLimitIntervalSec=0\n\
@@ -25,8 +19,25 @@ const DROP_IN: &str = "[Unit]\nStartLimitIntervalSec=0\n\
 /// One line per start of the website's container.
 const STARTS: &str = "/root/starts";
 
-fn all() -> impl Iterator<Item = &'static str> {
-    APPROVED.into_iter().chain(COMMAND).chain(EVENT).chain(RESERVATION).chain(COUNT)
+/// What the agent on this server says of itself.
+pub(crate) async fn points(host: &Host) -> anyhow::Result<Points> {
+    let mut points = Points::new();
+    for work in WORKS {
+        points.insert(work, crash::points(host, work).await?);
+    }
+    Ok(points)
+}
+
+/// That a table of what comes of each kill leaves no point out.
+pub(crate) fn tells_all<'a>(
+    scene: &Scene<'_>,
+    work: &str,
+    table: impl Iterator<Item = &'a str>,
+) -> anyhow::Result<()> {
+    let told: BTreeSet<&str> = table.collect();
+    let points = scene.points(&[work]);
+    ensure!(points.iter().all(|point| told.contains(point)), "{told:?} instead of {points:?}");
+    Ok(())
 }
 
 /// From here on the agent dies where it is told to, and starts of the website are counted.
@@ -54,8 +65,12 @@ pub(crate) async fn prepare(scene: &Scene<'_>) -> anyhow::Result<()> {
 
 /// From now on each of these kills the agent once, and no other place does.
 pub(crate) async fn arm(scene: &Scene<'_>, points: &[&str]) -> anyhow::Result<()> {
-    let spared: String =
-        all().filter(|point| !points.contains(point)).map(|point| format!("{point}\n")).collect();
+    let spared: String = scene
+        .points(&WORKS)
+        .iter()
+        .filter(|point| !points.contains(point))
+        .map(|point| format!("{point}\n"))
+        .collect();
     // Replaced in one go: to an agent that finds no log every place is new.
     let replace = format!("cat > {LOG}.new && mv {LOG}.new {LOG}");
     scene.host.exec_with_input(&["sh", "-c", &replace], spared.as_bytes()).await?;

@@ -39,6 +39,7 @@ struct Scene<'a> {
     order: OrderDetail,
     host: Host,
     store: Store,
+    points: kills::Points,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +55,8 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
     println!("-- FULFILLED after {} s", began.elapsed().as_secs());
     let host = fleet.machines.host(order.summary.domain.as_str())?;
     let store = Store::open(&fleet.folder.path().join("hub/hub.sqlite")).await?;
-    let scene = Scene { fleet, customer, order, host, store };
+    let points = kills::points(&host).await?;
+    let scene = Scene { fleet, customer, order, host, store, points };
     kills::prepare(&scene).await?;
     let checks: Vec<Check<'_>> = vec![
         ("an approved call is done once, or told as interrupted", Box::pin(approvals::once(&scene))),
@@ -70,6 +72,11 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
 impl Scene<'_> {
     fn domain(&self) -> &str {
         self.order.summary.domain.as_str()
+    }
+
+    /// Where the agent can be killed when it is at these.
+    fn points<'a>(&'a self, works: &[&str]) -> Vec<&'a str> {
+        works.iter().flat_map(|work| &self.points[*work]).map(String::as_str).collect()
     }
 
     /// Asks the proxy's door from the server itself; `None` when it is not answered with success.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     PATIENCE, Scene,
-    kills::{COUNT, RESERVATION, arm, struck},
+    kills::{arm, struck},
 };
 
 /// Answers that are wanted.
@@ -56,7 +56,7 @@ fn say(scene: &Scene<'_>, saying: Arc<Mutex<Sum>>) {
 async fn while_the_agent_dies(scene: &Scene<'_>, key: &str, said: impl Fn() -> Sum) -> anyhow::Result<()> {
     let before = counted(&scene.tenant().await?.tokens_by_hour);
     let used_before = sign(scene).await?.used;
-    let points = [&RESERVATION[..], &COUNT[..]].concat();
+    let points = scene.points(&["agent.reservation", "agent.count"]);
     for _ in 0..ANSWERS / ROUND {
         arm(scene, &points).await?;
         futures::future::try_join_all((0..ROUND).map(|_| answered(scene, key))).await?;

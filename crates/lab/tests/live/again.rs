@@ -38,11 +38,11 @@ pub(crate) async fn changed(live: &Live<'_>) -> anyhow::Result<BTreeSet<String>>
 }
 
 pub(crate) async fn changes_nothing(live: &Live<'_>) -> anyhow::Result<()> {
-    let before = live.shell(STATE).await?;
+    let before = live.host.script(STATE).await?;
     ensure!(before.lines().count() > 500, "too little is compared: {}", before.lines().count());
     let changed = changed(live).await?;
     ensure!(changed.is_empty(), "changed: {changed:?}");
-    let after = live.shell(STATE).await?;
+    let after = live.host.script(STATE).await?;
     let differing: Vec<&str> = before
         .lines()
         .collect::<BTreeSet<_>>()
@@ -179,14 +179,14 @@ pub(crate) async fn mends(live: &Live<'_>) -> anyhow::Result<()> {
 
 /// A container that is made anew after a kill must not wait for the lease of its own dead self.
 async fn a_killed_runtime_comes_back(live: &Live<'_>) -> anyhow::Result<()> {
-    live.shell("docker rm -f letsbe-openclaw").await?;
+    live.host.script("docker rm -f letsbe-openclaw").await?;
     let changed = changed(live).await?;
     ensure!(changed.iter().any(|name| name == "platform.running"), "changed: {changed:?}");
     Ok(())
 }
 
 async fn mend(live: &Live<'_>, broken: &Broken) -> anyhow::Result<()> {
-    live.shell(broken.how).await?;
+    live.host.script(broken.how).await?;
     let needed = planned(live).await?;
     let names: Vec<&str> = needed.iter().map(|(name, _)| name.as_str()).collect();
     let wanted: Vec<&str> = broken.planned.iter().map(|(name, _)| *name).collect();
@@ -194,9 +194,9 @@ async fn mend(live: &Live<'_>, broken: &Broken) -> anyhow::Result<()> {
     for ((name, changes), (_, change)) in needed.iter().zip(broken.planned) {
         ensure!(changes.contains(change), "{name}: {changes}");
     }
-    ensure!(!live.shell(broken.still).await?.is_empty(), "the plan changed it");
+    ensure!(!live.host.script(broken.still).await?.is_empty(), "the plan changed it");
     let changed = changed(live).await?;
     ensure!(changed.iter().map(String::as_str).eq(broken.mended.iter().copied()), "changed: {changed:?}");
-    ensure!(live.shell(broken.still).await?.is_empty(), "the run did not mend it");
+    ensure!(live.host.script(broken.still).await?.is_empty(), "the run did not mend it");
     Ok(())
 }

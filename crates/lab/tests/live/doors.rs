@@ -49,7 +49,7 @@ async fn is_reached(live: &Live<'_>, port: u16) -> anyhow::Result<bool> {
         ["systemd-run", "--quiet", "--collect", &unit_argument, "python3", "-m", "http.server", &number];
     live.host.exec(&command).await?;
     let listens = eventually("a listener", PATIENCE, || async {
-        Ok((!live.shell(&inside).await?.is_empty()).then_some(()))
+        Ok((!live.host.script(&inside).await?.is_empty()).then_some(()))
     })
     .await;
     let reached = is_open(live, port).await;
@@ -71,7 +71,7 @@ pub(crate) async fn firewall(live: &Live<'_>) -> anyhow::Result<()> {
 
 pub(crate) async fn published_container(live: &Live<'_>) -> anyhow::Result<()> {
     const PORT: u16 = 8077;
-    let image = live.shell("docker inspect --format '{{.Config.Image}}' letsbe-static-website").await?;
+    let image = live.host.script("docker inspect --format '{{.Config.Image}}' letsbe-static-website").await?;
     let publish = format!("0.0.0.0:{PORT}:80");
     let run =
         ["docker", "run", "--detach", "--rm", "--name", "lab-intruder", "--publish", &publish, image.trim()];

@@ -88,9 +88,4 @@ impl Live<'_> {
         let below = |name: &str| format!("{name}.{domain}");
         [domain.to_owned(), below("www"), below("blog"), below("tables"), below("status")]
     }
-
-    /// Runs a shell line as root on the server.
-    async fn shell(&self, line: &str) -> anyhow::Result<String> {
-        self.host.exec(&["sh", "-c", line]).await.with_context(|| line.to_owned())
-    }
 }

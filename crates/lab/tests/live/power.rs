@@ -16,7 +16,7 @@ pub(crate) async fn reboot(live: &Live<'_>) -> anyhow::Result<()> {
     live.host.power_on().await?;
     eventually("all containers healthy", PATIENCE, || async {
         // The engine itself may still be starting.
-        let states = live.shell("docker ps --all --format '{{.Status}}'").await.unwrap_or_default();
+        let states = live.host.script("docker ps --all --format '{{.Status}}'").await.unwrap_or_default();
         let healthy = states.lines().filter(|state| state.contains("(healthy)")).count();
         Ok((healthy == CONTAINERS && states.lines().count() == CONTAINERS).then_some(()))
     })
@@ -24,7 +24,7 @@ pub(crate) async fn reboot(live: &Live<'_>) -> anyhow::Result<()> {
     println!("     everything was back after {:.0} s", began.elapsed().as_secs_f64());
     pages::real_tools(live).await?;
     doors::published_container(live).await?;
-    let failed = live.shell("systemctl list-units --failed --no-legend --plain").await?;
+    let failed = live.host.script("systemctl list-units --failed --no-legend --plain").await?;
     ensure!(failed.is_empty(), "failed units: {failed}");
     let changed = again::changed(live).await?;
     ensure!(changed.is_empty(), "the next run had to mend {changed:?}");

@@ -40,8 +40,11 @@ async fn of_server(live: &Live<'_>) -> anyhow::Result<(Vec<Named>, Vec<Named>)> 
     let vault = vault::host_vault(&live.host).await?.context("the server has no vault")?;
     let mut secrets = vault::made_there(&vault);
     ensure!(secrets.len() >= 15, "only {} secrets in the vault", secrets.len());
-    for file in
-        live.shell("find /opt/letsbe/stacks -name '*.env' -o -path '*/secrets/*' -type f").await?.lines()
+    for file in live
+        .host
+        .script("find /opt/letsbe/stacks -name '*.env' -o -path '*/secrets/*' -type f")
+        .await?
+        .lines()
     {
         let (file, content) = read(file.to_owned()).await?;
         secrets.extend(scan::of_settings(&file, &content));
@@ -51,7 +54,7 @@ async fn of_server(live: &Live<'_>) -> anyhow::Result<(Vec<Named>, Vec<Named>)> 
     let key = key["agent_key"].as_str().context("the agent's key")?.to_owned();
     secrets.push(Named { name: format!("{file} agent_key"), value: Secret::new(key) });
     let keys = "ls /etc/ssh/ssh_host_*_key; find /etc/letsencrypt/archive -name 'privkey*.pem'";
-    for file in live.shell(keys).await?.lines() {
+    for file in live.host.script(keys).await?.lines() {
         let public =
             if file.ends_with(".pem") { file.replace("privkey", "cert") } else { format!("{file}.pub") };
         let ((file, content), (_, public)) = (read(file.to_owned()).await?, read(public).await?);
@@ -136,16 +139,17 @@ async fn canaries_are_found(live: &Live<'_>) -> anyhow::Result<()> {
     let canary = Named { name: "canary".to_owned(), value: Secret::new(value.clone()) };
     let scanner = Scanner::new(&[canary])?;
     live.host.write_file("/tmp/canary", "600", value.as_bytes()).await?;
-    live.shell(
-        "base64 -w0 /tmp/canary | systemd-cat; od -An -tx1 /tmp/canary | tr -d ' \\n' > /var/log/canary",
-    )
-    .await?;
-    live.shell("journalctl --sync").await?;
+    live.host
+        .script(
+            "base64 -w0 /tmp/canary | systemd-cat; od -An -tx1 /tmp/canary | tr -d ' \\n' > /var/log/canary",
+        )
+        .await?;
+    live.host.script("journalctl --sync").await?;
     for (place, form) in [(ON_THE_SERVER[1], "base64"), (ON_THE_SERVER[2], "hex")] {
-        let hits = scanner.hits(place.0, live.shell(place.1).await?.as_bytes());
+        let hits = scanner.hits(place.0, live.host.script(place.1).await?.as_bytes());
         ensure!(hits.iter().any(|hit| hit.form == form), "the canary is not found in {}", place.0);
     }
-    live.shell("rm /tmp/canary /var/log/canary").await?;
+    live.host.script("rm /tmp/canary /var/log/canary").await?;
     let setting = format!("CANARY={value}");
     live.host.exec(&["env", &setting, "sleep", "0.5"]).await?;
     let seen = live.observer.seen();
@@ -169,7 +173,7 @@ pub(crate) async fn nowhere_else(live: &Live<'_>) -> anyhow::Result<()> {
     let folder = live.fleet.folder.path();
     let mut places = replies(live).await?;
     for (name, command) in ON_THE_SERVER {
-        places.push((format!("{name} of the server"), live.shell(command).await?.into_bytes()));
+        places.push((format!("{name} of the server"), live.host.script(command).await?.into_bytes()));
     }
     for mail in live.fleet.lab.mail.received().await? {
         places.push(("the customer's mail".to_owned(), mail.raw.into_bytes()));

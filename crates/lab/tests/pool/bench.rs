@@ -13,9 +13,9 @@ use chrono::{TimeDelta, Utc};
 use letsbe_catalog::Catalog;
 use letsbe_dns::DnsChecker;
 use letsbe_hub::{
-    config::{ProvisioningConfig, ServersConfig},
+    config::ServersConfig,
     providers::{netcup_client, server_provider},
-    worker::{Mailer, Worker},
+    worker::Worker,
 };
 use letsbe_lab::netcup::{Faults, MemoryHosts, NetcupSim, SimServer};
 use letsbe_lifecycle::order::{Event, Pace, Phase};
@@ -23,15 +23,14 @@ use letsbe_netcup::{DevicePoll, ScpClient};
 use letsbe_servers::ServerProvider;
 use letsbe_store::{NewOrder, Order, PaymentOutcome, Store};
 use letsbe_types::{
-    Region, Secret, Tier,
+    Region, Tier,
     clock::SystemClock,
     ids::{OrderId, ServerId, ServerIdentity},
-    job::{CertificateAuthority, DockerSource},
 };
 use tempfile::TempDir;
 use tokio::{net::UdpSocket, task::JoinHandle};
 
-use super::provider::PromptPool;
+use super::{provider::PromptPool, worker::worker};
 
 /// Far more than anything here needs; whoever reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -173,40 +172,13 @@ impl Bench {
     }
 
     pub(crate) fn worker(&self, owner: &str) -> Worker {
-        let contact = "ops@letsbe.example";
-        // Nobody listens there (any more).
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let mail_server = Secret::new(format!("smtp://{}", closed.expect("a port")));
         Worker {
-            store: self.store.clone(),
-            clock: Arc::new(SystemClock),
             pace: pace(),
             lease: LEASE,
             owner: owner.to_owned(),
             provider: Arc::new(PromptPool::new(self.pool())),
-            delivered_templates: BTreeSet::new(),
-            catalog: Arc::clone(&CATALOG),
             dns: DnsChecker { resolver: Some(self.resolver) },
-            mailer: Mailer::new(&mail_server, contact.parse().expect("an address")).expect("a mailer"),
-            provisioning: ProvisioningConfig {
-                provisioner: self.folder.path().join("no-such-program"),
-                bundle: self.folder.path().to_owned(),
-                private_key: self.private_key(),
-                operator_keys: Vec::new(),
-                timezone: "Europe/Berlin".into(),
-                docker: DockerSource::Distro,
-                registry_mirrors: Vec::new(),
-                certificates: CertificateAuthority {
-                    directory_url: None,
-                    directory_roots_pem: None,
-                    issued_roots_pem: None,
-                    contact: contact.parse().expect("an address"),
-                },
-            },
-            models: None,
-            storage: None,
-            public_url: "https://hub.letsbe.example".into(),
-            jobs_folder: self.folder.path().join("jobs"),
+            ..worker(self.store.clone(), Arc::clone(&CATALOG), self.folder.path())
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::{TimeDelta, Utc};
-use letsbe_lab::{docker, hosts::Host};
+use letsbe_lab::{docker, hosts::Host, wait::eventually};
 use letsbe_types::{
     ids::JobId,
     job::{Outcome, RunEventKind},
@@ -187,7 +187,9 @@ impl Door {
     async fn a_package_lock_is_waited_for(&self) {
         let container = self.host.container.as_str();
         docker::docker(&["exec", "--detach", container, "perl", "-e", HOLDER]).await.expect("the fault");
-        docker::wait_until("the lock", MOMENT, || self.there("/root/held")).await.expect("it is held");
+        eventually("the lock", MOMENT, async || Ok(self.there("/root/held").await))
+            .await
+            .expect("it is held");
         let mut run = self.run().await;
         run.started(1).await;
         self.inside(&["touch", "/root/finish"]).await;

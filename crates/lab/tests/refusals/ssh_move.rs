@@ -2,7 +2,7 @@
 
 use std::{process::Stdio, sync::Arc, time::Duration};
 
-use letsbe_lab::{docker, hosts::Host};
+use letsbe_lab::{hosts::Host, wait::eventually};
 use letsbe_types::job::{RunEventKind, StepResult};
 use tokio::{net::TcpStream, process::Command, sync::oneshot};
 
@@ -36,9 +36,9 @@ pub(crate) async fn without_a_confirmation_reverts_by_itself(site: Arc<Site>, id
     assert!(listens(&host, 22).await && listens(&host, 22022).await, "both doors are open meanwhile");
     run.end().await.refused("NODE021", &["Nobody logged in from outside on port 22022"]);
     site.say("move: the run has given up");
-    docker::wait_until("the revert", REVERT, || async {
+    eventually("the revert", REVERT, || async {
         let gone = host.exec(&["test", "-e", "/opt/letsbe/state/ssh-move.json"]).await.is_err();
-        (gone && !listens(&host, 22022).await).then_some(()).ok_or_else(|| "not yet".to_owned())
+        Ok((gone && !listens(&host, 22022).await).then_some(()))
     })
     .await
     .expect("SSH goes back by itself");

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use letsbe_catalog::{
     Catalog, Credential, CredentialCategory, CredentialMethod, RenderContext, render_stack,
 };
-use letsbe_lab::{docker, images};
+use letsbe_lab::{docker, images, wait::eventually};
 use letsbe_types::Secret;
 use letsbe_vault::{
     EnvFile,
@@ -47,12 +47,12 @@ async fn with_database(folder: &str, settings: &[&str], ready: &[&str], script: 
     arguments.push(&image);
     let container = docker::docker(&arguments).await.expect("the database starts");
     let fed = async {
-        docker::wait_until(folder, PATIENCE, || async {
-            docker::exec(&container, ready).await.map_err(|error| error.to_string())
+        eventually(folder, PATIENCE, || async {
+            Ok(docker::exec(&container, ready).await.map_err(|error| error.to_string()))
         })
         .await?;
         let input: String = inputs.iter().map(|input| format!("{input}{END}")).collect();
-        docker::exec_with_input(&container, &["bash", "-c", script], input.as_bytes()).await
+        anyhow::Ok(docker::exec_with_input(&container, &["bash", "-c", script], input.as_bytes()).await?)
     };
     let told = fed.await;
     docker::remove_containers(&[container]).await.expect("removed");

@@ -148,7 +148,7 @@ pub(crate) async fn tell_events(door: &HubDoor, queue: &Queue) {
         let result = door.note(hub.events(&TenantEvents { events }).await);
         let kept = match result {
             Ok(reply) => {
-                letsbe_types::crash::point("agent.outbox.sent");
+                letsbe_types::crash::point(&super::outbox::points::SENT);
                 (pause, at_most) = (EVENTS_PAUSE.0, usize::MAX);
                 queue.taken(reply.taken_through)
             }

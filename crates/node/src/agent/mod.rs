@@ -3,7 +3,7 @@
 
 mod approvals;
 mod beats;
-mod commands;
+pub(crate) mod commands;
 mod configuration;
 mod doors;
 pub(crate) mod drift;
@@ -11,8 +11,8 @@ mod ended;
 mod escrow;
 mod lines;
 mod link;
-mod meter;
-mod outbox;
+pub(crate) mod meter;
+pub(crate) mod outbox;
 mod proofs;
 mod pulse;
 mod secrets;

@@ -95,40 +95,33 @@ pub(crate) enum DestinationCommand {
 /// # Errors
 /// What could not be done.
 pub(crate) async fn carry_out(layout: &Layout, command: BackupCommand) -> Result<u8, Problem> {
+    let server = || TenantServer::read(layout);
     match command {
-        BackupCommand::Dump(arguments) => return Ok(tap::carry_out(layout, &arguments).await),
-        BackupCommand::Resume => return resume(layout).await.map(|()| 0),
-        BackupCommand::Prove(arguments) => return proof::command(layout, arguments).await.map(|()| 0),
-        BackupCommand::Limit { upload_kib } => {
-            return files::write_json(&layout.state("backup-limits.json"), &Limits { upload_kib })
-                .map(|()| 0);
-        }
-        _ => {}
-    }
-    let server = TenantServer::read(layout)?;
-    match command {
-        BackupCommand::Run(arguments) => return manual(&server, &arguments).await,
-        BackupCommand::Nightly { at_once } => {
-            let place = Place { server: &server, machine: &LocalMachine, voice: Voice::Log };
-            let spread = night::spread(&server.desired.identity.0);
-            let wait = if at_once { Duration::ZERO } else { spread };
-            return night::nightly(place, wait).await.map(|status| code(&status));
-        }
-        BackupCommand::List(arguments) => look::list(&server, &arguments).await?,
-        BackupCommand::Browse(arguments) => look::browse(&server, &arguments).await?,
-        BackupCommand::Export(arguments) => export::carry_out(&server, &arguments).await?,
-        BackupCommand::Check(arguments) => examine::carry_out(&server, &arguments).await?,
-        BackupCommand::Destination { command: None, json } => destination::show(&server, json)?,
+        BackupCommand::Run(arguments) => return manual(&server()?, &arguments).await,
+        BackupCommand::Nightly { at_once } => return nightly(&server()?, at_once).await,
+        BackupCommand::List(arguments) => look::list(&server()?, &arguments).await?,
+        BackupCommand::Browse(arguments) => look::browse(&server()?, &arguments).await?,
+        BackupCommand::Export(arguments) => export::carry_out(&server()?, &arguments).await?,
+        BackupCommand::Check(arguments) => examine::carry_out(&server()?, &arguments).await?,
+        BackupCommand::Prove(arguments) => proof::command(layout, arguments).await?,
+        BackupCommand::Destination { command: None, json } => destination::show(&server()?, json)?,
         BackupCommand::Destination { command: Some(DestinationCommand::Set), .. } => {
-            destination::set(&server).await?;
+            destination::set(&server()?).await?;
         }
-        BackupCommand::Rewind(arguments) => rewind::carry_out(&server, &arguments).await?,
-        BackupCommand::Dump(_)
-        | BackupCommand::Resume
-        | BackupCommand::Prove(_)
-        | BackupCommand::Limit { .. } => {}
+        BackupCommand::Limit { upload_kib } => {
+            files::write_json(&layout.state("backup-limits.json"), &Limits { upload_kib })?;
+        }
+        BackupCommand::Rewind(arguments) => rewind::carry_out(&server()?, &arguments).await?,
+        BackupCommand::Dump(arguments) => return Ok(tap::carry_out(layout, &arguments).await),
+        BackupCommand::Resume => resume(layout).await?,
     }
     Ok(0)
+}
+
+async fn nightly(server: &TenantServer, at_once: bool) -> Result<u8, Problem> {
+    let place = Place { server, machine: &LocalMachine, voice: Voice::Log };
+    let wait = if at_once { Duration::ZERO } else { night::spread(&server.desired.identity.0) };
+    night::nightly(place, wait).await.map(|status| code(&status))
 }
 
 /// After a run that was killed: nothing stands still, and the status tells it.

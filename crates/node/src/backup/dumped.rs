@@ -6,7 +6,7 @@ use letsbe_backup::{DatabaseSource, Item, ItemFacts, NewItem, Repository, Stored
 use letsbe_types::Problem;
 
 use super::{
-    tap,
+    reserve, tap,
     words::{self, Voice},
 };
 
@@ -41,7 +41,12 @@ impl Tapped {
         let command: Vec<String> =
             std::iter::once(program).chain(words.map(str::to_owned)).chain([folder]).collect();
         let result = self.repository.store_command(&self.item, &self.file, &command).await;
-        let stored = result.map_err(|problem| tap::why(&self.facts, &self.database).unwrap_or(problem))?;
+        // A dump whose way is blocked fails, too: then it is the disk that tells why.
+        let why = |problem: Problem| match tap::why(&self.facts, &self.database) {
+            Some(dumps) if !reserve::was_missed(&problem) => dumps,
+            _ => problem,
+        };
+        let stored = result.map_err(why)?;
         let facts = tap::read_facts(&self.facts, &self.database)?;
         if facts.bytes != stored.bytes {
             return Err(tap::failed(

@@ -33,8 +33,8 @@ pub(crate) struct CheckArguments {
 /// BAK017 when anything is damaged; what it is has been printed before.
 pub(super) async fn carry_out(server: &TenantServer, arguments: &CheckArguments) -> Result<(), Problem> {
     let (damage, all) = lease::with(&server.layout, "a check of the backups", async |_| {
-        let repositories = Repositories::open(server).await?;
-        let repository = if arguments.remote { look::far(&repositories)? } else { &repositories.local };
+        let repositories = Repositories::unasked(server)?;
+        let repository = look::asked(&repositories, arguments.remote).await?;
         repository.unlock().await?;
         Voice::of_caller(arguments.json).say("checking");
         let damage = repository.check(arguments.data.then_some((1, 1))).await?;
@@ -63,8 +63,7 @@ pub(super) async fn carry_out(server: &TenantServer, arguments: &CheckArguments)
 
 /// The sets that cannot be restored whole.
 fn touched<'a>(damage: &Damage, all: &'a [BackupSet]) -> Vec<&'a BackupSet> {
-    let touches = |set: &&BackupSet| set.snapshots().any(|id| damage.snapshots.iter().any(|one| one == id));
-    all.iter().filter(touches).collect()
+    all.iter().filter(|set| set.is_touched_by(damage)).collect()
 }
 
 fn lines(damage: &[Damage], all: &[BackupSet]) -> Vec<String> {

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use letsbe_backup::RUN_CRASH_POINTS;
 use letsbe_host::{Command, Machine};
 use letsbe_types::{Problem, crash};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::lease::Process;
+use super::{lease::Process, points};
 use crate::{files, layout::Layout};
 
 /// No tool stands still for longer.
@@ -49,7 +48,7 @@ impl<'a> Hold<'a> {
         let hold = Self { machine, layout, containers, since: Instant::now() };
         let arguments = std::iter::once("pause".to_owned()).chain(hold.containers.iter().cloned());
         let result = docker(machine, Command::new("docker", arguments)).await;
-        crash::point(RUN_CRASH_POINTS[1]);
+        crash::point(&points::HELD);
         match result {
             Ok(_) => Ok(hold),
             Err(problem) => {
@@ -72,7 +71,7 @@ impl<'a> Hold<'a> {
         let_go_on(self.machine, &self.containers).await?;
         let stood = self.since.elapsed();
         files::remove(&path(self.layout))?;
-        crash::point(RUN_CRASH_POINTS[2]);
+        crash::point(&points::RELEASED);
         Ok(stood)
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
-use letsbe_backup::{BackupSet, RUN_CRASH_POINTS, Repository, retention, sets};
+use letsbe_backup::{BackupSet, Repository, retention, sets};
 use letsbe_types::{Problem, crash, ids::SetId};
 use serde::{Deserialize, Serialize};
 
+use super::points;
 use crate::{files, layout::Layout};
 
 /// Space is freed after this time at the latest.
@@ -77,11 +78,11 @@ impl Keeping {
             upkeep.forgotten += snapshots.len();
             files::write_json(&path, &upkeep)?;
             repository.forget(&snapshots).await?;
-            crash::point(RUN_CRASH_POINTS[5]);
+            crash::point(&points::FORGOTTEN);
         }
         if upkeep.is_due(self.now) {
             repository.prune().await?;
-            crash::point(RUN_CRASH_POINTS[6]);
+            crash::point(&points::PRUNED);
             files::write_json(&path, &Upkeep { pruned_at: Some(self.now), forgotten: 0 })?;
         }
         all.retain(|set| !gone.contains(&set.id));

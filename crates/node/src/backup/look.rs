@@ -68,8 +68,8 @@ pub(crate) struct BrowseArguments {
 
 /// Prints the sets, newest last.
 pub(super) async fn list(server: &TenantServer, arguments: &ListArguments) -> Result<(), Problem> {
-    let repositories = Repositories::open(server).await?;
-    let repository = if arguments.remote { far(&repositories)? } else { &repositories.local };
+    let repositories = Repositories::unasked(server)?;
+    let repository = asked(&repositories, arguments.remote).await?;
     let mut all = sets(&repository.snapshots().await?);
     if let Some(tool) = &arguments.tool {
         // A tool that is not on this server any more may still have sets.
@@ -83,11 +83,19 @@ pub(super) async fn list(server: &TenantServer, arguments: &ListArguments) -> Re
     words::print(arguments.json, &json!({ "sets": value }), || lines(&all, status.as_ref()))
 }
 
-/// The repository outside.
+/// The repository that a person asks for, opened. The local one is not in the way of the one outside.
 ///
 /// # Errors
-/// BAK006 when no destination is set.
-pub(super) fn far(repositories: &Repositories) -> Result<&Repository, Problem> {
+/// BAK006 when no destination is set; when the local one cannot be opened.
+pub(super) async fn asked(repositories: &Repositories, is_outside: bool) -> Result<&Repository, Problem> {
+    if is_outside {
+        return far(repositories);
+    }
+    repositories.local.ensure(None).await?;
+    Ok(&repositories.local)
+}
+
+fn far(repositories: &Repositories) -> Result<&Repository, Problem> {
     repositories.remote.as_ref().ok_or_else(|| {
         Problem::permanent(
             "BAK006",

@@ -8,11 +8,11 @@ use std::{
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use letsbe_backup::{
-    Consistency, FilesSource, Item, ItemFacts, Manifest, NewItem, RUN_CRASH_POINTS, Repository, SetKind,
-    Source, SqliteFacts, SqliteSource, Stored,
+    Consistency, FilesSource, Item, ItemFacts, Manifest, NewItem, Repository, SetKind, Source, SqliteFacts,
+    SqliteSource, Stored,
 };
 use letsbe_host::Machine;
-use letsbe_types::{Problem, crash, ids::SetId};
+use letsbe_types::{Problem, clock::milliseconds, crash, ids::SetId};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::Instant};
 
@@ -21,7 +21,7 @@ use super::{
     hold::{self, Hold, State},
     images, listing,
     parts::Part,
-    repositories, sqlite,
+    points, repositories, reserve, sqlite,
     staging::Staging,
     tap,
     words::Voice,
@@ -127,6 +127,13 @@ async fn attempted(
             added_bytes: stored.added_bytes + progress.items.iter().map(|item| item.added_bytes).sum::<u64>(),
             superfluous: progress.superfluous,
         }),
+        Err(problem) if reserve::was_missed(&problem) => {
+            reserve::give(&maker.server.layout);
+            making.forget(&progress).await;
+            making.clear().await;
+            reserve::take(&maker.server.layout);
+            Err(problem)
+        }
         Err(problem) => {
             making.forget(&progress).await;
             Err(problem)
@@ -276,7 +283,7 @@ impl Making<'_> {
         progress: &mut Progress,
         consistency: Consistency,
     ) -> Result<(Manifest, Stored), Problem> {
-        crash::point(RUN_CRASH_POINTS[3]);
+        crash::point(&points::ITEMS_STORED);
         while let Some((files, stored)) = progress.folders.last().cloned() {
             let listed = self.maker.local.list(&stored.snapshot).await?;
             let facts = ItemFacts::Files(listing::of_snapshot(&files.path, &listed));
@@ -330,7 +337,7 @@ impl Making<'_> {
         let text = serde_json::to_string_pretty(&manifest)
             .map_err(|error| files::unusable(Path::new("manifest.json"), error))?;
         let stored = self.maker.local.store_text(&self.item(Item::Manifest), "manifest.json", &text).await?;
-        crash::point(RUN_CRASH_POINTS[4]);
+        crash::point(&points::MANIFEST_STORED);
         Ok((manifest, stored))
     }
 
@@ -345,10 +352,13 @@ impl Making<'_> {
             tracing::warn!("what was stored of a set that failed stays for now: {problem}");
         }
     }
-}
 
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    /// What a full disk took in without a snapshot is no use, and in the way of the tools and of the next run.
+    async fn clear(&self) {
+        if let Err(problem) = self.maker.local.free_unused().await {
+            tracing::warn!("what a set that failed has taken of the disk is not free yet: {problem}");
+        }
+    }
 }
 
 fn joined<T>(result: Result<Result<T, Problem>, tokio::task::JoinError>) -> Result<T, Problem> {

@@ -24,6 +24,7 @@ pub(crate) mod parts;
 mod plan;
 mod report;
 pub(crate) mod repositories;
+mod reserve;
 mod rewind;
 mod run;
 mod space;
@@ -49,6 +50,23 @@ pub(crate) use self::{
 };
 use self::{making::Maker, repositories::Repositories, words::Voice};
 use crate::{layout::Layout, server::TenantServer};
+
+letsbe_types::crash_points! {
+    /// Where a run of backups can be killed, in the order in which it comes to them.
+    pub(crate) mod points {
+        BEGUN = "backup.begun",
+        HELD = "backup.held",
+        RELEASED = "backup.released",
+        ITEMS_STORED = "backup.items.stored",
+        MANIFEST_STORED = "backup.manifest.stored",
+        FORGOTTEN = "backup.forgotten",
+        PRUNED = "backup.pruned",
+        ITEMS_COPIED = "backup.copied.items",
+        MANIFESTS_COPIED = "backup.copied.manifests",
+        READ_BACK = "backup.read_back",
+        TOLD = "backup.told",
+    }
+}
 
 /// Where backups and what belongs to them lie.
 pub(crate) fn folder(layout: &Layout) -> PathBuf {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use letsbe_backup::{BackupSet, Item, Manifest, RUN_CRASH_POINTS, Repository, sets};
+use letsbe_backup::{BackupSet, Item, Manifest, Repository, sets};
 use letsbe_types::{Problem, crash, ids::SetId};
 
-use super::{keeping::Keeping, words::Voice};
+use super::{keeping::Keeping, points, words::Voice};
 use crate::layout::Layout;
 
 /// The complete sets that the far side lacks, wholly or in part.
@@ -42,15 +42,15 @@ pub(super) async fn copy(
         if !items.is_empty() {
             local.copy_to(far, &items).await?;
         }
-        crash::point(RUN_CRASH_POINTS[7]);
+        crash::point(&points::ITEMS_COPIED);
         // Last, as when the set was made: with its manifest a set is complete.
         local.copy_to(far, &of(|item| *item == Item::Manifest)).await?;
-        crash::point(RUN_CRASH_POINTS[8]);
+        crash::point(&points::MANIFESTS_COPIED);
     }
     let kept_here: BTreeSet<SetId> = here.iter().map(|set| set.id).collect();
     let there = keeping.apply(layout, "remote", far, &kept_here).await?;
     read_back(far, &lacking, &there).await?;
-    crash::point(RUN_CRASH_POINTS[9]);
+    crash::point(&points::READ_BACK);
     voice.say("the copy outside was read back");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What is backed up: the customer's tools, and the platform's own parts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use letsbe_backup::{DatabaseSource, Source, platform_sources, sources};
 use letsbe_catalog::Tool;
@@ -22,9 +22,8 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    fn of_tool(tool: &Tool, root: &std::path::Path) -> Self {
-        let containers: Vec<(String, String)> =
-            tool.services.iter().map(|service| (service.name.clone(), service.container.clone())).collect();
+    fn of_tool(tool: &Tool, root: &Path) -> Self {
+        let containers = containers(Some(tool));
         let writes = |(service, _): &&(String, String)| tool.restore.stop.contains(service);
         Self {
             name: tool.name.to_string(),
@@ -74,12 +73,30 @@ pub(crate) fn all(server: &TenantServer) -> Vec<Part> {
     let root = server.layout.root();
     let tools = server.tools().map(|tool| Part::of_tool(tool, &root)).filter(|part| !part.sources.is_empty());
     let platform = platform_sources(&root).into_iter().map(|(name, sources)| Part {
+        containers: containers(server.catalog.platform().find(|entry| is_written(entry, &name))),
         name,
         sources,
-        containers: Vec::new(),
         writers: Vec::new(),
     });
     tools.chain(platform).collect()
+}
+
+/// Whether this entry's program turns the part's files into those of its own release.
+fn is_written(entry: &Tool, part: &str) -> bool {
+    entry.name.as_str() == part && entry.update.migrates_data
+}
+
+fn containers(entry: Option<&Tool>) -> Vec<(String, String)> {
+    let services = entry.iter().flat_map(|entry| &entry.services);
+    services.map(|service| (service.name.clone(), service.container.clone())).collect()
+}
+
+/// What a set of this entry of the catalog holds. That of a part of the platform holds its stack too, which a restore
+/// never brings back: it is rendered anew.
+pub(crate) fn stored(entry: &Tool, root: &Path) -> Vec<Source> {
+    let mut parts = platform_sources(root).into_iter();
+    let part = parts.find(|(name, _)| name == entry.name.as_str());
+    part.map_or_else(|| sources(entry, root), |(_, sources)| sources)
 }
 
 /// The part of this name, or all of them.

@@ -86,13 +86,22 @@ impl Repositories {
     /// # Errors
     /// No vault, or a key that does not open the repository.
     pub(crate) async fn open(server: &TenantServer) -> Result<Self, Problem> {
+        let repositories = Self::unasked(server)?;
+        repositories.local.ensure(None).await?;
+        Ok(repositories)
+    }
+
+    /// Opens them and asks neither: for what lies outside the local one may be gone or damaged.
+    ///
+    /// # Errors
+    /// No vault, or one without the key.
+    pub(crate) fn unasked(server: &TenantServer) -> Result<Self, Problem> {
         let key = OpenKey::take(server)?;
         let path = local(&server.layout);
         if let Some(folder) = path.parent() {
             files::make_folder(folder)?;
         }
         let local = key.repository(Location::folder(&path));
-        local.ensure(None).await?;
         let destination = destination::read(server)?;
         let remote =
             destination.as_ref().map(|destination| outside(server, &key, destination)).transpose()?;

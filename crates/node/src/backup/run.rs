@@ -6,7 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, Local, Utc};
-use letsbe_backup::{RUN_CRASH_POINTS, SetKind, sets};
+use letsbe_backup::{SetKind, sets};
 use letsbe_host::Machine;
 use letsbe_types::{
     Problem,
@@ -22,9 +22,9 @@ use super::{
     making::{self, Made, Maker},
     outside,
     parts::{self, Part},
-    report,
+    points, report,
     repositories::Repositories,
-    space, status,
+    reserve, space, status,
     words::Voice,
 };
 use crate::{lock, server::TenantServer};
@@ -88,8 +88,10 @@ pub(super) async fn carry_out(
     run: JobId,
 ) -> Result<BackupStatus, Problem> {
     let layout = &place.server.layout;
+    reserve::give(layout);
     let killed = journal::begin(layout, &request.owner(), Utc::now())?;
-    crash::point(RUN_CRASH_POINTS[0]);
+    reserve::take(layout);
+    crash::point(&points::BEGUN);
     let began = Utc::now();
     let mut outcome = Outcome::default();
     let result = tokio::select! {
@@ -108,13 +110,18 @@ pub(super) async fn carry_out(
         began,
         ended: Utc::now(),
     };
+    reserve::give(layout);
     let mut status = None;
     status::replace(layout, |former| {
         status = Some(report::status(former, &told));
         status.clone()
     })?;
-    crash::point(RUN_CRASH_POINTS[10]);
+    crash::point(&points::TOLD);
     journal::end(layout)?;
+    // What a full disk has left now is for whoever tells of it.
+    if outcome.problems.is_empty() && outcome.sets.values().all(Result::is_ok) {
+        reserve::take(layout);
+    }
     status.ok_or_else(|| Problem::transient("NODE005", "The status was not written", "Try again."))
 }
 
@@ -151,6 +158,7 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
     outcome.repository_bytes = Some(repositories.local.size().await?);
     if let Some(far) = &repositories.remote {
         tokio::time::sleep(request.before_remote).await;
+        space::check_for_copy(space::disk(machine, &super::folder(layout)).await?)?;
         let copied = outside::copy(layout, (&repositories.local, far), &here, &keeping, voice).await;
         outcome.remote = Some(copied.map(|()| Utc::now()));
     }

@@ -10,6 +10,9 @@ use super::words;
 /// At least so much is free before a run begins; on a small disk, a twentieth of it.
 const LEAST: u64 = 1 << 30;
 
+/// The far side is looked at through a cache: without room for it, restic asks again and again for a quarter of an hour.
+const CACHE: u64 = 32 << 20;
+
 /// Free and all bytes of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Disk {
@@ -27,17 +30,24 @@ pub(super) fn needed(last_added: u64, disk: Disk) -> u64 {
 /// # Errors
 /// BAK004.
 pub(super) fn check(disk: Disk, last_added: u64) -> Result<(), Problem> {
-    let needed = needed(last_added, disk);
+    require("A backup", needed(last_added, disk), disk)
+}
+
+/// Refuses a copy outside on a disk that has no room for its cache.
+///
+/// # Errors
+/// BAK004.
+pub(super) fn check_for_copy(disk: Disk) -> Result<(), Problem> {
+    require("A copy outside", CACHE, disk)
+}
+
+fn require(what: &str, needed: u64, disk: Disk) -> Result<(), Problem> {
     if disk.free >= needed {
         return Ok(());
     }
     Err(Problem::transient(
         "BAK004",
-        format!(
-            "A backup needs {} of free disk, and {} are free",
-            words::size(needed),
-            words::size(disk.free)
-        ),
+        format!("{what} needs {} of free disk, and {} are free", words::size(needed), words::size(disk.free)),
         "Make room on the server (`docker system df`, `du -sh /opt/letsbe/*`), or order a larger disk.",
     ))
 }
@@ -67,7 +77,7 @@ fn parse(text: &str) -> Option<Disk> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Disk, check, needed, parse};
+    use super::{CACHE, Disk, check, check_for_copy, needed, parse};
 
     #[test]
     fn a_run_begins_only_with_room_for_twice_what_the_last_one_added() {
@@ -85,6 +95,8 @@ mod tests {
             let refusal = check(Disk { free: expected - 1, all }, added).unwrap_err();
             assert_eq!(refusal.code, "BAK004");
         }
+        assert!(check_for_copy(Disk { free: CACHE, all: 500 * GIB }).is_ok());
+        assert_eq!(check_for_copy(Disk { free: CACHE - 1, all: 1 }).unwrap_err().code, "BAK004");
         assert_eq!(parse(" Avail 1B-blocks\n 7 9\n"), Some(Disk { free: 7, all: 9 }));
         assert_eq!(parse("df: nothing\n"), None);
     }

@@ -95,6 +95,11 @@ pub(super) fn was_locked(problem: &Problem) -> bool {
 fn refused(path: &Path, error: &rusqlite::Error) -> Problem {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(path),
+        Some(ErrorCode::DiskFull) => Problem::permanent(
+            "REPO005",
+            format!("{}: the disk is full for a copy of it", path.display()),
+            "Make room. What was stored before is still there, and nothing of this attempt counts.",
+        ),
         _ => damaged(path, &error.to_string()),
     }
 }

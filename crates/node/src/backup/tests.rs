@@ -79,7 +79,13 @@ impl Site {
         let program = site.server.layout.program();
         std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
         Vault::update(&VaultFiles::under(site.root.path()), &mut rand::rng(), |vault| {
-            vault.put(BACKUP_KEY.0, BACKUP_KEY.1, "canary-repository-key".into(), Origin::Made, Utc::now());
+            vault.put(
+                BACKUP_KEY.0,
+                BACKUP_KEY.1,
+                "canary-repository-key-that-is-as-long-as-that-of-a-server".into(),
+                Origin::Made,
+                Utc::now(),
+            );
             Ok(())
         })
         .unwrap();
@@ -334,6 +340,25 @@ async fn an_exported_dump_is_what_the_manifest_says_and_nothing_is_overwritten()
     let other = site.path("other");
     export::take(repository, &set, "files:content", Some(&path), &other).await.unwrap();
     assert_eq!(std::fs::read(other).unwrap(), std::fs::read(picture).unwrap());
+}
+
+#[tokio::test]
+async fn a_destination_takes_over_once_it_was_reached_and_no_sooner() {
+    let site = Site::new();
+    site.copy_to_folder("former");
+    let former = destination::read(&site.server).unwrap();
+    site.write("foreign/config", "of somebody else");
+    site.copy_to_folder("foreign");
+    let foreign = destination::read(&site.server).unwrap().unwrap();
+    destination::write(&site.server, &former.clone().unwrap()).unwrap();
+    destination::prove_and_set(&site.server, &foreign).await.unwrap_err();
+    assert_eq!(destination::read(&site.server).unwrap(), former, "what is not reached replaces nothing");
+    site.copy_to_folder("new");
+    let new = destination::read(&site.server).unwrap().unwrap();
+    destination::write(&site.server, &former.unwrap()).unwrap();
+    destination::prove_and_set(&site.server, &new).await.unwrap();
+    assert_eq!(destination::read(&site.server).unwrap(), Some(new));
+    assert!(site.path("new/config").exists() && !site.path("former/config").exists());
 }
 
 #[test]

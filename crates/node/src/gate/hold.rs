@@ -34,7 +34,7 @@ impl Gate {
         if decided == Decided::Before {
             return Ok(());
         }
-        letsbe_types::crash::point("gate.decided");
+        letsbe_types::crash::point(&super::points::DECIDED);
         self.note_decision(id, if approve { "approved" } else { "refused" }, &by)?;
         self.tell();
         if approve {
@@ -110,7 +110,7 @@ impl Gate {
         let held = self.store.change(|approvals| {
             approvals.request(call, judgement, ApprovalId::generate(), Utc::now()).cloned()
         })?;
-        letsbe_types::crash::point("gate.held");
+        letsbe_types::crash::point(&super::points::HELD);
         let mut entry = self.entry(judged, Phase::Held, &judgement.because, None);
         entry.approval = Some(held.approval.id.to_string());
         self.log.append(entry)?;
@@ -149,7 +149,7 @@ impl Gate {
             Ok(())
         })?;
         let Some(held) = taken else { return Ok(()) };
-        letsbe_types::crash::point("gate.taken");
+        letsbe_types::crash::point(&super::points::TAKEN);
         let by = held.by.clone().unwrap_or_default();
         // Judged again: the tool may be gone, a secret may have another name by now.
         let judged = self.judge(held.call, &secrets);
@@ -159,7 +159,7 @@ impl Gate {
         };
         drop(slot);
         self.finish(id, answer)?;
-        letsbe_types::crash::point("gate.finished");
+        letsbe_types::crash::point(&super::points::FINISHED);
         self.tell();
         Ok(())
     }

@@ -26,7 +26,7 @@ use chrono::Utc;
 use letsbe_catalog::{Catalog, Tool};
 use letsbe_gate::{Action, Call, Decision, Entry, Judgement, Outcome, Phase, Table, Verb, decide, plan};
 use letsbe_types::{
-    Problem,
+    Problem, clock,
     ids::ApprovalId,
     tenant::{Autonomy, LogHead, TenantEventKind},
 };
@@ -47,6 +47,18 @@ use crate::{
     layout::Layout,
     limit::Limit,
 };
+
+letsbe_types::crash_points! {
+    /// Where the agent can be killed around an approved call.
+    pub(crate) mod points {
+        HELD = "gate.held",
+        DECIDED = "gate.decided",
+        TAKEN = "gate.taken",
+        BEGUN = "gate.begun",
+        EXECUTED = "gate.executed",
+        FINISHED = "gate.finished",
+    }
+}
 
 /// Calls that are carried out at the same time.
 const AT_ONCE: usize = 8;
@@ -228,11 +240,11 @@ impl Gate {
     async fn carry_out(&self, judged: &Judged, allowed: Option<Allowed>) -> Result<Value, Problem> {
         let begun =
             self.log.append(self.entry(judged, Phase::Begun, &judged.judgement.because, allowed.as_ref()))?;
-        letsbe_types::crash::point("gate.begun");
+        letsbe_types::crash::point(&points::BEGUN);
         let started = Instant::now();
         let result = self.execute(judged, begun).await;
-        letsbe_types::crash::point("gate.executed");
-        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        letsbe_types::crash::point(&points::EXECUTED);
+        let milliseconds = clock::milliseconds(started.elapsed());
         let outcome = match &result {
             Ok(done) => Outcome { exit_code: done.exit_code, bytes: done.bytes, milliseconds, problem: None },
             Err(problem) => {

@@ -5,7 +5,7 @@
 mod decide;
 mod docker;
 mod record;
-mod update;
+pub(crate) mod update;
 mod volume;
 
 use std::{sync::Arc, time::Duration};

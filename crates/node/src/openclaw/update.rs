@@ -13,6 +13,26 @@ use super::{
 };
 use crate::layout::Layout;
 
+letsbe_types::crash_points! {
+    /// Where a move to another release can be killed, in the order in which it comes to them.
+    pub(crate) mod points {
+        SAVING = "openclaw.saving",
+        STOPPED = "openclaw.stopped",
+        SAVED = "openclaw.saved",
+        PINNED = "openclaw.pinned",
+        PROVEN = "openclaw.proven",
+    }
+}
+
+letsbe_types::crash_points! {
+    /// Where the way back can be killed.
+    pub(crate) mod undo_points {
+        UNDOING = "openclaw.undoing",
+        UNPINNED = "openclaw.unpinned",
+        RESTORED = "openclaw.restored",
+    }
+}
+
 /// The stack's name in the catalog.
 const NAME: &str = "openclaw";
 
@@ -95,10 +115,10 @@ impl Site<'_> {
 
     async fn begin(&self, record: Record) -> Result<Moved, Problem> {
         record.write(self.layout)?;
-        crash::point("openclaw.saving");
+        crash::point(&points::SAVING);
         let saved = async {
             volume::stop(self.machine, volume::TO_END_WORK).await?;
-            crash::point("openclaw.stopped");
+            crash::point(&points::STOPPED);
             volume::save(self.machine, &self.image_at(&record.from)?).await
         };
         if let Err(problem) = saved.await {
@@ -108,7 +128,7 @@ impl Site<'_> {
         }
         let record = record.at(Stage::Moving);
         record.write(self.layout)?;
-        crash::point("openclaw.saved");
+        crash::point(&points::SAVED);
         self.go_on(record).await
     }
 
@@ -123,12 +143,12 @@ impl Site<'_> {
         let moved = async {
             let version = docker::fetched(self.machine, &self.image_at(&record.to)?).await?;
             self.pin(Some(&record.to)).await?;
-            crash::point("openclaw.pinned");
+            crash::point(&points::PINNED);
             self.stack.bring_up(self.machine, Some(&version)).await
         };
         match moved.await {
             Ok(()) => {
-                crash::point("openclaw.proven");
+                crash::point(&points::PROVEN);
                 record.over(None, (self.now)()).write(self.layout)?;
                 Ok(Moved { from: record.from, to: record.to })
             }
@@ -148,12 +168,12 @@ impl Site<'_> {
     async fn undo(&self, record: Record) -> Problem {
         let undone = async {
             record.at(Stage::Undoing).write(self.layout)?;
-            crash::point("openclaw.undoing");
+            crash::point(&undo_points::UNDOING);
             self.pin(record.former_pin.as_deref()).await?;
             volume::stop(self.machine, volume::TO_BE_GONE).await?;
-            crash::point("openclaw.unpinned");
+            crash::point(&undo_points::UNPINNED);
             volume::restore(self.machine, &self.image_at(&record.from)?).await?;
-            crash::point("openclaw.restored");
+            crash::point(&undo_points::RESTORED);
             self.stack.bring_up(self.machine, None).await
         };
         let why = record.problem.as_ref().map_or("it was cut off", |problem| problem.message.as_str());

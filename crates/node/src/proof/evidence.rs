@@ -47,7 +47,7 @@ pub(super) fn keep(layout: &Layout, proof: Proof) -> Result<(), Problem> {
         text.push(b'\n');
     }
     files::write(&path, &text)?;
-    letsbe_types::crash::point(letsbe_types::backup::PROOF_CRASH_POINTS[2]);
+    letsbe_types::crash::point(&super::points::KEPT);
     tell(layout, &all)
 }
 

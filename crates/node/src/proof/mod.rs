@@ -15,6 +15,16 @@ use letsbe_types::{Problem, backup::Proof};
 pub(crate) use night::nightly;
 pub(crate) use share::check_share;
 
+letsbe_types::crash_points! {
+    /// Where a proof can be killed, in the order in which it comes to them; the last one in a check of the share.
+    pub(crate) mod points {
+        BEGUN = "proof.begun",
+        SEEN = "proof.seen",
+        KEPT = "proof.kept",
+        SHARE_READ = "proof.share.read",
+    }
+}
+
 /// Whether a proof was not carried through for want of room: it says nothing about the backup, and is overdue one day.
 pub(crate) fn is_put_off(problem: &Problem) -> bool {
     ["PRF002", "RES003"].contains(&problem.code.as_str())

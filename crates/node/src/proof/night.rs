@@ -10,13 +10,13 @@ use chrono::Utc;
 use letsbe_backup::{BackupSet, Repository};
 use letsbe_types::{
     Problem,
-    backup::{PROOF_CRASH_POINTS, Proof, ProofStep},
-    crash,
+    backup::{Proof, ProofStep},
+    clock, crash,
 };
 
 use super::{
     due::{self, Budget, Candidate},
-    evidence, no_set, part, too_little_memory,
+    evidence, no_set, part, points, too_little_memory,
 };
 use crate::{
     backup::repositories::Repositories,
@@ -145,9 +145,9 @@ async fn one_after_the_other(
         if !proofs.is_empty() && began.elapsed() >= time {
             break;
         }
-        crash::point(PROOF_CRASH_POINTS[0]);
+        crash::point(&points::BEGUN);
         let proof = judged(prover.prove(set).await);
-        crash::point(PROOF_CRASH_POINTS[1]);
+        crash::point(&points::SEEN);
         match evidence::what_failed(&proof) {
             None => tracing::info!("the backup of {} of {} is proven", proof.tool, proof.taken_at),
             Some(problem) => tracing::error!("{problem} {}", problem.hint),
@@ -182,7 +182,7 @@ pub(super) fn begun(set: &BackupSet) -> Proof {
 
 /// How long a part took.
 pub(super) fn step(name: &str, began: Instant) -> ProofStep {
-    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let milliseconds = clock::milliseconds(began.elapsed());
     ProofStep { name: name.to_owned(), milliseconds }
 }
 

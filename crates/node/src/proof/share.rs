@@ -78,9 +78,9 @@ fn day(now: DateTime<Utc>) -> u32 {
 /// Damage in words: what, and which sets cannot be restored whole because of it.
 fn words(damage: &[Damage], sets: &[BackupSet]) -> Vec<String> {
     let line = |damage: &Damage| {
-        let touched =
-            sets.iter().filter(|set| set.snapshots().any(|one| damage.snapshots.iter().any(|id| id == one)));
-        let touched: Vec<String> = touched
+        let touched: Vec<String> = sets
+            .iter()
+            .filter(|set| set.is_touched_by(damage))
             .map(|set| format!("{} of {}", set.tool, set.taken_at.format("%Y-%m-%d %H:%M UTC")))
             .collect();
         let sets = if touched.is_empty() { "no set".to_owned() } else { touched.join(", ") };
@@ -116,7 +116,7 @@ pub(crate) async fn check_share(server: &TenantServer) -> Result<(), Problem> {
     let part = today.first().copied().unwrap_or_default();
     parts.last = Some(Read { part, day: day(now) });
     files::write_json(&path(&server.layout), &parts)?;
-    letsbe_types::crash::point(letsbe_types::backup::PROOF_CRASH_POINTS[3]);
+    letsbe_types::crash::point(&super::points::SHARE_READ);
     let check = parts.told(part, now);
     for damage in &check.damage {
         tracing::error!("the repository is damaged: {damage}");

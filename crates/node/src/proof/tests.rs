@@ -54,7 +54,13 @@ impl Site {
         let layout = &site.server.layout;
         files::write(&layout.home().join("nginx/sites/ghost.conf"), b"server {}").unwrap();
         Vault::update(&VaultFiles::under(&layout.root()), &mut rand::rng(), |vault| {
-            vault.put(BACKUP_KEY.0, BACKUP_KEY.1, "canary-repository-key".into(), Origin::Made, Utc::now());
+            vault.put(
+                BACKUP_KEY.0,
+                BACKUP_KEY.1,
+                "canary-repository-key-that-is-as-long-as-that-of-a-server".into(),
+                Origin::Made,
+                Utc::now(),
+            );
             Ok(())
         })
         .unwrap();

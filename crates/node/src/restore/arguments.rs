@@ -13,10 +13,10 @@ use crate::backup::words::parse_moment;
 pub(crate) struct RestoreArguments {
     #[command(subcommand)]
     command: Option<RestoreCommand>,
-    /// One tool.
+    /// One tool, or `openclaw`: memory and sessions of the AI team.
     #[arg(long, conflicts_with_all = ["all", "resume"], required_unless_present_any = ["all", "resume"])]
     tool: Option<String>,
-    /// Every tool of this server, one after the other.
+    /// Every tool of this server and the AI team, one after the other.
     #[arg(long, conflicts_with_all = ["target", "resume"])]
     all: bool,
     /// The newest set of this day (2026-02-25).

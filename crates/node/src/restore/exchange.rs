@@ -106,7 +106,7 @@ pub(crate) fn side(pairs: &[Pair]) -> Result<Option<Side>, Problem> {
 pub(crate) fn bring(pairs: &[Pair], wanted: Side) -> Result<(), Problem> {
     for pair in pairs {
         pair.bring(wanted)?;
-        crash::point("restore.exchange.inside");
+        crash::point(&super::points::inside::EXCHANGING);
     }
     Ok(())
 }

@@ -30,6 +30,11 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// All of them.
+    #[cfg(debug_assertions)]
+    pub(crate) const ALL: [Self; 6] =
+        [Self::MakeSafety, Self::Build, Self::StopTool, Self::Exchange, Self::Start, Self::Finish];
+
     /// Its name in logs and crash points.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -6,10 +6,12 @@ mod arguments;
 pub(crate) mod ended;
 mod exchange;
 mod journal;
+pub(crate) mod points;
 mod preview;
 pub(crate) mod stage;
 mod temp;
 mod undo;
+mod what;
 mod work;
 
 use std::collections::BTreeSet;
@@ -24,10 +26,11 @@ use letsbe_catalog::Tool;
 use letsbe_types::{Problem, ids::SetId};
 use serde::Serialize;
 
-pub(crate) use self::arguments::RestoreArguments;
+pub(crate) use self::{arguments::RestoreArguments, what::tool};
 use self::{
     arguments::{Choice, Request, Source, What},
     journal::{Former, RestoreJournal},
+    stage::{Script, Survey},
     work::{Origin, Work},
 };
 use crate::{
@@ -35,6 +38,7 @@ use crate::{
     layout::Layout,
     lock,
     server::TenantServer,
+    vault::write_down,
 };
 
 const OWNER: &str = "a restore";
@@ -104,16 +108,6 @@ pub(crate) async fn command(layout: &Layout, arguments: RestoreArguments) -> Res
     }
 }
 
-impl Choice {
-    /// The tools, in start order.
-    pub(crate) fn tools<'a>(&self, server: &'a TenantServer) -> Result<Vec<&'a Tool>, Problem> {
-        match &self.what {
-            What::Tool(name) => Ok(vec![tool(server, name)?]),
-            What::All => Ok(server.tools().collect()),
-        }
-    }
-}
-
 /// Works while nobody else changes this server or its repositories.
 async fn exclusively<T>(
     layout: &Layout,
@@ -133,26 +127,15 @@ async fn exclusively<T>(
     .await
 }
 
-/// A tool of this server.
-///
-/// # Errors
-/// `RES008` when there is none of that name; names those that there are.
-pub(crate) fn tool<'a>(server: &'a TenantServer, name: &str) -> Result<&'a Tool, Problem> {
-    server.tools().find(|tool| tool.name.as_str() == name).ok_or_else(|| {
-        let known: Vec<&str> = server.tools().map(|tool| tool.name.as_str()).collect();
-        refused(format!("there is no tool {name} on this server"), format!("Tools: {}.", known.join(", ")))
-    })
-}
-
 /// What was asked for cannot be done; nothing was touched.
 pub(crate) fn refused(what: impl std::fmt::Display, hint: impl Into<String>) -> Problem {
     Problem::permanent("RES008", format!("Nothing was restored: {what}"), hint)
 }
 
-/// The repository that a person means.
-pub(crate) fn repository(repositories: &Repositories, source: Source) -> Result<&Repository, Problem> {
+/// The repository that a person means, opened. The local one is not in the way of the one outside.
+pub(crate) async fn repository(repositories: &Repositories, source: Source) -> Result<&Repository, Problem> {
     match (source, &repositories.remote) {
-        (Source::Local, _) => Ok(&repositories.local),
+        (Source::Local, _) => repositories.local.ensure(None).await.map(|()| &repositories.local),
         (Source::Remote, Some(remote)) => Ok(remote),
         (Source::Remote, None) => Err(refused(
             "no destination outside this server is set",
@@ -168,8 +151,8 @@ async fn restore(
     ended: &[RestoredTool],
 ) -> Result<Vec<RestoredTool>, Problem> {
     let tools = choice.tools(server)?;
-    let repositories = Repositories::open(server).await?;
-    let repository = repository(&repositories, choice.source)?;
+    let repositories = Repositories::unasked(server)?;
+    let repository = repository(&repositories, choice.source).await?;
     stage::remove_abandoned(server).await?;
     let sets = sets(&repository.snapshots().await?);
     let one = matches!(choice.what, What::Tool(_));
@@ -178,7 +161,10 @@ async fn restore(
         restored.push(match meant(&sets, tool, choice.wish) {
             Ok(set) => match ended.iter().find(|done| done.is_of(set)) {
                 Some(done) => done.clone(),
-                None => restore_set(server, repository, set, choice.former).await?,
+                None => {
+                    write_down(&server.layout, "restore", ("tool", &set.tool), Utc::now())?;
+                    restore_set(server, repository, set, choice.former).await?
+                }
             },
             Err(problem) if one => return Err(problem),
             Err(problem) => RestoredTool::without_set(tool, problem),
@@ -207,6 +193,15 @@ async fn restore_set(
     set: &BackupSet,
     former: Former,
 ) -> Result<RestoredTool, Problem> {
+    let script = Script { server, repository, set };
+    // What cannot be done is said before a safety set is made.
+    let possible = async { Survey::of(&script).await?.fits() };
+    if let Err(problem) = possible.await {
+        let without = RestoredTool::without_set(script.tool()?, problem);
+        let refused = RestoredTool { set: set.id, taken_at: set.taken_at, ..without };
+        refused.say();
+        return Ok(refused);
+    }
     let journal = RestoreJournal::of_restore(&set.tool, former, (set.id, set.taken_at), Utc::now());
     let restored = Work { server, origin: Some(Origin { repository, set }) }.drive(journal).await?;
     restored.say();
@@ -318,7 +313,7 @@ impl RestoredTool {
 mod tests {
     use chrono::{DateTime, TimeDelta};
     use letsbe_backup::{BackupSet, Item, SetKind, selection::Wish};
-    use letsbe_types::{crash::RESTORE_POINTS, ids::SetId};
+    use letsbe_types::ids::SetId;
 
     use super::{meant, stage::compose::tests::catalog};
 
@@ -341,11 +336,5 @@ mod tests {
         assert_eq!(moment(Wish::At(at(3))), Ok(at(2)));
         assert_eq!(moment(Wish::At(at(0))), Ok(at(0)));
         assert_eq!(moment(Wish::At(at(-1))), Err("BAK010".to_owned()));
-    }
-
-    #[test]
-    fn every_crash_point_has_one_name() {
-        let names: std::collections::BTreeSet<&str> = RESTORE_POINTS.into_iter().collect();
-        assert_eq!(names.len(), RESTORE_POINTS.len());
     }
 }

@@ -160,8 +160,8 @@ pub(super) async fn print(
     json: bool,
 ) -> Result<(), Problem> {
     let tools = choice.tools(server)?;
-    let repositories = Repositories::open(server).await?;
-    let repository = repository(&repositories, choice.source)?;
+    let repositories = Repositories::unasked(server)?;
+    let repository = repository(&repositories, choice.source).await?;
     let sets = sets(&repository.snapshots().await?);
     let mut previews = Vec::new();
     for tool in tools {

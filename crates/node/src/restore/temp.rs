@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     arguments::{Choice, Which},
-    journal, meant, refused, repository,
+    journal, meant, points, refused, repository,
     stage::{
         self, Script, Stage, address,
         record::{Holding, StageId, StageRecord},
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     backup::{repositories::Repositories, words},
     server::TenantServer,
+    vault::write_down,
 };
 
 /// A copy that stands, or what a restore has put aside.
@@ -50,14 +51,15 @@ pub(super) async fn build(
 ) -> Result<Standing, Problem> {
     let tools = choice.tools(server)?;
     let [tool] = tools.as_slice() else { return Err(refused("a copy is of one tool", "Name it: --tool.")) };
-    let repositories = Repositories::open(server).await?;
-    let repository = repository(&repositories, choice.source)?;
+    let repositories = Repositories::unasked(server)?;
+    let repository = repository(&repositories, choice.source).await?;
     remove_abandoned(server).await?;
     let sets = sets(&repository.snapshots().await?);
     let set = meant(&sets, tool, choice.wish)?;
+    write_down(&server.layout, "restore temp", ("tool", &set.tool), Utc::now())?;
     let script = Script { server, repository, set };
     let mut stage = Stage::build(&script).await?;
-    crash::point("restore.temp.built");
+    crash::point(&points::copy::BUILT);
     if !stage.differences.is_empty() {
         let problem = different(tool.name.as_str(), &stage.differences);
         stage.remove().await?;
@@ -65,9 +67,9 @@ pub(super) async fn build(
     }
     let until = Utc::now() + keep;
     stage.hold(Holding::Temp { until })?;
-    crash::point("restore.temp.kept");
+    crash::point(&points::copy::KEPT);
     let problem = stage.start_and_probe(&script).await.err();
-    crash::point("restore.temp.started");
+    crash::point(&points::copy::STARTED);
     let standing = Standing::of(server, stage.record().clone()).await;
     standing
         .map(|standing| Standing { problem, ..standing })
@@ -113,7 +115,11 @@ impl Standing {
             Holding::Former { until, .. } => ("former", until),
             Holding::Made { .. } | Holding::Restore => return None,
         };
-        let tool = server.catalog.tools().find(|tool| tool.name.as_str() == record.tool);
+        let tool = server
+            .catalog
+            .tools()
+            .chain(server.catalog.platform())
+            .find(|tool| tool.name.as_str() == record.tool);
         let address = match tool {
             Some(tool) if holds == "temp" => address(tool, &record.id).await.ok(),
             _ => None,

@@ -15,7 +15,7 @@ use super::{
     tool,
     work::Work,
 };
-use crate::{backup::words, server::TenantServer};
+use crate::{backup::words, server::TenantServer, vault::write_down};
 
 /// What can be brought back.
 struct Aside {
@@ -88,6 +88,7 @@ pub(super) fn print_plan(server: &TenantServer, name: &str, json: bool) -> Resul
 /// Brings it back.
 pub(super) async fn undo(server: &TenantServer, name: &str) -> Result<RestoredTool, Problem> {
     let Aside { record, pairs, wanted, .. } = find(server, name)?;
+    write_down(&server.layout, "restore undo", ("tool", name), Utc::now())?;
     let journal = RestoreJournal::of_restore(name, Former::Kept, (record.set, record.taken_at), Utc::now());
     let journal = journal.of_undo(pairs, wanted, record.id);
     let undone = Work { server, origin: None }.drive(journal).await?;

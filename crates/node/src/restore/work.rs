@@ -17,6 +17,7 @@ use super::{
     ended::{self, Ended},
     exchange,
     journal::{self, Action, AfterFailure, Back, Former, Kind, RestoreJournal},
+    points,
     stage::{
         Script, Stage, docker, folders,
         record::{self, Holding, StageRecord},
@@ -52,7 +53,7 @@ impl Work<'_> {
     pub(crate) async fn drive(&self, mut journal: RestoreJournal) -> Result<RestoredTool, Problem> {
         let layout = &self.server.layout;
         journal::keep(layout, &journal)?;
-        crash::point("restore.begun");
+        crash::point(&points::inside::BEGUN);
         let mut hangup = None;
         while let Some(action) = journal.next() {
             if action >= Action::StopTool && hangup.is_none() {
@@ -61,7 +62,7 @@ impl Work<'_> {
             tracing::info!(tool = %journal.tool, action = action.name(), back = journal.back.is_some(), "restoring");
             match self.act(&mut journal, action).await {
                 Ok(()) => {
-                    crash::point(&format!("restore.{}.done", action.name()));
+                    crash::point(&points::done(action));
                     journal.record(action);
                 }
                 Err(problem) => {
@@ -75,7 +76,7 @@ impl Work<'_> {
                 journal::remove(layout, &journal.tool)?;
             } else {
                 journal::keep(layout, &journal)?;
-                crash::point(&format!("restore.{}.recorded", action.name()));
+                crash::point(&points::recorded(action));
             }
         }
         Ok(RestoredTool::of(&journal, Utc::now()))
@@ -139,7 +140,7 @@ impl Work<'_> {
         let healthy = operations.iter().position(|operation| operation.name() == "stacks.healthy");
         let (up, proof) = operations.split_at(healthy.unwrap_or(operations.len()));
         Engine::new(&LocalMachine, up).run(&server.desired, &Told).await?;
-        crash::point("restore.start.inside");
+        crash::point(&points::inside::STARTING);
         Engine::new(&LocalMachine, proof).run(&server.desired, &Told).await?;
         self.after(tool).await
     }
@@ -176,7 +177,7 @@ impl Work<'_> {
             // What could be brought back can still be.
             (Kind::Undo, false) => {}
         }
-        crash::point("restore.finish.inside");
+        crash::point(&points::inside::FINISHING);
         let problem = journal.back.as_ref().map(|back| went_back(&journal.tool, back));
         let ended = Ended {
             tool: journal.tool.clone(),

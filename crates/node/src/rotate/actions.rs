@@ -15,17 +15,17 @@ use letsbe_vault::{
     rotation::{Action, AfterFailure, Direction, RotationJournal, RotationValues, plan, unusable, values},
 };
 
-use super::{RotatedTool, Server, agent, cannot, database::Change, journals};
+use super::{RotatedTool, Rotations, agent, cannot, database::Change, journals, points};
 use crate::vault::write_down;
 
 /// A tool whose containers were just made may still become healthy before its rotation begins.
 const HEALTHY_BEFORE: Duration = Duration::from_secs(60);
 
-impl Server<'_> {
+impl Rotations {
     /// Rotates a tool from the beginning.
     pub(super) async fn begin(&self, tool: &Tool) -> Result<RotatedTool, Problem> {
         let name = tool.name.as_str();
-        let vault = self.vault()?;
+        let vault = self.server.vault()?;
         let plan = plan(tool, &vault);
         if plan.rotates.is_empty() {
             return Ok(RotatedTool { tool: plan.tool, secrets: 0, kept: plan.kept, problem: None });
@@ -37,15 +37,15 @@ impl Server<'_> {
             return Err(cannot(&what, "Give it another value by hand first: without control characters."));
         }
         self.healthy_before(tool, &vault).await?;
-        journals::keep(self.layout, name, &journal)?;
-        crash::point("rotation.begun");
+        journals::keep(&self.server.layout, name, &journal)?;
+        crash::point(&points::inside::BEGUN);
         self.drive(tool, journal).await
     }
 
     /// Goes on with a rotation that was interrupted.
     pub(super) async fn resume(&self, name: &str) -> Result<RotatedTool, Problem> {
         let tool = self.tool(name)?;
-        self.drive(tool, journals::of(self.layout, name, &self.vault()?)?).await
+        self.drive(tool, journals::of(&self.server.layout, name, &self.server.vault()?)?).await
     }
 
     /// A rotation must be able to tell whether the tool works with its new secrets.
@@ -54,7 +54,8 @@ impl Server<'_> {
         let Some(health) = operations.iter().find(|operation| operation.name() == "stacks.healthy") else {
             return Ok(());
         };
-        let looked = tokio::time::timeout(HEALTHY_BEFORE, health.assess(&LocalMachine, &self.desired)).await;
+        let looked =
+            tokio::time::timeout(HEALTHY_BEFORE, health.assess(&LocalMachine, &self.server.desired)).await;
         let hint = "Mend it first, or run the provisioning again.";
         match looked {
             Ok(Ok(_)) => Ok(()),
@@ -68,8 +69,13 @@ impl Server<'_> {
         tool: &Tool,
         credentials: Credentials,
     ) -> Result<Vec<Box<dyn letsbe_host::Operation>>, Problem> {
-        let catalog = Arc::clone(&self.catalog);
-        letsbe_provision::stacks::tool_operations(catalog, &self.desired, tool.name.as_str(), credentials)
+        let catalog = Arc::clone(&self.server.catalog);
+        letsbe_provision::stacks::tool_operations(
+            catalog,
+            &self.server.desired,
+            tool.name.as_str(),
+            credentials,
+        )
     }
 
     /// Does one action after the other, each recorded before the next.
@@ -79,19 +85,19 @@ impl Server<'_> {
             tracing::info!(tool = name, action = action.name(), "rotating");
             match self.act(tool, &journal, action).await {
                 Ok(()) => {
-                    crash::point(&format!("rotation.{}.done", action.name()));
+                    crash::point(&points::done(action));
                     journal.record(action);
                     if journal.next().is_none() {
-                        journals::remove(self.layout, name)?;
+                        journals::remove(&self.server.layout, name)?;
                         break;
                     }
-                    journals::keep(self.layout, name, &journal)?;
-                    crash::point(&format!("rotation.{}.recorded", action.name()));
+                    journals::keep(&self.server.layout, name, &journal)?;
+                    crash::point(&points::recorded(action));
                 }
                 Err(problem) => self.after_failure(name, &mut journal, action, problem)?,
             }
         }
-        let kept = plan(tool, &self.vault()?).kept;
+        let kept = plan(tool, &self.server.vault()?).kept;
         let secrets = if journal.back.is_some() { 0 } else { journal.keys.len() };
         Ok(RotatedTool {
             tool: name.to_owned(),
@@ -110,17 +116,19 @@ impl Server<'_> {
         problem: Problem,
     ) -> Result<(), Problem> {
         tracing::warn!(tool = name, action = action.name(), "{problem}");
-        let pending =
-            Vault::open(&self.vault).ok().flatten().is_none_or(|vault| vault.rotating().contains(name));
+        let pending = Vault::open(&self.server.vault_files())
+            .ok()
+            .flatten()
+            .is_none_or(|vault| vault.rotating().contains(name));
         match action.after_failure() {
             AfterFailure::TurnBack => {
                 journal.turn_back(problem);
-                journals::keep(self.layout, name, journal)?;
-                crash::point("rotation.turned_back");
+                journals::keep(&self.server.layout, name, journal)?;
+                crash::point(&points::inside::TURNED_BACK);
                 Ok(())
             }
             AfterFailure::Forget if !pending => {
-                journals::remove(self.layout, name)?;
+                journals::remove(&self.server.layout, name)?;
                 Err(problem)
             }
             AfterFailure::Forget | AfterFailure::Stay => Err(Problem::transient(
@@ -133,11 +141,11 @@ impl Server<'_> {
 
     async fn act(&self, tool: &Tool, journal: &RotationJournal, action: Action) -> Result<(), Problem> {
         let direction = if journal.back.is_some() { Direction::Old } else { Direction::New };
-        let vault = self.vault()?;
+        let vault = self.server.vault()?;
         let values = values(&vault, tool.name.as_str(), &journal.keys, direction);
         match action {
             Action::WriteAhead => self.write_ahead(tool, journal),
-            Action::Announce => agent::reload(self.layout).await,
+            Action::Announce => agent::reload(&self.server.layout).await,
             Action::ChangeDatabase | Action::RestoreDatabase => {
                 for change in plan(tool, &vault).databases {
                     self.change(tool, &change, &values).apply().await?;
@@ -155,9 +163,9 @@ impl Server<'_> {
             Action::Abandon => self.settle(tool, journal, Vault::abandon),
             Action::Finish | Action::FinishOld => {
                 let did = if journal.back.is_some() { "rotate (went back)" } else { "rotate" };
-                write_down(self.layout, did, ("tool", tool.name.as_str()), Utc::now())?;
+                write_down(&self.server.layout, did, ("tool", tool.name.as_str()), Utc::now())?;
                 // All is decided. The agent looks for changes by itself, only later.
-                if let Err(problem) = agent::reload(self.layout).await {
+                if let Err(problem) = agent::reload(&self.server.layout).await {
                     tracing::warn!("the agent has not said that it knows the end of it: {problem}");
                 }
                 Ok(())
@@ -189,7 +197,7 @@ impl Server<'_> {
             }
             Ok(())
         };
-        Ok(Vault::update(&self.vault, &mut rand::rng(), ahead)?)
+        Ok(Vault::update(&self.server.vault_files(), &mut rand::rng(), ahead)?)
     }
 
     /// Commits or abandons all pending values in one change of the vault.
@@ -205,12 +213,12 @@ impl Server<'_> {
             }
             Ok(())
         };
-        Ok(Vault::update(&self.vault, &mut rand::rng(), all)?)
+        Ok(Vault::update(&self.server.vault_files(), &mut rand::rng(), all)?)
     }
 
     async fn recreate(&self, tool: &Tool, values: &RotationValues) -> Result<(), Problem> {
         let operations = self.operations(tool, values.wanted.clone())?;
-        Engine::new(&LocalMachine, &operations).run(&self.desired, &Told).await.map(drop)
+        Engine::new(&LocalMachine, &operations).run(&self.server.desired, &Told).await.map(drop)
     }
 }
 

@@ -11,6 +11,7 @@ use letsbe_vault::rotation::{
     postgres_alter,
 };
 
+use super::points::inside;
 use crate::files;
 
 /// A database that was just started may take this long to answer.
@@ -57,7 +58,7 @@ impl Change<'_> {
                 for one in &self.database.passwords {
                     statement.push_str(postgres_alter(&one.user, self.wanted(one)?).expose());
                 }
-                crash::point("rotation.change_database.inside");
+                crash::point(&inside::CHANGING_DATABASE);
                 self.as_superuser(&Secret::new(statement)).await.map(drop)
             }
             DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
@@ -72,7 +73,7 @@ impl Change<'_> {
                         return Err(self.trouble(&format!("it has no account {}", one.user)));
                     }
                 }
-                crash::point("rotation.change_database.inside");
+                crash::point(&inside::CHANGING_DATABASE);
                 self.as_superuser(&mysql_alter(&changes, accounts.backslash_escapes)).await.map(drop)
             }
             // The catalog keeps its passwords as they are, so nothing gets here.
@@ -89,7 +90,7 @@ impl Change<'_> {
                 Login::Accepted(_) => {}
                 _ => return Err(self.unproven(one, "refuses the password that it should have")),
             }
-            crash::point("rotation.prove.inside");
+            crash::point(&inside::PROVING);
             let Some(dead) = self.values.dead.get(&one.key) else { continue };
             match login(dead).await? {
                 Login::Refused => {}

@@ -9,19 +9,20 @@ mod agent;
 mod database;
 mod journals;
 mod only_one;
+pub(crate) mod points;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use chrono::Utc;
-use letsbe_catalog::{Catalog, Tool};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_catalog::Tool;
+use letsbe_types::Problem;
 use letsbe_vault::{
     Vault, VaultFiles,
     rotation::{Kept, RotationPlan, plan},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{files, layout::Layout, lock, run};
+use crate::{files, layout::Layout, lock, server::TenantServer};
 
 /// What the command line asks for.
 #[derive(clap::Args)]
@@ -78,7 +79,7 @@ pub(crate) async fn command(layout: &Layout, arguments: RotateArguments) -> Resu
         None => Selection::Interrupted,
     };
     if arguments.plan {
-        let plans = Server::read(layout)?.plans(&selection)?;
+        let plans = Rotations::read(layout)?.plans(&selection)?;
         return print(arguments.json, &serde_json::json!({ "tools": plans }), plans.iter().map(planned));
     }
     let tools = rotate(layout, &selection).await?;
@@ -99,8 +100,8 @@ pub(crate) async fn rotate(layout: &Layout, selection: &Selection) -> Result<Vec
         tracing::warn!("{note}");
     }
     let work = async {
-        let server = Server::read(layout)?;
-        server.rotate(selection).await
+        let rotations = Rotations::read(layout)?;
+        rotations.rotate(selection).await
     };
     let result = tokio::select! {
         result = work => result,
@@ -119,7 +120,7 @@ pub(crate) async fn finish_interrupted(layout: &Layout) {
             return Ok(());
         }
         let _turn = only_one::turn(layout)?;
-        Server::read(layout)?.rotate(&Selection::Interrupted).await.map(drop)
+        Rotations::read(layout)?.rotate(&Selection::Interrupted).await.map(drop)
     };
     if let Err(problem) = finish.await {
         let problem: Problem = problem;
@@ -129,33 +130,19 @@ pub(crate) async fn finish_interrupted(layout: &Layout) {
 
 const OWNER: &str = "a rotation of secrets";
 
-/// This server, as its own records tell.
-struct Server<'a> {
-    layout: &'a Layout,
-    catalog: Arc<Catalog>,
-    desired: DesiredServer,
-    vault: VaultFiles,
+/// The server whose secrets are replaced.
+struct Rotations {
+    server: TenantServer,
 }
 
-impl<'a> Server<'a> {
-    fn read(layout: &'a Layout) -> Result<Self, Problem> {
-        let desired = files::read_json(&layout.state("server.json"))?.ok_or_else(|| {
-            cannot("this server has no record of what it is", "A provisioning run writes it (step 10).")
-        })?;
-        let catalog = Arc::new(run::catalog(&layout.bundle())?);
-        Ok(Self { layout, catalog, desired, vault: VaultFiles::under(&layout.root()) })
-    }
-
-    fn vault(&self) -> Result<Vault, Problem> {
-        Vault::open(&self.vault)?.ok_or_else(|| {
-            cannot("this server has no vault yet", "A provisioning run takes the credentials in (step 10).")
-        })
+impl Rotations {
+    fn read(layout: &Layout) -> Result<Self, Problem> {
+        Ok(Self { server: TenantServer::read(layout)? })
     }
 
     /// The tools of this server in start order, then the platform's.
     fn tools(&self) -> impl Iterator<Item = &Tool> {
-        let selected = |tool: &&Tool| self.desired.tools.iter().any(|name| name == tool.name.as_str());
-        self.catalog.tools().filter(selected).chain(self.catalog.platform())
+        self.server.tools().chain(self.server.catalog.platform())
     }
 
     fn tool(&self, name: &str) -> Result<&Tool, Problem> {
@@ -177,13 +164,13 @@ impl<'a> Server<'a> {
     }
 
     fn plans(&self, selection: &Selection) -> Result<Vec<RotationPlan>, Problem> {
-        let vault = self.vault()?;
+        let vault = self.server.vault()?;
         Ok(self.selected(selection)?.into_iter().map(|tool| plan(tool, &vault)).collect())
     }
 
     async fn rotate(&self, selection: &Selection) -> Result<Vec<RotatedTool>, Problem> {
         let selected = self.selected(selection)?;
-        let interrupted = journals::interrupted(self.layout, &self.vault()?)?;
+        let interrupted = journals::interrupted(&self.server.layout, &self.server.vault()?)?;
         let mut done = Vec::new();
         for name in &interrupted {
             tracing::info!(tool = %name, "finishing the rotation that was interrupted");

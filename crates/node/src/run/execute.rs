@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use letsbe_host::{Engine, LocalMachine, readiness};
 use letsbe_types::{
-    Problem,
+    Problem, clock,
     ids::JobId,
     job::{Outcome, RunEventKind},
 };
@@ -35,7 +35,8 @@ pub(crate) async fn execute(layout: &Layout, job: JobId) -> Result<(), Problem> 
         )),
         decide::Start::Run { attempt } => {
             journal.append(RunEventKind::Started { attempt })?;
-            let result = carry_out(layout, job, &request, &journal).await;
+            let told = recover::told(&events);
+            let result = carry_out(layout, job, &request, &journal, told).await;
             journal.append(RunEventKind::Finished { problem: result.err() })?;
             None
         }
@@ -52,6 +53,7 @@ async fn carry_out(
     job: JobId,
     request: &Request,
     journal: &FileJournal,
+    mut told: usize,
 ) -> Result<(), Problem> {
     let work = async {
         await_ready(request, journal).await?;
@@ -63,7 +65,6 @@ async fn carry_out(
     if request.desired.restore.is_none() {
         return locked(layout, job, work).await;
     }
-    let mut told = 0;
     let result = tokio::select! {
         result = locked(layout, job, work) => result,
         problem = recover::keep_telling(layout, journal, &mut told) => Err(problem),
@@ -93,7 +94,7 @@ async fn await_ready(request: &Request, journal: &FileJournal) -> Result<(), Pro
         Ok(warnings) => Outcome::Warned { warning: warnings.join("; ") },
         Err(problem) => Outcome::Failed { problem },
     };
-    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let milliseconds = clock::milliseconds(began.elapsed());
     let operation = "machine.ready".to_owned();
     journal.append(RunEventKind::Operation { step: 1, operation, outcome: outcome.clone(), milliseconds })?;
     match outcome {

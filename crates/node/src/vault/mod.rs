@@ -3,7 +3,7 @@
 //! It must never print a value but to the person who asks for it by name, and never before that is written down.
 
 mod audit;
-mod seed;
+pub(crate) mod seed;
 mod show;
 mod watch;
 

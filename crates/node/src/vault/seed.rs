@@ -2,10 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, Secret, crash};
-use letsbe_vault::{Credentials, Given, SEED_CRASH_POINTS, Vault};
+use letsbe_vault::{Credentials, Given, Vault};
 
 use super::{audit, files, open, random};
 use crate::layout::Layout;
+
+letsbe_types::crash_points! {
+    /// Where `vault seed` can be killed: before anything was written, and after the vault was saved, while its inbox
+    /// is still there.
+    pub(crate) mod points {
+        READ = "vault.seed.read",
+        SAVED = "vault.seed.saved",
+    }
+}
 
 /// Takes in what waits in `credentials.env` and what was given. Nothing is removed here: whoever called removes the
 /// file after this, when the vault has it durably.
@@ -19,12 +28,12 @@ pub(super) fn seed(layout: &Layout, input: &Secret<String>, now: DateTime<Utc>) 
     let files = files(layout);
     let inbox = inbox(layout)?.unwrap_or_default();
     let mut keys = random();
-    crash::point(SEED_CRASH_POINTS[0]);
+    crash::point(&points::READ);
     let count = Vault::update(&files, &mut random(), |vault| {
         vault.seed(&inbox, &given, &mut keys, now);
         Ok(vault.entries().count())
     })?;
-    crash::point(SEED_CRASH_POINTS[1]);
+    crash::point(&points::SAVED);
     files.make_private()?;
     println!("the vault has {count} secrets");
     Ok(())

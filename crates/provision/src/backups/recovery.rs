@@ -26,6 +26,8 @@ const KEYS_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 const PLATFORM_PATIENCE: Duration = Duration::from_secs(1800);
 /// All data of a server, over the network.
 const TOOLS_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// Killed (memory ran out), it goes on where it was; killed more often than this, the run fails and says so.
+const RESTARTS: u32 = 3;
 
 const NEW_SERVER: &str = "this server stands in for no other";
 
@@ -113,7 +115,8 @@ fn skipped() -> Assessment {
 fn recover(part: &str, desired: &DesiredServer, patience: Duration) -> Change {
     let wishes = DesiredServer { hub: None, models: None, backups: None, ..desired.clone() };
     let input = Secret::new(serde_json::to_string(&wishes).unwrap_or_default());
-    Change::Run(Command::new(NODE_PROGRAM, ["run", "recover", part]).with_input(input).within(patience))
+    let program = Command::new(NODE_PROGRAM, ["run", "recover", part]);
+    Change::Run(program.with_input(input).within(patience).restarted(RESTARTS))
 }
 
 /// `keys.received`: somebody has brought the keys from the escrow, or they are not needed any more.

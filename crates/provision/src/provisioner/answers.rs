@@ -6,7 +6,7 @@ use letsbe_types::{Problem, crash, ids::JobId, job::ProvisionJob, recovery::Hand
 use letsbe_vault::seal_keys;
 use tokio::time::sleep;
 
-use super::{Options, node};
+use super::{Options, node, points};
 use crate::{
     report::KeyDesk,
     ssh::{Session, Target},
@@ -24,7 +24,7 @@ pub(super) async fn confirm(target: Target, nonce: String) {
         };
         match tried.await {
             Ok(output) if output.code == 0 => {
-                crash::point("provisioner.confirmed");
+                crash::point(&points::flow::CONFIRMED);
                 return;
             }
             Ok(output) => {
@@ -86,7 +86,7 @@ pub(super) async fn bring_keys(source: KeySource, target: Target, job: JobId) {
             Ok(Some(sealed)) if refused.as_ref() != Some(&sealed) => {
                 match hand_over(&target, job, &sealed).await {
                     Ok(true) => {
-                        crash::point("provisioner.keys_handed");
+                        crash::point(&points::recovery::KEYS_HANDED);
                         return;
                     }
                     Ok(false) => refused = Some(sealed),

@@ -6,7 +6,7 @@ mod journal;
 mod plan;
 mod statement;
 
-pub use journal::{Action, AfterFailure, CRASH_POINTS, RotationJournal};
+pub use journal::{Action, AfterFailure, RotationJournal};
 pub use plan::{
     DatabaseChange, Direction, Kept, NewPassword, RotationPlan, RotationValues, plan, unusable, values,
 };

@@ -1,7 +1,6 @@
 //! A Hub with a worker, a pool of two servers, and a provisioner that hands its work to the test and waits.
 
 use std::{
-    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
@@ -11,24 +10,21 @@ use std::{
 
 use async_trait::async_trait;
 use letsbe_dns::DnsChecker;
-use letsbe_hub::{
-    config::ProvisioningConfig,
-    worker::{Mailer, Worker},
-};
-use letsbe_lifecycle::order::{Event, Pace, Phase};
+use letsbe_hub::worker::Worker;
+use letsbe_lifecycle::order::{Event, Phase};
 use letsbe_servers::{
     Capabilities, InstallRequest, Power, ProviderError, Resources, ServerProvider, ServerView, TaskId,
     TaskState,
 };
 use letsbe_types::{
-    Region, Secret,
-    clock::Clock,
+    Region,
+    clock::Clock as _,
     ids::{OrderId, ServerId},
-    job::{CertificateAuthority, DockerSource, ProvisionJob},
+    job::ProvisionJob,
 };
 use serde_json::{Value, json};
 
-use crate::{Answer, Hub, catalog, tenant::HEARTBEAT};
+use crate::{Answer, Hub, catalog, tenant::HEARTBEAT, worker::worker};
 
 /// Far more than anything here needs; whoever reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -147,40 +143,11 @@ impl Bench {
         std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::fs::write(folder.join("key.pub"), "ssh-ed25519 AAAA hub").unwrap();
-        let contact = "ops@letsbe.example".parse().unwrap();
-        // Nobody listens there.
-        let mailer = Mailer::new(&Secret::from("smtp://127.0.0.1:1"), contact).unwrap();
-        let shared: Arc<dyn Clock> = Arc::new(self.hub.clock.clone());
         let worker = Worker {
-            store: self.hub.store.clone(),
-            clock: shared,
-            pace: Pace::default(),
-            lease: chrono::TimeDelta::seconds(30),
-            owner: "test".into(),
+            clock: Arc::new(self.hub.clock.clone()),
             provider: Arc::new(Pool),
-            delivered_templates: BTreeSet::new(),
-            catalog: catalog(),
             dns: DnsChecker { resolver: Some(resolver) },
-            mailer,
-            provisioning: ProvisioningConfig {
-                provisioner: program,
-                bundle: folder.clone(),
-                private_key: folder.join("key"),
-                operator_keys: Vec::new(),
-                timezone: "Europe/Berlin".into(),
-                docker: DockerSource::Distro,
-                registry_mirrors: Vec::new(),
-                certificates: CertificateAuthority {
-                    directory_url: None,
-                    directory_roots_pem: None,
-                    issued_roots_pem: None,
-                    contact: "ops@letsbe.example".parse().unwrap(),
-                },
-            },
-            models: None,
-            storage: None,
-            public_url: "https://hub.example.com".into(),
-            jobs_folder: folder.join("jobs"),
+            ..worker(self.hub.store.clone(), catalog(), &folder)
         };
         tokio::spawn(Arc::new(worker).run());
     }

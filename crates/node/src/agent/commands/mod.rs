@@ -23,6 +23,16 @@ pub(crate) use self::works::Works;
 use super::{lines::Lines, standing::HubDoor};
 use crate::guardian::Outbox;
 
+letsbe_types::crash_points! {
+    /// Where the agent can be killed around a command of the Hub.
+    pub(crate) mod points {
+        BEGUN = "agent.command.begun",
+        DONE = "agent.command.done",
+        ENDED = "agent.command.ended",
+        TOLD = "agent.command.told",
+    }
+}
+
 /// Commands at work at the same time.
 const AT_WORK_MAX: usize = 16;
 /// The Hub answers at once while a command is at work: it is asked again after this time.
@@ -69,7 +79,7 @@ impl Inner {
     ) -> Result<(), Problem> {
         let result = CommandResult { command: command.id, finished_at: Utc::now(), outcome };
         self.write(Line::Ended { result, expires_at: command.expires_at })?;
-        letsbe_types::crash::point("agent.command.ended");
+        letsbe_types::crash::point(&points::ENDED);
         self.tell(outbox)
     }
 
@@ -78,7 +88,7 @@ impl Inner {
         for result in self.ledger.untold() {
             let command = result.command;
             outbox.tell(TenantEventKind::CommandFinished { result })?;
-            letsbe_types::crash::point("agent.command.told");
+            letsbe_types::crash::point(&points::TOLD);
             self.write(Line::Told { command })?;
         }
         Ok(())
@@ -131,7 +141,7 @@ impl Commands {
                     news = true;
                     let (id, expires_at) = (command.id, command.expires_at);
                     inner.write(Line::Begun { command: id, at: Utc::now(), expires_at })?;
-                    letsbe_types::crash::point("agent.command.begun");
+                    letsbe_types::crash::point(&points::BEGUN);
                     let commands = Arc::clone(self);
                     tokio::spawn(async move {
                         commands.work(command).await;
@@ -149,7 +159,7 @@ impl Commands {
             Ok(summary) => CommandOutcome::Done { summary },
             Err(problem) => CommandOutcome::Failed { problem },
         };
-        letsbe_types::crash::point("agent.command.done");
+        letsbe_types::crash::point(&points::DONE);
         let ended = self.inner().end(&command, outcome, self.outbox.as_ref());
         if let Err(problem) = ended {
             tracing::error!(%problem, command = %command.id, "a result could not be kept");

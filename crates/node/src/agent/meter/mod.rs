@@ -28,6 +28,23 @@ use self::{
 };
 use super::{lines::Lines, outbox::Queue};
 
+letsbe_types::crash_points! {
+    /// Where the agent can be killed around a reservation and its settlement.
+    pub(crate) mod reservation_points {
+        RESERVED = "agent.tokens.reserved",
+        SETTLING = "agent.tokens.settling",
+        SETTLED = "agent.tokens.settled",
+    }
+}
+
+letsbe_types::crash_points! {
+    /// Where the agent can be killed around the count that the Hub is told.
+    pub(crate) mod count_points {
+        TELLING = "agent.tokens.telling",
+        TOLD = "agent.tokens.told",
+    }
+}
+
 /// A reservation that no line knows any more is charged in full after this time.
 const ORPHAN_PATIENCE: TimeDelta = TimeDelta::minutes(15);
 /// The journal is written anew when it is longer.
@@ -92,7 +109,7 @@ impl Meter {
                     tracing::error!(%problem, "tokens are not granted because they cannot be written down");
                     return denied(0);
                 }
-                letsbe_types::crash::point("agent.tokens.reserved");
+                letsbe_types::crash::point(&reservation_points::RESERVED);
             }
         }
         inner.orphans.remove(&request);
@@ -105,10 +122,10 @@ impl Meter {
         if !inner.state.open().contains_key(&request) {
             return Ok(());
         }
-        letsbe_types::crash::point("agent.tokens.settling");
+        letsbe_types::crash::point(&reservation_points::SETTLING);
         inner.paces.add(&usage);
         inner.write(Line::Settled { request, usage, at: now })?;
-        letsbe_types::crash::point("agent.tokens.settled");
+        letsbe_types::crash::point(&reservation_points::SETTLED);
         inner.orphans.remove(&request);
         Ok(())
     }
@@ -153,7 +170,7 @@ impl Meter {
             }
             inner.write(Line::Telling { told })?;
         }
-        letsbe_types::crash::point("agent.tokens.telling");
+        letsbe_types::crash::point(&count_points::TELLING);
         for hour in inner.state.telling() {
             let event = TenantEventKind::TokensUsed {
                 hour: hour.hour,
@@ -164,7 +181,7 @@ impl Meter {
             };
             outbox.tell_numbered(hour.number, event)?;
         }
-        letsbe_types::crash::point("agent.tokens.told");
+        letsbe_types::crash::point(&count_points::TOLD);
         inner.write(Line::Told)
     }
 

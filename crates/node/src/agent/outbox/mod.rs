@@ -23,6 +23,15 @@ use self::index::{Entry, Index, Segment};
 use super::lines::{self, Lines};
 use crate::{files, guardian::Outbox};
 
+letsbe_types::crash_points! {
+    /// Where the agent can be killed around an event on its way to the Hub.
+    pub(crate) mod points {
+        KEPT = "agent.outbox.kept",
+        SENT = "agent.outbox.sent",
+        TAKEN = "agent.outbox.taken",
+    }
+}
+
 /// Room for the words around the events of one message.
 const BATCH_BYTES: u64 = (limits::EVENT_BYTES - 4096) as u64;
 
@@ -127,7 +136,7 @@ impl Queue {
         let Some(open) = inner.open.as_mut() else { return Ok(()) };
         let bytes = open.append(&line)?;
         open.sync()?;
-        letsbe_types::crash::point("agent.outbox.kept");
+        letsbe_types::crash::point(&points::KEPT);
         inner.head.last_sequence = sequence;
         inner.head.last_number = inner.head.last_number.max(number.unwrap_or(0));
         inner.index.push(Entry { sequence, bytes, vital });
@@ -179,7 +188,7 @@ impl Queue {
         }
         inner.head.taken_through = through;
         files::write_json(&self.folder.join("head.json"), &inner.head)?;
-        letsbe_types::crash::point("agent.outbox.taken");
+        letsbe_types::crash::point(&points::TAKEN);
         let emptied = inner.index.remove(|sequence| sequence <= through);
         if inner.index.segments.is_empty() {
             inner.open = None;

@@ -108,16 +108,6 @@ fn what_was_interrupted_goes_on_or_is_given_up_before_the_tool_is_touched() {
 }
 
 #[test]
-fn every_action_has_its_crash_points() {
-    for action in [MakeSafety, Build, StopTool, Exchange, Start, Finish] {
-        for when in ["done", "recorded"].into_iter().filter(|when| action != Finish || *when == "done") {
-            let point = format!("restore.{}.{when}", action.name());
-            assert!(letsbe_types::crash::RESTORE_POINTS.contains(&point.as_str()), "{point}");
-        }
-    }
-}
-
-#[test]
 fn journals_are_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::under(folder.path());

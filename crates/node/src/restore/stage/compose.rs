@@ -154,7 +154,7 @@ pub(crate) mod tests {
 
     pub(in crate::restore) fn credentials(catalog: &Catalog) -> Credentials {
         let mut credentials = Credentials::default();
-        for tool in catalog.tools() {
+        for tool in catalog.tools().chain(catalog.platform()) {
             for credential in &tool.credentials {
                 let value = format!("Canary-{}-{}-0", tool.name, credential.key.replace('_', "-"));
                 credentials.insert_missing(tool.name.as_str(), &credential.key, value.as_str().into());
@@ -178,7 +178,8 @@ pub(crate) mod tests {
         let credentials = credentials(&catalog);
         let names: Vec<&str> = catalog.tools().map(|tool| tool.name.as_str()).collect();
         let desired = desired(&names);
-        for tool in catalog.tools() {
+        let team = catalog.platform().filter(|entry| entry.name.as_str() == "openclaw");
+        for tool in catalog.tools().chain(team) {
             let stack = tool_stack(&LocalMachine, &catalog, &desired, tool.name.as_str(), &credentials);
             let stack = stack.await.unwrap();
             let folder = tempfile::tempdir().unwrap();
@@ -217,8 +218,9 @@ pub(crate) mod tests {
             assert!(service["restart"] == "no" && service["labels"][STAGE_LABEL] == "0badcafe", "{what}");
             assert_eq!(service["networks"].as_object().unwrap().keys().collect::<Vec<_>>(), ["default"]);
             for mount in service["volumes"].as_array().into_iter().flatten() {
-                let inside = Path::new(mount["source"].as_str().unwrap()).starts_with(folder);
-                assert!(mount["type"] == "volume" || inside, "{what}");
+                let source = Path::new(mount["source"].as_str().unwrap());
+                let shown = source.starts_with("/opt/letsbe/stacks") && mount["read_only"] == true;
+                assert!(mount["type"] == "volume" || source.starts_with(folder) || shown, "{what}");
             }
         }
     }

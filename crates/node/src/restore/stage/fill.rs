@@ -24,6 +24,7 @@ use super::{
 use crate::{
     backup::{listing, sqlite},
     files,
+    restore::points::inside,
 };
 
 /// A new database sets itself up within this time.
@@ -40,7 +41,7 @@ impl Stage {
         self.write_stack(survey, shape).await?;
         self.places = places(script, survey, shape).await?;
         self.record.data = self.places.iter().map(|place| place.beside.clone()).collect();
-        crash::point("restore.stage.made");
+        crash::point(&inside::STAGE_MADE);
         self.start_databases(survey).await?;
         let mut found = Vec::new();
         let mut loaded = Vec::new();
@@ -54,7 +55,7 @@ impl Stage {
                     let path = dump_path(&script.repository.list(snapshot).await?, &item)?;
                     let passed = database.load(script.repository, snapshot, &path).await?;
                     loaded.push((item, database, passed));
-                    crash::point("restore.stage.database_loaded");
+                    crash::point(&inside::DATABASE_LOADED);
                 }
                 Source::Files(source) => found.push((item.clone(), self.files(script, source, &item).await?)),
                 Source::Sqlite(_) => {}
@@ -67,7 +68,7 @@ impl Stage {
                 found.push((item.clone(), self.sqlite(script, source, &item).await?));
             }
         }
-        crash::point("restore.stage.files_written");
+        crash::point(&inside::FILES_WRITTEN);
         self.took("restore", began);
         let began = Instant::now();
         for (item, database, passed) in loaded {
@@ -77,7 +78,7 @@ impl Stage {
             self.compare(&item, &facts);
         }
         self.took("compare", began);
-        crash::point("restore.stage.compared");
+        crash::point(&inside::COMPARED);
         Ok(())
     }
 
@@ -100,7 +101,7 @@ impl Stage {
             return Ok(());
         }
         docker::up(&self.folder(), &services).await?;
-        crash::point("restore.stage.databases_started");
+        crash::point(&inside::DATABASES_STARTED);
         let names = survey.tool.services.iter().filter(|service| services.contains(&service.name));
         let names: Vec<String> = names.map(|service| self.container(&service.container)).collect();
         stacks::await_healthy(&LocalMachine, &names, DATABASE_PATIENCE)

@@ -41,6 +41,12 @@ pub(crate) fn whole(set: &BackupSet, manifest: &Manifest, sources: &[Source]) ->
     }
 }
 
+/// What else is in the set is not looked at any more: a part's stack is not restored.
+pub(crate) fn keep_only(manifest: &mut Manifest, sources: &[Source]) {
+    let wanted: Vec<String> = sources.iter().map(|source| source.item().to_string()).collect();
+    manifest.items.retain(|item, _| wanted.contains(item));
+}
+
 /// The images that a compose document runs, by service.
 pub(crate) fn images(document: &Value) -> BTreeMap<String, String> {
     let image =
@@ -124,7 +130,7 @@ pub(crate) mod tests {
     };
     use letsbe_types::ids::SetId;
 
-    use super::{Room, disk_needed, fits, images, readable, whole};
+    use super::{Room, disk_needed, fits, images, keep_only, readable, whole};
     use crate::restore::stage::compose::tests::catalog;
 
     /// A set of uptime-kuma with its manifest.
@@ -210,6 +216,27 @@ pub(crate) mod tests {
             let problem = whole(&set, &manifest, &sources).unwrap_err();
             assert!(problem.code == "RES001" && problem.message.contains(words), "{words}: {problem}");
         }
+    }
+
+    #[test]
+    fn of_the_ai_teams_set_only_its_state_is_restored() {
+        let catalog = catalog();
+        let team = catalog.platform().find(|entry| entry.name.as_str() == "openclaw").unwrap();
+        let root = std::path::Path::new("/");
+        let stored = crate::backup::parts::stored(team, root);
+        let (mut set, mut manifest) = set();
+        (set.tool, manifest.tool) = ("openclaw".to_owned(), "openclaw".to_owned());
+        let files = manifest.items.remove("files:data").unwrap();
+        manifest.items.clear();
+        set.items = [(Item::Manifest, "snapshot".to_owned())].into();
+        for source in &stored {
+            manifest.items.insert(source.item().to_string(), files.clone());
+            set.items.insert(source.item(), "snapshot".to_owned());
+        }
+        assert_eq!(whole(&set, &manifest, &stored), Ok(()));
+        assert_eq!(manifest.items.len(), 2, "the stack too");
+        keep_only(&mut manifest, &sources(team, root));
+        assert_eq!(manifest.items.keys().collect::<Vec<_>>(), ["files:state"]);
     }
 
     #[test]

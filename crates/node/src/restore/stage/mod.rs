@@ -23,14 +23,19 @@ use letsbe_backup::{BackupSet, Manifest, Repository};
 use letsbe_catalog::Tool;
 use letsbe_host::LocalMachine;
 use letsbe_provision::stacks;
-use letsbe_types::{Problem, backup::ProofStep, crash};
+use letsbe_types::{Problem, backup::ProofStep, clock, crash};
 
 pub(crate) use self::survey::Survey;
 use self::{
     compose::Shape,
     record::{Holding, Maker, StageId, StageRecord},
 };
-use crate::{files, layout::Layout, restore::exchange::Pair, server::TenantServer};
+use crate::{
+    files,
+    layout::Layout,
+    restore::{exchange::Pair, points},
+    server::TenantServer,
+};
 
 /// Shortest and longest time that a stage's containers get to become healthy.
 const PATIENCE_SECONDS: (u64, u64) = (60, 900);
@@ -106,7 +111,7 @@ impl Stage {
             holding: Holding::Made { by: maker },
         };
         record.keep(layout)?;
-        crash::point("restore.stage.recorded");
+        crash::point(&points::inside::STAGE_RECORDED);
         let mut stage = Self {
             project: shape.project(),
             manifest: survey.manifest.clone(),
@@ -146,7 +151,7 @@ impl Stage {
             .await
             .map_err(|problem| self.silent(problem))?;
         self.took("start", began);
-        crash::point("restore.stage.started");
+        crash::point(&points::copy::STAGE_STARTED);
         let began = Instant::now();
         let address = self.address(tool).await?;
         let credentials = server.vault()?.present();
@@ -208,7 +213,7 @@ impl Stage {
     }
 
     fn took(&mut self, name: &str, began: Instant) {
-        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = clock::milliseconds(began.elapsed());
         self.steps.push(ProofStep { name: name.to_owned(), milliseconds });
     }
 
@@ -275,6 +280,6 @@ pub(crate) async fn remove_all(layout: &Layout, id: &StageId) -> Result<(), Prob
     docker::remove_containers(id).await?;
     docker::remove_volumes(id).await?;
     folders::remove(&record::data(layout, id))?;
-    crash::point("restore.stage.removing");
+    crash::point(&points::inside::STAGE_REMOVING);
     folders::remove(&record::folder(layout, id))
 }

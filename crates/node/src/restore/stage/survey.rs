@@ -13,12 +13,13 @@ use super::{
     guard::{self, Room},
     room,
 };
+use crate::backup::parts;
 
 /// A set and the server that it would be restored on.
 pub(crate) struct Survey<'a> {
     /// The tool.
     pub(crate) tool: &'a Tool,
-    /// What the set holds.
+    /// What the set holds of that state.
     pub(crate) manifest: Manifest,
     /// The state that the tool has today.
     pub(crate) sources: Vec<Source>,
@@ -39,9 +40,10 @@ impl<'a> Survey<'a> {
     /// A set that is not whole (`RES001`) or holds data of a newer release (`RES002`).
     pub(crate) async fn of(script: &'a Script<'a>) -> Result<Self, Problem> {
         let (server, tool) = (script.server, script.tool()?);
-        let manifest = manifest(script).await?;
+        let mut manifest = manifest(script).await?;
+        guard::whole(script.set, &manifest, &parts::stored(tool, &server.layout.root()))?;
         let sources = sources(tool, &server.layout.root());
-        guard::whole(script.set, &manifest, &sources)?;
+        guard::keep_only(&mut manifest, &sources);
         let credentials = server.vault()?.present();
         let name = tool.name.as_str();
         let stack = tool_stack(&LocalMachine, &server.catalog, &server.desired, name, &credentials).await?;

@@ -16,15 +16,21 @@ use letsbe_backup::{BackupSet, Item, ItemFacts, Manifest, Repository, difference
 use letsbe_provision::backups::{RECOVERY_RECORD, RecoveryRecord};
 use letsbe_types::{
     Problem, Secret,
-    job::{DesiredServer, RestoreFrom, RunEventKind},
+    job::{DesiredServer, RestoreFrom, RunEvent, RunEventKind},
 };
 
 use self::source::Source;
 use crate::{backup::listing, files, journal::FileJournal, layout::Layout, restore::stage::folders};
 
-/// Where a debug build of `letsbe-node run recover` dies once when a test asks for it.
-pub(crate) const RECOVERY_CRASH_POINTS: [&str; 4] =
-    ["recover.vault_written", "recover.platform_back", "recover.tool_back", "recover.openclaw_stopped"];
+letsbe_types::crash_points! {
+    /// Where `letsbe-node run recover` can be killed, in the order in which it comes to them.
+    pub(crate) mod points {
+        VAULT_WRITTEN = "recover.vault_written",
+        PLATFORM_BACK = "recover.platform_back",
+        TOOL_BACK = "recover.tool_back",
+        OPENCLAW_STOPPED = "recover.openclaw_stopped",
+    }
+}
 
 /// More of standard input is not read.
 const INPUT_BYTES: u64 = 4 << 20;
@@ -80,6 +86,15 @@ fn write_record(layout: &Layout, record: &RecoveryRecord) -> Result<(), Problem>
 
 fn record_file(layout: &Layout) -> std::path::PathBuf {
     layout.root().join(RECOVERY_RECORD.trim_start_matches('/'))
+}
+
+/// How much of what is back a journal tells already: a run that was interrupted does not tell it again.
+pub(crate) fn told(events: &[RunEvent]) -> usize {
+    let told = events.iter().rev().find_map(|event| match &event.event {
+        RunEventKind::Restored { tools } => Some(tools.len()),
+        _ => None,
+    });
+    told.unwrap_or(0)
 }
 
 /// Tells the run's journal what is back, whenever something more is. Ends only with a failure of the journal.
@@ -147,10 +162,6 @@ fn unusable(set: &BackupSet, why: &str) -> Problem {
     )
 }
 
-fn milliseconds(began: std::time::Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
@@ -160,7 +171,7 @@ mod tests {
         job::{RestoredTool, RunEventKind},
     };
 
-    use super::{tell, write_record};
+    use super::{tell, told, write_record};
     use crate::{journal, layout::Layout};
 
     #[test]
@@ -168,8 +179,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (layout, job) = (Layout::under(folder.path()), JobId::generate());
         let (journal, _) = journal::FileJournal::open(&layout, job).unwrap();
-        let mut told = 0;
-        tell(&layout, &journal, &mut told).unwrap();
+        let mut count = 0;
+        tell(&layout, &journal, &mut count).unwrap();
         let back = |tool: &str| RestoredTool {
             tool: tool.to_owned(),
             set: SetId::generate(),
@@ -183,8 +194,10 @@ mod tests {
         for tool in ["letsbe", "ghost"] {
             record.back.push(back(tool));
             write_record(&layout, &record).unwrap();
-            tell(&layout, &journal, &mut told).unwrap();
-            tell(&layout, &journal, &mut told).unwrap();
+            tell(&layout, &journal, &mut count).unwrap();
+            // Interrupted, a run knows from its journal what it has told.
+            count = told(&journal::read(&layout, job).unwrap());
+            tell(&layout, &journal, &mut count).unwrap();
         }
         let events = journal::read(&layout, job).unwrap();
         let counts: Vec<usize> = events

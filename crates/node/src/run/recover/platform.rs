@@ -12,14 +12,16 @@ use letsbe_backup::{BackupSet, Item, Manifest, selection::choose};
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_provision::backups::RecoveryRecord;
 use letsbe_types::{
-    Problem, crash,
+    Problem,
+    clock::milliseconds,
+    crash,
     job::{DesiredServer, RestoreFrom, RestoredTool},
 };
 use letsbe_vault::{EscrowKeys, REGISTRY_KEY_FILE, VAULT_FILE, Vault, VaultFiles};
 use serde_json::Value;
 
 use super::{
-    RECOVERY_CRASH_POINTS, bring_folder, day, manifest, milliseconds, read_record,
+    bring_folder, day, manifest, points, read_record,
     source::{Source, remove},
     unusable, wish, write_record,
 };
@@ -30,6 +32,7 @@ const LETSBE: &str = "letsbe";
 const NGINX: &str = "nginx";
 const STATE: &str = "/opt/letsbe/state";
 const CERTIFICATES: &str = "/etc/letsencrypt";
+const LOGS: &str = "/var/log/letsbe";
 
 /// What of the lost server's records is the tenant's and not the machine's. Everything else is made anew here: the
 /// identity, the agent's key, what was under way, what was told or allowed already.
@@ -63,6 +66,9 @@ pub(super) async fn bring_back(
     let sealed = sealed.ok_or_else(|| unusable(set, "it does not hold the vault"))?;
     records(layout, &keys, &sealed, &staged)?;
     remove(&staged)?;
+    if let Err(problem) = logs(layout, &source, (set, &known)).await {
+        record.without_data.insert("logs".to_owned(), problem.message);
+    }
     record.back.push(back(set, &known, began));
 
     let began = Instant::now();
@@ -78,7 +84,7 @@ pub(super) async fn bring_back(
         Err(problem) => drop(record.without_data.insert(NGINX.to_owned(), problem.message)),
     }
     write_record(layout, &record)?;
-    crash::point(RECOVERY_CRASH_POINTS[1]);
+    crash::point(&points::PLATFORM_BACK);
     keys::forget(layout)
 }
 
@@ -89,7 +95,7 @@ fn back(set: &BackupSet, manifest: &Manifest, began: Instant) -> RestoredTool {
         taken_at: set.taken_at,
         rows: manifest.rows(),
         files: manifest.files(),
-        milliseconds: milliseconds(began),
+        milliseconds: milliseconds(began.elapsed()),
     }
 }
 
@@ -120,7 +126,7 @@ fn records(layout: &Layout, keys: &EscrowKeys, sealed: &[u8], staged: &Path) -> 
     let key = format!("{}\n", keys.registry_key.expose().trim_end());
     files::write(&under(layout, REGISTRY_KEY_FILE), key.as_bytes())?;
     files::write(&under(layout, VAULT_FILE), sealed)?;
-    crash::point(RECOVERY_CRASH_POINTS[0]);
+    crash::point(&points::VAULT_WRITTEN);
     for name in COMES_BACK {
         let (from, to) = (staged.join(name), layout.state(name));
         if from.is_file() {
@@ -128,6 +134,21 @@ fn records(layout: &Layout, keys: &EscrowKeys, sealed: &[u8], staged: &Path) -> 
         }
     }
     Ok(())
+}
+
+/// Puts the lost server's logs beside this one's: neither writes over the other's lines, and the chain of hashes in each
+/// still holds. Sets of earlier releases have none.
+async fn logs(
+    layout: &Layout,
+    source: &Source,
+    (set, manifest): (&BackupSet, &Manifest),
+) -> Result<(), Problem> {
+    let item = item(LOGS);
+    if !set.items.contains_key(&item) {
+        return Ok(());
+    }
+    let folder = format!("before-{}", set.taken_at.format("%Y%m%dT%H%M%SZ"));
+    bring_folder(source, (set, manifest), &item, &layout.audit_log().with_file_name(folder)).await
 }
 
 /// Copies whole certificates among what certbot has made here already.
@@ -166,217 +187,4 @@ fn under(layout: &Layout, path: &str) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        collections::BTreeMap,
-        fs,
-        os::unix::fs::{PermissionsExt as _, symlink},
-        path::Path,
-    };
-
-    use chrono::{DateTime, TimeDelta, Utc};
-    use letsbe_backup::{
-        Consistency, FilesFacts, Item, ItemFacts, Location, Manifest, NewItem, Programs, Repository, SetKind,
-    };
-    use letsbe_types::{
-        backup::{Destination, RcloneDestination},
-        ids::SetId,
-        job::{DesiredServer, RestoreFrom},
-    };
-    use letsbe_vault::{BACKUP_KEY, Origin, Vault};
-    use serde_json::json;
-
-    use super::{bring_back, under};
-    use crate::{backup::listing, files, layout::Layout, restore::stage::folders, run::recover::read_record};
-
-    const REGISTRY_KEY: &str = "abababababababababababababababababababababababababababababababab";
-
-    fn noon() -> DateTime<Utc> {
-        DateTime::from_timestamp(1_795_003_200, 0).unwrap()
-    }
-
-    fn desired(domain: &str) -> DesiredServer {
-        serde_json::from_value(json!({
-            "identity": "new", "domain": domain, "owner_email": "o@example.com", "timezone": "UTC",
-            "tier": "build", "tools": ["ghost"], "admin_keys": [], "docker": "distro", "registry_mirrors": [],
-            "certificates": { "directory_url": null, "directory_roots_pem": null, "issued_roots_pem": null,
-                "contact": "o@example.com" },
-            "hub": null,
-        }))
-        .unwrap()
-    }
-
-    /// A server that was lost, with its backups on a far side of its own.
-    struct Lost {
-        folder: tempfile::TempDir,
-        repository: Repository,
-        source: Destination,
-    }
-
-    impl Lost {
-        async fn server() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let path = |name: &str| folder.path().join(name);
-            files::write(&path("key"), b"canary-backup").unwrap();
-            let far = path("far");
-            let source = Destination::Rclone(RcloneDestination {
-                remote: "far".to_owned(),
-                path: far.display().to_string(),
-                configuration: "[far]\ntype = local\n".into(),
-            });
-            let programs = Programs { restic: "restic".into(), rclone: "rclone".into() };
-            let repository = Repository::new(&programs, Location::folder(&far), &path("key"), &path("cache"));
-            repository.ensure(None).await.unwrap();
-            let lost = Self { folder, repository, source };
-            let state = lost.root().join("opt/letsbe/state");
-            let mut vault = Vault::default();
-            vault.put(BACKUP_KEY.0, BACKUP_KEY.1, "canary-backup".into(), Origin::Made, noon());
-            vault.put("ghost", "a", "canary-old-password".into(), Origin::Made, noon());
-            let sealed = vault.seal(REGISTRY_KEY, &mut rand::rng()).unwrap();
-            files::write(&state.join("vault.sealed"), sealed.as_bytes()).unwrap();
-            for (name, content) in [("pins.json", "{}"), ("agent.json", "old key"), ("identity", "old")] {
-                files::write(&state.join(name), content.as_bytes()).unwrap();
-            }
-            files::write_json(&state.join("server.json"), &desired("example.com")).unwrap();
-            let live = lost.root().join("etc/letsencrypt/live/letsbe");
-            files::write(&lost.root().join("etc/letsencrypt/archive/letsbe/cert1.pem"), b"a certificate")
-                .unwrap();
-            fs::create_dir_all(&live).unwrap();
-            symlink("../../archive/letsbe/cert1.pem", live.join("cert.pem")).unwrap();
-            lost
-        }
-
-        fn root(&self) -> std::path::PathBuf {
-            self.folder.path().join("root")
-        }
-
-        async fn back_up(&self, part: &str, path: &str, taken_at: DateTime<Utc>) -> SetId {
-            let whole = self.root().join(path);
-            let entries = folders::entries(&whole).unwrap();
-            let facts = ItemFacts::Files(FilesFacts { ..listing::facts(&whole, entries) });
-            let set = SetId::generate();
-            let name = Item::Files(path.replace('/', "_"));
-            let item = |item: Item| NewItem {
-                identity: "old".to_owned(),
-                set,
-                taken_at,
-                tool: part.to_owned(),
-                kind: SetKind::Nightly,
-                item,
-            };
-            self.repository.store_files(&item(name.clone()), &[whole], &[]).await.unwrap();
-            let manifest = Manifest {
-                version: 1,
-                set,
-                tool: part.to_owned(),
-                kind: SetKind::Nightly,
-                taken_at,
-                identity: "old".to_owned(),
-                images: BTreeMap::new(),
-                items: [(name.to_string(), facts)].into(),
-                consistency: Consistency::Single,
-            };
-            let text = serde_json::to_string(&manifest).unwrap();
-            self.repository.store_text(&item(Item::Manifest), "manifest.json", &text).await.unwrap();
-            set
-        }
-
-        fn restore(&self, at: Option<DateTime<Utc>>) -> RestoreFrom {
-            RestoreFrom { source: self.source.clone(), at, as_of: None }
-        }
-    }
-
-    fn fresh(folder: &Path, registry_key: &str) -> Layout {
-        let layout = Layout::under(folder);
-        let keys = json!({ "registry_key": registry_key, "backup_key": "canary-backup" });
-        files::write_json(&under(&layout, letsbe_provision::backups::RECOVERY_KEYS), &keys).unwrap();
-        files::make_folder(&layout.state("")).unwrap();
-        layout
-    }
-
-    #[tokio::test]
-    async fn vault_and_certificates_come_back_and_the_lost_machines_own_keys_do_not() {
-        let lost = Lost::server().await;
-        let first = lost.back_up("letsbe", "opt/letsbe/state", noon()).await;
-        lost.back_up("nginx", "etc/letsencrypt", noon()).await;
-        files::write(&lost.root().join("opt/letsbe/state/pins.json"), b"{\"later\":1}").unwrap();
-        let later = lost.back_up("letsbe", "opt/letsbe/state", noon() + TimeDelta::days(1)).await;
-
-        for (at, set, pins) in [(None, later, "{\"later\":1}"), (Some(noon()), first, "{}")] {
-            let folder = tempfile::tempdir().unwrap();
-            let layout = fresh(folder.path(), REGISTRY_KEY);
-            let wishes = desired("example.com");
-            // As certbot's package leaves it.
-            let (hook, stale) =
-                ("etc/letsencrypt/renewal-hooks/deploy/hook", "etc/letsencrypt/live/letsbe/cert.pem");
-            files::write(&folder.path().join(hook), b"a hook").unwrap();
-            files::write(&folder.path().join(stale), b"no link").unwrap();
-            let now = noon() + TimeDelta::days(2);
-            bring_back(&layout, &wishes, &lost.restore(at), now).await.unwrap();
-            let files = letsbe_vault::VaultFiles::under(folder.path());
-            let vault = Vault::open(&files).unwrap().unwrap();
-            assert_eq!(vault.entry("ghost", "a").unwrap().present.expose(), "canary-old-password");
-            for path in [&files.sealed, &under(&layout, letsbe_vault::REGISTRY_KEY_FILE)] {
-                assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-            }
-            assert_eq!(fs::read_to_string(layout.state("pins.json")).unwrap(), pins);
-            for own in ["agent.json", "identity", "server.json"] {
-                assert!(!layout.state(own).exists(), "{own} is the lost machine's");
-            }
-            let certificate = folder.path().join("etc/letsencrypt/live/letsbe/cert.pem");
-            assert_eq!(fs::read_to_string(certificate).unwrap(), "a certificate");
-            assert!(folder.path().join(hook).exists(), "what was there and is not in the backup stays");
-            let record = read_record(&layout).unwrap().unwrap();
-            assert_eq!(
-                record.back.iter().map(|back| back.tool.as_str()).collect::<Vec<_>>(),
-                ["letsbe", "nginx"]
-            );
-            assert_eq!(record.back[0].set, set);
-            for left in
-                ["run/letsbe/recovery-keys.json", "run/letsbe/recovery", "opt/letsbe/backups/recovery"]
-            {
-                assert!(!folder.path().join(left).exists(), "{left} holds secrets");
-            }
-            // Again, without keys: it is done.
-            bring_back(&layout, &wishes, &lost.restore(at), now).await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn a_foreign_vault_another_customer_and_a_missing_set_stop_it_and_nothing_is_replaced() {
-        let lost = Lost::server().await;
-        let folder = tempfile::tempdir().unwrap();
-        let layout = fresh(folder.path(), REGISTRY_KEY);
-        let code = async |layout: &Layout, domain: &str| {
-            bring_back(layout, &desired(domain), &lost.restore(None), noon()).await.unwrap_err().code
-        };
-        assert_eq!(code(&layout, "example.com").await, "BAK010", "there is no set yet");
-        lost.back_up("letsbe", "opt/letsbe/state", noon()).await;
-        assert_eq!(code(&layout, "other.example").await, "NODE088");
-        let sealed = under(&layout, letsbe_vault::VAULT_FILE);
-        assert!(!sealed.exists() && read_record(&layout).unwrap().is_none());
-
-        let foreign = Vault::default().seal(&"cd".repeat(32), &mut rand::rng()).unwrap();
-        files::write(&sealed, foreign.as_bytes()).unwrap();
-        assert_eq!(code(&layout, "example.com").await, "NODE087");
-        assert_eq!(fs::read_to_string(&sealed).unwrap(), foreign);
-        fs::remove_file(&sealed).unwrap();
-
-        // Without certificates it goes on, and says so.
-        bring_back(&layout, &desired("example.com"), &lost.restore(None), noon()).await.unwrap();
-        let record = read_record(&layout).unwrap().unwrap();
-        assert!(record.without_data.contains_key("nginx"), "{record:?}");
-    }
-
-    #[tokio::test]
-    async fn an_attempt_that_was_killed_after_the_vault_was_written_is_repeated() {
-        let lost = Lost::server().await;
-        lost.back_up("letsbe", "opt/letsbe/state", noon()).await;
-        let folder = tempfile::tempdir().unwrap();
-        let layout = fresh(folder.path(), REGISTRY_KEY);
-        let sealed = fs::read(lost.root().join("opt/letsbe/state/vault.sealed")).unwrap();
-        files::write(&under(&layout, letsbe_vault::VAULT_FILE), &sealed).unwrap();
-        bring_back(&layout, &desired("example.com"), &lost.restore(None), noon()).await.unwrap();
-        assert!(read_record(&layout).unwrap().is_some());
-    }
-}
+mod tests;

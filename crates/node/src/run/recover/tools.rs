@@ -13,14 +13,16 @@ use letsbe_provision::{
     stacks::await_healthy,
 };
 use letsbe_types::{
-    Problem, crash,
+    Problem,
+    clock::milliseconds,
+    crash,
     job::{DesiredServer, RestoreFrom, RestoredTool},
 };
 use letsbe_vault::BACKUP_KEY;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
-    RECOVERY_CRASH_POINTS, bring_folder, day, manifest, milliseconds, read_record,
+    bring_folder, day, manifest, points, read_record,
     source::{Source, remove},
     unusable, wish, write_record,
 };
@@ -68,7 +70,7 @@ pub(super) async fn bring_back(
     restore::all(&server, options, |ended| {
         note(&mut record, &mut failed, ended);
         write_record(layout, &record)?;
-        crash::point(RECOVERY_CRASH_POINTS[2]);
+        crash::point(&points::TOOL_BACK);
         Ok(())
     })
     .await?;
@@ -132,7 +134,7 @@ async fn openclaw_back(
         must(Command::words(&format!("docker compose {words}")).in_folder(&stack).within(PATIENCE))
     };
     compose("stop").await?;
-    crash::point(RECOVERY_CRASH_POINTS[3]);
+    crash::point(&points::OPENCLAW_STOPPED);
     renameat_with(CWD, &live, CWD, &beside, RenameFlags::EXCHANGE)
         .map_err(|error| files::unusable(&live, error))?;
     compose("up --detach").await?;
@@ -145,7 +147,7 @@ async fn openclaw_back(
         taken_at: set.taken_at,
         rows: known.rows(),
         files: known.files(),
-        milliseconds: milliseconds(began),
+        milliseconds: milliseconds(began.elapsed()),
     })
 }
 
