@@ -15,6 +15,7 @@ use crate::{
 
 pub(crate) async fn comes_back_without_a_hub(server: &Server<'_>) -> anyhow::Result<()> {
     let (site, domain) = (server.site, server.site.domain(NAME));
+    server.node(&["backup", "run"]).await?.succeeded()?;
     let good = content::inventory(&server.host).await?;
     let (identity, source) = (new_identity(), serde_json::to_string(&server.destination)?);
     let escrow = [NODE, "vault", "escrow", "--recipient", &recipient_of(&identity)?];
