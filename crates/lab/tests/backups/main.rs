@@ -1,5 +1,5 @@
 //! Backups on a real server with WordPress, Ghost and NocoDB and real content: made, copied to an S3 service, proven,
-//! restored, undone; killed at every point, cut off, damaged and stolen. Needs what `infrastructure.rs` needs.
+//! restored, undone; killed at every point, cut off, damaged, stolen and lost. Needs what `infrastructure.rs` needs.
 
 mod damage;
 mod disk;
