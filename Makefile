@@ -5,6 +5,8 @@
 SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 LAB := target/debug/letsbe-lab
+# The fast tests wait for disks and other programs more than they compute.
+FAST_TEST := RUST_TEST_THREADS=8 cargo test --workspace --no-fail-fast
 # The end-to-end tests: those that crates/lab/Cargo.toml keeps out of `cargo test`.
 END_TO_END := $(shell sed -n '/^\[\[test\]\]/{n;s/^name = "\(.*\)"/\1/p}' crates/lab/Cargo.toml)
 # So many at once: most of the time each waits for its servers. One needs about 4 GB of memory.
@@ -25,11 +27,11 @@ disaster: setup build ## The same, then the server is destroyed and the customer
 # From clean, incremental compilation only costs: time, and tens of gigabytes that the lab's servers need.
 test: export CARGO_INCREMENTAL := 0
 test: setup test-programs check build ## Everything that a change must pass, as in CI: all checks, all tests.
-	cargo test --workspace --no-fail-fast
+	$(FAST_TEST)
 	$(MAKE) end-to-end
 
 unit: test-programs ## The fast tests only; needs no lab (and root only if a program is yet to be installed).
-	cargo test --workspace --no-fail-fast --lib --bins --tests
+	$(FAST_TEST) --lib --bins --tests
 
 # They start dockerd and the lab themselves. What one says is shown when it has ended.
 end-to-end: setup build ## The end-to-end tests in the lab, AT_ONCE (3) at a time.
