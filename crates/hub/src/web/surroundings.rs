@@ -23,10 +23,12 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub(crate) async fn headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    // Not `no-referrer`: with it a browser says `Origin: null` of our own forms, too, and where it sends no
+    // `Sec-Fetch-Site` (a Hub by plain HTTP, as in the demo) nobody could log in.
     let fixed = [
         ("content-security-policy", CONTENT_POLICY),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
         ("x-frame-options", "DENY"),
     ];
     for (name, value) in fixed {

@@ -48,6 +48,8 @@ async fn every_answer_carries_the_guards() {
         assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{path}");
         assert!(!policy.contains("unsafe"), "{path}");
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        // With `no-referrer` a browser hides from us that our own forms are ours.
+        assert_eq!(headers["referrer-policy"], "same-origin", "{path}");
         assert!(headers.contains_key("cache-control"), "{path}");
     }
 }
