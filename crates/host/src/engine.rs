@@ -294,50 +294,27 @@ fn chown(owner: &str, path: &Path) -> Command {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, sync::Mutex, time::Duration};
+    use std::{fs, time::Duration};
 
     use async_trait::async_trait;
     use letsbe_types::{Problem, job::RunEventKind};
 
     use super::{Engine, Journal};
     use crate::{
-        change::{Change, Command, FileWrite, Question},
-        machine::{CommandOutput, FileState, Machine, MachineError},
+        change::{Change, Command, Question},
+        machine::LocalMachine,
     };
 
-    /// A machine whose programs end with these codes, one after the other, and a journal that nobody reads.
-    struct Ends(Mutex<Vec<i32>>);
+    /// Takes the first of the endings in a file, and ends so.
+    const PROGRAM: &str = r#"read -r ending < endings; sed -i 1d endings
+        [ "$ending" != killed ] || kill -9 $$
+        exit "$ending""#;
+
+    /// Nobody reads it.
+    struct Unread;
 
     #[async_trait]
-    impl Machine for Ends {
-        async fn run(&self, _: &Command) -> Result<CommandOutput, MachineError> {
-            let code = self.0.lock().expect("no test holds it").remove(0);
-            Ok(CommandOutput { code, ..CommandOutput::default() })
-        }
-
-        async fn read(&self, _: &Path) -> Result<Option<FileState>, MachineError> {
-            Ok(None)
-        }
-
-        async fn list(&self, _: &Path) -> Result<Vec<String>, MachineError> {
-            Ok(Vec::new())
-        }
-
-        async fn write(&self, _: &FileWrite) -> Result<(), MachineError> {
-            Ok(())
-        }
-
-        async fn remove(&self, _: &Path) -> Result<(), MachineError> {
-            Ok(())
-        }
-
-        async fn make_folder(&self, _: &Path, _: u32) -> Result<(), MachineError> {
-            Ok(())
-        }
-    }
-
-    #[async_trait]
-    impl Journal for Ends {
+    impl Journal for Unread {
         async fn record(&self, _: RunEventKind) -> Result<(), Problem> {
             Ok(())
         }
@@ -349,19 +326,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_signal_ended_goes_on_and_what_a_program_says_is_final() {
-        const KILLED: i32 = -1;
-        let cases: [(&[i32], usize, bool); 4] = [
-            (&[KILLED, KILLED, 0], 3, true),
-            (&[KILLED, 1, 0], 2, false),
-            (&[KILLED, KILLED, KILLED, 0], 3, false),
-            (&[0, 0], 1, true),
+        let cases: [(&[&str], usize, bool); 4] = [
+            (&["killed", "killed", "0"], 3, true),
+            (&["killed", "1", "0"], 2, false),
+            (&["killed", "killed", "killed", "0"], 3, false),
+            (&["0", "0"], 1, true),
         ];
-        for (codes, started, well) in cases {
-            let machine = Ends(Mutex::new(codes.to_vec()));
-            let change = Change::Run(Command::words("program").restarted(2));
-            let applied = Engine::new(&machine, &[]).apply("operation", &change, &machine).await;
-            let left = machine.0.lock().expect("no test holds it").len();
-            assert_eq!((codes.len() - left, applied.is_ok()), (started, well), "{codes:?}");
+        for (endings, started, well) in cases {
+            let folder = tempfile::tempdir().expect("a folder");
+            let file = folder.path().join("endings");
+            fs::write(&file, endings.join("\n") + "\n").expect("endings");
+            let program = Command::new("sh", ["-c", PROGRAM]).in_folder(folder.path()).restarted(2);
+            let applied =
+                Engine::new(&LocalMachine, &[]).apply("operation", &Change::Run(program), &Unread).await;
+            let left = fs::read_to_string(&file).expect("what is left").lines().count();
+            assert_eq!((endings.len() - left, applied.is_ok()), (started, well), "{endings:?}");
         }
     }
 }

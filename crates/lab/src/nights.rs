@@ -46,10 +46,10 @@ for volume in ghost_content wordpress_content nocodb_content openclaw_state; do
   $restic backup --repo /root/peer /var/lib/docker/volumes/letsbe-$volume/_data
 done
 $restic backup --repo /root/peer /etc/letsencrypt /opt/letsbe/stacks /opt/letsbe/state
-for repository in /root/peer "$far"; do
-  [ "$repository" = /root/peer ] || $restic copy --repo "$far" --from-repo /root/peer --from-password-file /root/peer.key
-  $restic forget --repo "$repository" --group-by paths --keep-daily 7 --keep-weekly 4
-done
+forget="forget --group-by paths --keep-daily 7 --keep-weekly 4"
+$restic $forget --repo /root/peer
+$restic copy --repo "$far" --from-repo /root/peer --from-password-file /root/peer.key
+$restic $forget --repo "$far"
 $restic check --repo "$far"
 "#;
 

@@ -48,8 +48,8 @@ const REACH: Duration = Duration::from_secs(30);
 const REACHED: Duration = Duration::from_secs(60);
 
 impl Repository {
-    /// Whether the place answers and lets us in, or did within the last minute; within 30 seconds. Says nothing about a repository there. A folder on
-    /// this server is always reached.
+    /// Whether the place answers and lets us in, or did within the last minute; takes 30 seconds at most. Says nothing
+    /// about a repository there. A folder on this server is always reached.
     ///
     /// # Errors
     /// `REPO001`.

@@ -61,11 +61,11 @@ impl Repository {
 
     async fn try_to_lighten(&self) -> Result<(), Problem> {
         let password = self.password().map_err(|error| not_lightened(&error.to_string()))?;
-        let names = self.key_names().await?;
-        let [first] = names.as_slice() else { return Ok(()) };
         if password.expose().len() < RANDOM {
             return Ok(());
         }
+        let names = self.key_names().await?;
+        let [first] = names.as_slice() else { return Ok(()) };
         let (_, keys) = self.ask(Call::new(DOING, &["--no-lock", "cat", "masterkey"])).await?;
         let fresh = Fresh { salt: rand::random(), iv: rand::random(), now: Utc::now() };
         let light = sealed(&Zeroizing::new(keys), &password, &fresh)

@@ -1,4 +1,4 @@
-//! Docker as tests play it; everything else is really run.
+//! Docker as tests play it, and a key for what is really run.
 
 use std::{
     collections::BTreeMap,
@@ -7,9 +7,23 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chrono::Utc;
 use letsbe_host::{
     Command, CommandOutput, FileWrite, LocalMachine, Machine, MachineError, machine::FileState,
 };
+use letsbe_vault::{BACKUP_KEY, Origin, Vault, VaultFiles};
+
+/// As long as what a provisioning run makes.
+const REPOSITORY_KEY: &str = "canary-repository-key-that-is-as-long-as-that-of-a-server";
+
+/// Puts a key for the repositories into the vault of the server under `root`.
+pub(crate) fn give_repository_key(root: &Path) {
+    Vault::update(&VaultFiles::under(root), &mut rand::rng(), |vault| {
+        vault.put(BACKUP_KEY.0, BACKUP_KEY.1, REPOSITORY_KEY.into(), Origin::Made, Utc::now());
+        Ok(())
+    })
+    .unwrap();
+}
 
 type Watch = Box<dyn Fn() + Send + Sync>;
 

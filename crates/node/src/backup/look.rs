@@ -88,11 +88,7 @@ pub(super) async fn list(server: &TenantServer, arguments: &ListArguments) -> Re
 /// # Errors
 /// BAK006 when no destination is set; when the local one cannot be opened.
 pub(super) async fn asked(repositories: &Repositories, is_outside: bool) -> Result<&Repository, Problem> {
-    if is_outside {
-        return far(repositories);
-    }
-    repositories.local.ensure(None).await?;
-    Ok(&repositories.local)
+    if is_outside { far(repositories) } else { repositories.opened().await }
 }
 
 fn far(repositories: &Repositories) -> Result<&Repository, Problem> {

@@ -9,7 +9,7 @@ mod dumped;
 mod examine;
 mod export;
 #[cfg(test)]
-mod fakes;
+pub(crate) mod fakes;
 mod hold;
 mod images;
 mod journal;

@@ -87,8 +87,16 @@ impl Repositories {
     /// No vault, or a key that does not open the repository.
     pub(crate) async fn open(server: &TenantServer) -> Result<Self, Problem> {
         let repositories = Self::unasked(server)?;
-        repositories.local.ensure(None).await?;
+        repositories.opened().await?;
         Ok(repositories)
+    }
+
+    /// The local one, made if there is none.
+    ///
+    /// # Errors
+    /// When the key does not open it, or its place cannot be used.
+    pub(crate) async fn opened(&self) -> Result<&Repository, Problem> {
+        self.local.ensure(None).await.map(|()| &self.local)
     }
 
     /// Opens them and asks neither: for what lies outside the local one may be gone or damaged.

@@ -16,12 +16,11 @@ use letsbe_types::{
     backup::{BackupStatus, Destination, Ending, RcloneDestination, RemoteSync},
     job::DesiredServer,
 };
-use letsbe_vault::{BACKUP_KEY, Origin, Vault, VaultFiles};
 use serde_json::{Value, json};
 
 use super::{
     destination, export,
-    fakes::FakeDocker,
+    fakes::{self, FakeDocker},
     journal,
     lease::{self, tests::Other},
     outside, parts,
@@ -78,17 +77,7 @@ impl Site {
         site.write("opt/letsbe/bin/letsbe-node", &tap);
         let program = site.server.layout.program();
         std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Vault::update(&VaultFiles::under(site.root.path()), &mut rand::rng(), |vault| {
-            vault.put(
-                BACKUP_KEY.0,
-                BACKUP_KEY.1,
-                "canary-repository-key-that-is-as-long-as-that-of-a-server".into(),
-                Origin::Made,
-                Utc::now(),
-            );
-            Ok(())
-        })
-        .unwrap();
+        fakes::give_repository_key(site.root.path());
         site
     }
 

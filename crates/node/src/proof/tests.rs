@@ -15,7 +15,7 @@ use super::{
     night, nightly,
 };
 use crate::{
-    backup::{make_set, parts, status},
+    backup::{fakes::give_repository_key, make_set, parts, status},
     files,
     layout::Layout,
     server::TenantServer,
@@ -53,17 +53,7 @@ impl Site {
         }
         let layout = &site.server.layout;
         files::write(&layout.home().join("nginx/sites/ghost.conf"), b"server {}").unwrap();
-        Vault::update(&VaultFiles::under(&layout.root()), &mut rand::rng(), |vault| {
-            vault.put(
-                BACKUP_KEY.0,
-                BACKUP_KEY.1,
-                "canary-repository-key-that-is-as-long-as-that-of-a-server".into(),
-                Origin::Made,
-                Utc::now(),
-            );
-            Ok(())
-        })
-        .unwrap();
+        give_repository_key(&layout.root());
         with_status(layout, &["letsbe", "nginx"]);
         for part in ["nginx", "letsbe"] {
             make_set(&site.server, part, SetKind::Nightly).await.unwrap();

@@ -135,7 +135,7 @@ pub(crate) fn refused(what: impl std::fmt::Display, hint: impl Into<String>) -> 
 /// The repository that a person means, opened. The local one is not in the way of the one outside.
 pub(crate) async fn repository(repositories: &Repositories, source: Source) -> Result<&Repository, Problem> {
     match (source, &repositories.remote) {
-        (Source::Local, _) => repositories.local.ensure(None).await.map(|()| &repositories.local),
+        (Source::Local, _) => repositories.opened().await,
         (Source::Remote, Some(remote)) => Ok(remote),
         (Source::Remote, None) => Err(refused(
             "no destination outside this server is set",
