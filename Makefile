@@ -12,13 +12,20 @@ END_TO_END := $(shell sed -n '/^\[\[test\]\]/{n;s/^name = "\(.*\)"/\1/p}' crates
 # So many at once: most of the time each waits for its servers. One needs about 4 GB of memory.
 AT_ONCE ?= 3
 
+# Not by its own name in a recipe: what names that is run even by `make -n`, which shall only print.
+AGAIN = $(MAKE)
+# A line whenever a program said nothing for ten seconds.
+STILL := xtask/scripts/still-running.sh
+
 .DEFAULT_GOAL := help
 .PHONY: help demo disaster test unit end-to-end $(END_TO_END:%=end-to-end-%) fuzz bench setup test-programs build check tidy clean-lab deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
-demo: setup build ## Start the lab and a Hub, place a real order, and watch it become a live server.
+demo: ## Start the lab and a Hub, place a real order, and watch it become a live server.
+	$(STILL) crates/lab/scripts/install.sh
+	$(STILL) cargo build --workspace --bins
 	$(LAB) demo
 
 disaster: setup build ## The same, then the server is destroyed and the customer comes back on another one.
@@ -26,9 +33,9 @@ disaster: setup build ## The same, then the server is destroyed and the customer
 
 # From clean, incremental compilation only costs: time, and tens of gigabytes that the lab's servers need.
 test: export CARGO_INCREMENTAL := 0
-test: setup test-programs check build ## Everything that a change must pass, as in CI: all checks, all tests.
+test: setup test-programs deny check build ## Everything that a change must pass, as in CI: all checks, all tests.
 	$(FAST_TEST)
-	$(MAKE) end-to-end
+	$(AGAIN) end-to-end
 
 unit: test-programs ## The fast tests only; needs no lab (and root only if a program is yet to be installed).
 	$(FAST_TEST) --lib --bins --tests
@@ -37,7 +44,7 @@ unit: test-programs ## The fast tests only; needs no lab (and root only if a pro
 end-to-end: setup build ## The end-to-end tests in the lab, AT_ONCE (3) at a time.
 	cargo test --workspace --no-run $(END_TO_END:%=--test %)
 	$(LAB) images
-	$(MAKE) --keep-going --jobs $(AT_ONCE) --output-sync=target $(END_TO_END:%=end-to-end-%)
+	$(AGAIN) --keep-going --jobs $(AT_ONCE) --output-sync=target $(END_TO_END:%=end-to-end-%)
 
 # Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
 $(END_TO_END:%=end-to-end-%): end-to-end-%:
@@ -79,6 +86,8 @@ tidy: ## The repository's own rules: sizes, layers, error pages, invariants.
 clean-lab: ## Stop the lab and remove its servers.
 	$(LAB) down
 
-deny: ## Licences, sources and known vulnerabilities of the dependencies (needs cargo-deny).
-	@command -v cargo-deny >/dev/null || { echo "cargo-deny is not installed: cargo install --locked cargo-deny"; exit 1; }
-	cargo deny check
+deny: ## Licences, sources and bans of the dependencies; known vulnerabilities where their database can be had.
+	xtask/scripts/install-cargo-deny.sh
+	cargo deny --log-level error check licenses bans sources
+	@if timeout 120 cargo deny --log-level off fetch db; then cargo deny --log-level error check advisories; \
+	else echo "The database of known vulnerabilities cannot be had here: they were not checked."; fi

@@ -1,5 +1,7 @@
 //! The demo: a paid order becomes a live, proven server, before one's eyes.
 
+mod progress;
+
 use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
@@ -13,10 +15,8 @@ use letsbe_types::api::{OrderDetail, TimelineEntry};
 pub(crate) const TOOLS: [&str; 5] = ["static-website", "wordpress", "ghost", "nocodb", "uptime-kuma"];
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// Tells what is being done.
-pub(crate) fn say(text: &str) {
-    println!("\n── {text}");
-}
+pub(crate) use progress::say;
+use progress::{print, until_done};
 
 fn tell(entry: &TimelineEntry) {
     let mark = match entry.level.as_str() {
@@ -27,18 +27,14 @@ fn tell(entry: &TimelineEntry) {
         _ => "✗",
     };
     let time = entry.at.with_timezone(&chrono::Local).format("%H:%M:%S");
-    println!("{time}  {mark} {}", entry.message);
+    print(&format!("{time}  {mark} {}", entry.message));
 }
 
-/// Builds the images that are missing.
+/// Builds the images that are missing, with a line for each and whenever ten seconds went by.
 pub(crate) async fn images() -> anyhow::Result<()> {
+    say("Images: built once, then kept (about 12 minutes the first time, on two cores)");
     letsbe_lab::docker::ensure_engine().await?;
-    letsbe_lab::images::ensure_catalog().await?;
-    letsbe_lab::images::ensure_images(letsbe_lab::images::RELEASES).await?;
-    for services in ["services", "storage", "vps"] {
-        letsbe_lab::images::ensure(services).await?;
-    }
-    Ok(())
+    until_done(letsbe_lab::images::build_all(&print)).await
 }
 
 /// What is shown.
@@ -52,13 +48,12 @@ pub(crate) enum Story {
 
 /// Runs the demo.
 pub(crate) async fn demo(repository: &Path, shown: Story, once: bool) -> anyhow::Result<()> {
-    say("Images: built once, then kept (about 5 minutes the first time)");
     images().await?;
     let servers = if shown == Story::Disaster { 2 } else { 1 };
     let options = FleetOptions { servers, ..FleetOptions::new(&repository.join("target/debug"), repository) };
-    let fleet = Fleet::start(&options, &say).await?;
+    let fleet = until_done(Fleet::start(&options, &say)).await?;
     let told = tokio::select! {
-        told = story(&fleet, shown, once) => told,
+        told = until_done(story(&fleet, shown)) => told,
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
     if told.is_err() {
@@ -67,12 +62,16 @@ pub(crate) async fn demo(repository: &Path, shown: Story, once: bool) -> anyhow:
         let lines: Vec<&str> = log.lines().collect();
         println!("{}", lines[lines.len().saturating_sub(30)..].join("\n"));
     }
+    if told.is_ok() && !once {
+        println!("\nEverything stays up until you press Ctrl-C.");
+        tokio::signal::ctrl_c().await?;
+    }
     say("Removing the lab");
-    fleet.stop().await?;
+    until_done(fleet.stop()).await?;
     told
 }
 
-async fn story(fleet: &Fleet, shown: Story, once: bool) -> anyhow::Result<()> {
+async fn story(fleet: &Fleet, shown: Story) -> anyhow::Result<()> {
     let customer = fleet.customer().await?;
     println!(
         "   Hub: {}  (log in as {STAFF_EMAIL}, password {})",
@@ -83,16 +82,14 @@ async fn story(fleet: &Fleet, shown: Story, once: bool) -> anyhow::Result<()> {
     say(&format!("A customer orders {} with {}", request.domain, TOOLS.join(", ")));
     let began = std::time::Instant::now();
     let order = fleet.place(&customer, &request).await?;
-    println!("   Follow it in a browser: {}/orders/{order}\n", fleet.hub.url);
+    println!("   Follow it in a browser: {}/orders/{order}", fleet.hub.url);
+    println!("   What the customer sees: {}/progress/{order}", fleet.hub.url);
+    println!("   In a terminal: target/debug/letsbe --hub {} login --email {STAFF_EMAIL}\n", fleet.hub.url);
     let detail = fleet.follow(&customer, order, PATIENCE, tell).await?;
     say(&format!("FULFILLED after {} s", began.elapsed().as_secs()));
     read_blog(fleet, &detail).await?;
     if shown == Story::Disaster {
         lose_and_recover(fleet, &customer, detail).await?;
-    }
-    if !once {
-        println!("\nEverything stays up until you press Ctrl-C.");
-        tokio::signal::ctrl_c().await?;
     }
     Ok(())
 }
@@ -129,8 +126,9 @@ async fn read_blog(fleet: &Fleet, detail: &OrderDetail) -> anyhow::Result<()> {
     println!("   https://{host}/ answers: made by {generator}, certificate from the lab's ACME authority");
     println!("   See for yourself:");
     println!("     curl --cacert {} --resolve {host}:443:{address} https://{host}/", roots.display());
+    // The lab needs root, and Chromium as root runs without its sandbox only.
     println!(
-        "     chromium --ignore-certificate-errors --host-resolver-rules=\"MAP *.{domain} {address}\" https://{host}/"
+        "     chromium --no-sandbox --ignore-certificate-errors \\\n       --host-resolver-rules=\"MAP {domain} {address}, MAP *.{domain} {address}\" https://{host}/"
     );
     Ok(())
 }

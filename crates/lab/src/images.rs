@@ -2,8 +2,14 @@
 //! from a folder of `crates/lab/images` and kept under the hash of that folder and of everything below it.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use futures::future::{BoxFuture, try_join_all};
@@ -108,18 +114,54 @@ pub async fn ensure_images(images: &[Image]) -> Result<Vec<(String, String)>, Do
     .await
 }
 
-/// Makes sure that every image of the lab exists, telling what it is about to make.
+/// Makes sure that every image of the lab exists. Prints a line for each: that it is there, or how long it took.
 ///
 /// # Errors
 /// When a build fails.
-pub async fn build_all(say: &(impl Fn(&str) + Sync)) -> anyhow::Result<()> {
-    let folders: Vec<&str> = ["vps", "services", "storage"]
+pub async fn build_all(print: &(impl Fn(&str) + Sync)) -> anyhow::Result<()> {
+    let folders: BTreeSet<&str> = ["vps", "services", "storage"]
         .into_iter()
         .chain(CATALOG.iter().chain(RELEASES).map(|image| image.folder))
         .collect();
-    say(&format!("Images: {}", folders.join(", ")));
-    try_join_all(folders.into_iter().map(ensure)).await?;
+    let (all, done) = (folders.len(), AtomicUsize::new(0));
+    let built = folders.into_iter().map(|folder| {
+        let (done, started) = (&done, Instant::now());
+        async move {
+            ensure(folder).await?;
+            let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+            print(&format!("   image {count} of {all}: {folder} ({} s)", started.elapsed().as_secs()));
+            Ok::<_, DockerError>(())
+        }
+    });
+    try_join_all(built).await?;
     Ok(())
+}
+
+/// The folders whose images are being built now.
+static BUILDING: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Which images this process is building now, in words; empty if none.
+#[must_use]
+pub fn being_built() -> String {
+    let building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let names: Vec<&str> = building.iter().map(String::as_str).collect();
+    if names.is_empty() { String::new() } else { format!("building {}", names.join(", ")) }
+}
+
+/// Stands in [`BUILDING`] until it is dropped.
+struct Building(String);
+
+impl Building {
+    fn new(folder: &str) -> Self {
+        BUILDING.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+        Self(folder.to_owned())
+    }
+}
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        BUILDING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
 }
 
 /// The image of the secrets proxy around this binary: its reference in the catalog and its local name.
@@ -158,7 +200,7 @@ async fn ensure_with_parents(folder: &str) -> Result<String, DockerError> {
     let name = format!("letsbe-lab/{folder}:{}", short(hash));
     let lock = lock_builds(folder).await.map_err(io)?;
     if !docker::exists("image", &name).await {
-        tracing::info!(image = name, "building");
+        let _building = Building::new(folder);
         let context = copy_of(&source).map_err(io)?;
         if prepare {
             let script = context.path().join("prepare.sh").display().to_string();
@@ -267,7 +309,7 @@ mod tests {
     #[test]
     fn the_registry_offers_what_the_catalog_names() {
         let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
-        let mut named = std::collections::BTreeSet::new();
+        let mut named = BTreeSet::new();
         for entry in walkdir::WalkDir::new(catalog).into_iter().map(Result::unwrap) {
             if entry.file_name() == "compose.yml" {
                 let text = fs::read_to_string(entry.path()).unwrap();
@@ -276,7 +318,7 @@ mod tests {
             }
         }
         let offered = CATALOG.iter().map(|image| image.reference).chain([PROXY_REFERENCE]).map(str::to_owned);
-        assert_eq!(offered.collect::<std::collections::BTreeSet<_>>(), named);
+        assert_eq!(offered.collect::<BTreeSet<_>>(), named);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod codes;
 pub mod invariants;
 pub mod layers;
+pub mod makefile;
 pub mod openings;
 pub mod purity;
 pub mod sizes;
