@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use super::{
     Faults, account,
     host::PowerCommand,
-    network,
-    server::DISK,
+    media, network, policies, readings,
+    server::{DISK, SimServer},
     state::{Call, Shared},
     task::{self, Work},
 };
@@ -38,11 +38,12 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route(server, get(one).patch(change))
         .route(&format!("{server}/imageflavours"), get(flavours))
         .route(&format!("{server}/image"), post(install))
-        .route(&format!("{server}/snapshots"), get(account::snapshots).post(account::create_snapshot))
-        .route(&format!("{server}/snapshots:dryrun"), post(account::check_snapshot))
-        .route(&format!("{server}/snapshots/{{name}}"), axum::routing::delete(account::delete_snapshot))
         .merge(account::routes())
+        .merge(media::routes())
         .merge(network::routes())
+        .merge(policies::routes())
+        .merge(readings::routes())
+        .fallback(async || error(404, "error.notfound", "no such operation"))
         .layer(from_fn_with_state(Arc::clone(shared), gate))
         .with_state(Arc::clone(shared))
 }
@@ -51,6 +52,11 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
 pub(super) fn error(status: u16, code: &str, message: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, Json(json!({"code": code, "message": message}))).into_response()
+}
+
+/// An object of what there is; what is absent is left out, as the API does.
+pub(super) fn present<const N: usize>(members: [(&str, Option<String>); N]) -> Value {
+    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?)))).collect()
 }
 
 pub(super) fn invalid(field: &str, message: &str) -> Response {
@@ -64,7 +70,7 @@ pub(super) fn not_found() -> Response {
 }
 
 /// A task that has begun.
-fn accepted(task: types::TaskInfo) -> Response {
+pub(super) fn accepted(task: types::TaskInfo) -> Response {
     (StatusCode::ACCEPTED, Json(task)).into_response()
 }
 
@@ -90,7 +96,7 @@ async fn gate(State(shared): Sim, request: Request, next: Next) -> Response {
     let install = request.method() == Method::POST && request.uri().path().ends_with("/image");
     let mut answer = match refused {
         Some(refused) => refused,
-        None => next.run(request).await,
+        None => worded(next.run(request).await).await,
     };
     let mut state = shared.state();
     if install
@@ -103,6 +109,17 @@ async fn gate(State(shared): Sim, request: Request, next: Next) -> Response {
     }
     state.note(call);
     answer
+}
+
+/// What axum refuses by itself it says in plain text; the API says it as every other refusal.
+async fn worded(answer: Response) -> Response {
+    let plain =
+        answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !plain || !answer.status().is_client_error() {
+        return answer;
+    }
+    let text = axum::body::to_bytes(answer.into_body(), 4096).await.unwrap_or_default();
+    invalid("body", &String::from_utf8_lossy(&text))
 }
 
 #[derive(Clone)]
@@ -129,12 +146,17 @@ fn refusal(shared: &Shared, request: &Request, content_type: Option<&str>) -> Op
     if !state.logins.accepts(request.headers(), shared.clock.now()) {
         return Some(error(401, "unauthorized", "Unauthorized"));
     }
-    let wanted = match *request.method() {
+    let kind = content_type.unwrap_or_default();
+    let json = kind.starts_with("application/json");
+    let right = match *request.method() {
         Method::GET => return None,
-        Method::PATCH => "application/merge-patch+json",
-        _ => "application/json",
+        // A call without a body needs no type for it.
+        Method::DELETE => json || kind.is_empty(),
+        Method::PATCH if request.uri().path().contains("/failoverips/") => true,
+        Method::PATCH => kind.starts_with("application/merge-patch+json"),
+        _ => json,
     };
-    if content_type.is_none_or(|kind| !kind.starts_with(wanted)) {
+    if !right {
         return Some(error(415, "unsupported.media.type", "Unsupported media type"));
     }
     let to_server = request.uri().path().contains("/servers/") && !request.uri().path().ends_with(":dryrun");
@@ -175,27 +197,55 @@ impl Page {
     }
 }
 
-async fn list(State(shared): Sim, Query(page): Query<Page>) -> Response {
+#[derive(Deserialize)]
+struct Search {
+    name: Option<String>,
+    ip: Option<String>,
+    q: Option<String>,
+}
+
+impl Search {
+    fn finds(&self, server: &SimServer) -> bool {
+        let names = [Some(&server.name), server.hostname.as_ref(), server.nickname.as_ref()];
+        let named = |part: &String| names.iter().flatten().any(|name| name.contains(part.as_str()));
+        self.name.as_ref().is_none_or(|name| *name == server.name)
+            && self.ip.as_ref().is_none_or(|ip| *ip == server.address.to_string())
+            && self.q.as_ref().is_none_or(named)
+    }
+}
+
+async fn list(State(shared): Sim, Query(page): Query<Page>, Query(search): Query<Search>) -> Response {
     let state = shared.state();
-    let servers = state.servers.values().filter(|_| !state.faults.empty_pool).map(super::SimServer::listed);
-    Json(page.of(servers)).into_response()
+    let servers = state.servers.values().filter(|server| !state.faults.empty_pool && search.finds(server));
+    Json(page.of(servers.map(SimServer::listed))).into_response()
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Detail {
-    load_server_live_info: Option<bool>,
+    load_server_live_info: Option<String>,
+}
+
+/// A boolean as clients write it: `true`, `True`, `1`. `None` for another word.
+fn boolean(word: &str) -> Option<bool> {
+    match word.to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 async fn one(State(shared): Sim, Path(id): Path<i32>, Query(detail): Query<Detail>) -> Response {
+    let Some(live) = boolean(detail.load_server_live_info.as_deref().unwrap_or("true")) else {
+        return error(400, "parameter.invalid", "loadServerLiveInfo must be true or false");
+    };
     let state = shared.state();
     let snapshots = state.snapshots.get(&id).map_or(0, Vec::len);
-    match state.servers.get(&id) {
-        Some(server) => {
-            Json(server.detailed(detail.load_server_live_info.unwrap_or(true), snapshots)).into_response()
-        }
-        None => not_found(),
-    }
+    let Some(server) = state.servers.get(&id) else { return not_found() };
+    let mut detail = json!(server.detailed(live, snapshots));
+    // The description demands a name of a site, though it describes none.
+    detail["site"]["name"] = server.city.clone().into();
+    Json(detail).into_response()
 }
 
 #[derive(Deserialize)]
@@ -226,7 +276,20 @@ async fn change(
     let mut state = shared.state();
     let Some(server) = state.servers.get_mut(&id) else { return not_found() };
     let text = |name: &str| patch.get(name).map(|value| value.as_str().map(str::to_owned));
+    let settings = [
+        "autostart",
+        "bootorder",
+        "os_optimization",
+        "cpuTopology",
+        "uefi",
+        "keyboardLayout",
+        "rootPassword",
+    ];
     match (text("hostname"), text("nickname")) {
+        (None, None) if settings.iter().any(|name| patch.contains_key(*name)) => {
+            drop(state);
+            return start_task(&shared, id, Work::Setting);
+        }
         (Some(hostname), _) => server.hostname = hostname,
         (_, Some(nickname)) => server.nickname = nickname,
         _ => return error(400, "patch.invalid", "Unknown attribute"),

@@ -145,6 +145,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route(&format!("{oidc}/auth/device"), post(start_device))
         .route(&format!("{oidc}/token"), post(token))
         .route(&format!("{oidc}/userinfo"), get(user_info))
+        .route(&format!("{oidc}/revoke"), post(revoke))
         .route("/device", get(device_page).post(device_decision))
         .with_state(Arc::clone(shared))
 }
@@ -161,6 +162,7 @@ async fn configuration(State(shared): State<Arc<Shared>>) -> Json<serde_json::Va
         "device_authorization_endpoint": format!("{oidc}/auth/device"),
         "token_endpoint": format!("{oidc}/token"),
         "userinfo_endpoint": format!("{oidc}/userinfo"),
+        "revocation_endpoint": format!("{oidc}/revoke"),
     }))
 }
 
@@ -202,6 +204,19 @@ async fn token(State(shared): State<Arc<Shared>>, Form(form): Form<TokenForm>) -
         Ok(refresh) => state.logins.grant(&refresh, now),
         Err(error) => denied(error),
     }
+}
+
+#[derive(Deserialize)]
+struct RevokeForm {
+    token: Secret<String>,
+}
+
+/// RFC 7009: a token that is not known is no error.
+async fn revoke(State(shared): State<Arc<Shared>>, Form(form): Form<RevokeForm>) -> StatusCode {
+    let logins = &mut shared.state().logins;
+    logins.access.remove(form.token.expose());
+    logins.sessions.retain(|session| !session.refresh.contains(form.token.expose()));
+    StatusCode::OK
 }
 
 async fn user_info(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {

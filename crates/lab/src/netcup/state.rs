@@ -35,6 +35,12 @@ pub(super) struct State {
     pub(super) next_key: i32,
     pub(super) snapshots: BTreeMap<i32, Vec<types::SnapshotMinimal>>,
     pub(super) firewalls: BTreeMap<i32, types::ServerFirewall>,
+    /// Firewall policies of the account.
+    pub(super) policies: BTreeMap<i32, serde_json::Value>,
+    /// Storage drivers that were changed.
+    pub(super) disk_drivers: BTreeMap<i32, String>,
+    /// Attached ISO images.
+    pub(super) isos: BTreeMap<i32, String>,
     pub(super) reverse_names: BTreeMap<String, String>,
     pub(super) installs: BTreeMap<i32, u32>,
     pub(super) calls: VecDeque<Call>,
@@ -51,12 +57,21 @@ impl State {
             next_key: 1,
             snapshots: BTreeMap::new(),
             firewalls: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            disk_drivers: BTreeMap::new(),
+            isos: BTreeMap::new(),
             reverse_names: BTreeMap::new(),
             installs: BTreeMap::new(),
             calls: VecDeque::new(),
             faults: Faults::default(),
             logins: Logins::default(),
         }
+    }
+
+    /// A server's snapshot of this name.
+    pub(super) fn snapshot(&self, server: i32, name: &str) -> Option<&types::SnapshotMinimal> {
+        let kept = self.snapshots.get(&server)?;
+        kept.iter().find(|snapshot| snapshot.name.as_deref() == Some(name))
     }
 
     pub(super) fn note(&mut self, call: Call) {

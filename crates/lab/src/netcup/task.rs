@@ -15,12 +15,25 @@ use super::{
 /// What a task does.
 #[derive(Debug, Clone)]
 pub(super) enum Work {
-    Install { hostname: String, keys: Vec<String> },
+    Install {
+        hostname: String,
+        keys: Vec<String>,
+    },
     Power(PowerCommand),
     CreateSnapshot(types::ServerSnapshotCreate),
     DeleteSnapshot(String),
     Rescue(bool),
-    Firewall(bool),
+    RevertSnapshot,
+    ExportSnapshot(String),
+    /// Active or not, and the numbers of the account's policies.
+    Firewall(bool, Vec<i32>),
+    Reapply,
+    DiskDriver(String),
+    Format,
+    Optimise,
+    AttachIso,
+    Interface,
+    Setting,
 }
 
 impl Work {
@@ -31,7 +44,16 @@ impl Work {
             Self::CreateSnapshot(_) => "Create snapshot",
             Self::DeleteSnapshot(_) => "Delete snapshot",
             Self::Rescue(_) => "Change rescue system",
-            Self::Firewall(_) => "Update firewall",
+            Self::RevertSnapshot => "Revert snapshot",
+            Self::ExportSnapshot(_) => "Export snapshot",
+            Self::Firewall(..) => "Update firewall",
+            Self::Reapply => "Reapply firewall",
+            Self::DiskDriver(_) => "Change disk driver",
+            Self::Format => "Format disk",
+            Self::Optimise => "Optimise storage",
+            Self::AttachIso => "Attach ISO",
+            Self::Interface => "Change interface",
+            Self::Setting => "Change server",
         }
     }
 }
@@ -48,6 +70,11 @@ pub(super) struct Task {
 }
 
 impl Task {
+    /// One of the words of the API: `PENDING`, `RUNNING`, …
+    pub(super) fn state(&self) -> &str {
+        &self.state
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.finished.is_some()
     }
@@ -108,7 +135,11 @@ async fn run(shared: &Shared, server: i32, uuid: &str, work: Work) {
     let _ = shared.hold.subscribe().wait_for(|held| !held).await;
     let (delay, forced, target) = {
         let mut state = shared.state();
-        change(&mut state.tasks, uuid, |task| task.state = "RUNNING".into());
+        change(&mut state.tasks, uuid, |task| {
+            if task.state == "PENDING" {
+                task.state = "RUNNING".into();
+            }
+        });
         let target = state.servers.get(&server).cloned();
         let broken = target.as_ref().is_some_and(|target| target.broken);
         let forced = state.faults.end_next_task.take().or_else(|| broken.then(|| "ERROR".to_owned()));
@@ -116,6 +147,7 @@ async fn run(shared: &Shared, server: i32, uuid: &str, work: Work) {
     };
     tokio::time::sleep(delay).await;
     let end = match (forced, target) {
+        _ if canceled(shared, uuid) => ("CANCELED".to_owned(), Some("canceled".to_owned())),
         (Some(state), _) => (state, Some("ended as the lab was told to".to_owned())),
         (None, None) => ("ERROR".to_owned(), Some("the server is gone".to_owned())),
         (None, Some(target)) => match carry_out(shared, &target, &work).await {
@@ -129,6 +161,15 @@ async fn run(shared: &Shared, server: i32, uuid: &str, work: Work) {
         task.finished = Some(now);
     });
     shared.task_ended.send_replace(());
+}
+
+/// Asks a task to stop; it does so before it touches the server.
+pub(super) fn cancel(state: &mut State, uuid: &str) {
+    change(&mut state.tasks, uuid, |task| task.state = "WAITING_FOR_CANCEL".into());
+}
+
+fn canceled(shared: &Shared, uuid: &str) -> bool {
+    shared.state().tasks.iter().any(|task| task.uuid == uuid && task.state == "WAITING_FOR_CANCEL")
 }
 
 fn change(tasks: &mut [Task], uuid: &str, how: impl FnOnce(&mut Task)) {
@@ -177,10 +218,33 @@ async fn carry_out(shared: &Shared, target: &SimServer, work: &Work) -> anyhow::
             kept.retain(|snapshot| snapshot.name.as_ref() != Some(name));
             return Ok(());
         }
-        Work::Firewall(active) => {
-            shared.state().firewalls.entry(target.id).or_default().active = Some(*active);
+        Work::Firewall(active, policies) => {
+            let mut state = shared.state();
+            let chosen = policies.iter().filter_map(|id| state.policies.get(id).cloned());
+            let chosen = chosen.map(serde_json::from_value).collect::<Result<_, _>>()?;
+            let firewall = state.firewalls.entry(target.id).or_default();
+            (firewall.active, firewall.user_policies) = (Some(*active), Some(chosen));
             return Ok(());
         }
+        Work::ExportSnapshot(name) => {
+            let mut state = shared.state();
+            let kept = state.snapshots.entry(target.id).or_default();
+            for snapshot in kept.iter_mut().filter(|snapshot| snapshot.name.as_ref() == Some(name)) {
+                (snapshot.exported, snapshot.exported_size_in_ki_b) = (Some(true), Some(1024));
+            }
+            return Ok(());
+        }
+        Work::DiskDriver(driver) => {
+            shared.state().disk_drivers.insert(target.id, driver.clone());
+            return Ok(());
+        }
+        Work::AttachIso => {
+            shared.state().isos.insert(target.id, "Debian 12".into());
+            return Ok(());
+        }
+        // A machine of the lab keeps its disk: what a revert or a format does to it is not played.
+        Work::RevertSnapshot | Work::Format => Box::new(|server| server.state = "SHUTOFF".into()),
+        Work::Reapply | Work::Optimise | Work::Interface | Work::Setting => return Ok(()),
     };
     if let Some(server) = shared.state().servers.get_mut(&target.id) {
         after(server);

@@ -1,5 +1,6 @@
 //! The real client and the real pool against the simulation.
 
+mod description;
 mod login;
 
 use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc, time::Duration};
