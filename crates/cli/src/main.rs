@@ -25,7 +25,7 @@ struct Arguments {
     #[arg(long, global = true)]
     json: bool,
     /// Address of the Hub.
-    #[arg(long, global = true, env = "LETSBE_HUB", default_value = "http://127.0.0.1:3000")]
+    #[arg(long, global = true, env = "LETSBE_HUB", default_value = "http://127.0.0.1:8080")]
     hub: String,
     #[command(subcommand)]
     command: Command,
