@@ -15,9 +15,13 @@ pub(crate) enum BackupsCommand {
     Recovery(RecoveryCommand),
 }
 
-pub(crate) async fn carry_out(address: &str, command: BackupsCommand, json: bool) -> anyhow::Result<()> {
+pub(crate) async fn carry_out(
+    named: Option<&str>,
+    command: BackupsCommand,
+    json: bool,
+) -> anyhow::Result<()> {
     match command {
-        BackupsCommand::Own(command) => ask::carry_out(address, command, json).await,
-        BackupsCommand::Recovery(command) => recovery::carry_out(address, command, json).await,
+        BackupsCommand::Own(command) => ask::carry_out(named, command, json).await,
+        BackupsCommand::Recovery(command) => recovery::carry_out(named, command, json).await,
     }
 }

@@ -1,13 +1,8 @@
 //! The Hub's API as a member of staff uses it.
 
-use std::{
-    io::{IsTerminal as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, io::IsTerminal as _};
 
 use anyhow::{Context as _, bail};
-use letsbe_provision::hub_address;
 use letsbe_types::{
     DomainName, Problem,
     api::{DeskAction, ErrorReply, OrderDetail, OrderSummary, Reply},
@@ -18,7 +13,49 @@ use letsbe_types::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::style;
+use crate::{
+    logins::{Login, Logins},
+    style,
+};
+
+/// Which part of a list.
+#[derive(clap::Args, Debug, Clone, Copy)]
+pub(crate) struct Page {
+    /// Which page.
+    #[arg(long, default_value_t = 1)]
+    page: u32,
+    /// Entries on a page.
+    #[arg(long, default_value_t = 50)]
+    page_size: u32,
+}
+
+impl Page {
+    /// The largest page that the Hub gives.
+    pub(crate) const fn large(page: u32) -> Self {
+        Self { page, page_size: 200 }
+    }
+
+    /// Prints the entries as JSON; which part of the list they are is said on the side.
+    pub(crate) fn say_json<T: Serialize>(self, reply: &Reply<Vec<T>>) -> anyhow::Result<()> {
+        if let Some(footer) = self.footer(reply.data.len(), &reply.meta) {
+            eprintln!("{footer}");
+        }
+        style::say_json(&reply.data)
+    }
+
+    /// What stands below a list that does not hold all: which part it is, and how to get the next.
+    pub(crate) fn footer(self, shown: usize, meta: &BTreeMap<String, serde_json::Value>) -> Option<String> {
+        let total = meta.get("total")?.as_u64()?;
+        let before = u64::from(self.page.saturating_sub(1)) * u64::from(self.page_size);
+        let until = before + u64::try_from(shown).ok()?;
+        let next = self.page + 1;
+        match (before, until < total) {
+            (_, true) => Some(format!("{} to {until} of {total}; the next: --page {next}", before + 1)),
+            (0, false) => None,
+            (_, false) => Some(format!("{} to {until} of {total}", before + 1)),
+        }
+    }
+}
 
 /// A logged-in connection to the Hub.
 pub(crate) struct Hub {
@@ -39,18 +76,18 @@ struct Token {
 }
 
 impl Hub {
-    /// Uses the token of an earlier `letsbe login`.
-    pub(crate) fn open(address: &str) -> anyhow::Result<Self> {
-        let path = token_file()?;
-        let token = std::fs::read_to_string(&path).with_context(|| {
-            format!("{} cannot be read; log in with `letsbe login` first", path.display())
-        })?;
-        Ok(Self { http: client()?, base: hub_address::checked(address)?, token: token.trim().to_owned() })
+    /// The Hub that is named, or that of the last login, with the token of an earlier `letsbe login` there.
+    pub(crate) fn open(named: Option<&str>) -> anyhow::Result<Self> {
+        let logins = Logins::read()?;
+        let base = logins.hub(named)?;
+        let token = logins.at(&base)?.token.clone();
+        Ok(Self { http: client()?, base, token })
     }
 
     /// One page of orders.
-    pub(crate) async fn orders(&self, page: u32, page_size: u32) -> anyhow::Result<Vec<OrderSummary>> {
-        self.get(&format!("/api/v1/admin/orders?page={page}&pageSize={page_size}")).await
+    pub(crate) async fn orders(&self, page: Page) -> anyhow::Result<Reply<Vec<OrderSummary>>> {
+        let Page { page, page_size } = page;
+        self.reply(&format!("/api/v1/admin/orders?page={page}&pageSize={page_size}")).await
     }
 
     /// One order with its timeline.
@@ -62,13 +99,15 @@ impl Hub {
     pub(crate) async fn act(&self, id: OrderId, action: &DeskAction) -> anyhow::Result<()> {
         let url = format!("{}/api/v1/admin/orders/{id}/actions", self.base);
         let request = self.http.post(url).bearer_auth(&self.token).json(action);
-        let _: serde_json::Value = read(request.send().await.context("the Hub does not answer")?).await?;
+        let _: Reply<serde_json::Value> =
+            read(request.send().await.context("the Hub does not answer")?).await?;
         Ok(())
     }
 
     /// One page of tenants.
-    pub(crate) async fn tenants(&self, page: u32, page_size: u32) -> anyhow::Result<Vec<TenantSummary>> {
-        self.get(&format!("/api/v1/admin/tenants?page={page}&pageSize={page_size}")).await
+    pub(crate) async fn tenants(&self, page: Page) -> anyhow::Result<Reply<Vec<TenantSummary>>> {
+        let Page { page, page_size } = page;
+        self.reply(&format!("/api/v1/admin/tenants?page={page}&pageSize={page_size}")).await
     }
 
     /// The tenants of a domain.
@@ -121,7 +160,7 @@ impl Hub {
         body: &serde_json::Value,
     ) -> anyhow::Result<T> {
         let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token).json(body);
-        read(request.send().await.context("the Hub does not answer")?).await
+        Ok(read(request.send().await.context("the Hub does not answer")?).await?.data)
     }
 
     /// Replaces something.
@@ -131,11 +170,16 @@ impl Hub {
         body: &serde_json::Value,
     ) -> anyhow::Result<T> {
         let request = self.http.put(format!("{}{path}", self.base)).bearer_auth(&self.token).json(body);
-        read(request.send().await.context("the Hub does not answer")?).await
+        Ok(read(request.send().await.context("the Hub does not answer")?).await?.data)
     }
 
     /// Reads something.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        Ok(self.reply(path).await?.data)
+    }
+
+    /// Reads something, with what the Hub says about it (which page, of how many).
+    async fn reply<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Reply<T>> {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
         read(request.send().await.context("the Hub does not answer")?).await
     }
@@ -145,67 +189,96 @@ fn client() -> anyhow::Result<reqwest::Client> {
     Ok(reqwest::Client::builder().timeout(std::time::Duration::from_secs(30)).build()?)
 }
 
-async fn read<T: DeserializeOwned>(reply: reqwest::Response) -> anyhow::Result<T> {
+async fn read<T: DeserializeOwned>(reply: reqwest::Response) -> anyhow::Result<Reply<T>> {
     let status = reply.status();
     let body = reply.bytes().await.context("the Hub's reply broke off")?;
     if status.is_success() {
-        let reply: Reply<T> = serde_json::from_slice(&body).context("the Hub's reply is not understood")?;
-        return Ok(reply.data);
+        return serde_json::from_slice(&body).context("the Hub's reply is not understood");
     }
     let Ok(refusal) = serde_json::from_slice::<ErrorReply>(&body) else { bail!("the Hub answers {status}") };
     let fields: Vec<String> =
         refusal.error.details.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
     let message = [vec![refusal.error.message], fields].concat().join("; ");
-    let hint = if status == reqwest::StatusCode::UNAUTHORIZED { "Log in with `letsbe login`." } else { "" };
+    let hint = match status {
+        reqwest::StatusCode::UNAUTHORIZED => "Log in with `letsbe login`.",
+        reqwest::StatusCode::NOT_FOUND => {
+            "Look at `letsbe orders list` and `letsbe tenants list` for what there is."
+        }
+        _ => "",
+    };
     Err(Problem::permanent(&refusal.error.code, message, hint).into())
 }
 
-/// Where the token is kept.
-fn token_file() -> anyhow::Result<PathBuf> {
-    let folder = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    let folder = folder.or_else(home).context("neither XDG_CONFIG_HOME nor HOME is set")?;
-    Ok(folder.join("letsbe/token"))
-}
-
-/// Exchanges a password for a token and keeps the token, for its owner only.
-pub(crate) async fn login(address: &str, email: &str, json: bool) -> anyhow::Result<()> {
-    let base = hub_address::checked(address)?;
+/// Exchanges a password for a token and keeps the token, for its owner and this Hub only.
+pub(crate) async fn login(named: Option<&str>, email: &str, json: bool) -> anyhow::Result<()> {
+    let mut logins = Logins::read()?;
+    let base = logins.hub(named)?;
     let password = read_password()?;
     let credentials = Credentials { email, password: &password };
     let request = client()?.post(format!("{base}/api/v1/admin/login")).json(&credentials);
-    let Token { token } = read(request.send().await.context("the Hub does not answer")?).await?;
-    let path = token_file()?;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    // A new file: the mode of an old one would stay as it was.
-    let fresh = path.with_added_extension("new");
-    let _ = std::fs::remove_file(&fresh);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    file.write_all(token.as_bytes())?;
-    std::fs::rename(&fresh, &path)?;
+    let Token { token } = read(request.send().await.context("the Hub does not answer")?).await?.data;
+    logins.add(&base, Login { token, email: email.to_owned() });
+    let path = logins.write()?;
     if json {
-        return style::say_json(&serde_json::json!({"logged_in_as": email, "token_file": path}));
+        return style::say_json(&serde_json::json!({"logged_in_as": email, "hub": base, "logins": path}));
     }
-    style::say(&format!("{} logged in as {email}", style::Level::Fine.mark()));
+    style::say(&format!("{} logged in to {base} as {email}", style::Level::Fine.mark()));
     Ok(())
 }
 
-/// Reads one line; a terminal does not show it.
+/// Ends the session at the Hub and forgets it here. A Hub that is away, or knows the session no more, stops nobody.
+pub(crate) async fn logout(named: Option<&str>, json: bool) -> anyhow::Result<()> {
+    let mut logins = Logins::read()?;
+    let base = logins.hub(named)?;
+    let login = logins.at(&base)?.clone();
+    let request = client()?.post(format!("{base}/api/v1/admin/logout")).bearer_auth(&login.token).json(&());
+    let ended = request.send().await.is_ok_and(|reply| reply.status().is_success());
+    logins.remove(&base);
+    logins.write()?;
+    if json {
+        return style::say_json(&serde_json::json!({"hub": base, "session_ended": ended}));
+    }
+    style::say(&format!("{} logged out of {base}", style::Level::Fine.mark()));
+    if !ended {
+        style::say("  The Hub did not confirm it: the session there ends by itself.");
+    }
+    Ok(())
+}
+
+/// Says who is logged in where, and whether the Hub still takes the session.
+pub(crate) async fn whoami(named: Option<&str>, json: bool) -> anyhow::Result<()> {
+    let logins = Logins::read()?;
+    let base = logins.hub(named)?;
+    let email = logins.at(&base)?.email.clone();
+    let _: Vec<OrderSummary> = Hub::open(Some(&base))?.get("/api/v1/admin/orders?pageSize=1").await?;
+    if json {
+        return style::say_json(&serde_json::json!({"hub": base, "email": email}));
+    }
+    style::say(&format!("{email} at {base}"));
+    Ok(())
+}
+
+/// Reads a password: from the terminal without showing it, or the first line of standard input.
 fn read_password() -> anyhow::Result<String> {
-    let terminal = std::io::stdin().is_terminal();
-    let echo = |word: &str| std::process::Command::new("stty").arg(word).status();
-    if terminal {
-        write!(std::io::stderr(), "Password: ")?;
-        echo("-echo").context("the terminal's echo cannot be switched off; pipe the password in instead")?;
+    if std::io::stdin().is_terminal() {
+        return Ok(dialoguer::Password::new().with_prompt("Password").interact()?);
     }
     let mut password = String::new();
-    let read = std::io::stdin().read_line(&mut password);
-    if terminal {
-        echo("echo")?;
-        writeln!(std::io::stderr())?;
-    }
-    read?;
+    std::io::stdin().read_line(&mut password)?;
     Ok(password.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Page;
+
+    #[test]
+    fn a_list_that_does_not_hold_all_says_which_part_it_is() {
+        let meta = |total: u64| [("total".to_owned(), total.into())].into();
+        let page = |page| Page { page, page_size: 50 };
+        assert_eq!(page(1).footer(50, &meta(61)).as_deref(), Some("1 to 50 of 61; the next: --page 2"));
+        assert_eq!(page(2).footer(11, &meta(61)).as_deref(), Some("51 to 61 of 61"));
+        assert_eq!(page(1).footer(7, &meta(7)), None);
+        assert_eq!(page(1).footer(7, &std::collections::BTreeMap::new()), None);
+    }
 }

@@ -3,8 +3,11 @@
 //! It must never print a secret, take one as an argument, or decide anything that the Hub decides.
 
 mod backups;
+mod confirm;
 mod demo;
 mod hub;
+mod logins;
+mod order_name;
 mod orders;
 mod plan;
 mod progress;
@@ -24,9 +27,9 @@ struct Arguments {
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     json: bool,
-    /// Address of the Hub.
-    #[arg(long, global = true, env = "LETSBE_HUB", default_value = "http://127.0.0.1:8080")]
-    hub: String,
+    /// Address of the Hub; that of the last login if not given.
+    #[arg(long, global = true, env = "LETSBE_HUB")]
+    hub: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -48,6 +51,10 @@ enum Command {
         #[arg(long)]
         email: String,
     },
+    /// End the session at the Hub and forget it.
+    Logout,
+    /// Say who is logged in to which Hub.
+    Whoami,
     /// Provision one server, with no Hub.
     Provision(Box<provision::ProvisionArguments>),
     /// Show the product in the lab on this machine, from the project's folder.
@@ -77,24 +84,37 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             style::print_error(&error, json);
-            ExitCode::FAILURE
+            exit_code(&error)
         }
+    }
+}
+
+/// 4 where a login is missing or has ended, so that a script can tell; 1 for all else. (2 is a wrong command line.)
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref::<letsbe_types::Problem>().map(|problem| problem.code.as_str()) {
+        Some("API401" | "HUB040") => ExitCode::from(4),
+        _ => ExitCode::FAILURE,
     }
 }
 
 async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { json, hub, command } = arguments;
+    let hub = hub.as_deref();
     match command {
-        Command::Orders(command) => orders::carry_out(&hub, command, json).await,
-        Command::Tenants(command) => tenants::carry_out(&hub, command, json).await,
-        Command::Backups(command) => backups::carry_out(&hub, command, json).await,
-        Command::Login { email } => hub::login(&hub, &email, json).await,
+        Command::Orders(command) => orders::carry_out(hub, command, json).await,
+        Command::Tenants(command) => tenants::carry_out(hub, command, json).await,
+        Command::Backups(command) => backups::carry_out(hub, command, json).await,
+        Command::Login { email } => hub::login(hub, &email, json).await,
+        Command::Logout => hub::logout(hub, json).await,
+        Command::Whoami => hub::whoami(hub, json).await,
         Command::Provision(arguments) => provision::carry_out(*arguments, json).await,
         Command::Demo { story } => demo::show(story),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "letsbe", &mut script);
-            Ok(std::io::stdout().write_all(&script)?)
+            // Whoever stopped reading wants no more of it.
+            let _ = std::io::stdout().write_all(&script);
+            Ok(())
         }
         Command::Man { folder } => {
             std::fs::create_dir_all(&folder)?;
@@ -124,12 +144,12 @@ mod tests {
     #[test]
     fn what_can_be_typed_about_backups() {
         let good = [
-            "letsbe backups recover acme.example --region na --at 2026-11-20 --plan --json",
-            "letsbe backups recover ORDER --as-of 2026-11-20T02:00:00Z --source s.json --identity i --wait",
+            "letsbe backups recover acme.example --reason gone --region na --at 2026-11-20 --plan --json",
+            "letsbe backups recover ORDER --reason gone --as-of 2026-11-20T02:00:00Z --source s.json --identity i --wait --yes",
             "letsbe backups unseal acme.example --identity key.txt --escrow e.age --fingerprint abcd --wait",
             "letsbe backups recoveries",
             "letsbe backups recoveries acme.example --json",
-            "letsbe backups cancel-recovery ORDER --reason because",
+            "letsbe backups cancel-recovery ORDER --reason because --yes",
             "letsbe backups settle-lost ORDER --server netcup:1 --became wiped --evidence ticket",
             "letsbe backups list --json",
             "letsbe backups show acme.example",
@@ -145,8 +165,9 @@ mod tests {
             assert!(is_taken(line), "{line}");
         }
         let bad = [
-            "letsbe backups recover acme.example --at yesterday",
-            "letsbe backups recover acme.example --identity key.txt",
+            "letsbe backups recover acme.example --reason gone --at yesterday",
+            "letsbe backups recover acme.example",
+            "letsbe backups recover acme.example --reason gone --identity key.txt",
             "letsbe backups unseal acme.example",
             "letsbe backups settle-lost ORDER --server netcup:1 --became fine --evidence ticket",
             "letsbe backups show",
@@ -167,7 +188,11 @@ mod tests {
             "letsbe --hub http://127.0.0.1:1 orders show ORDER --follow",
             "letsbe orders retry ORDER",
             "letsbe orders skip ORDER --reason because",
-            "letsbe orders abandon ORDER --reason because",
+            "letsbe orders abandon ORDER --reason because --yes",
+            "letsbe orders show acme.example",
+            "letsbe orders show 018f7b1e",
+            "letsbe logout",
+            "letsbe whoami --json",
             "letsbe orders assign ORDER --server manual:1 --address 192.0.2.1",
             "letsbe tenants list --page 2",
             "letsbe tenants show acme.example --json",
@@ -177,7 +202,9 @@ mod tests {
             "letsbe tenants command ORDER --plan update-openclaw --to v2026.10 --force",
             "letsbe tenants command ORDER check-drift",
             "letsbe tenants command ORDER report",
+            "letsbe tenants command ORDER restart ghost --plan",
             "letsbe tenants revoke ORDER --plan",
+            "letsbe tenants revoke ORDER --yes",
             "letsbe tenants approvals ORDER",
             "letsbe tenants approve ORDER ORDER",
             "letsbe tenants refuse acme.example ORDER",
@@ -195,7 +222,7 @@ mod tests {
             "letsbe",
             "letsbe orders skip ORDER",
             "letsbe orders abandon ORDER",
-            "letsbe orders show 7",
+            "letsbe orders show not_a_name",
             "letsbe tenants show not_a_name",
             "letsbe tenants configure ORDER",
             "letsbe tenants configure ORDER --autonomy 4",

@@ -4,14 +4,15 @@ use std::{net::IpAddr, time::Duration};
 
 use chrono::Local;
 use clap::Subcommand;
-use comfy_table::{Table, presets};
 use letsbe_types::{
-    api::{DeskAction, OrderDetail, OrderSummary, TimelineEntry},
+    api::{DeskAction, OrderDetail, OrderSummary, Reply, TimelineEntry},
     ids::{OrderId, ServerId},
 };
 
 use crate::{
-    hub::Hub,
+    confirm::{self, Yes},
+    hub::{Hub, Page},
+    order_name::OrderName,
     style::{self, Level, harmless},
 };
 
@@ -23,47 +24,42 @@ const ENDS: [&str; 4] = ["FULFILLED", "FAILED", "ABANDONED", "CANCELLED"];
 #[derive(Subcommand)]
 pub(crate) enum OrdersCommand {
     /// List orders, newest first.
-    List {
-        /// Which page.
-        #[arg(long, default_value_t = 1)]
-        page: u32,
-        /// Orders on a page.
-        #[arg(long, default_value_t = 50)]
-        page_size: u32,
-    },
+    List(Page),
     /// Show one order and all that happened to it.
     Show {
-        /// The order.
-        id: OrderId,
+        /// The order: its id, the beginning of it, or its domain.
+        order: OrderName,
         /// Keep printing what happens, until the order is fulfilled or has failed.
         #[arg(long)]
         follow: bool,
     },
     /// Try again now.
     Retry {
-        /// The order.
-        id: OrderId,
+        /// The order: its id, the beginning of it, or its domain.
+        order: OrderName,
     },
     /// Go on without what fails.
     Skip {
-        /// The order.
-        id: OrderId,
+        /// The order: its id, the beginning of it, or its domain.
+        order: OrderName,
         /// Why; kept in the timeline.
         #[arg(long)]
         reason: String,
     },
     /// Give the order up and release its server.
     Abandon {
-        /// The order.
-        id: OrderId,
+        /// The order: its id, the beginning of it, or its domain.
+        order: OrderName,
         /// Why; kept in the timeline.
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        yes: Yes,
     },
     /// Give the order a server by hand.
     Assign {
-        /// The order.
-        id: OrderId,
+        /// The order: its id, the beginning of it, or its domain.
+        order: OrderName,
         /// The server, as `<provider>:<id>`.
         #[arg(long)]
         server: String,
@@ -73,21 +69,29 @@ pub(crate) enum OrdersCommand {
     },
 }
 
-pub(crate) async fn carry_out(address: &str, command: OrdersCommand, json: bool) -> anyhow::Result<()> {
-    let hub = Hub::open(address)?;
-    let (id, action) = match command {
-        OrdersCommand::List { page, page_size } => {
-            let orders = hub.orders(page, page_size).await?;
-            return if json { style::say_json(&orders) } else { print_list(&orders) };
+pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json: bool) -> anyhow::Result<()> {
+    let hub = Hub::open(named)?;
+    let (order, action) = match command {
+        OrdersCommand::List(page) => {
+            let orders = hub.orders(page).await?;
+            return if json { page.say_json(&orders) } else { print_list(&orders, page) };
         }
-        OrdersCommand::Show { id, follow } => return show(&hub, id, follow, json).await,
-        OrdersCommand::Retry { id } => (id, DeskAction::Retry),
-        OrdersCommand::Skip { id, reason } => (id, DeskAction::Skip { reason }),
-        OrdersCommand::Abandon { id, reason } => (id, DeskAction::Abandon { reason }),
-        OrdersCommand::Assign { id, server, address } => {
-            (id, DeskAction::AssignServer { server: ServerId(server), address })
+        OrdersCommand::Show { order, follow } => {
+            return show(&hub, order.resolve(&hub).await?, follow, json).await;
+        }
+        OrdersCommand::Retry { order } => (order, DeskAction::Retry),
+        OrdersCommand::Skip { order, reason } => (order, DeskAction::Skip { reason }),
+        OrdersCommand::Abandon { order, reason, yes } => {
+            let id = order.resolve(&hub).await?;
+            let summary = hub.order(id).await?.summary;
+            confirm::by_name(summary.domain.as_str(), &abandoned(&summary), yes)?;
+            (OrderName::Id(id), DeskAction::Abandon { reason })
+        }
+        OrdersCommand::Assign { order, server, address } => {
+            (order, DeskAction::AssignServer { server: ServerId(server), address })
         }
     };
+    let id = order.resolve(&hub).await?;
     hub.act(id, &action).await?;
     let summary = hub.order(id).await?.summary;
     if json {
@@ -97,15 +101,29 @@ pub(crate) async fn carry_out(address: &str, command: OrdersCommand, json: bool)
     Ok(())
 }
 
-fn print_list(orders: &[OrderSummary]) -> anyhow::Result<()> {
+/// What giving an order up means.
+fn abandoned(order: &OrderSummary) -> Vec<String> {
+    let server = order.server.as_ref().map(|server| {
+        format!("Its server {} stays taken until somebody has wiped and returned it.", server.0)
+    });
+    let ended = format!(
+        "The order of {} is given up, in state {}: it cannot be taken up again.",
+        order.domain, order.state
+    );
+    [Some(ended), server, Some("What the customer paid is not paid back by this.".to_owned())]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn print_list(reply: &Reply<Vec<OrderSummary>>, page: Page) -> anyhow::Result<()> {
+    let orders = &reply.data;
     if orders.is_empty() {
         style::say("no orders");
         return Ok(());
     }
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(["ORDER", "STATE", "DOMAIN", "TIER", "TOOLS", "SERVER", "UPDATED"]);
+    let mut table = style::table();
+    table.set_header(["ORDER", "STATE", "DOMAIN", "TIER", "TOOLS", "SERVER", "UPDATED"]);
     for order in orders {
         let state = match &order.problem {
             Some(problem) => format!("{} [{}]", order.state, problem.code),
@@ -122,6 +140,9 @@ fn print_list(orders: &[OrderSummary]) -> anyhow::Result<()> {
         ]);
     }
     style::say(&table.to_string());
+    if let Some(footer) = page.footer(orders.len(), &reply.meta) {
+        style::say(&style::faint(&footer));
+    }
     Ok(())
 }
 

@@ -23,6 +23,7 @@ use letsbe_types::{
 };
 
 use crate::{
+    confirm::{self, Yes},
     hub::Hub,
     orders,
     style::{self, Level, harmless, say},
@@ -60,6 +61,8 @@ pub(crate) enum RecoveryCommand {
         /// Why; kept in the timeline.
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        yes: Yes,
     },
     /// Write down what became of a lost server.
     SettleLost {
@@ -82,7 +85,7 @@ pub(crate) struct Recover {
     /// The tenant: its id or its domain.
     tenant: TenantName,
     /// What happened; kept in the timeline.
-    #[arg(long, default_value = "the server is lost")]
+    #[arg(long)]
     reason: String,
     /// Where the other server shall stand, if not where the order wants it.
     #[arg(long)]
@@ -104,6 +107,11 @@ pub(crate) struct Recover {
     /// Follow it to its end.
     #[arg(long)]
     wait: bool,
+    /// The server was heard a moment ago and is to be given up all the same.
+    #[arg(long)]
+    still_alive_is_ok: bool,
+    #[command(flatten)]
+    yes: Yes,
 }
 
 /// What opens the escrow.
@@ -169,8 +177,12 @@ fn moment(text: &str) -> Result<DateTime<Utc>, String> {
     local.map(|at| at.to_utc()).ok_or_else(|| "this time does not exist here".to_owned())
 }
 
-pub(crate) async fn carry_out(address: &str, command: RecoveryCommand, json: bool) -> anyhow::Result<()> {
-    let hub = Hub::open(address)?;
+pub(crate) async fn carry_out(
+    named: Option<&str>,
+    command: RecoveryCommand,
+    json: bool,
+) -> anyhow::Result<()> {
+    let hub = Hub::open(named)?;
     match command {
         RecoveryCommand::Recover(asked) => recover(&hub, *asked, json).await,
         RecoveryCommand::Unseal { tenant, opener, wait } => {
@@ -185,8 +197,10 @@ pub(crate) async fn carry_out(address: &str, command: RecoveryCommand, json: boo
             let recoveries = hub.recoveries(of).await?;
             if json { style::say_json(&recoveries) } else { show::list(&recoveries) }
         }
-        RecoveryCommand::CancelRecovery { tenant, reason } => {
+        RecoveryCommand::CancelRecovery { tenant, reason, yes } => {
             let id = id_of(&hub, &tenant).await?;
+            let entry = newest(&hub, id).await?;
+            confirm::by_name(entry.domain.as_str(), &show::taken_back(&entry), yes)?;
             let path = format!("/api/v1/admin/tenants/{id}/recovery/cancel");
             let entry: RecoveryEntry =
                 hub.post(&path, &serde_json::to_value(CancelRecovery { reason })?).await?;
@@ -216,6 +230,11 @@ pub(crate) async fn carry_out(address: &str, command: RecoveryCommand, json: boo
     }
 }
 
+/// How long ago a server was heard that cannot be taken for lost: it reports every five minutes.
+fn heard_lately(heard_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<chrono::TimeDelta> {
+    heard_at.map(|at| now - at).filter(|ago| *ago < chrono::TimeDelta::minutes(15))
+}
+
 async fn recover(hub: &Hub, asked: Recover, json: bool) -> anyhow::Result<()> {
     let id = id_of(hub, &asked.tenant).await?;
     let source = asked.source.as_deref().map(keys::destination).transpose()?;
@@ -228,10 +247,21 @@ async fn recover(hub: &Hub, asked: Recover, json: bool) -> anyhow::Result<()> {
     };
     let path = format!("/api/v1/admin/tenants/{id}/recovery");
     let body = serde_json::to_value(&request)?;
+    let plan: RecoveryPlan = hub.post(&format!("{path}/plan"), &body).await?;
     if asked.plan {
-        let plan: RecoveryPlan = hub.post(&format!("{path}/plan"), &body).await?;
         return if json { style::say_json(&plan) } else { show::plan(&plan) };
     }
+    let tenant = hub.tenant(id).await?.summary;
+    if let (Some(at), false) = (heard_lately(tenant.heard_at, Utc::now()), asked.still_alive_is_ok) {
+        bail!(
+            "the server of {} was heard {} s ago, so it does not look lost. Nothing was done; \
+             --still-alive-is-ok gives it up all the same",
+            tenant.domain,
+            at.num_seconds()
+        );
+    }
+    let consequences: Vec<String> = plan.steps.into_iter().chain(plan.warnings).collect();
+    confirm::by_name(tenant.domain.as_str(), &consequences, asked.yes)?;
     // What cannot be read is said before anything is asked for.
     let opener = asked.opener.identity.map(|identity| Opener { identity, rest: asked.opener.rest });
     let keys = opener.as_ref().map(keys::Keys::read).transpose()?;
@@ -364,7 +394,17 @@ fn ended(entry: &RecoveryEntry, json: bool) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::moment;
+    use chrono::{TimeDelta, Utc};
+
+    use super::{heard_lately, moment};
+
+    #[test]
+    fn a_server_that_was_heard_within_a_quarter_of_an_hour_is_not_taken_for_lost() {
+        let now = Utc::now();
+        assert!(heard_lately(Some(now - TimeDelta::minutes(14)), now).is_some());
+        assert!(heard_lately(Some(now - TimeDelta::minutes(16)), now).is_none());
+        assert!(heard_lately(None, now).is_none());
+    }
 
     #[test]
     fn moments_are_written_as_people_write_them() {

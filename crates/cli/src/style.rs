@@ -57,6 +57,16 @@ pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// A table without lines, as wide as the terminal at most.
+pub(crate) fn table() -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    if let Some((_, width)) = dialoguer::console::Term::stdout().size_checked() {
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(width);
+    }
+    table
+}
+
 /// Prints a line; whoever stopped reading wants no more of it.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
@@ -82,7 +92,7 @@ pub(crate) fn print_error(error: &anyhow::Error, json: bool) {
     let mut out = std::io::stderr();
     let mark = "✗".if_supports_color(Stream::Stderr, |text| text.red()).to_string();
     let _ = writeln!(out, "{mark} {}", harmless(&format!("{error:#}")));
-    if let Some(problem) = problem {
+    if let Some(problem) = problem.filter(|problem| !problem.hint.is_empty()) {
         let _ = writeln!(out, "  {}", harmless(&problem.hint));
     }
 }

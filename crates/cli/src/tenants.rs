@@ -14,7 +14,11 @@ use letsbe_types::{
     tenant::{Autonomy, CommandWork},
 };
 
-use crate::{hub::Hub, style};
+use crate::{
+    confirm::Yes,
+    hub::{Hub, Page},
+    style,
+};
 
 /// A tenant: its id, or its domain.
 #[derive(Debug, Clone)]
@@ -42,22 +46,15 @@ fn autonomy(text: &str) -> Result<Autonomy, String> {
 pub(crate) struct Target {
     /// The tenant: its id, or its domain.
     tenant: TenantName,
-    /// Show what would be asked of the Hub, and ask nothing.
-    #[arg(long)]
+    /// Show what would happen, and ask nothing of the Hub.
+    #[arg(long, global = true)]
     plan: bool,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum TenantsCommand {
     /// List tenants and how their servers are.
-    List {
-        /// Which page.
-        #[arg(long, default_value_t = 1)]
-        page: u32,
-        /// Tenants on a page.
-        #[arg(long, default_value_t = 50)]
-        page_size: u32,
-    },
+    List(Page),
     /// Show one tenant with all that is known.
     Show {
         /// The tenant: its id, or its domain.
@@ -84,6 +81,8 @@ pub(crate) enum TenantsCommand {
     Revoke {
         #[command(flatten)]
         target: Target,
+        #[command(flatten)]
+        yes: Yes,
     },
     /// List what waits for a person's word, and what was decided.
     Approvals {
@@ -172,12 +171,16 @@ impl From<Work> for CommandWork {
     }
 }
 
-pub(crate) async fn carry_out(address: &str, command: TenantsCommand, json: bool) -> anyhow::Result<()> {
-    let hub = Hub::open(address)?;
+pub(crate) async fn carry_out(
+    named: Option<&str>,
+    command: TenantsCommand,
+    json: bool,
+) -> anyhow::Result<()> {
+    let hub = Hub::open(named)?;
     match command {
-        TenantsCommand::List { page, page_size } => {
-            let tenants = hub.tenants(page, page_size).await?;
-            if json { style::say_json(&tenants) } else { show::list(&tenants) }
+        TenantsCommand::List(page) => {
+            let tenants = hub.tenants(page).await?;
+            if json { page.say_json(&tenants) } else { show::list(&tenants, page) }
         }
         TenantsCommand::Show { tenant } => {
             let tenant = hub.tenant(ask::id_of(&hub, &tenant).await?).await?;
@@ -200,7 +203,7 @@ pub(crate) async fn carry_out(address: &str, command: TenantsCommand, json: bool
         TenantsCommand::Command { target, no_wait, work } => {
             ask::command(&hub, &target, work.into(), !no_wait, json).await
         }
-        TenantsCommand::Revoke { target } => ask::revoke(&hub, &target, json).await,
+        TenantsCommand::Revoke { target, yes } => ask::revoke(&hub, &target, yes, json).await,
         TenantsCommand::Approve { target, approval } => {
             ask::decide(&hub, &target, approval, true, json).await
         }

@@ -86,6 +86,8 @@ pub async fn strike_and_recover(
     let began = Instant::now();
     let (tenant, identity) = (id.to_string(), fleet.folder.path().join(ESCROW_IDENTITY));
     let mut arguments = vec!["backups", "recover", tenant.as_str(), "--reason", "the server is gone"];
+    // It was heard a moment ago.
+    arguments.extend(["--still-alive-is-ok", "--yes"]);
     arguments.extend(as_of.into_iter().flat_map(|moment| ["--as-of", moment]));
     insist(fleet, operator, &arguments).await?;
     let unseal = async {

@@ -125,8 +125,8 @@ impl From<Kind> for DrillKind {
     }
 }
 
-pub(crate) async fn carry_out(address: &str, command: OwnCommand, json: bool) -> anyhow::Result<()> {
-    let hub = Hub::open(address)?;
+pub(crate) async fn carry_out(named: Option<&str>, command: OwnCommand, json: bool) -> anyhow::Result<()> {
+    let hub = Hub::open(named)?;
     match command {
         OwnCommand::List { page, page_size } => {
             let path = format!("/api/v1/admin/backups?page={page}&pageSize={page_size}");

@@ -1,7 +1,7 @@
 //! Backups on a terminal.
 
 use chrono::{DateTime, Utc};
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 use letsbe_types::{
     backup::{Proof, Protection},
     backups::{
@@ -10,7 +10,7 @@ use letsbe_types::{
 };
 
 use crate::{
-    style::{Level, bold, faint, harmless, say},
+    style::{self, Level, bold, faint, harmless, say},
     tenants::units::{ago, bytes, time},
 };
 
@@ -47,8 +47,8 @@ fn print(table: &Table) {
 }
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
+    let mut table = style::table();
+    table.set_header(header);
     table
 }
 

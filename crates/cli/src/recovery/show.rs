@@ -1,10 +1,9 @@
 //! Recoveries on a terminal.
 
 use chrono::{DateTime, Local, Utc};
-use comfy_table::{Table, presets};
 use letsbe_types::recovery::{RecoveryEntry, RecoveryPlan, RecoveryState, WaitsFor, recipient_fingerprint};
 
-use crate::style::{Level, bold, faint, harmless, say};
+use crate::style::{self, Level, bold, faint, harmless, say};
 
 fn time(at: DateTime<Utc>) -> String {
     at.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string()
@@ -83,6 +82,22 @@ pub(super) fn plan(plan: &RecoveryPlan) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What taking a recovery back means.
+pub(super) fn taken_back(entry: &RecoveryEntry) -> Vec<String> {
+    let server = |server: &Option<letsbe_types::ids::ServerId>| {
+        server.as_ref().map_or_else(|| "its server".to_owned(), |server| harmless(&server.0))
+    };
+    let mut lines = vec![format!(
+        "{} stays the server of {}, and its agent's key counts again.",
+        server(&entry.lost.server),
+        entry.domain
+    )];
+    if entry.server.is_some() {
+        lines.push(format!("{}, which was to take its place, is taken out of use.", server(&entry.server)));
+    }
+    lines
+}
+
 pub(super) fn begun(entry: &RecoveryEntry) -> anyhow::Result<()> {
     let lost =
         entry.lost.server.as_ref().map_or_else(|| "its server".to_owned(), |server| harmless(&server.0));
@@ -114,8 +129,8 @@ fn tools(entry: &RecoveryEntry) {
     if entry.restored.is_empty() {
         return;
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["TOOL", "DATA OF", "ROWS", "FILES", "TOOK"]);
+    let mut table = style::table();
+    table.set_header(["TOOL", "DATA OF", "ROWS", "FILES", "TOOK"]);
     for tool in &entry.restored {
         table.add_row([
             harmless(&tool.tool),
@@ -148,17 +163,8 @@ pub(super) fn list(recoveries: &[RecoveryEntry]) -> anyhow::Result<()> {
         say("no server was ever lost");
         return Ok(());
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header([
-        "",
-        "DOMAIN",
-        "STATE",
-        "LOST",
-        "NOW ON",
-        "ASKED FOR",
-        "WITHOUT A SERVER",
-        "DATA LOST",
-    ]);
+    let mut table = style::table();
+    table.set_header(["", "DOMAIN", "STATE", "LOST", "NOW ON", "ASKED FOR", "WITHOUT A SERVER", "DATA LOST"]);
     for entry in recoveries {
         let (level, words) = state(entry);
         let words = if entry.state == RecoveryState::Running { waiting(entry) } else { words.to_owned() };

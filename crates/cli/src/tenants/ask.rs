@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Change, Target, TenantName, show};
 use crate::{
+    confirm::{self, Yes},
     hub::Hub,
     style::{self, Level, harmless},
 };
@@ -37,11 +38,12 @@ pub(crate) async fn id_of(hub: &Hub, name: &TenantName) -> anyhow::Result<OrderI
     }
 }
 
-/// A request that changes something.
+/// A request that changes something, and what it changes in words.
 struct Asked {
     method: &'static str,
     path: String,
     body: Value,
+    consequences: Vec<String>,
 }
 
 impl Asked {
@@ -52,18 +54,57 @@ impl Asked {
         body: &impl serde::Serialize,
     ) -> anyhow::Result<Self> {
         let path = format!("/api/v1/admin/tenants/{tenant}/{rest}");
-        Ok(Self { method, path, body: serde_json::to_value(body)? })
+        Ok(Self { method, path, body: serde_json::to_value(body)?, consequences: Vec::new() })
+    }
+
+    fn with(mut self, consequences: Vec<String>) -> Self {
+        self.consequences = consequences;
+        self
     }
 
     fn shown(&self, json: bool) -> anyhow::Result<()> {
         if json {
-            return style::say_json(&json!({ "method": self.method, "path": self.path, "body": self.body }));
+            let Self { method, path, body, consequences } = self;
+            return style::say_json(
+                &json!({ "method": method, "path": path, "body": body, "consequences": consequences }),
+            );
         }
-        style::say(&format!("{} {}", style::bold(self.method), self.path));
-        style::say(&harmless(&self.body.to_string()));
-        style::say("nothing was asked");
+        for line in &self.consequences {
+            style::say(&harmless(line));
+        }
+        style::say("Nothing was asked of the Hub.");
         Ok(())
     }
+}
+
+/// What becomes different, a sentence for each setting.
+fn differences(now: &ConfigurationRequest, wanted: &ConfigurationRequest) -> Vec<String> {
+    let list = |tools: &[String]| if tools.is_empty() { "none".to_owned() } else { tools.join(", ") };
+    let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "any".to_owned());
+    let settings = [
+        ("Autonomy", u8::from(now.autonomy).to_string(), u8::from(wanted.autonomy).to_string()),
+        ("Tokens in a month", now.token_pool.to_string(), wanted.token_pool.to_string()),
+        (
+            "Tools that may write to outsiders unasked",
+            list(&now.external_unlocked),
+            list(&wanted.external_unlocked),
+        ),
+        ("Version of the AI runtime", version(&now.openclaw_version), version(&wanted.openclaw_version)),
+    ];
+    let changed = settings.into_iter().filter(|(_, old, new)| old != new);
+    let lines: Vec<String> =
+        changed.map(|(name, old, new)| format!("{name}: {new} instead of {old}.")).collect();
+    if lines.is_empty() { vec!["Nothing would change.".to_owned()] } else { lines }
+}
+
+/// What a stolen or lost key means when it stops working.
+fn revoked(domain: &str) -> Vec<String> {
+    vec![
+        format!("The key of {domain}'s agent stops working at once and cannot be given back."),
+        "The Hub hears nothing of this server any more: no heartbeat, no alarm, no command.".to_owned(),
+        "Its tools, backups and approvals go on without the Hub. Provisioning it again registers it again."
+            .to_owned(),
+    ]
 }
 
 /// What the change makes of the present configuration.
@@ -81,8 +122,10 @@ fn changed(now: TenantConfiguration, change: Change) -> ConfigurationRequest {
 
 pub(super) async fn configure(hub: &Hub, target: &Target, change: Change, json: bool) -> anyhow::Result<()> {
     let id = id_of(hub, &target.tenant).await?;
-    let wanted = changed(hub.configuration(id).await?, change);
-    let asked = Asked::of("PUT", id, "configuration", &wanted)?;
+    let now = hub.configuration(id).await?;
+    let wanted = changed(now.clone(), change);
+    let consequences = differences(&now.into(), &wanted);
+    let asked = Asked::of("PUT", id, "configuration", &wanted)?.with(consequences);
     if target.plan {
         return asked.shown(json);
     }
@@ -104,7 +147,8 @@ pub(crate) async fn command(
     json: bool,
 ) -> anyhow::Result<()> {
     let id = id_of(hub, &target.tenant).await?;
-    let asked = Asked::of("POST", id, "commands", &work)?;
+    let does = format!("The agent of this server would do, within seconds and once: {}.", show::work(&work));
+    let asked = Asked::of("POST", id, "commands", &work)?.with(vec![does]);
     queue(hub, id, target, &asked, wait, json).await
 }
 
@@ -116,16 +160,22 @@ pub(super) async fn decide(
     json: bool,
 ) -> anyhow::Result<()> {
     let id = id_of(hub, &target.tenant).await?;
-    let asked = Asked::of("POST", id, &format!("approvals/{approval}"), &ApprovalDecision { approve })?;
+    let known = hub.approvals(id).await?.into_iter().find(|entry| entry.approval.id == approval);
+    let what = known.map_or_else(|| format!("approval {approval}"), |entry| show::approval(&entry));
+    let does = format!("{}: {what}", if approve { "Allowed, once" } else { "Refused" });
+    let path = format!("approvals/{approval}");
+    let asked = Asked::of("POST", id, &path, &ApprovalDecision { approve })?.with(vec![does]);
     queue(hub, id, target, &asked, true, json).await
 }
 
-pub(super) async fn revoke(hub: &Hub, target: &Target, json: bool) -> anyhow::Result<()> {
+pub(super) async fn revoke(hub: &Hub, target: &Target, yes: Yes, json: bool) -> anyhow::Result<()> {
     let id = id_of(hub, &target.tenant).await?;
-    let asked = Asked::of("POST", id, "revoke", &json!({}))?;
+    let domain = hub.tenant(id).await?.summary.domain;
+    let asked = Asked::of("POST", id, "revoke", &json!({}))?.with(revoked(domain.as_str()));
     if target.plan {
         return asked.shown(json);
     }
+    confirm::by_name(domain.as_str(), &asked.consequences, yes)?;
     let now: TenantSummary = hub.post(&asked.path, &asked.body).await?;
     if json {
         return style::say_json(&now);

@@ -1,13 +1,15 @@
 //! Tenants on a terminal: the times local, the sizes in people's units.
 
 use chrono::{DateTime, Utc};
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 use letsbe_types::{
+    api::Reply,
     tenant::{ApprovalState, CommandOutcome, CommandWork, ContainerState, Heartbeat, TenantConfiguration},
     tenants::{ApprovalEntry, CommandEntry, Health, TenantDetail, TenantSummary, TokenUse},
 };
 
 use super::units::{ago, bytes, number, time};
+use crate::hub::Page;
 use crate::style::{self, Level, bold, faint, harmless, say};
 
 /// Commands and events shown of each tenant.
@@ -35,12 +37,13 @@ fn tokens(summary: &TenantSummary) -> String {
 }
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
+    let mut table = style::table();
+    table.set_header(header);
     table
 }
 
-pub(super) fn list(tenants: &[TenantSummary]) -> anyhow::Result<()> {
+pub(super) fn list(reply: &Reply<Vec<TenantSummary>>, page: Page) -> anyhow::Result<()> {
+    let tenants = &reply.data;
     if tenants.is_empty() {
         say("no tenants");
         return Ok(());
@@ -78,6 +81,9 @@ pub(super) fn list(tenants: &[TenantSummary]) -> anyhow::Result<()> {
     }
     for line in table.lines() {
         say(line.trim_end());
+    }
+    if let Some(footer) = page.footer(tenants.len(), &reply.meta) {
+        say(&faint(&footer));
     }
     Ok(())
 }
@@ -243,6 +249,13 @@ pub(super) fn approvals(entries: &[ApprovalEntry]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What an approval is for, in one line.
+pub(super) fn approval(entry: &ApprovalEntry) -> String {
+    let approval = &entry.approval;
+    let tool = approval.tool.as_deref().unwrap_or("the server");
+    harmless(&format!("{} on {tool} ({}): {}", approval.action, approval.class, approval.plan))
 }
 
 pub(super) fn configuration(now: &TenantConfiguration) -> String {

@@ -127,7 +127,9 @@ impl Fleet {
     pub async fn letsbe(&self, operator: &Customer, arguments: &[&str]) -> anyhow::Result<(String, String)> {
         let home = self.folder.path().join("operator");
         std::fs::create_dir_all(home.join("letsbe"))?;
-        std::fs::write(home.join("letsbe/token"), operator.token())?;
+        let login = serde_json::json!({"token": operator.token(), "email": STAFF_EMAIL});
+        let logins = serde_json::json!({"hubs": {self.hub.url.as_str(): login}});
+        std::fs::write(home.join("letsbe/logins.json"), logins.to_string())?;
         let output = tokio::process::Command::new(&self.programs.cli)
             .args(["--hub", &self.hub.url])
             .args(arguments)

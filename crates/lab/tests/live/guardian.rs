@@ -161,7 +161,7 @@ async fn post(live: &Live<'_>, path: &str, key: Option<&str>, body: &Value) -> a
 
 /// The key is useless at once, the agent says so, and the tenant goes on. The last check: it cannot be undone.
 pub(crate) async fn a_revoked_key_is_refused(live: &Live<'_>) -> anyhow::Result<()> {
-    letsbe(live, &["tenants", "revoke", live.domain()]).await?;
+    letsbe(live, &["tenants", "revoke", live.domain(), "--yes"]).await?;
     live.host.exec(&["systemctl", "restart", "letsbe-agent.service"]).await?;
     eventually("the agent to say that it is refused", PATIENCE, || async {
         let status = status(live).await?;
