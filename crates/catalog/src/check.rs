@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use letsbe_types::Secret;
 
 use crate::{
-    CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose,
+    CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose, owner,
     render_exchange, render_nginx, render_stack, state, tool::MonitorKind,
 };
 
@@ -31,6 +31,7 @@ pub(crate) fn alone(tool: &Tool, base: &str, folder: &str, kind: Kind) -> Vec<Ca
     found.extend(services(tool));
     found.extend(references(tool));
     found.extend(credentials(tool));
+    found.extend(owner::check(tool));
     found.extend(state::declared(tool));
     let mut errors: Vec<CatalogError> = found
         .into_iter()
@@ -217,23 +218,24 @@ fn rendered(tool: &Tool, base: &str) -> Vec<CatalogError> {
     errors
 }
 
-/// Renders every request; what a reply would give is known to those after it.
+/// Renders every request; what a reply would give is known to those after it in the same sequence.
 fn exchanges(
     tool: &Tool,
     context: &RenderContext,
     credentials: &BTreeMap<String, Secret<String>>,
 ) -> Result<(), RenderError> {
-    let mut known = credentials.clone();
     for exchange in tool.functional.iter().chain([&tool.health.probe]) {
-        render_exchange(tool, exchange, context, &known)?;
+        render_exchange(tool, exchange, context, credentials)?;
     }
     let Some(setup) = &tool.setup else { return Ok(()) };
-    render_exchange(tool, &setup.done_when, context, &known)?;
-    for exchange in &setup.requests {
-        render_exchange(tool, exchange, context, &known)?;
-        known.extend(
-            exchange.capture.iter().map(|capture| (capture.variable.clone(), Secret::from("sample"))),
-        );
+    let fresh = setup.fresh_when.as_slice();
+    for sequence in [fresh, setup.requests.as_slice(), setup.done_when.as_slice()] {
+        let mut known = credentials.clone();
+        for exchange in sequence {
+            render_exchange(tool, exchange, context, &known)?;
+            let captured = exchange.capture.iter().map(|capture| capture.variable.clone());
+            known.extend(captured.map(|variable| (variable, Secret::from("sample"))));
+        }
     }
     Ok(())
 }

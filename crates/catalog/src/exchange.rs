@@ -23,6 +23,10 @@ pub struct Exchange {
     /// Body as JSON.
     #[serde(default)]
     pub json: Option<serde_json::Value>,
+    /// A message to the tool's socket.io: the event's name and its arguments, in place of `method`, `form` and `json`.
+    /// `path` is the endpoint, `/socket.io/`; what comes back is the list of the acknowledgement's arguments, as JSON.
+    #[serde(default)]
+    pub emit: Option<Vec<serde_json::Value>>,
     /// More headers, for example a token from an earlier reply.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -126,9 +130,20 @@ fn join(codes: &[u16]) -> String {
 /// An HTTP header.
 pub type Header = (String, String);
 
+/// How an exchange is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// One HTTP request.
+    Http,
+    /// One event over socket.io, acknowledged; the body is the JSON list of its name and arguments.
+    SocketIo,
+}
+
 /// An exchange ready to be sent.
 #[derive(Clone)]
 pub struct RenderedExchange {
+    /// How it is sent.
+    pub transport: Transport,
     /// `GET` or `POST`.
     pub method: String,
     /// Path with query.
@@ -171,8 +186,12 @@ pub fn render_exchange(
     for (name, text) in &exchange.headers {
         headers.push((name.clone(), template::render(&file, text, &variables)?));
     }
-    let body = match (&exchange.form, &exchange.json) {
-        (Some(form), _) => {
+    let body = match (&exchange.emit, &exchange.form, &exchange.json) {
+        (Some(event), ..) => {
+            let list = serde_json::Value::Array(event.clone());
+            render_json(&file, &list, &variables)?.to_string()
+        }
+        (None, Some(form), _) => {
             headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
             let mut pairs = Vec::new();
             for (name, text) in form {
@@ -181,13 +200,14 @@ pub fn render_exchange(
             }
             pairs.join("&")
         }
-        (None, Some(json)) => {
+        (None, None, Some(json)) => {
             headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
             render_json(&file, json, &variables)?.to_string()
         }
-        (None, None) => String::new(),
+        (None, None, None) => String::new(),
     };
     Ok(RenderedExchange {
+        transport: if exchange.emit.is_some() { Transport::SocketIo } else { Transport::Http },
         method: exchange.method.clone(),
         // A path ends up in access logs: no credential may stand in it.
         path: template::render(&file, &exchange.path, &public)?,
@@ -242,9 +262,7 @@ pub(crate) fn templates(exchange: &Exchange) -> Vec<String> {
     let mut found = vec![exchange.path.clone()];
     found.extend(exchange.headers.values().cloned());
     found.extend(exchange.form.iter().flat_map(|form| form.values().cloned()));
-    if let Some(json) = &exchange.json {
-        walk(json, &mut found);
-    }
+    exchange.json.iter().chain(exchange.emit.iter().flatten()).for_each(|json| walk(json, &mut found));
     found
 }
 

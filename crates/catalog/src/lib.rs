@@ -6,9 +6,11 @@
 
 mod check;
 mod compose;
+mod credential;
 mod exchange;
 mod load;
 mod nginx;
+mod owner;
 mod render;
 mod rotation;
 mod select;
@@ -18,17 +20,17 @@ mod tiers;
 mod tool;
 mod tool_id;
 
-pub use exchange::{Capture, Exchange, Expect, Header, RenderedExchange, render_exchange};
+pub use credential::{Credential, CredentialCategory, CredentialMethod};
+pub use exchange::{Capture, Exchange, Expect, Header, RenderedExchange, Transport, render_exchange};
 pub use load::{Agent, Catalog, CatalogError, CatalogErrors};
-pub use nginx::{CertificatePaths, SiteFile, render_main_nginx, render_nginx, render_sites};
+pub use nginx::{CertificatePaths, Door, SiteFile, render_main_nginx, render_nginx, render_sites};
 pub use render::{EnvFile, RenderContext, RenderedStack, render_agents, render_stack};
 pub use rotation::{CredentialRotation, Rotation};
 pub use select::Selection;
 pub use template::RenderError;
 pub use tiers::TierSpec;
 pub use tool::{
-    Credential, CredentialCategory, CredentialMethod, Database, DatabaseEngine, DatabaseRotation, Health,
-    Kind, Monitor, MonitorKind, Need, Port, Restore, RuleException, Service, Setup, State, StateMethod, Tool,
-    ToolFiles, Update, Vhost,
+    Database, DatabaseEngine, DatabaseRotation, Health, Kind, Monitor, MonitorKind, Need, Port, Restore,
+    RuleException, Service, Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
 };
 pub use tool_id::{InvalidToolId, ToolId};

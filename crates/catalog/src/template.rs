@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig};
 use thiserror::Error;
 
@@ -105,6 +106,8 @@ fn environment(file: &str, text: &str, shared: &Shared) -> Result<Environment<'s
     environment.set_syntax(syntax.map_err(|error| broken(file, &error))?);
     // Nothing rendered here is HTML that shows foreign text; escaping would corrupt secrets and URLs.
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    // A header of basic authentication wants it.
+    environment.add_filter("base64", |text: String| STANDARD.encode(text));
     for (name, source) in shared {
         environment.add_template_owned(name.clone(), source.clone()).map_err(|error| broken(name, &error))?;
     }

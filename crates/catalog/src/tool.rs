@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CredentialRotation, Exchange, ToolId};
+use crate::{Credential, Exchange, ToolId};
 
 /// Whether a catalog entry is sold or is part of every server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -68,6 +68,9 @@ pub struct Tool {
     /// First-run set-up over HTTP.
     #[serde(default)]
     pub setup: Option<Setup>,
+    /// Why nobody logs in here, for a tool with host names and without a set-up.
+    #[serde(default)]
+    pub no_login: Option<String>,
     /// What is left to the customer at the first visit, in words; empty where nothing is.
     #[serde(default)]
     pub first_visit: Option<String>,
@@ -237,75 +240,6 @@ pub struct State {
     pub sqlite: Vec<String>,
 }
 
-/// Categories of the runbook, section 3.3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CredentialCategory {
-    /// Password of a database user.
-    DatabasePassword,
-    /// Password of a tool's administrator.
-    AdminPassword,
-    /// Token for an API.
-    ApiToken,
-    /// Signs sessions or tokens.
-    JwtSecret,
-    /// Encrypts data at rest.
-    EncryptionKey,
-    /// SSH key pair.
-    SshKey,
-    /// Login at a mail server.
-    SmtpCredential,
-}
-
-/// How a credential is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CredentialMethod {
-    /// 32 random bytes in base64 (44 characters with `+`, `/`, `=`).
-    #[serde(rename = "base64_32")]
-    Base64,
-    /// 32 random bytes in hex: safe in URLs, shells and files.
-    #[serde(rename = "hex_32")]
-    Hex,
-    /// An ed25519 key pair.
-    Ed25519,
-}
-
-/// A secret made for a tool.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Credential {
-    /// Its name in templates; unique within the tool.
-    pub key: String,
-    /// Category.
-    pub category: CredentialCategory,
-    /// How it is made.
-    pub method: CredentialMethod,
-    /// Login it belongs to, as a template (`{{ owner_email }}`), where a person uses it.
-    #[serde(default)]
-    pub login: Option<String>,
-    /// Whether the tool insists on an upper-case letter, a digit and a symbol: make another until
-    /// [`Credential::accepts`] says yes.
-    #[serde(default)]
-    pub mixed: bool,
-    /// How it is rotated, where that is not what its category says; see [`Tool::rotation_of`].
-    #[serde(default)]
-    pub rotation: Option<CredentialRotation>,
-}
-
-impl Credential {
-    /// Whether a generated value satisfies what the tool insists on.
-    #[must_use]
-    pub fn accepts(&self, value: &str) -> bool {
-        let has = |test: fn(&u8) -> bool| value.bytes().any(|b| test(&b));
-        !self.mixed
-            || (has(u8::is_ascii_uppercase)
-                && has(u8::is_ascii_lowercase)
-                && has(u8::is_ascii_digit)
-                && has(u8::is_ascii_punctuation))
-    }
-}
-
 /// Proof that a tool is up.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -320,16 +254,22 @@ pub struct Health {
     pub probe: Exchange,
 }
 
-/// First-run set-up: nothing is done where `done_when` already holds, and it must hold afterwards.
+/// First-run set-up, before anybody else can reach the tool: nothing is done where `done_when` already holds, and it
+/// must hold afterwards.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// Loopback port to talk to.
     pub port: u16,
-    /// Holds when the tool is set up.
-    pub done_when: Exchange,
-    /// Sent in order.
+    /// Holds as long as nobody has set the tool up. Never a proof that it was us.
+    #[serde(default)]
+    pub fresh_when: Option<Exchange>,
+    /// Sent in order, to a tool that nobody has set up. Cookies are kept from one to the next.
+    #[serde(default)]
     pub requests: Vec<Exchange>,
+    /// The owner's log-in with the password that was made for him, and whatever else must hold. Asked in order, and
+    /// every one must hold; cookies are kept from one to the next.
+    pub done_when: Vec<Exchange>,
 }
 
 /// How a tool is restored.

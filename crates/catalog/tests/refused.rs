@@ -54,6 +54,17 @@ required = true
 start_seconds = 10
 probe = { path = "/" }
 
+[[functional]]
+path = "/"
+
+[setup]
+port = 3999
+
+[[setup.done_when]]
+method = "POST"
+path = "/login"
+json = { password = "{{ admin_password }}" }
+
 [update]
 image = "alpha:1.2"
 one_major_at_a_time = false
@@ -82,6 +93,16 @@ services:
       options: { max-size: 10m, max-file: "3" }
 volumes:
   data:
+"#;
+
+/// The sample's way to its owner.
+const SETUP: &str = r#"[setup]
+port = 3999
+
+[[setup.done_when]]
+method = "POST"
+path = "/login"
+json = { password = "{{ admin_password }}" }
 "#;
 
 /// What to replace in the sample, by what, and the error that follows.
@@ -113,9 +134,31 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
     ("port = 3999\nbody_mb", "port = 4000\nbody_mb", "vhosts[0].port: there is no port \"4000\""),
     ("port = 3999\nrequired", "port = 1\nrequired", "health.port: there is no port \"1\""),
     (
-        "PASSWORD = \"{{ admin_password }}\"",
+        "password = \"{{ admin_password }}\"",
         "",
-        "credentials[0].key: \"admin_password\" is declared but no template uses it",
+        "setup.done_when: must log in with a credential of the category admin_password",
+    ),
+    (
+        "category = \"admin_password\"",
+        "category = \"api_token\"",
+        "setup.done_when: must log in with a credential of the category admin_password",
+    ),
+    (SETUP, "", "setup: is missing: the first visitor of its host names would own it"),
+    (SETUP, "[setup]\nport = 3999\ndone_when = []\n", "setup.done_when: must log in with a credential"),
+    (
+        "[needs]",
+        "no_login = \"x\"\n[needs]",
+        "no_login: a tool with a set-up has a log-in: leave one of them out",
+    ),
+    (
+        "method = \"files\"",
+        "method = \"disposable\"",
+        "setup: needs a volume in which the tool keeps its accounts",
+    ),
+    (
+        "[[functional]]\npath = \"/\"",
+        "[[functional]]\npath = \"/\"\nmethod = \"POST\"",
+        "functional: must hold a GET without a credential: it is asked from outside",
     ),
     (
         "key = \"admin_password\"",

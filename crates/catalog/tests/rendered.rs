@@ -13,8 +13,8 @@ use std::{
 };
 
 use letsbe_catalog::{
-    CertificatePaths, CredentialMethod, RenderContext, RenderedStack, Selection, SiteFile, Tool, ToolId,
-    render_agents, render_main_nginx, render_nginx, render_sites, render_stack,
+    CertificatePaths, CredentialMethod, Door, RenderContext, RenderedStack, Selection, SiteFile, Tool,
+    ToolId, render_agents, render_main_nginx, render_nginx, render_sites, render_stack,
 };
 use letsbe_types::{Secret, Tier};
 use serde_json::Value;
@@ -216,7 +216,8 @@ fn nginx_accepts_every_site_alone_and_all_together_with_and_without_a_certificat
         }
         for tools in [everything.clone(), vec!["ghost".parse().expect("id")]] {
             let selection = Selection { tier: Tier::Enterprise, tools };
-            let sites = render_sites(&catalog, &selection, &context(), certificate).expect("sites");
+            let door = |_: Option<&Tool>| certificate.map_or(Door::Challenge, Door::Open);
+            let sites = render_sites(&catalog, &selection, &context(), door).expect("sites");
             front.test(&sites).unwrap_or_else(|errors| panic!("{errors}"));
             let all: String = sites.iter().map(|site| site.contents.as_str()).collect();
             assert_eq!(
@@ -303,16 +304,16 @@ fn nginx_answers_known_names_only() {
     // The worker process is not root.
     fs::set_permissions(front.folder.path(), fs::Permissions::from_mode(0o755)).expect("mode");
     let selection = catalog.select(Tier::Lite, &["ghost".to_owned()]).expect("fits");
-    let sites = |certificate| render_sites(&catalog, &selection, &context(), certificate).expect("sites");
+    let sites = |door| render_sites(&catalog, &selection, &context(), |_| door).expect("sites");
 
     let (empty_reply, handshake_refused) = (52, 35);
-    let before = Running::start(&front, &sites(None));
+    let before = Running::start(&front, &sites(Door::Challenge));
     let challenge = "http://blog.bakery.example/.well-known/acme-challenge/token";
     assert_eq!(before.ask(challenge), (0, "proof 200 ".to_owned()));
     assert_eq!(before.ask("https://blog.bakery.example/").0, handshake_refused);
     drop(before);
 
-    let after = Running::start(&front, &sites(Some(&front.certificate)));
+    let after = Running::start(&front, &sites(Door::Open(&front.certificate)));
     assert_eq!(after.ask(challenge), (0, "proof 200 ".to_owned()));
     let (code, reply) = after.ask("http://blog.bakery.example/a?b=c");
     assert!(code == 0 && reply.ends_with(" 301 https://blog.bakery.example/a?b=c"), "{reply}");
@@ -320,9 +321,41 @@ fn nginx_answers_known_names_only() {
     assert!(code == 0 && reply.contains("<h1>bakery.example</h1>") && reply.ends_with(" 200 "), "{reply}");
     // Whether Ghost answers is not the matter here.
     assert_eq!(after.ask("https://blog.bakery.example/").0, 0);
+    let door = "https://blog.bakery.example/.well-known/letsbe-door";
+    assert_eq!(after.ask(door), (0, "open\n 200 ".to_owned()));
     for unknown in ["other.example", "x.bakery.example", "127.0.0.1"] {
         assert_eq!(after.ask(&format!("http://{unknown}/")).0, empty_reply, "{unknown}");
         assert_eq!(after.ask(&format!("https://{unknown}/")).0, handshake_refused, "{unknown}");
+    }
+}
+
+#[test]
+fn a_tool_without_an_owner_is_not_reached() {
+    let catalog = shipped();
+    let front = Front::new();
+    let names: Vec<ToolId> = catalog.tools().map(|tool| tool.name.clone()).collect();
+    let everything = Selection { tier: Tier::Enterprise, tools: names };
+    let door = |tool: Option<&Tool>| match tool {
+        Some(tool) if tool.setup.is_some() => Door::Closed(&front.certificate),
+        _ => Door::Open(&front.certificate),
+    };
+    let sites = render_sites(&catalog, &everything, &context(), door).expect("sites");
+    let nginx = Running::start(&front, &sites);
+    for tool in catalog.tools().filter(|tool| tool.setup.is_some()) {
+        let name = context().hostname(tool);
+        for path in
+            ["/", "/ghost/api/admin/authentication/setup/", "/wp-admin/install.php?step=2", "/socket.io/"]
+        {
+            let (code, reply) = nginx.ask(&format!("https://{name}{path}"));
+            assert!(
+                code == 0 && reply.contains("503 Service") && reply.ends_with(" 503 "),
+                "{name}{path}: {reply}"
+            );
+        }
+        let door = nginx.ask(&format!("https://{name}/.well-known/letsbe-door"));
+        assert_eq!(door, (0, "closed\n 200 ".to_owned()));
+        let (code, reply) = nginx.ask(&format!("http://{name}/wp-admin/install.php"));
+        assert!(code == 0 && reply.contains(" 301 https://"), "{name}: {reply}");
     }
 }
 

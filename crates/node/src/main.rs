@@ -75,6 +75,11 @@ enum Command {
         /// The tool's name in the catalog.
         tool: String,
     },
+    /// Say, after a look at its users, that a tool's present administrator is the customer.
+    AcceptOwner {
+        /// The tool's name in the catalog.
+        tool: String,
+    },
     /// Show a tool's logins, to hand them to the customer; who asked and when is kept.
     Reveal {
         /// The tool's name in the catalog.
@@ -218,6 +223,10 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::SetupTool { tool } => {
             let catalog = run::catalog(&layout.bundle())?;
             letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
+        }
+        Command::AcceptOwner { tool } => {
+            let catalog = run::catalog(&layout.bundle())?;
+            letsbe_provision::stacks::accept_owner(&letsbe_host::LocalMachine, &catalog, &tool).await?;
         }
         Command::Reveal { tool } => {
             reveal::reveal(layout, &run::catalog(&layout.bundle())?, &tool, chrono::Utc::now())?;

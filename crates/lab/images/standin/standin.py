@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stands in for a tool whose image cannot be had: its port, its paths, its real database engine.
 
-Usage: standin.py TOOL [the tool's own arguments, ignored]. Every tool also answers GET and POST /standin/rows,
+Usage: standin.py TOOL [the tool's own arguments]. Every tool also answers GET and POST /standin/rows,
 with which tests put content into the database and find it again.
 """
 
@@ -9,13 +9,15 @@ import json
 import signal
 import sys
 import threading
+from collections import namedtuple
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import database
 import tools
 
 LARGEST_BODY = 1 << 20
+Request = namedtuple("Request", "method path query headers body")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -36,7 +38,8 @@ class Handler(BaseHTTPRequestHandler):
         self.respond("POST", self.rfile.read(length))
 
     def respond(self, method, body):
-        path = urlsplit(self.path).path
+        parts = urlsplit(self.path)
+        path, query = parts.path, dict(parse_qsl(parts.query))
         tool, rows = self.server.tool, self.server.rows
         try:
             if path == "/standin/rows":
@@ -44,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
                     rows.add(body.decode())
                     return self.send(201, {"rows": len(rows.all())})
                 return self.send(200, rows.all())
-            self.send(*tool.answer(method, path, body, rows))
+            self.send(*tool.answer(Request(method, path, query, self.headers, body), rows))
         except database.Unreachable as error:
             self.send(503, {"error": f"database: {error}", "status": "fail", "installed": False})
         except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -71,7 +74,7 @@ class Server(ThreadingHTTPServer):
 
 
 def main():
-    tool = tools.TOOLS[sys.argv[1]]()
+    tool = tools.TOOLS[sys.argv[1]](sys.argv[2:])
     server = Server(("0.0.0.0", tool.port), Handler)
     server.tool, server.rows = tool, tool.rows()
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -1,9 +1,13 @@
 """What each tool answers. An answer is (status, content) or (status, content, location)."""
 
+import base64
 import json
 import os
+import secrets
+import time
 
 from database import PostgreSQL, SQLite
+from socketio import Lines
 
 
 def setting(*names, default=""):
@@ -21,10 +25,15 @@ def page(name, body=""):
     return f"<!DOCTYPE html><title>stand-in for {name} (lab)</title><h1>stand-in for {name} (lab)</h1>{body}"
 
 
+class Tool:
+    def __init__(self, arguments):
+        self.arguments = arguments
+
+
 LOGIN_FORM = '<form method="post"><input name="login"><input name="password" type="password"></form>'
 
 
-class Nextcloud:
+class Nextcloud(Tool):
     name, port = "Nextcloud", 80
 
     def rows(self):
@@ -32,10 +41,20 @@ class Nextcloud:
         return PostgreSQL(host, port or "5432", setting("POSTGRES_USER"), setting("POSTGRES_PASSWORD"),
                           setting("POSTGRES_DB", default="nextcloud"))
 
-    def answer(self, method, path, body, rows):
+    def answer(self, request, rows):
         rows.check()
+        path = request.path
+        # Its administrator is made from the environment at the very first start; later the variables count for nothing.
+        user, password = setting("NEXTCLOUD_ADMIN_USER"), setting("NEXTCLOUD_ADMIN_PASSWORD")
+        if rows.user(1) is None and user and password:
+            rows.set_user(1, user, password)
+        installed = rows.user(1) is not None
+        if path == "/ocs/v2.php/cloud/user":
+            return self.who(request, rows)
+        if path == "/index.php" and request.method == "POST" and not installed:
+            return 200, page(self.name, "installation")
         if path == "/status.php":
-            return 200, {"installed": True, "maintenance": False, "needsDbUpgrade": False, "version": "31.0.0.0",
+            return 200, {"installed": installed, "maintenance": False, "needsDbUpgrade": False, "version": "31.0.0.0",
                          "versionstring": "31.0.0", "edition": "", "productname": "stand-in for Nextcloud (lab)",
                          "extendedSupport": False}
         if path == "/":
@@ -44,8 +63,17 @@ class Nextcloud:
             return 200, page(self.name, LOGIN_FORM)
         return 404, page(self.name)
 
+    def who(self, request, rows):
+        """OCS: who is logged in, by basic authentication; without its header it takes the caller for a forged page."""
+        if request.headers.get("OCS-APIRequest") != "true":
+            return 412, {"message": "CSRF check failed"}
+        given = base64.b64decode(request.headers.get("Authorization", "").removeprefix("Basic ")).decode()
+        if tuple(given.split(":", 1)) != rows.user(1):
+            return 401, {"ocs": {"meta": {"status": "failure", "statuscode": 997}, "data": []}}
+        return 200, {"ocs": {"meta": {"status": "ok", "statuscode": 200}, "data": {"id": given.split(":")[0]}}}
 
-class Odoo:
+
+class Odoo(Tool):
     name, port = "Odoo", 8069
     administrator = 2
 
@@ -54,8 +82,9 @@ class Odoo:
                           setting("PGUSER", "USER", default="odoo"), setting("PGPASSWORD", "PASSWORD"), "odoo",
                           create=True)
 
-    def answer(self, method, path, body, rows):
+    def answer(self, request, rows):
         rows.check()
+        method, path, body = request.method, request.path, request.body
         if path == "/web/health":
             return 200, {"status": "pass"}
         if path == "/":
@@ -86,32 +115,95 @@ class Odoo:
         raise ValueError(f"the stand-in does not know {service}.{method}")
 
 
-class UptimeKuma:
+class UptimeKuma(Tool):
     name, port = "Uptime Kuma", 3001
+    # So many log-ins a minute are looked at.
+    most_logins = 20
+
+    def __init__(self, arguments):
+        super().__init__(arguments)
+        self.lines, self.logins = Lines(), []
 
     def rows(self):
         return SQLite("/app/data/kuma.db")
 
-    def answer(self, method, path, body, rows):
+    def answer(self, request, rows):
         rows.check()
+        path = request.path
         if path == "/":
             return 302, "", "/dashboard"
         if path == "/api/entry-page":
             return 200, {"type": "entryPage", "entryPage": "dashboard"}
+        if path == "/socket.io/":
+            return self.lines.answer(request, lambda event, arguments: self.hear(event, arguments, rows))
         return (200, page(self.name)) if path in ("/dashboard", "/setup") else (404, page(self.name))
 
+    def hear(self, event, arguments, rows):
+        """What an event is acknowledged with: a list of arguments."""
+        user = rows.user(1)
+        if event == "needSetup":
+            return [user is None]
+        if event == "setup":
+            login, password = arguments
+            if len(password) < 6 or password.isalpha() or password.isdigit():
+                return [{"ok": False, "msg": "Password is too weak. It should contain alphabetic and numeric letters."}]
+            if user is not None:
+                return [{"ok": False, "msg": "Uptime Kuma has been initialized. If you want to run setup again, please "
+                         "delete the database."}]
+            rows.set_user(1, login, password)
+            return [{"ok": True, "msg": "successAdded", "msgi18n": True}]
+        if event == "login":
+            now = time.monotonic()
+            self.logins = [at for at in self.logins if now - at < 60] + [now]
+            if len(self.logins) > self.most_logins:
+                return [{"ok": False, "msg": "Too frequently, try again later."}]
+            if (arguments[0]["username"], arguments[0]["password"]) != user:
+                return [{"ok": False, "msg": "authIncorrectCreds", "msgi18n": True}]
+            return [{"ok": True, "token": secrets.token_hex(16)}]
+        raise ValueError(f"the stand-in does not know {event}")
 
-class Portainer:
+
+class Portainer(Tool):
     name, port = "Portainer", 9000
+    # Without an administrator it stops taking one after this many seconds.
+    patience = 300
+
+    def __init__(self, arguments):
+        super().__init__(arguments)
+        self.began = time.monotonic()
 
     def rows(self):
         return SQLite("/data/portainer.db")
 
-    def answer(self, method, path, body, rows):
+    def answer(self, request, rows):
         rows.check()
+        method, path = request.method, request.path
+        # From the file, unless there is an administrator already.
+        if rows.user(1) is None and "--admin-password-file" in self.arguments:
+            with open(self.arguments[self.arguments.index("--admin-password-file") + 1], encoding="utf-8") as file:
+                rows.set_user(1, "admin", file.read())
         if path in ("/api/system/status", "/api/status"):
             return 200, {"Version": "2.21.5", "InstanceID": "standin"}
+        if path == "/api/users/admin/check":
+            return (204, "") if rows.user(1) else (404, {"message": "No administrator account found inside the database"})
+        if (method, path) == ("POST", "/api/users/admin/init"):
+            return self.first(json.loads(request.body), rows)
+        if (method, path) == ("POST", "/api/auth"):
+            given = json.loads(request.body)
+            if (given["Username"].lower(), given["Password"]) != rows.user(1):
+                return 422, {"message": "Invalid credentials", "details": "Unauthorized"}
+            return 200, {"jwt": secrets.token_hex(16)}
         return (200, page(self.name)) if path == "/" else (404, {"message": "Not found"})
+
+    def first(self, given, rows):
+        if rows.user(1):
+            return 409, {"message": "Unable to create administrator user", "details": "already exists"}
+        if time.monotonic() - self.began > self.patience:
+            return 303, "", "/timeout.html"
+        if len(given["Password"]) < 12:
+            return 400, {"message": "Password does not meet the minimum strength requirements"}
+        rows.set_user(1, given["Username"].lower(), given["Password"])
+        return 200, {"Id": 1, "Username": given["Username"].lower(), "Role": 1}
 
 
 TOOLS = {"nextcloud": Nextcloud, "odoo": Odoo, "uptime-kuma": UptimeKuma, "portainer": Portainer}

@@ -155,8 +155,9 @@ const BROKEN: [Broken; 3] = [
         planned: &[
             ("sites.answer_challenges", "/opt/letsbe/nginx/sites/ghost.conf"),
             ("sites.published", "/opt/letsbe/nginx/sites/ghost.conf"),
+            ("sites.opened", "/opt/letsbe/nginx/sites/ghost.conf"),
         ],
-        // The first of the two is enough: the certificate is there.
+        // The first of the three is enough: the certificate is there.
         mended: &["sites.answer_challenges"],
     },
     Broken {

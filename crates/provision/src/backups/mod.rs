@@ -12,7 +12,7 @@ use letsbe_types::{Secret, backup::Destination};
 
 pub(crate) use configured::BackupsConfigured;
 pub(crate) use ready::BackupsReady;
-pub(crate) use recovery::{KeysReceived, RecoveryComplete, ToolsRestored, VaultRestored};
+pub(crate) use recovery::{KeysReceived, RecoveryComplete, ToolsRestored, VaultRestored, is_back};
 pub use recovery::{OPENCLAW, RecoveryRecord, age};
 
 /// The restic program of the installed bundle.
@@ -39,12 +39,12 @@ pub fn without_secret(destination: &Destination) -> (Destination, Secret<String>
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use letsbe_types::backup::{Destination, RcloneDestination, S3Destination};
 
     use super::without_secret;
 
-    pub(super) fn destination() -> Destination {
+    pub(crate) fn destination() -> Destination {
         let json = serde_json::json!({
             "kind": "s3",
             "endpoint": "https://s3.example",

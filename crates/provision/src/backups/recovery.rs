@@ -107,6 +107,12 @@ async fn read_record(machine: &dyn Machine) -> Result<Option<RecoveryRecord>, Pr
     })
 }
 
+/// Whether a tool's data is the lost server's.
+pub(crate) async fn is_back(machine: &dyn Machine, tool: &str) -> Result<bool, Problem> {
+    let record = read_record(machine).await?;
+    Ok(record.is_some_and(|record| record.back.iter().any(|back| back.tool == tool)))
+}
+
 fn skipped() -> Assessment {
     Assessment::Skipped { why: NEW_SERVER.to_owned() }
 }

@@ -103,6 +103,11 @@ impl Deployment {
         self.selection.hostnames(&self.catalog, &self.context.domain)
     }
 
+    /// The host names of one tool.
+    pub(crate) fn hostnames_of(&self, tool: &Tool) -> Vec<DomainName> {
+        tool.vhosts.iter().filter_map(|vhost| self.context.domain.child(&vhost.label).ok()).collect()
+    }
+
     /// Every credential that the stacks need.
     pub(crate) fn wanted_credentials(&self) -> Vec<Wanted> {
         let of = |tool: &Tool| {

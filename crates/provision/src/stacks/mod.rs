@@ -13,6 +13,7 @@ mod http;
 mod images;
 mod models;
 mod one_tool;
+mod owner;
 pub mod paths;
 mod pins;
 mod reading;
@@ -22,8 +23,10 @@ mod running;
 mod server;
 mod setup;
 mod sites;
+mod socket_io;
 mod stage;
 mod vault;
+mod visit;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -38,14 +41,15 @@ pub(crate) use containers::running as running_container;
 pub(crate) use deployment::declared;
 pub use deployment::{Deployment, unfit_tools};
 pub use one_tool::tool_operations;
+pub use owner::accept_owner;
 pub use pins::{Pins, is_later};
 pub(crate) use reading::{
     credentials as read_credentials, file as read_file, run, unit as read_unit, vault as read_vault,
 };
 pub(crate) use rendered::is_written;
 pub(crate) use running::troubled;
-pub use setup::run_setup;
 pub use stage::{ToolStack, await_healthy, probe_at, tool_stack};
+pub use visit::run_setup;
 
 use deployment::DesiredStack;
 
@@ -85,7 +89,7 @@ impl Group {
         let credentials = match known {
             Some(credentials) => credentials,
             None if self.tools().all(|tool| tool.credentials.is_empty()) => Default::default(),
-            None => return Err(setup::credentials_missing()),
+            None => return Err(visit::credentials_missing()),
         };
         let ipv6 = reading::has_ipv6(machine).await?;
         let pins = Pins::read(machine).await?;
@@ -126,6 +130,8 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     operations.extend(start(["stacks.rendered", "stacks.running", "stacks.healthy"], &tools, &[]));
     let sites = |stage| Box::new(sites::Sites { deployment: Arc::clone(deployment), stage });
     operations.push(sites(sites::Stage::Challenges));
+    let owners = |moment| Box::new(setup::ToolsSetUp { deployment: Arc::clone(deployment), moment });
+    operations.push(owners(setup::Moment::BeforeSites));
     operations.push(Box::new(certificate::CertificateIssued { deployment: Arc::clone(deployment) }));
     operations.push(sites(sites::Stage::Published));
     operations.push(Box::new(certificate::CertificateRenewed));
@@ -137,7 +143,8 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     // Before the tools come back: a restore that is killed is ended by the next start, which asks the record.
     operations.push(Box::new(server::ServerRecorded));
     operations.push(Box::new(backups::ToolsRestored));
-    operations.push(Box::new(setup::ToolsSetUp { deployment: Arc::clone(deployment) }));
+    operations.push(owners(setup::Moment::AfterRestore));
+    operations.push(sites(sites::Stage::Opened));
     operations.push(Box::new(backups::BackupsConfigured));
     operations.push(Box::new(agent::AgentRegistered));
     operations.push(Box::new(agent::AgentRunning));
@@ -225,12 +232,21 @@ pub(crate) mod tests {
         Arc::new(Catalog::load(Path::new(folder)).expect("the catalog is valid"))
     }
 
+    pub(crate) fn deployment() -> Arc<Deployment> {
+        Arc::new(Deployment::new(catalog(), &desired()).expect("fits"))
+    }
+
     #[test]
     fn operations_are_sorted_and_have_names_of_their_own() {
         let all = super::all_operations(catalog(), &desired()).expect("fits");
         assert!(all.is_sorted_by_key(|operation| operation.step()));
         let names: BTreeSet<&str> = all.iter().map(|operation| operation.name()).collect();
         assert_eq!(names.len(), all.len(), "two operations have one name");
+        // Owners before sites; where data comes back, data before owners.
+        let at = |name: &str| all.iter().position(|operation| operation.name() == name).expect(name);
+        let order = ["sites.answer_challenges", "tools.set_up", "sites.published", "tools.restored"];
+        let order = order.into_iter().chain(["owners.proven", "sites.opened"]).map(at);
+        assert!(order.is_sorted(), "a site could be opened before its tool has an owner");
         let unknown = DesiredServer { tools: vec!["n8n".to_owned()], ..desired() };
         let problem = super::all_operations(catalog(), &unknown).err().expect("refused");
         assert!(problem.message.contains("there is no tool \"n8n\""), "{problem}");

@@ -8,7 +8,7 @@ use letsbe_host::{Assessment, Machine, Operation};
 use letsbe_types::{Problem, job::DesiredServer};
 use letsbe_vault::Credentials;
 
-use super::{Group, deployment::Deployment, deployment::declared, setup::persist, start};
+use super::{Group, deployment::Deployment, deployment::declared, start, visit::persist};
 
 /// The step whose operations these are.
 const STEP: u8 = 9;

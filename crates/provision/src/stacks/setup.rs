@@ -1,195 +1,186 @@
-//! `tools.set_up`: the first-run set-up that a tool would else ask its first visitor for.
+//! `tools.set_up` and `owners.proven`: every tool has its owner before anybody else can reach it.
+//!
+//! A tool that says that it is set up says nothing about by whom. What counts is the owner's log-in with the vault's
+//! password, seen once ([`owner`]); from then on the owner may change it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use letsbe_catalog::{Catalog, Exchange, Setup, Tool, render_exchange};
-use letsbe_host::{Assessment, Change, Command, Converge, Machine};
+use letsbe_catalog::Tool;
+use letsbe_host::{Assessment, Change, Command, FileWrite, Machine, Operation};
 use letsbe_types::{Problem, Secret, job::DesiredServer};
 
 use super::{
-    deployment::{Deployment, declared, not_rendered},
-    http, paths, reading,
+    deployment::{Deployment, declared},
+    owner, paths, reading,
+    visit::Visit,
 };
 
-/// A tool that is healthy may still refuse requests for a moment.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// When the owners are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// On a new or a living server: before any site is published.
+    BeforeSites,
+    /// On a server that stands in for a lost one: once the tools have their data back.
+    AfterRestore,
+}
 
 pub(crate) struct ToolsSetUp {
     pub(crate) deployment: Arc<Deployment>,
+    pub(crate) moment: Moment,
 }
 
-/// Variables with secret values.
-pub(crate) type Values = BTreeMap<String, Secret<String>>;
+/// How it stands with a tool's owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Proven,
+    Unproven,
+    /// It was proven, and now the tool says that nobody has set it up.
+    FreshAgain,
+}
 
-/// For each tool with a set-up: its name and what its `done_when` misses.
-pub(crate) type Facts = Vec<(String, Result<(), String>)>;
+/// What is decided from.
+struct Facts {
+    tools: Vec<(Tool, Standing)>,
+    /// Whether [`owner::ALL_PROVEN`] is there.
+    noted: bool,
+}
 
 #[async_trait]
-impl Converge for ToolsSetUp {
-    type Facts = Facts;
-    const NAME: &'static str = "tools.set_up";
-    const STEP: u8 = 10;
-
-    async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Facts, Problem> {
-        let credentials = reading::credentials(machine).await?.unwrap_or_default();
-        let asked = self.deployment.tools().filter_map(|tool| Some((tool, tool.setup.as_ref()?))).map(
-            |(tool, setup)| {
-                let values = declared(tool, &credentials);
-                async move {
-                    let answer = self.deployment.ask(tool, setup.port, &setup.done_when, &values).await?;
-                    Ok::<_, Problem>((tool.name.as_str().to_owned(), answer.map(drop)))
-                }
-            },
-        );
-        futures::future::try_join_all(asked).await
+impl Operation for ToolsSetUp {
+    fn name(&self) -> &'static str {
+        match self.moment {
+            Moment::BeforeSites => "tools.set_up",
+            Moment::AfterRestore => "owners.proven",
+        }
     }
 
-    fn converge(&self, facts: &Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
-        Ok(decide(facts, desired))
+    fn step(&self) -> u8 {
+        match self.moment {
+            Moment::BeforeSites => 9,
+            Moment::AfterRestore => 10,
+        }
+    }
+
+    async fn assess(&self, machine: &dyn Machine, desired: &DesiredServer) -> Result<Assessment, Problem> {
+        let why = match (self.moment, &desired.restore) {
+            (Moment::BeforeSites, Some(_)) => "the lost server's data comes back first",
+            (Moment::AfterRestore, None) => "they were proven before the sites were published",
+            _ => return Ok(decide(&self.read(machine).await?, desired)),
+        };
+        Ok(Assessment::Skipped { why: why.to_owned() })
+    }
+}
+
+impl ToolsSetUp {
+    async fn read(&self, machine: &dyn Machine) -> Result<Facts, Problem> {
+        let credentials = reading::credentials(machine).await?.unwrap_or_default();
+        let mut tools = Vec::new();
+        for tool in self.deployment.tools().filter(|tool| tool.setup.is_some()) {
+            let standing = if !owner::is_proven(machine, tool).await? {
+                Standing::Unproven
+            } else if Visit::new(&self.deployment, tool, declared(tool, &credentials))?.says_fresh().await? {
+                Standing::FreshAgain
+            } else {
+                Standing::Proven
+            };
+            tools.push((tool.clone(), standing));
+        }
+        let noted = reading::file(machine, owner::ALL_PROVEN).await?.is_some();
+        Ok(Facts { tools, noted })
     }
 }
 
 fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
-    let open: Vec<(&str, &str)> = facts
-        .iter()
-        .filter_map(|(tool, done)| done.as_ref().err().map(|why| (tool.as_str(), why.as_str())))
-        .collect();
-    if open.is_empty() {
-        return Assessment::converged(format!("{} tools say that they are set up", facts.len()));
-    }
-    let because: Vec<String> =
-        open.iter().map(|(tool, why)| format!("{tool} is not set up: {why}")).collect();
     // Tokens, keys and what opens the backups are nothing to a set-up.
     let wishes = DesiredServer { hub: None, models: None, backups: None, restore: None, ..desired.clone() };
     let input = Secret::new(serde_json::to_string(&wishes).unwrap_or_default());
-    let run = |(tool, _): &(&str, &str)| {
-        let command = Command::new(paths::NODE_PROGRAM, ["setup-tool", tool]).with_input(input.clone());
-        Change::Run(command.within(Duration::from_secs(300)).retried(1))
-    };
-    Assessment::needed(because.join(", "), open.iter().map(run).collect())
-}
-
-impl Deployment {
-    /// Sends one of a tool's exchanges to its loopback port. `values` are its credentials, and what earlier replies
-    /// of the same set-up gave.
-    pub(crate) async fn ask(
-        &self,
-        tool: &Tool,
-        port: u16,
-        exchange: &Exchange,
-        values: &Values,
-    ) -> Result<http::Answer, Problem> {
-        let rendered = render_exchange(tool, exchange, &self.context(false), values).map_err(not_rendered)?;
-        http::ask(port, &rendered).await
-    }
-}
-
-/// Sets a tool up, unless it says that it is: `letsbe-node setup-tool <tool>`. What the server shall become is read
-/// from standard input, as [`ToolsSetUp`] hands it over. The requests carry passwords, so they are made in a
-/// short-lived program that reads them from the credentials file, not from its arguments.
-///
-/// # Errors
-/// The tool is unknown, its credentials are not made yet, or it did not answer as its recipe says.
-pub async fn run_setup(machine: &dyn Machine, catalog: &Catalog, name: &str) -> Result<(), Problem> {
-    let desired = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
-        let message = format!("what the server shall become cannot be read: {error}");
-        Problem::permanent("NODE050", message, "The set-up is started by a provisioning run, not by hand.")
-    })?;
-    let deployment = Deployment::new(Arc::new(catalog.clone()), &desired)?;
-    set_up(machine, &deployment, name).await
-}
-
-async fn set_up(machine: &dyn Machine, deployment: &Deployment, name: &str) -> Result<(), Problem> {
-    let unknown =
-        || Problem::permanent("NODE050", format!("there is no tool {name} with a set-up"), "Check the name.");
-    let tool = deployment.find(name).ok_or_else(unknown)?;
-    let setup = tool.setup.as_ref().ok_or_else(unknown)?;
-    let credentials = reading::credentials(machine).await?.ok_or_else(credentials_missing)?;
-    let values = declared(tool, &credentials);
-    if deployment.ask(tool, setup.port, &setup.done_when, &values).await?.is_ok() {
-        return Ok(());
-    }
-    send_all(deployment, tool, setup, values.clone()).await?;
-    let done = persist(deployment, tool, setup.port, &setup.done_when, &values).await?;
-    done.map(drop).map_err(|why| {
-        failed(tool, &format!("all requests were sent, but it still does not say that it is set up: {why}"))
-    })
-}
-
-async fn send_all(
-    deployment: &Deployment,
-    tool: &Tool,
-    setup: &Setup,
-    mut values: Values,
-) -> Result<(), Problem> {
-    for (index, request) in setup.requests.iter().enumerate() {
-        let refused = |why: String| failed(tool, &format!("request {} ({}): {why}", index + 1, request.path));
-        let answer = if index == 0 {
-            // Only the first is repeated: nothing has been changed before it.
-            persist(deployment, tool, setup.port, request, &values).await?
-        } else {
-            deployment.ask(tool, setup.port, request, &values).await?
-        };
-        let body = answer.map_err(refused)?;
-        values.extend(request.captured(body.expose()).map_err(refused)?);
-    }
-    Ok(())
-}
-
-/// Asks until the answer is as expected or the patience ends.
-pub(crate) async fn persist(
-    deployment: &Deployment,
-    tool: &Tool,
-    port: u16,
-    exchange: &Exchange,
-    values: &Values,
-) -> Result<http::Answer, Problem> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        let answer = deployment.ask(tool, port, exchange, values).await?;
-        if answer.is_ok() || tokio::time::Instant::now() >= deadline {
-            return Ok(answer);
+    let (mut because, mut changes) = (Vec::new(), Vec::new());
+    for (tool, standing) in &facts.tools {
+        let name = tool.name.as_str();
+        match standing {
+            Standing::Proven => continue,
+            Standing::Unproven => because.push(format!("{name}: its owner's log-in was not seen yet")),
+            Standing::FreshAgain => {
+                because.push(format!("{name}: nobody has set it up any more"));
+                changes.extend(owner::path(tool).map(Change::Remove));
+            }
         }
-        tokio::time::sleep(ASK_AGAIN).await;
+        // Not retried here: a tool counts log-ins that it refuses, and the program is patient itself.
+        let command = Command::new(paths::NODE_PROGRAM, ["setup-tool", name]).with_input(input.clone());
+        changes.push(Change::Run(command.within(Duration::from_secs(300))));
     }
-}
-
-fn failed(tool: &Tool, why: &str) -> Problem {
-    Problem::transient(
-        "NODE051",
-        format!("{} could not be set up: {why}", tool.name),
-        format!("See `docker logs --tail 100 letsbe-{}` on the server, then retry the order.", tool.name),
-    )
-}
-
-/// The credentials have yet to be made.
-pub(crate) fn credentials_missing() -> Problem {
-    Problem::transient("NODE052", "the credentials are not made yet", "`credentials.generated` makes them.")
+    if !facts.noted {
+        because.push("it is not noted that every owner was seen".to_owned());
+        let text = "The owner of every tool was seen before its site was opened.\n";
+        changes.push(Change::Write(FileWrite::new(owner::ALL_PROVEN, 0o600, text)));
+    }
+    if changes.is_empty() {
+        let why = format!("the owners of {} tools were seen to log in", facts.tools.len());
+        return Assessment::converged(why);
+    }
+    Assessment::needed(because.join(", "), changes)
 }
 
 #[cfg(test)]
 mod tests {
-    use letsbe_host::{Assessment, Change};
+    use letsbe_catalog::Tool;
+    use letsbe_host::{Assessment, Change, Operation as _};
+    use letsbe_types::job::DesiredServer;
 
-    use super::decide;
-    use crate::stacks::tests::desired;
+    use super::{Facts, Moment, Standing, ToolsSetUp, decide};
+    use crate::{
+        backups::tests::destination,
+        stacks::tests::{Files, catalog, deployment, desired},
+    };
+
+    fn tool(name: &str) -> Tool {
+        catalog().tools().find(|tool| tool.name.as_str() == name).expect("in the catalog").clone()
+    }
+
+    fn lines(assessment: &Assessment) -> Vec<String> {
+        let Assessment::Needed { changes, .. } = assessment else { panic!("needed: {assessment:?}") };
+        changes.iter().map(ToString::to_string).collect()
+    }
 
     #[test]
-    fn only_tools_that_are_not_set_up_are_set_up() {
-        let facts = vec![
-            ("ghost".to_owned(), Ok(())),
-            ("nocodb".to_owned(), Err("it answered with status 400, expected 200".to_owned())),
-        ];
-        let Assessment::Needed { because, changes } = decide(&facts, &desired()) else { panic!("needed") };
-        assert_eq!(because, "nocodb is not set up: it answered with status 400, expected 200");
-        let lines: Vec<String> = changes.iter().map(ToString::to_string).collect();
-        assert_eq!(lines, ["run /opt/letsbe/bin/letsbe-node setup-tool nocodb <‹input›"]);
+    fn only_tools_whose_owner_was_not_seen_are_set_up() {
+        const NOTE: &str = "write /opt/letsbe/state/owners-proven (mode 0600, 1 lines)";
+        let run = |tool: &str| format!("run /opt/letsbe/bin/letsbe-node setup-tool {tool} <‹input›");
+        let facts = |ghost, nocodb, noted| Facts {
+            tools: vec![(tool("ghost"), ghost), (tool("nocodb"), nocodb)],
+            noted,
+        };
+        let (seen, unseen, fresh) = (Standing::Proven, Standing::Unproven, Standing::FreshAgain);
+        let half = decide(&facts(seen, unseen, true), &desired());
+        assert_eq!(lines(&half), [run("nocodb")]);
+        let Assessment::Needed { because, changes } = &half else { panic!("needed") };
+        assert_eq!(because, "nocodb: its owner's log-in was not seen yet");
         let Change::Run(command) = &changes[0] else { panic!("a run") };
         let input = command.input.as_ref().expect("input").expose();
         assert!(!input.contains("token-canary"), "the registration token does not travel along");
-        assert!(serde_json::from_str::<letsbe_types::job::DesiredServer>(input).is_ok());
-        assert!(matches!(decide(&facts[..1].to_vec(), &desired()), Assessment::Converged { .. }));
+        assert!(serde_json::from_str::<DesiredServer>(input).is_ok());
+
+        let wiped = decide(&facts(fresh, seen, true), &desired());
+        let record = "/var/lib/docker/volumes/letsbe-ghost_database/letsbe-owner.json";
+        assert_eq!(lines(&wiped), [format!("remove {record}"), run("ghost")]);
+        assert_eq!(lines(&decide(&facts(unseen, seen, false), &desired())), [run("ghost"), NOTE.to_owned()]);
+        assert!(matches!(decide(&facts(seen, seen, true), &desired()), Assessment::Converged { .. }));
+    }
+
+    #[tokio::test]
+    async fn on_a_server_that_stands_in_for_a_lost_one_nobody_is_set_up_before_the_data_is_back() {
+        let restore = letsbe_types::job::RestoreFrom { source: destination(), at: None, as_of: None };
+        let recovery = DesiredServer { restore: Some(restore), ..desired() };
+        for (moment, wishes, skipped) in [
+            (Moment::BeforeSites, &desired(), false),
+            (Moment::AfterRestore, &desired(), true),
+            (Moment::BeforeSites, &recovery, true),
+            (Moment::AfterRestore, &recovery, false),
+        ] {
+            let operation = ToolsSetUp { deployment: deployment(), moment };
+            let assessed = operation.assess(&Files::default(), wishes).await.expect("assessed");
+            assert_eq!(matches!(assessed, Assessment::Skipped { .. }), skipped, "{moment:?} {assessed:?}");
+        }
     }
 }

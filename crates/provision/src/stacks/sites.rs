@@ -1,16 +1,21 @@
 //! nginx's virtual hosts: first the answers for the certificate authority on port 80, then everything on port 443.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use letsbe_catalog::{CertificatePaths, SiteFile};
+use letsbe_catalog::{CertificatePaths, Door, SiteFile, Tool};
 use letsbe_host::{Assessment, Change, Command, FileWrite, Machine, Operation};
 use letsbe_types::{DomainName, Problem, job::DesiredServer};
 
 use super::{
     certificate::{self, Certificate},
     deployment::{Deployment, not_rendered},
-    http, paths, reading,
+    http, owner, paths, reading,
 };
 
 /// Asked for on every host name, to see that nginx serves the webroot for it.
@@ -21,13 +26,15 @@ const STRANGER: &str = "letsbe-stranger.invalid";
 /// nginx's new workers take over within this time of a reload. Shorter than a plan's patience for one operation.
 const TAKE_OVER: Duration = Duration::from_secs(3);
 
-/// Which half of the job.
+/// Which part of the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Before the certificate: port 80 answers challenges for every name.
     Challenges,
-    /// After: port 443 serves every name with the certificate on the disk.
+    /// After: port 443 serves every name with the certificate on the disk. What has no owner yet is closed.
     Published,
+    /// Every tool has its owner, and is open.
+    Opened,
 }
 
 pub(crate) struct Sites {
@@ -45,61 +52,119 @@ struct Facts {
     unserved: Vec<DomainName>,
 }
 
+/// What decides over a tool's door.
+struct Standing {
+    certificate: Option<Certificate>,
+    /// Tools whose owner was not seen yet.
+    closed: BTreeSet<String>,
+}
+
+impl Standing {
+    fn door<'a>(&self, names: &[DomainName], tool: &str, paths: &'a CertificatePaths) -> Door<'a> {
+        match &self.certificate {
+            Some(certificate) if !certificate.covers(names) => Door::Challenge,
+            Some(_) if self.closed.contains(tool) => Door::Closed(paths),
+            Some(_) => Door::Open(paths),
+            None => Door::Challenge,
+        }
+    }
+}
+
 #[async_trait]
 impl Operation for Sites {
     fn name(&self) -> &'static str {
         match self.stage {
             Stage::Challenges => "sites.answer_challenges",
             Stage::Published => "sites.published",
+            Stage::Opened => "sites.opened",
         }
     }
 
     fn step(&self) -> u8 {
-        9
+        match self.stage {
+            Stage::Challenges | Stage::Published => 9,
+            Stage::Opened => 10,
+        }
     }
 
     async fn assess(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Assessment, Problem> {
         let hostnames = self.deployment.hostnames();
-        let certificate =
-            certificate::read(machine).await?.filter(|certificate| certificate.covers(&hostnames));
-        if self.stage == Stage::Published && certificate.is_none() {
-            let message = "there is no certificate with all host names yet";
-            return Err(Problem::transient(
-                "NODE049",
-                message,
-                "It is requested just before; see that operation.",
-            ));
-        }
-        let lineage = certificate.as_ref().map(|_| CertificatePaths::certbot(paths::CERTIFICATE_NAME));
+        let mut facts = read(machine).await?;
+        let certificate = certificate::read(machine).await?;
+        let closed = self.without_owner(machine, &facts.found).await?;
+        let standing = Standing { certificate, closed };
+        self.refuse(&standing, &hostnames)?;
+        let paths = CertificatePaths::certbot(paths::CERTIFICATE_NAME);
         let context = self.deployment.context(reading::has_ipv6(machine).await?);
         let (catalog, selection) = (self.deployment.catalog(), self.deployment.selection());
-        let wanted = letsbe_catalog::render_sites(catalog, selection, &context, lineage.as_ref())
-            .map_err(not_rendered)?;
-
-        let mut facts = read(machine).await?;
+        let door = |tool: Option<&Tool>| {
+            let (names, name) = match tool {
+                Some(tool) => (self.deployment.hostnames_of(tool), tool.name.as_str()),
+                None => (vec![context.domain.clone()], ""),
+            };
+            standing.door(&names, name, &paths)
+        };
+        let wanted =
+            letsbe_catalog::render_sites(catalog, selection, &context, door).map_err(not_rendered)?;
         if differing(&wanted, &facts.found).is_empty() && facts.probe {
-            facts.unserved = self.unserved(&hostnames, certificate.as_ref()).await?;
+            facts.unserved = self.unserved(&hostnames, &standing).await?;
         }
         Ok(decide(&wanted, &facts, hostnames.len()))
     }
 }
 
 impl Sites {
+    /// Tools that nobody may reach yet.
+    async fn without_owner(
+        &self,
+        machine: &dyn Machine,
+        found: &BTreeMap<String, String>,
+    ) -> Result<BTreeSet<String>, Problem> {
+        let noted = reading::file(machine, owner::ALL_PROVEN).await?.is_some();
+        // A live server of a release that kept no record: what is open there stays so until its owner was looked for.
+        let older = !noted && reading::file(machine, paths::AGENT_STATE).await?.is_some();
+        let mut closed = BTreeSet::new();
+        for tool in self.deployment.tools().filter(|tool| !tool.vhosts.is_empty()) {
+            let name = tool.name.as_str();
+            let is_open = |site: &String| site.contains("proxy_pass");
+            let stays_open = older && found.get(&format!("{name}.conf")).is_some_and(is_open);
+            if !stays_open && !owner::is_proven(machine, tool).await? {
+                closed.insert(name.to_owned());
+            }
+        }
+        Ok(closed)
+    }
+
+    /// What must be there before this stage.
+    fn refuse(&self, standing: &Standing, hostnames: &[DomainName]) -> Result<(), Problem> {
+        let covered = standing.certificate.as_ref().is_some_and(|certificate| certificate.covers(hostnames));
+        if self.stage != Stage::Challenges && !covered {
+            let message = "there is no certificate with all host names yet";
+            let hint = "It is requested just before; see that operation.";
+            return Err(Problem::transient("NODE049", message, hint));
+        }
+        if self.stage == Stage::Opened && !standing.closed.is_empty() {
+            let names: Vec<&str> = standing.closed.iter().map(String::as_str).collect();
+            return Err(Problem::transient(
+                "NODE101",
+                format!("closed until their owners have logged in: {}", names.join(", ")),
+                "`tools.set_up` (in a recovery `owners.proven`) looks for the owners; see that operation.",
+            ));
+        }
+        Ok(())
+    }
+
     /// Host names that are not served as they should be. A reload takes a moment, so the answer is waited for.
     async fn unserved(
         &self,
         hostnames: &[DomainName],
-        certificate: Option<&Certificate>,
+        standing: &Standing,
     ) -> Result<Vec<DomainName>, Problem> {
         let deadline = tokio::time::Instant::now() + TAKE_OVER;
         loop {
-            let served = match (self.stage, certificate) {
-                (Stage::Published, Some(certificate)) => {
-                    let shown = http::served_certificates(hostnames).await?;
-                    shown
-                        .iter()
-                        .map(|digest| digest.as_ref() == Some(&certificate.digest))
-                        .collect::<Vec<_>>()
+            let served = match (self.stage, &standing.certificate) {
+                (Stage::Published | Stage::Opened, Some(certificate)) => {
+                    self.served(hostnames, certificate, standing).await?
                 }
                 _ => {
                     let asked = hostnames.iter().map(|host| http::plain(host, PROBE_PATH));
@@ -119,6 +184,24 @@ impl Sites {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Of each host name, whether it shows this certificate and its door is as it should be.
+    async fn served(
+        &self,
+        hostnames: &[DomainName],
+        certificate: &Certificate,
+        standing: &Standing,
+    ) -> Result<Vec<bool>, Problem> {
+        let closed = self.deployment.tools().filter(|tool| standing.closed.contains(tool.name.as_str()));
+        let closed: BTreeSet<DomainName> =
+            closed.flat_map(|tool| self.deployment.hostnames_of(tool)).collect();
+        let wanted = |host| http::Served {
+            certificate: certificate.digest.clone(),
+            door: if closed.contains(host) { "closed" } else { "open" }.to_owned(),
+        };
+        let shown = http::served(hostnames).await?;
+        Ok(hostnames.iter().zip(shown).map(|(host, shown)| shown == Some(wanted(host))).collect())
     }
 
     /// The host name of nobody, if it was answered on port 80.
@@ -186,10 +269,78 @@ fn decide(wanted: &[SiteFile], facts: &Facts, hostnames: usize) -> Assessment {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_catalog::SiteFile;
-    use letsbe_host::Assessment;
+    use std::collections::BTreeMap;
 
-    use super::{Facts, decide};
+    use chrono::Utc;
+    use letsbe_catalog::{CertificatePaths, Door, SiteFile};
+    use letsbe_host::{Assessment, machine::FileState};
+
+    use super::{Certificate, Facts, Sites, Stage, Standing, decide};
+    use crate::stacks::{
+        owner, paths,
+        tests::{Files, deployment},
+    };
+
+    /// A server with these files.
+    fn server(files: &[(&str, &str)]) -> Files {
+        let state = |text: &&str| FileState { content: (*text).to_owned(), mode: 0o600, uid: 0 };
+        Files(files.iter().map(|(path, text)| (path.into(), state(text))).collect())
+    }
+
+    #[tokio::test]
+    async fn a_site_is_closed_until_the_tools_owner_was_seen() {
+        const GHOST: &str = "/var/lib/docker/volumes/letsbe-ghost_database/letsbe-owner.json";
+        const SEEN: &str = r#"{"tool":"ghost","proof":"logged_in","at":"2026-11-28T00:00:00Z"}"#;
+        let open = BTreeMap::from([("nocodb.conf".to_owned(), "proxy_pass http://127.0.0.1".to_owned())]);
+        let agent = (paths::AGENT_STATE, "{}");
+        let noted = (owner::ALL_PROVEN, "");
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a BTreeMap<String, String>, &'a [&'a str]);
+        let table: [Case<'_>; 6] = [
+            (&[], &BTreeMap::new(), &["ghost", "nocodb"]),
+            (&[(GHOST, SEEN)], &BTreeMap::new(), &["nocodb"]),
+            (&[(GHOST, "damaged")], &BTreeMap::new(), &["ghost", "nocodb"]),
+            // What a killed run has opened is no proof.
+            (&[(GHOST, SEEN)], &open, &["nocodb"]),
+            // A live server of a release without records: nobody's site is taken down.
+            (&[agent], &open, &["ghost"]),
+            // Its owners were seen since, and then the data was thrown away.
+            (&[agent, noted, (GHOST, SEEN)], &open, &["nocodb"]),
+        ];
+        for (files, found, wanted) in table {
+            let sites = Sites { deployment: deployment(), stage: Stage::Published };
+            let closed = sites.without_owner(&server(files), found).await.expect("read");
+            assert!(closed.iter().eq(wanted), "{files:?}: {closed:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_stage_waits_for_every_owner_and_a_new_name_takes_no_other_site_down() {
+        let paths = CertificatePaths::certbot("letsbe");
+        let names =
+            |names: &[&str]| names.iter().map(|name| name.parse().expect("a name")).collect::<Vec<_>>();
+        let standing = |covered: &[&str], closed: &[&str]| Standing {
+            certificate: Some(Certificate {
+                names: covered.iter().map(|name| (*name).to_owned()).collect(),
+                ends: Utc::now(),
+                digest: String::new(),
+            }),
+            closed: closed.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let (blog, tables) = (names(&["blog.example.com"]), names(&["tables.example.com"]));
+        let half = standing(&["example.com", "blog.example.com"], &["nocodb"]);
+        assert_eq!(half.door(&blog, "ghost", &paths), Door::Open(&paths));
+        assert_eq!(half.door(&tables, "nocodb", &paths), Door::Challenge);
+        let whole = standing(&["blog.example.com", "tables.example.com"], &["nocodb"]);
+        assert_eq!(whole.door(&tables, "nocodb", &paths), Door::Closed(&paths));
+        let refused = |stage, standing: &Standing| {
+            let sites = Sites { deployment: deployment(), stage };
+            sites.refuse(standing, &names(&["blog.example.com", "tables.example.com"])).err().map(|p| p.code)
+        };
+        assert_eq!(refused(Stage::Challenges, &half), None);
+        assert_eq!(refused(Stage::Published, &half).as_deref(), Some("NODE049"));
+        assert_eq!(refused(Stage::Published, &whole), None);
+        assert_eq!(refused(Stage::Opened, &whole).as_deref(), Some("NODE101"));
+    }
 
     #[test]
     fn sites_are_written_removed_and_reloaded_only_when_something_differs() {

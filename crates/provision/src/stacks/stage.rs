@@ -10,7 +10,7 @@ use letsbe_vault::Credentials;
 
 use super::{
     Pins, containers::Container, deployment::Deployment, deployment::declared, deployment::not_rendered,
-    http, paths, reading::SharedContainers, running::never_healthy, running::troubled, setup::PATIENCE,
+    http, paths, reading::SharedContainers, running::never_healthy, running::troubled, visit::PATIENCE,
 };
 
 const LOOK_AGAIN: Duration = Duration::from_millis(500);

@@ -59,7 +59,7 @@ impl ProxyReady {
         self.deployment
             .ask(tool, tool.health.port, &ready(), &BTreeMap::new())
             .await
-            .map(|answer| answer.map(drop))
+            .map(|answer| answer.map(drop).map_err(|missed| missed.why))
     }
 
     async fn runs(&self, machine: &dyn Machine) -> bool {
@@ -83,6 +83,7 @@ fn ready() -> Exchange {
         path: "/health".to_owned(),
         form: None,
         json: None,
+        emit: None,
         headers: BTreeMap::new(),
         expect,
         capture: None,

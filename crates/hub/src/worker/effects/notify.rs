@@ -101,12 +101,14 @@ mod tests {
     fn the_message_names_every_address_and_what_the_first_visit_needs() {
         let catalog = Catalog::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog").as_ref()).unwrap();
         let wanted = ["ghost", "uptime-kuma"].map(|name| name.parse().unwrap());
-        let tools: Vec<_> = wanted.iter().filter_map(|id| catalog.tool(id)).collect();
+        let mut tools: Vec<_> = wanted.iter().filter_map(|id| catalog.tool(id)).cloned().collect();
+        tools[1].first_visit = Some("The first visitor chooses a theme.".to_owned());
+        let tools: Vec<_> = tools.iter().collect();
         let text = message(&"bakery.example".parse().unwrap(), &tools);
         for expected in [
             "https://blog.bakery.example/",
             "https://status.bakery.example/",
-            "Please note: The first visitor",
+            "Please note: The first visitor chooses a theme.",
         ] {
             assert!(text.contains(expected), "{expected} is missing: {text}");
         }
