@@ -50,8 +50,7 @@ pub fn plan(call: &Call) -> String {
 
 /// What a call would do, and why a person is asked: what somebody decides by. The reason is left out where it would
 /// not fit: what would be done comes first.
-#[must_use]
-pub fn plan_with_reason(call: &Call, judgement: &Judgement) -> String {
+pub(crate) fn plan_with_reason(call: &Call, judgement: &Judgement) -> String {
     let mut text = plan(call);
     let Judgement { class, because, .. } = judgement;
     let sends = if judgement.external { "; it may send something to outsiders" } else { "" };
