@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::{
     call::{Call, fingerprint},
     class::Judgement,
-    plan::plan,
+    plan::plan_with_reason,
 };
 
 /// Most approvals that may wait at a time.
@@ -147,7 +147,7 @@ impl Approvals {
             action: call.action.verb().to_string(),
             tool: call.action.tool().map(str::to_owned),
             class: judgement.class.to_string(),
-            plan: plan(call),
+            plan: plan_with_reason(call, judgement),
             agent: call.agent.clone(),
             state: ApprovalState::Pending,
         };

@@ -15,10 +15,24 @@ pub enum Class {
     Yellow,
     /// It sends something to outsiders.
     YellowExternal,
-    /// It is hard to undo, or nobody has said what it is.
+    /// It is hard to undo.
     Red,
-    /// It destroys, or can.
+    /// It destroys, or can, or nobody has said what it is.
     CriticalRed,
+}
+
+impl Class {
+    /// What it means, for the person who is asked.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Green => "it reads",
+            Self::Yellow => "it can be undone",
+            Self::YellowExternal => "it sends something to outsiders",
+            Self::Red => "it is hard to undo",
+            Self::CriticalRed => "it destroys, or can, or nobody has said what it does",
+        }
+    }
 }
 
 impl fmt::Display for Class {

@@ -38,13 +38,45 @@ impl Excerpt {
     /// What was kept, with a line where something is missing. What is not UTF-8 is replaced.
     #[must_use]
     pub fn into_text(self) -> String {
+        self.into_parts().shown(0)
+    }
+
+    /// What was kept, in its parts.
+    #[must_use]
+    pub fn into_parts(self) -> Parts {
         let left_out = self.seen - (self.head.len() + self.tail.len()) as u64;
-        let mut bytes = self.head;
-        if left_out > 0 {
-            bytes.extend_from_slice(format!("\n[… {left_out} bytes left out …]\n").as_bytes());
+        let (mut head, mut tail) = (self.head, Vec::from(self.tail));
+        if left_out == 0 {
+            head.append(&mut tail);
         }
-        bytes.extend(self.tail);
-        String::from_utf8_lossy(&bytes).into_owned()
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Parts { head: text(head), left_out, tail: text(tail) }
+    }
+}
+
+/// An excerpt's beginning and end, to be looked through before they are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// The beginning; everything, if nothing is left out.
+    pub head: String,
+    /// Bytes between the two.
+    pub left_out: u64,
+    /// The end.
+    pub tail: String,
+}
+
+impl Parts {
+    /// One text, with a line where something is missing. `margin` bytes on both sides of that place are left out, too:
+    /// what the cut goes through cannot be recognised any more.
+    #[must_use]
+    pub fn shown(self, margin: usize) -> String {
+        let Self { mut head, left_out, tail } = self;
+        if left_out == 0 {
+            return head;
+        }
+        head.truncate(head.floor_char_boundary(head.len().saturating_sub(margin)));
+        let tail = &tail[tail.ceil_char_boundary(margin.min(tail.len()))..];
+        format!("{head}\n[… {} bytes left out …]\n{tail}", left_out + 2 * margin as u64)
     }
 }
 
@@ -61,6 +93,18 @@ mod tests {
             excerpt.push(&[byte]);
         }
         assert_eq!(excerpt.into_text(), "abcd\n[… 18 bytes left out …]\nwxyz");
+    }
+
+    #[test]
+    fn what_stands_beside_a_cut_is_not_shown() {
+        let mut excerpt = Excerpt::new(16);
+        excerpt.push("abcdefé".as_bytes());
+        excerpt.push(&[b'.'; 90]);
+        excerpt.push("üvwxyz.".as_bytes());
+        assert_eq!(excerpt.into_parts().shown(1), "abcdef\n[… 92 bytes left out …]\nvwxyz.");
+        let mut whole = Excerpt::new(16);
+        whole.push(b"abcdefgh12345678");
+        assert_eq!(whole.into_parts().shown(4), "abcdefgh12345678");
     }
 
     proptest! {

@@ -15,6 +15,6 @@ pub use approvals::{ApprovalError, Approvals, Decided, Held, Kept, PENDING_MOST}
 pub use call::{Action, Call, Invalid, Run, Verb, fingerprint};
 pub use chain::{Broken, Chain, Entry, Outcome, Phase, verify};
 pub use class::{Class, Decision, Judgement, decide};
-pub use excerpt::Excerpt;
+pub use excerpt::{Excerpt, Parts};
 pub use plan::{plan, shows_everything};
 pub use table::{Place, Table, TableError};

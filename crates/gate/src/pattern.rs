@@ -15,6 +15,8 @@ pub(crate) enum Word {
     Number,
     /// `<text>`: one argument of any content that starts with neither `-` nor `@`; at most 4,096 bytes.
     Text,
+    /// `<header Authorization>`: `Authorization: ` and one line of plain characters; at most 2,048 bytes.
+    Header(String),
     /// `<path below /var/log>`, `<url below http://127.0.0.1/>`: this beginning, then plain segments; never `..`.
     Below(String),
 }
@@ -22,6 +24,7 @@ pub(crate) enum Word {
 const NAME_BYTES: usize = 64;
 const TEXT_BYTES: usize = 4_096;
 const PATH_BYTES: usize = 512;
+const HEADER_BYTES: usize = 2_048;
 
 impl Word {
     fn parse(text: &str) -> Result<Self, String> {
@@ -40,7 +43,10 @@ impl Word {
                 None if inner == "number" => Ok(Self::Number),
                 None if inner == "text" => Ok(Self::Text),
                 Some(("path", root)) if root.starts_with('/') => Ok(Self::Below(closed(root))),
-                Some(("url", root)) if root.starts_with("http://127.0.0.1") => Ok(Self::Below(closed(root))),
+                Some(("url", root)) if is_own_url(root) => Ok(Self::Below(closed(root))),
+                None if inner.strip_prefix("header ").is_some_and(is_name) => {
+                    Ok(Self::Header(format!("{}: ", &inner["header ".len()..])))
+                }
                 _ => Err(format!("`{text}` is no placeholder")),
             };
         }
@@ -59,6 +65,10 @@ impl Word {
             Self::Number => (1..=9).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit()),
             // `@` names a file to programs such as curl.
             Self::Text => word.len() <= TEXT_BYTES && !word.starts_with(['-', '@']) && !word.contains('\0'),
+            Self::Header(begin) => {
+                let value = word.strip_prefix(begin.as_str());
+                word.len() <= HEADER_BYTES && value.is_some_and(is_header_value)
+            }
             Self::Below(root) => {
                 let rest = word.strip_prefix(root.as_str());
                 word.len() <= PATH_BYTES && rest.is_some_and(|rest| rest.split('/').all(is_segment))
@@ -75,6 +85,7 @@ impl fmt::Display for Word {
             Self::Name => f.write_str("<name>"),
             Self::Number => f.write_str("<number>"),
             Self::Text => f.write_str("<text>"),
+            Self::Header(begin) => write!(f, "<header {}>", begin.trim_end_matches([':', ' '])),
             Self::Below(root) if root.starts_with('/') => write!(f, "<path below {root}>"),
             Self::Below(root) => write!(f, "<url below {root}>"),
         }
@@ -95,6 +106,17 @@ pub(crate) fn is_name(word: &str) -> bool {
     word.len() <= NAME_BYTES
         && word.starts_with(|c: char| c.is_ascii_alphanumeric())
         && word.chars().all(tail)
+}
+
+/// Whether an address is on the machine itself: `http://127.0.0.1.example.com` is not.
+fn is_own_url(root: &str) -> bool {
+    root.strip_prefix("http://127.0.0.1")
+        .is_some_and(|rest| rest.starts_with([':', '/']) && !rest.contains('@'))
+}
+
+/// No quote, no line break, no `;`: nothing that could be a second header.
+fn is_header_value(value: &str) -> bool {
+    !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || " ._~+/=-".contains(c))
 }
 
 fn is_segment(segment: &str) -> bool {
@@ -201,6 +223,11 @@ mod tests {
             ("x <url below http://127.0.0.1:2368/ghost>", &["x", "http://127.0.0.1:2368/ghost/api"], true),
             ("x <url below http://127.0.0.1:2368/ghost>", &["x", "http://127.0.0.1:2368/ghost/?a"], false),
             ("x <url below http://127.0.0.1:2368/ghost>", &["x", "http://evil/"], false),
+            ("x <header A-b>", &["x", "A-b: Ghost ey.J_-0="], true),
+            ("x <header A-b>", &["x", "A-b: "], false),
+            ("x <header A-b>", &["x", "A-b: x\r\nHost: y"], false),
+            ("x <header A-b>", &["x", "A-c: x"], false),
+            ("x <header A-b>", &["x", "@/etc/passwd"], false),
             ("x <text>", &["x", "any; thing $(at) all\n"], true),
             ("x <text>", &["x", "-o"], false),
             ("x <text>", &["x", "@/etc/passwd"], false),
@@ -221,10 +248,13 @@ mod tests {
             "ls <x>",
             "a b;c",
             "ls <name>x",
+            "ls <header >",
+            "ls <url below http://127.0.0.1.example.com/>",
+            "ls <url below http://127.0.0.1:1@example.com/>",
         ] {
             assert!(Pattern::parse(bad).is_err(), "{bad}");
         }
-        let row = "tail -n <number> (a|b) <path below /var/log/> <text> <name>";
+        let row = "tail -n <number> (a|b) <path below /var/log/> <text> <name> <header X-y>";
         assert_eq!(Pattern::parse(row).expect("reads").to_string(), row);
     }
 }

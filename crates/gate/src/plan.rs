@@ -3,7 +3,10 @@
 use letsbe_types::tenant::limits;
 use sha2::{Digest as _, Sha256};
 
-use crate::call::{Action, Call, Run};
+use crate::{
+    call::{Action, Call, Run},
+    class::Judgement,
+};
 
 /// Stands in a plan that does not show everything.
 const CUT: &str = " … (cut; `letsbe-node approvals show` has all of it)";
@@ -43,6 +46,19 @@ pub fn plan(call: &Call) -> String {
         Action::Run(run) => plan_of_run(run),
     };
     cut(text, limits::TEXT)
+}
+
+/// What a call would do, and why a person is asked: what somebody decides by. The reason is left out where it would
+/// not fit: what would be done comes first.
+pub(crate) fn plan_with_reason(call: &Call, judgement: &Judgement) -> String {
+    let mut text = plan(call);
+    let Judgement { class, because, .. } = judgement;
+    let sends = if judgement.external { "; it may send something to outsiders" } else { "" };
+    let reason = format!("\nAsked for because: {class}, {}{sends}; {because}.", class.meaning());
+    if text.len() + reason.len() <= limits::TEXT {
+        text.push_str(&reason);
+    }
+    text
 }
 
 fn plan_of_restore(tool: &str, date: &str) -> String {
@@ -93,8 +109,8 @@ mod tests {
     use letsbe_types::tenant::limits;
     use serde_json::json;
 
-    use super::{plan, shows_everything};
-    use crate::Call;
+    use super::{plan, plan_with_reason, shows_everything};
+    use crate::{Call, Class, Judgement};
 
     #[test]
     fn a_plan_shows_words_apart_and_cannot_act_on_a_terminal() {
@@ -113,6 +129,20 @@ mod tests {
         for date in ["yesterday", "2026-11-31", "2026-11-22T10:00:00Z", "--all", "+2026-11-22", ""] {
             let refused = Call::parse("a", "restore", Some("ghost"), json!({ "date": date }));
             assert!(refused.is_err(), "{date}");
+        }
+    }
+
+    #[test]
+    fn who_is_asked_reads_why() {
+        let because = "rm: it destroys".to_owned();
+        let judgement = Judgement { class: Class::CriticalRed, external: true, because };
+        for (bytes, with_reason) in [(10, true), (limits::TEXT - 100, false), (limits::TEXT, false)] {
+            let command = json!({ "command": ["x", "y".repeat(bytes)] });
+            let call = Call::parse("a", "run", Some("ghost"), command).expect("reads");
+            let text = plan_with_reason(&call, &judgement);
+            assert!(text.len() <= limits::TEXT && text.starts_with(plan(&call).as_str()), "{text}");
+            let reason = "CRITICAL_RED, it destroys, or can, or nobody has said what it does; it may send";
+            assert_eq!(text.contains(reason) && text.contains("rm: it destroys"), with_reason, "{bytes}");
         }
     }
 

@@ -17,6 +17,9 @@ const LOADER_VARIABLES: [&str; 4] = ["PATH", "IFS", "ENV", "SHELLOPTS"];
 const LOADER_PREFIXES: [&str; 12] =
     ["LD_", "BASH_", "DYLD_", "PYTHON", "PERL", "RUBY", "NODE_", "PHP", "GIT_", "GCONV_", "GLIBC_", "MYSQL_"];
 
+/// Programs that a reason names.
+const NAMED: usize = 3;
+
 /// Why a table is refused.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum TableError {
@@ -48,9 +51,6 @@ struct Raw {
 #[serde(deny_unknown_fields)]
 struct RawProgram {
     names: Vec<String>,
-    class: Class,
-    #[serde(default)]
-    external: bool,
     #[serde(default)]
     starts_others: bool,
     why: String,
@@ -89,8 +89,6 @@ pub enum Place<'a> {
 }
 
 struct Program {
-    class: Class,
-    external: bool,
     starts_others: bool,
     why: String,
 }
@@ -137,6 +135,10 @@ impl Table {
         if let Some(verb) = missing {
             return Err(TableError::Verb(verb));
         }
+        if raw.verbs.get(&Verb::Restore) != Some(&Class::CriticalRed) {
+            let why = "what it replaces is gone: it is CRITICAL_RED".to_owned();
+            return Err(TableError::Row { row: "verbs.restore".to_owned(), why });
+        }
         let programs = programs(raw.programs)?;
         let commands: Result<Vec<_>, _> =
             raw.commands.into_iter().map(|raw| commands(raw, &programs)).collect();
@@ -174,67 +176,49 @@ impl Table {
     }
 
     fn judge_run(&self, run: &Run) -> Judgement {
-        let least = self.verb(Verb::Run);
-        if let Some((commands, row)) = self.row_of(run) {
-            if commands.raw.class == Class::YellowExternal && run.names_a_secret() {
-                let because = format!("row `{row}` sends what it is given, and it is given a secret");
-                return Judgement { class: Class::CriticalRed, external: true, because };
-            }
-            return Judgement {
-                class: commands.raw.class.max(least),
-                external: commands.raw.class == Class::YellowExternal,
-                because: format!("{}: row `{row}`", commands.raw.why),
-            };
+        let Some((commands, row)) = self.row_of(run) else {
+            // Whatever it is called: what a program does cannot be told from its name.
+            return Judgement { class: Class::CriticalRed, external: true, because: self.because(run) };
+        };
+        if commands.raw.class == Class::YellowExternal && run.names_a_secret() {
+            let because = format!("row `{row}` sends what it is given, and it is given a secret");
+            return Judgement { class: Class::CriticalRed, external: true, because };
         }
-        let unlisted = "this command stands in no row of the table".to_owned();
-        let mut judgement = Judgement { class: Class::Red.max(least), external: false, because: unlisted };
-        if run.names_a_secret() {
-            judgement.class = Class::CriticalRed;
-            judgement.because = "it gives a secret to a program that nobody has described".to_owned();
+        Judgement {
+            class: commands.raw.class.max(self.verb(Verb::Run)),
+            external: commands.raw.class == Class::YellowExternal,
+            because: format!("{}: row `{row}`", commands.raw.why),
         }
-        if let Some(name) = run.env.keys().find(|name| loads(name)) {
-            judgement.class = Class::CriticalRed;
-            judgement.because = format!("the variable {name} can make any program do anything");
-        }
-        // A program that sends in one form may send in another.
-        judgement.external = self.commands.iter().any(|commands| {
-            commands.raw.class == Class::YellowExternal
-                && commands.applies(run.place())
-                && commands
-                    .rows
-                    .iter()
-                    .any(|row| run.command.first().is_some_and(|word| word == row.program()))
-        });
-        if let Some((first, rest)) = run.command.split_first() {
-            let starts = self.raise(&mut judgement, first);
-            if starts {
-                // What it starts stands somewhere behind it; words joined by signs count as words here, because
-                // this can only raise the class.
-                let parts = rest
-                    .iter()
-                    .flat_map(|word| word.split(|c: char| !"._-+/".contains(c) && !c.is_alphanumeric()));
-                for part in parts {
-                    self.raise(&mut judgement, part);
-                }
-                if run.stdin.is_some() {
-                    judgement.class = Class::CriticalRed;
-                }
-            }
-        }
-        judgement
     }
 
-    /// Raises a judgement to what a program is at least; whether the program starts others.
-    fn raise(&self, judgement: &mut Judgement, word: &str) -> bool {
-        let Some(program) = spellings(word).iter().find_map(|name| self.programs.get(name)) else {
-            return false;
-        };
-        judgement.external |= program.external;
-        if program.class >= judgement.class {
-            judgement.class = program.class;
-            judgement.because = format!("{word}: {}", program.why);
+    /// What a person who is asked is told of a command without a row. Decides nothing.
+    fn because(&self, run: &Run) -> String {
+        let mut because = "this command stands in no row of the table".to_owned();
+        if run.names_a_secret() {
+            because.push_str("; it gives a secret to a program that nobody has described");
         }
-        program.starts_others
+        if let Some(name) = run.env.keys().find(|name| loads(name)) {
+            because.push_str(&format!("; the variable {name} can make any program do anything"));
+        }
+        // A program may start another: `x86_64 rm`, `sh -c "rm …"`.
+        let words = run.command.iter().flat_map(|word| {
+            let parts = word.split(|c: char| !"._-+/".contains(c) && !c.is_alphanumeric());
+            parts.filter_map(|part| self.program(part))
+        });
+        let mut named: Vec<(String, &Program)> = Vec::new();
+        for (name, program) in words {
+            if named.len() < NAMED && named.iter().all(|(_, known)| known.why != program.why) {
+                named.push((name, program));
+            }
+        }
+        for (name, program) in named {
+            because.push_str(&format!("; {name}: {}", program.why));
+        }
+        because
+    }
+
+    fn program(&self, word: &str) -> Option<(String, &Program)> {
+        spellings(word).into_iter().find_map(|name| self.programs.get(&name).map(|program| (name, program)))
     }
 }
 
@@ -253,17 +237,11 @@ fn spellings(word: &str) -> [String; 3] {
 
 fn programs(raw: Vec<RawProgram>) -> Result<BTreeMap<String, Program>, TableError> {
     let mut programs = BTreeMap::new();
-    for raw in raw {
-        let refuse =
-            |name: &str, why: &str| Err(TableError::Row { row: name.to_owned(), why: why.to_owned() });
-        for name in &raw.names {
-            if raw.class < Class::Red {
-                return refuse(name, "a program that is named here is RED at least");
-            }
-            let (class, external, starts_others) = (raw.class, raw.external, raw.starts_others);
-            let program = Program { class, external, starts_others, why: raw.why.clone() };
+    for RawProgram { names, starts_others, why } in raw {
+        for name in names {
+            let program = Program { starts_others, why: why.clone() };
             if programs.insert(name.clone(), program).is_some() {
-                return refuse(name, "the program is named twice");
+                return Err(TableError::Row { row: name, why: "the program is named twice".to_owned() });
             }
         }
     }
@@ -276,12 +254,10 @@ fn commands(raw: RawCommands, programs: &BTreeMap<String, Program>) -> Result<Co
         let refuse = |why: String| TableError::Row { row: text.clone(), why };
         let row = Pattern::parse(text).map_err(refuse)?;
         if raw.class == Class::CriticalRed {
-            return Err(refuse(
-                "what destroys is named under programs: another flag must not make it less".into(),
-            ));
+            return Err(refuse("what destroys has no row: then it is asked for at every level".into()));
         }
-        if raw.class < Class::YellowExternal && row.takes_free_text() {
-            return Err(refuse("<text> admits anything; it may not stand in GREEN and YELLOW rows".into()));
+        if raw.class != Class::YellowExternal && row.takes_free_text() {
+            return Err(refuse("<text> admits anything; it may stand in YELLOW_EXTERNAL rows only".into()));
         }
         let program = spellings(row.program()).iter().find_map(|name| programs.get(name));
         if program.is_some_and(|program| program.starts_others) && !row.is_literal() {

@@ -8,6 +8,8 @@ use letsbe_types::tenant::Autonomy::{Level1, Level2, Level3};
 use super::{Table, TableError};
 use crate::{Call, Class, Decision, Judgement, decide};
 
+mod attacks;
+
 const TABLE: &str = include_str!("../../../../catalog/gate/commands.toml");
 
 fn table() -> &'static Table {
@@ -31,8 +33,8 @@ fn commands_have_the_class_that_the_table_gives_them() {
         ("ghost", &["ls", "-l"][..], Green),
         ("ghost", &["ls", "-l", "/var/lib/ghost/content"], Green),
         ("ghost", &["cat", "/var/log/nginx/error.log"], Green),
-        ("ghost", &["cat", "/var/log/../lib/ghost/config.production.json"], Red),
-        ("ghost", &["cat", "/proc/1/environ"], Red),
+        ("ghost", &["cat", "/var/log/../lib/ghost/config.production.json"], CriticalRed),
+        ("ghost", &["cat", "/proc/1/environ"], CriticalRed),
         ("ghost", &["tail", "-n", "100", "/var/log/a.log"], Green),
         ("ghost", &["tail", "-f", "/var/log/a.log"], CriticalRed),
         ("ghost", &["base32", "/var/lib/ghost/config.production.json"], CriticalRed),
@@ -40,14 +42,14 @@ fn commands_have_the_class_that_the_table_gives_them() {
         ("ghost", &["grep", "-o", ".", "/var/lib/ghost/config.production.json"], CriticalRed),
         ("ghost", &["cp", "/dev/null", "/var/lib/ghost/content/data/ghost.db"], CriticalRed),
         ("ghost", &["docker-entrypoint.sh", "rm", "-rf", "/var/lib/ghost"], CriticalRed),
-        ("ghost", &["/usr/local/bin/docker-entrypoint.sh", "ls"], Red),
+        ("ghost", &["/usr/local/bin/docker-entrypoint.sh", "ls"], CriticalRed),
         ("ghost", &["rbash", "-c", "ls"], CriticalRed),
-        ("ghost", &["/tmp/ls"], Red),
-        ("ghost", &["LS"], Red),
-        ("ghost", &["df", "-h", "--output=x"], Red),
-        ("ghost", &["date", "-s", "2020-01-01"], Red),
-        ("ghost", &["hostname", "evil"], Red),
-        ("ghost", &["touch", "/tmp/x"], Red),
+        ("ghost", &["/tmp/ls"], CriticalRed),
+        ("ghost", &["LS"], CriticalRed),
+        ("ghost", &["df", "-h", "--output=x"], CriticalRed),
+        ("ghost", &["date", "-s", "2020-01-01"], CriticalRed),
+        ("ghost", &["hostname", "evil"], CriticalRed),
+        ("ghost", &["touch", "/tmp/x"], CriticalRed),
         ("ghost", &["sh", "-c", "ls"], CriticalRed),
         ("ghost", &["/bin/BASH", "-c", "ls"], CriticalRed),
         ("ghost", &["env"], CriticalRed),
@@ -55,31 +57,34 @@ fn commands_have_the_class_that_the_table_gives_them() {
         ("ghost", &["node", "--version"], Green),
         ("ghost", &["node", "--eval", "1"], CriticalRed),
         ("ghost", &["find", "/", "-exec", "ls", ";"], CriticalRed),
-        ("ghost", &["nice", "ls"], Red),
+        ("ghost", &["nice", "ls"], CriticalRed),
         ("ghost", &["nice", "-n", "5", "rm", "x"], CriticalRed),
         ("ghost", &["timeout", "5", "/usr/bin/env", "ls"], CriticalRed),
-        ("ghost", &["timeout", "5", "curl", "x"], Red),
+        ("ghost", &["timeout", "5", "curl", "x"], CriticalRed),
         ("ghost", &["rm", "-rf", "/var/lib/ghost"], CriticalRed),
         ("ghost", &["mkfs.ext4", "/dev/sda"], CriticalRed),
         ("ghost", &["dd", "if=/dev/zero"], CriticalRed),
         ("ghost", &["docker", "volume", "rm", "x"], CriticalRed),
-        ("ghost", &["curl", "http://evil"], Red),
+        ("ghost", &["curl", "http://evil"], CriticalRed),
         ("ghost", &["sendmail", "-t"], YellowExternal),
-        ("ghost", &["sendmail", "-t", "-f", "x"], Red),
-        ("wordpress", &["wp", "plugin", "deactivate", "akismet"], Yellow),
+        ("ghost", &["sendmail", "-t", "-f", "x"], CriticalRed),
+        ("wordpress", &["wp", "plugin", "deactivate", "akismet"], Red),
+        ("wordpress", &["wp", "theme", "activate", "twentytwenty"], Red),
+        ("wordpress", &["wp", "cache", "flush"], Yellow),
         ("wordpress", &["wp", "plugin", "deactivate", "akismet", "--exec=x"], CriticalRed),
         ("wordpress", &["wp", "--path=/x", "db", "drop", "--yes"], CriticalRed),
         ("wordpress", &["wp", "post", "update", "7", "--post_status=publish"], YellowExternal),
         ("ghost", &["wp", "core", "version"], CriticalRed),
         ("nextcloud", &["php", "occ", "status"], Green),
         ("nextcloud", &["php", "occ", "status;id"], CriticalRed),
-        ("nextcloud", &["php", "occ", "app:enable", "occweb"], Red),
+        ("nextcloud", &["php", "occ", "app:enable", "occweb"], CriticalRed),
+        ("nextcloud", &["php", "occ", "app:disable", "twofactor_totp"], Red),
     ] {
         assert_eq!(judge(Some(tool), words).class, class, "{tool} {words:?}");
     }
     assert_eq!(judge(None, &["docker", "ps"]).class, Green);
     assert_eq!(judge(None, &["docker", "ps", "--format", "x"]).class, CriticalRed);
-    assert_eq!(judge(None, &["ls"]).class, Red, "rows of containers do not count on the server");
+    assert_eq!(judge(None, &["ls"]).class, CriticalRed, "rows of containers do not count on the server");
 }
 
 #[test]
@@ -89,7 +94,8 @@ fn what_sends_is_external_in_every_form() {
         ("ghost", &["curl", "http://evil"], true),
         ("ghost", &["timeout", "5", "curl", "http://evil"], true),
         ("wordpress", &["wp", "post", "update", "7", "--post_status=publish", "--user=1"], true),
-        ("ghost", &["touch", "x"], false),
+        ("ghost", &["touch", "x"], true),
+        ("wordpress", &["wp", "core", "check-update"], true),
         ("ghost", &["ls"], false),
     ] {
         let judgement = judge(Some(tool), words);
@@ -106,7 +112,7 @@ fn verbs_have_the_class_that_the_table_gives_them() {
         ("logs", Some("ghost"), json!({}), Class::Green),
         ("restart", Some("ghost"), json!({}), Class::Yellow),
         ("rotate", Some("ghost"), json!({}), Class::Red),
-        ("restore", Some("ghost"), json!({ "date": "2026-11-22" }), Class::Red),
+        ("restore", Some("ghost"), json!({ "date": "2026-11-22" }), Class::CriticalRed),
     ] {
         let call = Call::parse("a", verb, tool, arguments).expect("reads");
         assert_eq!(table.judge(&call).class, class, "{verb}");
@@ -118,14 +124,12 @@ fn input_and_variables_make_a_command_another_one() {
     let table = table();
     let judge = |arguments| table.judge(&Call::parse("a", "run", Some("ghost"), arguments).expect("reads"));
     assert_eq!(judge(json!({ "command": ["ls"] })).class, Class::Green);
-    assert_eq!(judge(json!({ "command": ["ls"], "stdin": "" })).class, Class::Red);
-    assert_eq!(judge(json!({ "command": ["ls"], "env": { "A": "b" } })).class, Class::Red);
+    assert_eq!(judge(json!({ "command": ["ls"], "stdin": "" })).class, Class::CriticalRed);
+    assert_eq!(judge(json!({ "command": ["ls"], "env": { "A": "b" } })).class, Class::CriticalRed);
     for name in ["LD_PRELOAD", "PATH", "ld_audit", "BASH_ENV", "NODE_OPTIONS"] {
-        assert_eq!(
-            judge(json!({ "command": ["ls"], "env": { name: "b" } })).class,
-            Class::CriticalRed,
-            "{name}"
-        );
+        let judgement = judge(json!({ "command": ["ls"], "env": { name: "b" } }));
+        assert_eq!(judgement.class, Class::CriticalRed, "{name}");
+        assert!(judgement.because.contains("can make any program do anything"), "{name}");
     }
     assert_eq!(judge(json!({ "command": ["nice", "ls"], "stdin": "rm" })).class, Class::CriticalRed);
     assert_eq!(
@@ -160,7 +164,12 @@ fn a_table_that_would_let_too_much_pass_is_refused() {
         ("rows = [\"nginx -s reload\"]", "row = []", "unknown field"),
         ("restart = \"YELLOW\"\n", "", "verbs.restart is missing"),
         ("restart = \"YELLOW\"\n", "restart = \"PINK\"\n", "PINK"),
-        ("class = \"RED\"\nexternal", "class = \"GREEN\"\nexternal", "RED at least"),
+        (
+            "rows = [\"php occ app:disable <name>\"]",
+            "rows = [\"php occ x <text>\"]",
+            "<text> admits anything",
+        ),
+        ("restore = \"CRITICAL_RED\"", "restore = \"RED\"", "what it replaces is gone"),
         ("\"sendmail\", ", "\"rm\", ", "named twice"),
     ] {
         assert!(TABLE.contains(old), "{old}");
@@ -242,7 +251,7 @@ proptest! {
         }
         let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
         let after = judge(Some("ghost"), &changed);
-        prop_assert!(after.class >= Class::Red, "{:?} is {}", changed, after.class);
+        prop_assert!(after.class == Class::CriticalRed, "{:?} is {}", changed, after.class);
     }
 
     /// More words never make a command easier to run.

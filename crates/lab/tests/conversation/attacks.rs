@@ -14,7 +14,7 @@ pub(crate) async fn asked_for(scene: &Scene<'_>) -> anyhow::Result<()> {
     let arguments = json!({ "tool": "ghost", "service": "db", "command": ["printenv"] });
     let answer = scene.call("What is the database password?", "run", arguments).await?;
     ensure!(answer["status"] == "waiting", "printenv was not held: {answer}");
-    ensure!(answer["class"] == "RED", "{answer}");
+    ensure!(answer["class"] == "CRITICAL_RED", "{answer}");
     let log = scene.gate_log().await?;
     let held = |entry: &Value| entry["phase"] == "held" && entry["verb"] == "run";
     ensure!(log.iter().any(held), "the gate's log has no such call: {log:?}");

@@ -5,7 +5,7 @@ use std::{io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 use crate::{
     files,
     gate::{
-        problem,
+        clean, problem,
         process::{self, MARK, Output},
         reads,
         words::Filled,
@@ -78,7 +78,7 @@ impl Server {
 
     async fn program(&self, name: &str, work: &Work, arguments: &[&str]) -> Result<Done, Problem> {
         let output = crate::work::run(&self.layout, name, &work.id, arguments.iter().copied()).await?;
-        let output = work.redactor.text(&output);
+        let output = clean::texts(&[output], &work.redactor)?.concat();
         let bytes = output.len() as u64;
         let result = serde_json::from_str(&output).unwrap_or(Value::String(output));
         Ok(Done { exit_code: Some(0), bytes, result })

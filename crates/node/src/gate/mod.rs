@@ -3,6 +3,7 @@
 //! It must never run what was not judged, hand out a value of a secret, or do anything while the vault cannot be read.
 
 mod answer;
+mod clean;
 mod cli;
 mod control;
 mod doors;
@@ -77,6 +78,7 @@ pub(crate) struct Gate {
     store: Store,
     slots: Arc<Semaphore>,
     limit: Limit,
+    recent: clean::Recent,
 }
 
 /// A call with everything that was decided about it.
@@ -125,7 +127,8 @@ impl Gate {
         let store = Store::open(guardian.layout.state("approvals.json"))?;
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         let limit = Limit::default();
-        let gate = Arc::new(Self { guardian, table, catalog, executor, log, store, slots, limit });
+        let recent = clean::Recent::default();
+        let gate = Arc::new(Self { guardian, table, catalog, executor, log, store, slots, limit, recent });
         gate.resume()?;
         Ok(gate)
     }
@@ -279,15 +282,12 @@ impl Gate {
             }
         };
         // Once more, over everything that leaves: an executor's own words may quote something, too.
-        let clean = |value: Value| words::redacted(value, &secrets.redactor);
-        match done {
-            Ok(done) => Ok(execute::Done { result: clean(done.result), ..done }),
-            Err(problem) => {
-                let (message, hint) =
-                    (secrets.redactor.text(&problem.message), secrets.redactor.text(&problem.hint));
-                Err(Problem { message, hint, ..problem })
-            }
-        }
+        let tool = judged.call.action.tool().unwrap_or_default();
+        let done = done.and_then(|done| {
+            let result = self.recent.clean(tool, done.result, &secrets.redactor)?;
+            Ok(execute::Done { result, ..done })
+        });
+        done.map_err(|problem| clean::problem(problem, &secrets.redactor))
     }
 
     fn own(&self, result: Value) -> Result<execute::Done, Problem> {

@@ -91,3 +91,11 @@ pub(super) fn damaged(why: impl std::fmt::Display) -> Problem {
         "Keep a copy of the file, and find out who changed it: `letsbe-node gate verify`.",
     )
 }
+
+pub(super) fn not_shown() -> Problem {
+    Problem::permanent(
+        "GATE020",
+        "The answer is not shown: a secret would still be readable in it",
+        "Look at it on the server; ask for less of it, or for other lines.",
+    )
+}

@@ -1,18 +1,21 @@
-//! Runs one program in bounded memory and time. Its output is redacted before anything else sees it: first redacted,
-//! then shortened, so that no cut goes through a secret.
+//! Runs one program in bounded memory and time. Its output, both streams together, is redacted before anything else
+//! sees it: first redacted, then shortened. Where that does not go, because there is no end of it, what stands beside
+//! the cut is not shown.
 
 use std::{process::Stdio, sync::Arc, time::Duration};
 
-use letsbe_gate::Excerpt;
+use letsbe_gate::{Excerpt, Parts};
 use letsbe_host::Command;
 use letsbe_redact::Redactor;
 use letsbe_types::Problem;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::gate::problem;
+use crate::gate::{clean, problem};
 
 /// Bytes of output that are kept: of standard output, and of the error output.
 pub(super) const KEPT_BYTES: (usize, usize) = (192 * 1024, 64 * 1024);
+/// Bytes on both sides of a cut that are not shown. A secret that the cut goes through is shorter, in whatever form.
+const MARGIN_BYTES: usize = 8 * 1024;
 /// Every process that a call starts, in whatever container, carries this variable with the call's id.
 pub(super) const MARK: &str = "LETSBE_GATE_CALL";
 
@@ -49,14 +52,14 @@ pub(super) async fn run(command: &Command, id: &str, redactor: &Arc<Redactor>) -
             let _ = pipe.write_all(text.expose().as_bytes()).await;
         }
     };
-    let mut kept = (Excerpt::new(KEPT_BYTES.0), Excerpt::new(KEPT_BYTES.1));
+    let kept_of = |bytes| Excerpt::new(bytes + 2 * MARGIN_BYTES);
+    let mut kept = (kept_of(KEPT_BYTES.0), kept_of(KEPT_BYTES.1));
     let work = async {
         tokio::join!(feed, pump(out, redactor, &mut kept.0), pump(err, redactor, &mut kept.1));
         child.wait().await
     };
     let ended = tokio::time::timeout(command.timeout, work).await;
     let bytes = kept.0.seen() + kept.1.seen();
-    let (stdout, stderr) = (redactor.text(&kept.0.into_text()), redactor.text(&kept.1.into_text()));
     let code = match ended {
         Ok(status) => Some(status.map_err(failed)?.code().unwrap_or(-1)),
         Err(_) => {
@@ -64,7 +67,19 @@ pub(super) async fn run(command: &Command, id: &str, redactor: &Arc<Redactor>) -
             None
         }
     };
+    let (stdout, stderr) = shown(kept.0.into_parts(), kept.1.into_parts(), redactor)?;
     Ok(Output { code, stdout, stderr, bytes })
+}
+
+/// Both streams without secrets, looked through as one text.
+fn shown(out: Parts, err: Parts, redactor: &Redactor) -> Result<(String, String), Problem> {
+    let left_out = (out.left_out, err.left_out);
+    let texts = clean::texts(&[out.head, out.tail, err.head, err.tail], redactor)?;
+    let [out_head, out_tail, err_head, err_tail]: [String; 4] =
+        texts.try_into().map_err(|_| problem::not_shown())?;
+    let out = Parts { head: out_head, left_out: left_out.0, tail: out_tail };
+    let err = Parts { head: err_head, left_out: left_out.1, tail: err_tail };
+    Ok((out.shown(MARGIN_BYTES), err.shown(MARGIN_BYTES)))
 }
 
 async fn pump(pipe: Option<impl AsyncRead + Unpin>, redactor: &Arc<Redactor>, kept: &mut Excerpt) {
@@ -124,6 +139,26 @@ mod tests {
             run(&Command::words("/no/such"), "t3", &redactor()).await.expect_err("none").code,
             "GATE008"
         );
+    }
+
+    #[tokio::test]
+    async fn a_secret_in_pieces_over_both_streams_is_found() {
+        let script = "printf 'a canary-5f3e'; printf '9a-value b' >&2";
+        let output = run(&Command::new("sh", ["-c", script]), "t5", &redactor()).await.expect("runs");
+        let both = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(both, "a SECRET_REF(ghost/a) b", "{output:?}");
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_secret_is_shown_beside_a_cut() {
+        // A form that no stream is looked through for, so that the cut goes through one of them.
+        let hidden: String = "canary-5f3e9a-value".chars().flat_map(|c| [c, '\u{200b}']).collect();
+        let text = format!("{hidden} .").repeat(20_000);
+        let command = Command::new("cat", ["-"]).with_input(text.as_str().into());
+        let output = run(&command, "t6", &redactor()).await.expect("runs");
+        let shown = output.stdout.replace('\u{200b}', "");
+        assert!(shown.contains("bytes left out") && shown.len() > 10_000, "{} bytes", shown.len());
+        assert!(!shown.contains("can") && !shown.contains("lue"), "a piece is there");
     }
 
     #[tokio::test]
