@@ -159,6 +159,19 @@ impl Redactor {
         (text, findings)
     }
 
+    /// A whole text, for example all that a command said, without secrets: every view of it is looked through.
+    /// Shorten it afterwards, never before.
+    ///
+    /// # Errors
+    /// When it cannot be looked through: the caller must not show it.
+    pub fn whole_text(&self, text: &str) -> Result<String, RedactError> {
+        let (text, _) = self.text_and_findings(text);
+        match self.known.remaining(text.as_bytes()) {
+            Some(what) => Err(RedactError::Remains(self.known.name(what).to_owned())),
+            None => Ok(text),
+        }
+    }
+
     /// Redacts a stream of bytes by the known values.
     #[must_use]
     pub fn stream(self: &Arc<Self>) -> StreamRedactor {
