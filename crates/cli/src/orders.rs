@@ -93,7 +93,11 @@ pub(crate) async fn carry_out(address: &str, command: OrdersCommand, json: bool)
     if json {
         return style::say_json(&summary);
     }
-    style::say(&format!("{} order {id} is now {}", Level::Fine.mark(), style::bold(&summary.state)));
+    style::say(&format!(
+        "{} order {id} is now {}",
+        Level::Fine.mark(),
+        style::bold(&harmless(&summary.state))
+    ));
     Ok(())
 }
 
