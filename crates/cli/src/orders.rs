@@ -97,7 +97,11 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json:
     if json {
         return style::say_json(&summary);
     }
-    style::say(&format!("{} order {id} is now {}", Level::Fine.mark(), style::bold(&summary.state)));
+    style::say(&format!(
+        "{} order {id} is now {}",
+        Level::Fine.mark(),
+        style::bold(&harmless(&summary.state))
+    ));
     Ok(())
 }
 

@@ -137,8 +137,11 @@ struct OptionalOpener {
 #[derive(Args)]
 struct OpenerRest {
     /// A copy of the escrow kept elsewhere, instead of the Hub's newest.
-    #[arg(long, requires = "identity")]
+    #[arg(long, requires = "identity", conflicts_with = "number")]
     escrow: Option<PathBuf>,
+    /// The one of the Hub's with this number, as `letsbe tenants escrow --list` shows it, instead of the newest.
+    #[arg(long, requires = "identity")]
+    number: Option<u64>,
     /// The fingerprint that the new server itself shows; the keys are sealed for no other.
     #[arg(long, requires = "identity")]
     fingerprint: Option<String>,

@@ -52,9 +52,21 @@ pub(crate) fn faint(text: &str) -> String {
     text.if_supports_color(Stream::Stdout, |text| text.dimmed()).to_string()
 }
 
-/// Text from elsewhere, without characters that could steer a terminal.
+/// Text from elsewhere, on one line, without characters that could steer a terminal or deceive who reads it.
 pub(crate) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+}
+
+/// The same for a text of several lines.
+pub(crate) fn harmless_lines(text: &str) -> String {
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a character steers the terminal, turns the direction of writing, or is not seen at all.
+fn steers(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A table without lines, as wide as the terminal at most.
@@ -69,13 +81,50 @@ pub(crate) fn table() -> comfy_table::Table {
 
 /// Prints a line; whoever stopped reading wants no more of it.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(std::io::stdout(), "{}", only_colours(text));
+}
+
+/// What a terminal is sent: of all that steers it, only our own ends of lines and colours. Callers take out what comes
+/// from elsewhere; this is for the one that forgets it.
+fn only_colours(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let after = &rest[letter.len_utf8()..];
+        let colour = (letter == '\u{1b}').then(|| after.strip_prefix('[')).flatten().and_then(|numbers| {
+            let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            (numbers[end..].starts_with('m')).then_some(end + 3)
+        });
+        let length = colour.unwrap_or(letter.len_utf8());
+        match colour {
+            None if steers(letter) && letter != '\n' => shown.push(' '),
+            _ => shown.push_str(&rest[..length]),
+        }
+        rest = &rest[length..];
+    }
+    shown
 }
 
 /// Prints a value as JSON.
 pub(crate) fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    say(&serde_json::to_string(value)?);
+    say(&escaped(&serde_json::to_string(value)?));
     Ok(())
+}
+
+/// JSON in which whatever could steer a terminal is written as `\u…`: it can only stand inside of texts.
+fn escaped(json: &str) -> String {
+    let mut plain = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if steers(letter) {
+            letter
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| plain.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            plain.push(letter);
+        }
+    }
+    plain
 }
 
 /// Prints why a command failed, with what to do if that is known.
@@ -86,7 +135,7 @@ pub(crate) fn print_error(error: &anyhow::Error, json: bool) {
             || serde_json::json!({"error": {"message": format!("{error:#}")}}),
             |problem| serde_json::json!({"error": problem}),
         );
-        say(&value.to_string());
+        say(&escaped(&value.to_string()));
         return;
     }
     let mut out = std::io::stderr();
@@ -99,7 +148,7 @@ pub(crate) fn print_error(error: &anyhow::Error, json: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Level, harmless};
+    use super::{Level, escaped, harmless, harmless_lines, only_colours};
 
     #[test]
     fn every_level_has_its_own_mark() {
@@ -112,5 +161,22 @@ mod tests {
     #[test]
     fn text_from_elsewhere_cannot_steer_the_terminal() {
         assert_eq!(harmless("a\u{1b}[31mb\r\nc"), "a [31mb  c");
+        assert_eq!(harmless("a\u{9b}2Jb\u{202e}c\u{200b}d"), "a 2Jb c d");
+        assert_eq!(harmless_lines("a\u{1b}]0;owned\u{7}\r\nb\u{1b}[2J\n"), "a ]0;owned \nb [2J");
+    }
+
+    #[test]
+    fn what_a_caller_forgot_to_make_harmless_is_stopped_at_the_last_line() {
+        let hostile = "\u{1b}[32m✓\u{1b}[39m a\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[\n\u{1b}";
+        assert_eq!(only_colours(hostile), "\u{1b}[32m✓\u{1b}[39m a ]0;owned  [2J [\n ");
+        assert_eq!(only_colours("plain ü ✓"), "plain ü ✓");
+    }
+
+    #[test]
+    fn json_for_a_terminal_is_the_same_json_without_what_steers_it() {
+        let value = serde_json::json!({"a": "\u{1b}[2J\u{9b}2J\u{202e}\u{e0041}\nü"});
+        let plain = escaped(&value.to_string());
+        assert!(!plain.chars().any(super::steers), "{plain}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&plain).unwrap(), value);
     }
 }

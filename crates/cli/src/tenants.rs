@@ -6,7 +6,6 @@ pub(crate) mod units;
 
 pub(crate) use ask::{command as send, id_of};
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use letsbe_types::{
     DomainName,
@@ -107,6 +106,12 @@ pub(crate) enum TenantsCommand {
     Escrow {
         /// The tenant: its id, or its domain.
         tenant: TenantName,
+        /// List what is kept, newest first, instead of printing one.
+        #[arg(long, conflicts_with = "number")]
+        list: bool,
+        /// Print the one with this number, as --list shows it.
+        #[arg(long)]
+        number: Option<u64>,
     },
 }
 
@@ -190,13 +195,16 @@ pub(crate) async fn carry_out(
             let approvals = hub.approvals(ask::id_of(&hub, &tenant).await?).await?;
             if json { style::say_json(&approvals) } else { show::approvals(&approvals) }
         }
-        TenantsCommand::Escrow { tenant } => {
-            let keys = hub.sealed_keys(ask::id_of(&hub, &tenant).await?).await?;
-            if json {
-                return style::say_json(&keys);
+        TenantsCommand::Escrow { tenant, list, number } => {
+            let mut keys = hub.sealed_keys(ask::id_of(&hub, &tenant).await?).await?;
+            keys.retain(|keys| number.is_none_or(|number| keys.entry.number == number));
+            match (keys.first(), number) {
+                _ if json => return style::say_json(&keys),
+                _ if list => show::escrows(&keys),
+                (Some(keys), _) => style::say(&style::harmless_lines(keys.sealed.trim_end())),
+                (None, Some(_)) => anyhow::bail!("no such number: --list shows those that are kept"),
+                (None, None) => anyhow::bail!("this server has not sealed its keys away yet"),
             }
-            let newest = keys.first().context("this server has not sealed its keys away yet")?;
-            style::say(newest.sealed.trim_end());
             Ok(())
         }
         TenantsCommand::Configure { target, change } => ask::configure(&hub, &target, change, json).await,

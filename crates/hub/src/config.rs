@@ -1,13 +1,18 @@
 //! The Hub's configuration: one TOML file, every field checked at start.
 
 mod backups;
+mod ready;
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use chrono::TimeDelta;
 use letsbe_lifecycle::order::Pace;
 use letsbe_types::{
-    EmailAddress,
+    EmailAddress, Problem, Secret,
     job::{CertificateAuthority, DockerSource},
     link::Model,
 };
@@ -16,7 +21,10 @@ use thiserror::Error;
 
 pub use backups::{BackupsConfig, HubBackupConfig, KeysFrom, S3Config};
 
-use crate::controllers::is_recipient;
+use crate::{
+    controllers::is_recipient,
+    security::secret_file::{self, Form},
+};
 
 /// Why the configuration was refused.
 #[derive(Debug, Error)]
@@ -199,6 +207,33 @@ impl Default for PaceConfig {
     fn default() -> Self {
         Self { retries: [60, 300, 900], pool: 60, dns: 60, lease: 30 }
     }
+}
+
+impl StripeConfig {
+    /// The webhook's signing secret.
+    ///
+    /// # Errors
+    /// When the file is not as it must be.
+    pub fn secret(&self) -> Result<Secret<String>, Problem> {
+        secret(&self.webhook_secret_file, Form::StripeSecret)
+    }
+}
+
+impl MailConfig {
+    /// Where mail goes out.
+    ///
+    /// # Errors
+    /// When the file is not as it must be.
+    pub fn url(&self) -> Result<Secret<String>, Problem> {
+        secret(&self.smtp_url_file, Form::Word)
+    }
+}
+
+fn secret(path: &Path, form: Form) -> Result<Secret<String>, Problem> {
+    secret_file::read(path, form).map_err(|why| {
+        let message = format!("{} cannot be used: {why}.", path.display());
+        Problem::permanent("HUB010", message, "Put the file right, then start the Hub again.")
+    })
 }
 
 impl ServersConfig {

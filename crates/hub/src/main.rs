@@ -23,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Make what a new Hub needs: the data folder, the database and the SSH key for tenants' servers.
     Init,
+    /// Look whether everything that the configuration names is there and as it must be, and start nothing.
+    Check,
     /// Serve the API and the pages, and work on orders.
     Serve,
     /// Add a member of staff, or give one a new password. The password is read from standard input.
@@ -53,6 +55,11 @@ async fn main() -> anyhow::Result<()> {
     let config = || letsbe_hub::config::HubConfig::load(&arguments.config);
     match arguments.command {
         Command::Init => commands::init(&config()?).await,
+        Command::Check => {
+            config()?.ready()?;
+            println!("{}: everything that it names is there.", arguments.config.display());
+            Ok(())
+        }
         Command::Serve => commands::serve(config()?, &arguments.config).await,
         Command::AddStaff { email } => commands::add_staff(&config()?, &email).await,
         Command::ReturnServer { server } => commands::return_server(&config()?, &server).await,

@@ -15,7 +15,10 @@ use letsbe_servers::{Manual, NetcupPool, ServerProvider};
 use letsbe_types::{Secret, clock::Clock};
 use serde::{Deserialize, Serialize};
 
-use crate::config::ServersConfig;
+use crate::{
+    config::ServersConfig,
+    security::secret_file::{self, Form},
+};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -66,9 +69,13 @@ struct Written<'a> {
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     use io::Write as _;
-    let temporary = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let temporary = path.with_added_extension("new");
+    // A new file: the mode of an old one would stay as it was.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&temporary, path)
@@ -77,11 +84,11 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 #[async_trait]
 impl TokenStore for TokenFile {
     async fn load(&self) -> Result<Option<StoredToken>, String> {
-        let text = match fs::read_to_string(&self.0) {
-            Ok(text) => Secret::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.to_string()),
-        };
+        if !self.0.exists() {
+            return Ok(None);
+        }
+        let text = secret_file::read(&self.0, Form::Json)
+            .map_err(|why| format!("{} cannot be used: {why}", self.0.display()))?;
         // The parser's own words could quote the token.
         let read: Read =
             serde_json::from_str(text.expose()).map_err(|_| format!("{} is damaged", self.0.display()))?;

@@ -3,6 +3,7 @@
 #![expect(elided_lifetimes_in_paths, reason = "the trait of sea-orm-migration has them elided")]
 
 mod backups;
+mod escrows;
 mod guardian;
 mod proofs;
 mod recoveries;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(proofs::Proofs),
             Box::new(recoveries::Recoveries),
             Box::new(backups::Backups),
+            Box::new(escrows::Escrows),
         ]
     }
 }

@@ -102,7 +102,7 @@ pub struct DestinationEntry {
 }
 
 /// What a tenant's folder held at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Look {
     /// When.
     pub at: DateTime<Utc>,
@@ -120,7 +120,7 @@ pub struct Look {
     pub newest_at: Option<DateTime<Utc>>,
 }
 
-/// What is wrong with a tenant's folder, as seen from outside.
+/// What is wrong with a tenant: with its folder, as seen from outside, or with what its server sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmKind {
@@ -134,11 +134,28 @@ pub enum AlarmKind {
     Quiet,
     /// It could not be counted for hours.
     Unseen,
+    /// The server sent keys for the escrow that were not kept.
+    KeysRefused,
+    /// The keys in escrow are others than before, and nothing that the Hub knows of explains it.
+    KeysChanged,
+    /// The server sent more than any server has to say.
+    Flooded,
 }
 
 impl AlarmKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Shrunk, Self::Replaced, Self::Grown, Self::Quiet, Self::Unseen];
+    pub const ALL: [Self; 8] = [
+        Self::Shrunk,
+        Self::Replaced,
+        Self::Grown,
+        Self::Quiet,
+        Self::Unseen,
+        Self::KeysRefused,
+        Self::KeysChanged,
+        Self::Flooded,
+    ];
+    /// Those that counting the folder finds, and ends.
+    pub const COUNTED: [Self; 5] = [Self::Shrunk, Self::Replaced, Self::Grown, Self::Quiet, Self::Unseen];
 
     /// The word.
     #[must_use]
@@ -149,6 +166,19 @@ impl AlarmKind {
             Self::Grown => "grown",
             Self::Quiet => "quiet",
             Self::Unseen => "unseen",
+            Self::KeysRefused => "keys_refused",
+            Self::KeysChanged => "keys_changed",
+            Self::Flooded => "flooded",
+        }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Shrunk | Self::Replaced | Self::Grown | Self::Quiet | Self::Unseen => "copies outside",
+            Self::KeysRefused | Self::KeysChanged => "keys in escrow",
+            Self::Flooded => "messages of the server",
         }
     }
 
@@ -160,7 +190,7 @@ impl AlarmKind {
     }
 }
 
-/// Something that was found wrong from outside.
+/// Something that was found wrong with a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
     /// Its id.
@@ -171,7 +201,7 @@ pub struct Alarm {
     pub message: String,
     /// When it was found.
     pub began_at: DateTime<Utc>,
-    /// What was there before.
+    /// What was there before; nothing for what no counting found.
     pub before: Look,
     /// When it was well again.
     pub ended_at: Option<DateTime<Utc>>,

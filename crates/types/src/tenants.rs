@@ -203,10 +203,16 @@ pub struct EventEntry {
 /// Keys that were sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EscrowEntry {
+    /// Its number in the Hub; a recovery can name it.
+    #[serde(default)]
+    pub number: u64,
     /// When.
     pub at: DateTime<Utc>,
     /// Who can open them.
     pub recipients: Vec<String>,
+    /// SHA-256 of the keys, as the server said it; the same keys sealed again have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 /// Keys that were sealed, with what they were sealed into.

@@ -12,6 +12,7 @@ use age::{
     x25519,
 };
 use letsbe_types::Secret;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::{Vault, VaultError, seal::is_key};
@@ -42,6 +43,16 @@ impl EscrowKeys {
     fn to_text(&self) -> Zeroizing<String> {
         let (registry, backup) = (self.registry_key.expose().trim_end(), self.backup_key.expose());
         Zeroizing::new(format!("{REGISTRY_LINE}{registry}\n{BACKUP_LINE}{backup}\n"))
+    }
+
+    /// SHA-256 of the two keys in hex. Both are random, so it tells nothing about them.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let both = Sha256::new()
+            .chain_update(self.registry_key.expose().trim_end())
+            .chain_update("\n")
+            .chain_update(self.backup_key.expose());
+        hex::encode(both.finalize())
     }
 
     fn from_text(text: &str) -> Result<Self, VaultError> {

@@ -8,8 +8,12 @@ use letsbe_types::{
     backup::Destination,
     ids::OrderId,
     recovery::{GiveKeys, RecoveryEntry, recipient_fingerprint},
+    tenants::SealedKeys,
 };
-use letsbe_vault::escrow::{open_escrow, seal_keys};
+use letsbe_vault::{
+    EscrowKeys, VaultError,
+    escrow::{open_escrow, seal_keys},
+};
 
 use super::Opener;
 use crate::{
@@ -26,6 +30,8 @@ pub(super) struct Keys {
     identity: Secret<String>,
     /// Escrow that the operator kept.
     escrow: Option<String>,
+    /// The only one of the Hub's to open.
+    number: Option<u64>,
     /// The only fingerprint to seal for.
     fingerprint: Option<String>,
 }
@@ -62,7 +68,12 @@ impl Keys {
     pub(super) fn read(opener: &Opener) -> anyhow::Result<Self> {
         let identity = Secret::new(text_of(&opener.identity, IDENTITY_BYTES_MAX)?);
         let escrow = opener.rest.escrow.as_deref().map(|path| text_of(path, ESCROW_BYTES_MAX)).transpose()?;
-        Ok(Self { identity, escrow, fingerprint: opener.rest.fingerprint.clone() })
+        Ok(Self {
+            identity,
+            escrow,
+            number: opener.rest.number,
+            fingerprint: opener.rest.fingerprint.clone(),
+        })
     }
 
     /// Opens the escrow, seals the keys for `recipient`, and gives them to the Hub.
@@ -100,30 +111,21 @@ impl Keys {
         Ok(entry)
     }
 
-    /// The newest escrow that the identity opens.
-    async fn opened(&self, hub: &Hub, id: OrderId) -> anyhow::Result<letsbe_vault::EscrowKeys> {
+    /// The newest escrow that the identity opens, or the one that was named.
+    async fn opened(&self, hub: &Hub, id: OrderId) -> anyhow::Result<EscrowKeys> {
         if let Some(escrow) = &self.escrow {
             return Ok(open_escrow(escrow, &self.identity).map_err(Problem::from)?);
         }
-        let sealed = hub.sealed_keys(id).await?;
-        let mut refused = None;
-        for (age, keys) in sealed.iter().enumerate() {
-            match open_escrow(&keys.sealed, &self.identity) {
-                Ok(opened) => {
-                    if age > 0 {
-                        let note = format!(
-                            "the newest escrow is not for this identity; one of {} is",
-                            keys.entry.at
-                        );
-                        say(&format!("{} {note}", Level::Warning.mark()));
-                    }
-                    return Ok(opened);
-                }
-                Err(error) => refused = refused.or(Some(error)),
-            }
+        let mut sealed = hub.sealed_keys(id).await?;
+        sealed.retain(|keys| self.number.is_none_or(|number| keys.entry.number == number));
+        if sealed.is_empty() && self.number.is_some() {
+            bail!("no such number: `letsbe tenants escrow --list` shows those that are kept");
         }
-        match refused {
-            Some(error) => Err(Problem::from(error).into()),
+        let (opened, notes) = chosen(&sealed, &self.identity);
+        notes.iter().for_each(|note| say(&format!("{} {}", Level::Warning.mark(), harmless(note))));
+        match opened {
+            Some(Ok(keys)) => Ok(keys),
+            Some(Err(error)) => Err(Problem::from(error).into()),
             None => {
                 bail!("this server has not sealed its keys away; give a copy of the escrow with --escrow")
             }
@@ -131,9 +133,87 @@ impl Keys {
     }
 }
 
+/// The newest of these that the identity opens, and that holds what it was said to hold; with what a person has to know.
+fn chosen(
+    sealed: &[SealedKeys],
+    identity: &Secret<String>,
+) -> (Option<Result<EscrowKeys, VaultError>>, Vec<String>) {
+    let (mut refused, mut notes) = (None, Vec::new());
+    for SealedKeys { entry, sealed: text } in sealed {
+        let opened = match open_escrow(text, identity) {
+            Ok(opened) => opened,
+            Err(error) => {
+                notes.push(format!("number {} of {} is not for this identity", entry.number, entry.at));
+                refused = refused.or(Some(error));
+                continue;
+            }
+        };
+        if entry.fingerprint.as_ref().is_some_and(|said| *said != opened.fingerprint()) {
+            notes.push(format!("number {} of {} holds other keys than it says", entry.number, entry.at));
+            refused = refused.or(Some(VaultError::Escrow("it holds other keys than it says")));
+            continue;
+        }
+        let others: Vec<String> = sealed
+            .iter()
+            .filter(|other| {
+                other.entry.number != entry.number && other.entry.fingerprint != entry.fingerprint
+            })
+            .map(|other| other.entry.number.to_string())
+            .collect();
+        if !others.is_empty() {
+            notes.push(format!(
+                "number {} is taken; other keys are in {}: if the new server cannot open its data, choose one with \
+                 --number",
+                entry.number,
+                others.join(", ")
+            ));
+        }
+        return (Some(Ok(opened)), notes);
+    }
+    (refused.map(Err), notes)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{destination, same_fingerprint};
+    use letsbe_types::tenants::{EscrowEntry, SealedKeys};
+    use letsbe_vault::{
+        EscrowKeys,
+        escrow::{new_identity, recipient_of, seal_keys},
+    };
+
+    use super::{chosen, destination, same_fingerprint};
+
+    #[test]
+    fn of_many_escrows_the_newest_that_holds_what_it_says_is_opened_and_the_others_are_named() {
+        let person = new_identity();
+        let to = recipient_of(&person).unwrap();
+        let keys = |backup: &str| EscrowKeys {
+            registry_key: "ab".repeat(32).as_str().into(),
+            backup_key: backup.into(),
+        };
+        let entry = |number: u64, backup: &str, said: Option<String>, to: &str| SealedKeys {
+            entry: EscrowEntry {
+                number,
+                at: chrono::DateTime::UNIX_EPOCH,
+                recipients: vec![to.to_owned()],
+                fingerprint: said,
+            },
+            sealed: seal_keys(&keys(backup), to).unwrap(),
+        };
+        let good = || entry(1, "real", Some(keys("real").fingerprint()), &to);
+        let stranger = recipient_of(&new_identity()).unwrap();
+        let lie = entry(7, "garbage", Some(keys("real").fingerprint()), &to);
+        let (opened, notes) = chosen(&[entry(8, "x", None, &stranger), lie, good()], &person);
+        assert_eq!(opened.unwrap().unwrap().backup_key, "real".into());
+        assert!(notes[0].contains("number 8") && notes[1].contains("number 7"), "{notes:?}");
+        // Whoever says another fingerprint is believed, and the older ones are named.
+        let new = entry(9, "garbage", Some(keys("garbage").fingerprint()), &to);
+        let (opened, notes) = chosen(&[new, good()], &person);
+        assert_eq!(opened.unwrap().unwrap().backup_key, "garbage".into());
+        assert!(notes[0].contains("other keys are in 1") && notes[0].contains("--number"), "{notes:?}");
+        assert!(chosen(&[], &person).0.is_none());
+        assert!(chosen(&[good()], &new_identity()).0.unwrap().is_err());
+    }
 
     #[test]
     fn fingerprints_are_compared_without_their_gaps() {

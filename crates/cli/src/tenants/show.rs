@@ -5,7 +5,7 @@ use comfy_table::Table;
 use letsbe_types::{
     api::Reply,
     tenant::{ApprovalState, CommandOutcome, CommandWork, ContainerState, Heartbeat, TenantConfiguration},
-    tenants::{ApprovalEntry, CommandEntry, Health, TenantDetail, TenantSummary, TokenUse},
+    tenants::{ApprovalEntry, CommandEntry, Health, SealedKeys, TenantDetail, TenantSummary, TokenUse},
 };
 
 use super::units::{ago, bytes, number, time};
@@ -141,6 +141,23 @@ pub(super) fn one(tenant: &TenantDetail) -> anyhow::Result<()> {
         say(&format!("{} {} {}", faint(&time(event.at)), kind, harmless(&detail(&text))));
     }
     Ok(())
+}
+
+/// What lies in escrow, newest first.
+pub(super) fn escrows(keys: &[SealedKeys]) {
+    if keys.is_empty() {
+        say("this server has not sealed its keys away yet");
+    }
+    for SealedKeys { entry, .. } in keys {
+        let which = entry.fingerprint.as_deref().map_or("not said", |hash| hash.get(..16).unwrap_or(hash));
+        say(&format!(
+            "{} {} keys {} for {}",
+            bold(&entry.number.to_string()),
+            faint(&time(entry.at)),
+            harmless(which),
+            harmless(&entry.recipients.join(", "))
+        ));
+    }
 }
 
 /// What an event is about, in a few words.

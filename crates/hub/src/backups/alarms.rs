@@ -47,7 +47,7 @@ pub(crate) fn decide(
             .find(|alarm| alarm.kind == kind && alarm.ended_at.is_none() && alarm.acknowledged_at.is_none())
     };
     let mut changes = Changes::default();
-    for kind in AlarmKind::ALL {
+    for kind in AlarmKind::COUNTED {
         let seen = known.iter().filter(|alarm| alarm.kind == kind);
         let acknowledged = seen.filter_map(|alarm| alarm.acknowledged_at).max();
         let found = find(kind, history, acknowledged, made_at, now);
@@ -137,7 +137,7 @@ fn find(
             (is > was.saturating_mul(MULTIPLE)).then_some(())?;
             alarm(*before, format!("they have grown from {} to {} within a day", size(was), size(is)))
         }
-        AlarmKind::Quiet | AlarmKind::Unseen => None,
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::Tenant;
 use letsbe_types::{
     backup::{Protection, RemoteSync},
-    backups::{Alarm, BackupState, BackupSummary},
+    backups::{Alarm, AlarmKind, BackupState, BackupSummary},
     tenant::{BackupSign, ToolBackupSign},
 };
 
@@ -48,7 +48,8 @@ pub(crate) fn remarks(
     };
     for alarm in alarms {
         let began = alarm.began_at.format("%Y-%m-%d %H:%M UTC");
-        say(true, Weight::Failure, &|| format!("copies outside: {} (since {began})", alarm.message));
+        let weight = if alarm.kind == AlarmKind::Flooded { Weight::Trouble } else { Weight::Failure };
+        say(true, weight, &|| format!("{}: {} (since {began})", alarm.kind.about(), alarm.message));
     }
     let Some(sign) = sign else {
         say(now - registered_at > STALE, Weight::Failure, &|| "there is no backup at all".to_owned());

@@ -9,7 +9,7 @@ use letsbe_types::{
 
 use crate::{
     config::{KeysFrom, S3Config},
-    security::secret_file,
+    security::secret_file::{self, Form},
 };
 
 /// An account and what holds for every bucket. Cheap to clone.
@@ -29,7 +29,7 @@ impl Storage {
     /// When a file is not as it must be.
     pub fn open(config: &S3Config) -> Result<Self, Problem> {
         let read = |path: &std::path::Path| {
-            secret_file::read(path).map_err(|why| {
+            secret_file::read(path, Form::Word).map_err(|why| {
                 let message = format!("{} cannot be used: {why}.", path.display());
                 Problem::permanent(
                     "DEST003",

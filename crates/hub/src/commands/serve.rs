@@ -17,7 +17,7 @@ use letsbe_hub::{
 use letsbe_netcup::ScpClient;
 use letsbe_store::{Defaults, Store};
 use letsbe_types::{
-    Secret, Tier,
+    Tier,
     clock::{Clock, SystemClock},
 };
 
@@ -27,12 +27,8 @@ const LOGIN_KEPT_ALIVE_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Requests under way get this long after the order to end.
 const STREAMS_END_AFTER: Duration = Duration::from_secs(5);
 
-fn secret_from(path: &Path) -> anyhow::Result<Secret<String>> {
-    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    Ok(Secret::new(text.trim().to_owned()))
-}
-
 pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Result<()> {
+    config.ready()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Store::open(&config.data_folder.join("hub.sqlite")).await?;
     let catalog = Arc::new(Catalog::load(&config.catalog_folder)?);
@@ -51,7 +47,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         catalog: catalog.clone(),
         clock: clock.clone(),
         pace: config.pace.pace(),
-        stripe_secret: Arc::new(secret_from(&config.stripe.webhook_secret_file)?),
+        stripe_secret: Arc::new(config.stripe.secret()?),
         public_url: config.public_url.as_str().into(),
         jobs_folder: config.data_folder.join("jobs").into(),
         own_backup: config.backups.hub.is_some().then(|| own::status_file(&config).into()),
@@ -80,7 +76,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         delivered_templates: config.servers.delivered_templates(),
         catalog,
         dns: DnsChecker { resolver: config.dns.resolver },
-        mailer: Mailer::new(&secret_from(&config.mail.smtp_url_file)?, config.mail.from.clone())?,
+        mailer: Mailer::new(&config.mail.url()?, config.mail.from.clone())?,
         provisioning: config.provisioning.clone(),
         models: config.models.clone(),
         storage: storage.clone(),

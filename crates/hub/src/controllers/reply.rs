@@ -7,11 +7,12 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chrono::TimeDelta;
 use letsbe_store::StoreError;
 use letsbe_types::api::{ErrorBody, ErrorReply, FieldError};
 
 /// When a caller that was sent away may come back.
-const RETRY_AFTER_SECONDS: &str = "5";
+const BUSY_SECONDS: i64 = 5;
 
 /// What a handler answers.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -22,6 +23,8 @@ pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) message: String,
     pub(crate) details: Vec<FieldError>,
+    /// Seconds after which trying again can help.
+    pub(crate) retry_after: Option<i64>,
 }
 
 /// One wrong field.
@@ -31,7 +34,7 @@ pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Fie
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), details: Vec::new() }
+        Self { status, message: message.into(), details: Vec::new(), retry_after: None }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -55,7 +58,15 @@ impl ApiError {
     }
 
     pub(crate) fn too_many() -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests; wait a minute and try again.")
+        let message = "Too many requests; wait a minute and try again.";
+        Self { retry_after: Some(60), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+
+    /// More than this tenant's server has to say; the rest is taken later.
+    pub(crate) fn too_much(wait: TimeDelta) -> Self {
+        let message = "This server sends more than any server has to say; the rest is taken later.";
+        let seconds = wait.num_seconds().saturating_add(1).clamp(1, 86_400);
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
@@ -64,10 +75,8 @@ impl ApiError {
 
     /// Too much at once; the caller is told to come back in a moment.
     pub(crate) fn busy() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The Hub has too much to do just now; try again in a moment.",
-        )
+        let message = "The Hub has too much to do just now; try again in a moment.";
+        Self { retry_after: Some(BUSY_SECONDS), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
     }
 
     /// The cause goes to the log; the caller learns only that it was not their doing.
@@ -102,8 +111,8 @@ impl IntoResponse for ApiError {
             details: self.details,
         };
         let mut response = (self.status, Json(ErrorReply { success: false, error })).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -9,6 +9,8 @@ use std::{
 
 use letsbe_types::{Problem, Secret, backup::Destination, ids::OrderId};
 
+use crate::security::secret_file::{self, Form};
+
 /// The file of one order's recovery.
 pub(crate) struct SourceFile(PathBuf);
 
@@ -32,11 +34,10 @@ impl SourceFile {
 
     /// What was given; `None` if nothing was.
     pub(crate) fn read(&self) -> Result<Option<Destination>, Problem> {
-        let text = match fs::read_to_string(&self.0) {
-            Ok(text) => Secret::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed(&error)),
-        };
+        if !self.0.try_exists().map_err(|error| self.failed(&error))? {
+            return Ok(None);
+        }
+        let text = secret_file::read(&self.0, Form::Json).map_err(|why| self.failed(&why))?;
         // The parser's own words could quote the secret.
         let source = serde_json::from_str(text.expose()).map_err(|_| self.failed(&"it is damaged"))?;
         Ok(Some(source))

@@ -3,6 +3,7 @@
 pub(crate) mod keys;
 pub(crate) mod limit;
 pub mod passwords;
+pub(crate) mod sealed_keys;
 pub(crate) mod secret_file;
 pub(crate) mod sessions;
 pub mod signature;

@@ -9,7 +9,7 @@ use axum::{
 };
 use letsbe_types::{
     backup::{Proof, Protection},
-    backups::{Alarm, BackupState, BackupSummary, Drill, HubBackup, Look, TenantBackups},
+    backups::{Alarm, AlarmKind, BackupState, BackupSummary, Drill, HubBackup, Look, TenantBackups},
     ids::{AlarmId, OrderId},
 };
 use serde::Deserialize;
@@ -179,8 +179,20 @@ impl From<Look> for Counted {
 }
 
 struct Warned {
+    about: &'static str,
     since: Moment,
     of: Alarm,
+}
+
+impl From<Alarm> for Warned {
+    fn from(of: Alarm) -> Self {
+        let about = match of.kind {
+            AlarmKind::KeysRefused | AlarmKind::KeysChanged => "Keys in escrow",
+            AlarmKind::Flooded => "Messages of the server",
+            _ => "Copies outside",
+        };
+        Self { about, since: of.began_at.into(), of }
+    }
 }
 
 struct Drilled {
@@ -256,7 +268,7 @@ fn tenant_page(detail: TenantBackups, operator: String) -> TenantPage {
                 }
             })
             .collect(),
-        alarms: alarms.map(|of| Warned { since: of.began_at.into(), of }).collect(),
+        alarms: alarms.map(Warned::from).collect(),
         proofs: proofs.into_iter().take(SHOWN).map(Evidence::from).collect(),
         days: days.into_iter().map(Counted::from).collect(),
         drills: drills.into_iter().take(SHOWN).map(Drilled::from).collect(),

@@ -9,6 +9,7 @@ use std::{
 use letsbe_types::{Problem, Secret, backup::Destination, ids::JobId};
 
 use super::tokens::random_token;
+use crate::security::secret_file::{self, Form};
 
 pub(super) struct JobFiles {
     folder: PathBuf,
@@ -67,7 +68,7 @@ impl JobFiles {
 
     pub(super) fn registration_token(&self) -> Result<Secret<String>, Problem> {
         let path = self.registration_token_file();
-        fs::read_to_string(&path).map(Secret::new).map_err(failed(&path))
+        secret_file::read(&path, Form::Word).map_err(|why| failed(&path)(io::Error::other(why)))
     }
 
     fn destination_file(&self) -> PathBuf {
@@ -87,11 +88,11 @@ impl JobFiles {
     /// What was kept; `None` if nothing was.
     pub(super) fn destination(&self) -> Result<Option<Destination>, Problem> {
         let path = self.destination_file();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => Secret::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(&path)(error)),
-        };
+        if !path.try_exists().map_err(failed(&path))? {
+            return Ok(None);
+        }
+        let text =
+            secret_file::read(&path, Form::Json).map_err(|why| failed(&path)(io::Error::other(why)))?;
         // The parser's own words could quote the secret.
         let read = serde_json::from_str(text.expose());
         read.map(Some).map_err(|_| failed(&path)(io::Error::other("it is damaged")))

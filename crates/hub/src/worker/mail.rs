@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use letsbe_types::{EmailAddress, Problem, Secret};
+use letsbe_types::{EmailAddress, Problem, Secret, is_private_host};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
     message::{Mailbox, header::ContentType},
 };
+use url::Url;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -25,11 +26,39 @@ fn problem(what: &str) -> Problem {
     )
 }
 
+/// Checks where mail goes out. Without encryption a login and every message could be read on the way: so only on this
+/// machine and on private networks, where an address says so by itself.
+///
+/// # Errors
+/// When it is no SMTP address, or an unencrypted one of a public network. Never quotes it.
+pub fn mail_address(url: &Secret<String>) -> Result<(), Problem> {
+    let wrong = || {
+        Problem::permanent("MAIL002", "The mail server's address is not valid.", "smtps://user:password@host")
+    };
+    let parsed = Url::parse(url.expose()).map_err(|_| wrong())?;
+    let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
+    let mut required = parsed.query_pairs().filter(|(name, _)| name == "tls").map(|(_, value)| value);
+    let encrypted = match (parsed.scheme(), required.next(), required.next()) {
+        ("smtps", None, _) => true,
+        ("smtp", Some(value), None) => value == "required",
+        ("smtp", None, _) => false,
+        _ => return Err(wrong()),
+    };
+    if encrypted || is_private_host(host) {
+        return Ok(());
+    }
+    Err(Problem::permanent(
+        "MAIL010",
+        "The mail server's address is unencrypted (smtp://), and its host is on no private network.",
+        "Write smtps://user:password@host, or smtp://user:password@host:587?tls=required for STARTTLS.",
+    ))
+}
+
 impl Mailer {
     /// `url` as lettre reads it: `smtps://user:password@host` or `smtp://host:port`.
     ///
     /// # Errors
-    /// When the address is no SMTP address.
+    /// When the address is no SMTP address, or an unencrypted one of a public network.
     pub fn new(url: &Secret<String>, from: EmailAddress) -> Result<Self, Problem> {
         let wrong = |_| {
             Problem::permanent(
@@ -38,7 +67,8 @@ impl Mailer {
                 "smtps://user:password@host",
             )
         };
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose().trim()).map_err(wrong)?;
+        mail_address(url)?;
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose()).map_err(wrong)?;
         Ok(Self { transport: builder.timeout(Some(TIMEOUT)).build(), from })
     }
 
@@ -74,5 +104,41 @@ impl Mailer {
                 "the mail server could not be reached or was busy"
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::Secret;
+
+    use super::{Mailer, mail_address};
+
+    #[test]
+    fn mail_leaves_unencrypted_on_private_networks_only() {
+        for (url, code) in [
+            ("smtps://user:canary@mail.example.com", None),
+            ("smtps://mail.example.com:465", None),
+            ("smtp://user:canary@mail.example.com:587?tls=required", None),
+            ("smtp://user:canary@127.0.0.1:25", None),
+            ("smtp://10.0.0.5:25", None),
+            ("smtp://user:canary@[fd00::1]:25", None),
+            ("smtp://localhost", None),
+            ("smtp://user:canary@mail.example.com:587", Some("MAIL010")),
+            ("smtp://mail.example.com", Some("MAIL010")),
+            ("smtp://user:canary@192.0.2.1:25", Some("MAIL010")),
+            ("smtp://user:canary@mail.example.com?tls=opportunistic", Some("MAIL010")),
+            ("smtp://mail.example.com?tls=required&tls=opportunistic", Some("MAIL002")),
+            ("smtp://10.0.0.5.example.com:25", Some("MAIL010")),
+            ("http://mail.example.com", Some("MAIL002")),
+            ("canary", Some("MAIL002")),
+            ("", Some("MAIL002")),
+        ] {
+            let url = Secret::<String>::from(url);
+            let refused = mail_address(&url).err();
+            assert_eq!(refused.as_ref().map(|problem| problem.code.as_str()), code, "{}", url.expose());
+            assert!(!format!("{refused:?}").contains("canary"));
+            let from = "hello@example.com".parse().unwrap();
+            assert_eq!(Mailer::new(&url, from).err(), refused, "{}", url.expose());
+        }
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     backups::storage::Storage,
     config::{ModelsConfig, ProvisioningConfig},
 };
-pub use mail::Mailer;
+pub use mail::{Mailer, mail_address};
 
 /// At most this many effects are carried out at the same time; each provisioning run is one of them.
 const EFFECTS_AT_ONCE: usize = 16;

@@ -8,7 +8,10 @@ use letsbe_types::{
     link::{ModelAccess, ModelsConfiguration, Provider, ProviderKey},
 };
 
-use crate::{config::ModelsConfig, security::secret_file};
+use crate::{
+    config::ModelsConfig,
+    security::secret_file::{self, Form},
+};
 
 /// What goes into the server's job.
 pub(super) fn access(config: &ModelsConfig, token_pool: u64) -> Result<ModelAccess, Problem> {
@@ -29,7 +32,7 @@ pub(super) fn access(config: &ModelsConfig, token_pool: u64) -> Result<ModelAcce
 }
 
 fn key(path: &Path) -> Result<Secret<String>, Problem> {
-    secret_file::read(path).map_err(|why| unreadable(path, &why))
+    secret_file::read(path, Form::Word).map_err(|why| unreadable(path, &why))
 }
 
 fn unreadable(path: &Path, why: &str) -> Problem {

@@ -4,6 +4,7 @@
 mod admin;
 mod backups;
 mod envelope;
+mod escrows;
 mod jobs;
 mod own_backup;
 mod pages;

@@ -8,7 +8,7 @@ use letsbe_types::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{Answer, Hub, start, tenant::registered};
+use crate::{Answer, Hub, escrows::sealed_keys, start, tenant::registered};
 
 const EVENTS: &str = "/api/v1/tenant/events";
 
@@ -83,7 +83,7 @@ async fn every_kind_of_event_is_kept_and_listed() {
     let (tenant, key) = registered(&hub, 1).await;
     let problem =
         json!({"code": "VAULT003", "message": "It did not work.", "hint": "Look.", "retryable": false});
-    let sealed = "-----BEGIN AGE ENCRYPTED FILE-----\nabc\n-----END AGE ENCRYPTED FILE-----\n";
+    let sealed = sealed_keys(1);
     let kinds = [
         tokens(1),
         approval(1),
@@ -124,19 +124,6 @@ async fn a_proof_is_kept_once_for_its_own_tenant_and_holds_only_without_a_differ
     assert_eq!(proofs[1].differences, ["posts: 39 rows, not 40"]);
     assert_eq!(hub.store.proofs(tenant, 1).await.unwrap().len(), 1);
     assert_eq!(hub.store.proofs(other, 10).await.unwrap()[0].tool, "odoo");
-}
-
-#[tokio::test]
-async fn of_escrowed_keys_the_last_ten_are_kept() {
-    let hub = Hub::new().await;
-    let (tenant, key) = registered(&hub, 1).await;
-    for number in 1..=12 {
-        let sealed =
-            json!({"kind": "escrowed", "sealed": format!("keys {number}"), "recipients": ["age1first"]});
-        assert_eq!(send(&hub, &key, &[event(number, sealed)]).await.status, StatusCode::OK);
-    }
-    let kept = hub.store.escrows(tenant).await.unwrap();
-    assert_eq!((kept.len(), kept[0].sealed.as_str(), kept[9].sealed.as_str()), (10, "keys 12", "keys 3"));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Hub,
+    escrows::sealed_keys,
     tenant::{HEARTBEAT, heartbeat, registered},
     tenant_events::{approval, event, send},
 };
@@ -57,12 +58,12 @@ async fn one_tenant_with_all_that_is_known() {
     }
     let tokens = json!({"kind": "tokens_used", "hour": "2026-11-21T11:00:00Z", "model": "openrouter/some-model",
                         "input": 10, "output": 5, "requests": 1});
-    let escrowed = json!({"kind": "escrowed", "sealed": "sealed text", "recipients": ["age1first"]});
+    let escrowed = json!({"kind": "escrowed", "sealed": sealed_keys(1), "recipients": ["age1first"]});
     send(&hub, &key, &[event(1, tokens), event(2, approval(1)), event(3, escrowed)]).await;
     let shown = hub.get(&format!("{TENANTS}/{tenant}"), Some(&staff)).await;
     insta::assert_snapshot!(shown.shown());
     let sealed = hub.get(&format!("{TENANTS}/{tenant}/escrow"), Some(&staff)).await.json();
-    assert_eq!(sealed["data"][0]["sealed"], "sealed text");
+    assert!(sealed["data"][0]["sealed"].as_str().unwrap().starts_with("-----BEGIN AGE"));
     let missing = hub.get(&format!("{TENANTS}/{}", OrderId::generate()), Some(&staff)).await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
 }

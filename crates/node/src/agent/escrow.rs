@@ -6,9 +6,8 @@ use std::{
 };
 
 use letsbe_types::{Problem, tenant::TenantEventKind};
-use letsbe_vault::{BACKUP_KEY, Vault, VaultFiles};
+use letsbe_vault::{BACKUP_KEY, EscrowKeys, Vault, VaultFiles};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::{files, guardian::Outbox, layout::Layout};
 
@@ -51,18 +50,19 @@ impl Escrow {
         let Some(vault) = Vault::open(&self.files)? else { return Ok(()) };
         let Some(backup) = vault.entry(BACKUP_KEY.0, BACKUP_KEY.1) else { return Ok(()) };
         let registry = self.files.read_key()?;
-        let keys = Sha256::new()
-            .chain_update(registry.expose().trim_end())
-            .chain_update("\n")
-            .chain_update(backup.present.expose())
-            .finalize();
-        let new = Sealed { recipients: recipients.to_vec(), keys: hex::encode(keys) };
+        let keys = EscrowKeys { registry_key: registry.clone(), backup_key: backup.present.clone() };
+        let new = Sealed { recipients: recipients.to_vec(), keys: keys.fingerprint() };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if *last == new {
             return Ok(());
         }
         let sealed = letsbe_vault::escrow(&vault, &registry, recipients)?;
-        self.outbox.tell(TenantEventKind::Escrowed { sealed, recipients: recipients.to_vec() })?;
+        let fingerprint = Some(new.keys.clone());
+        self.outbox.tell(TenantEventKind::Escrowed {
+            sealed,
+            recipients: recipients.to_vec(),
+            fingerprint,
+        })?;
         files::write_json(&self.path, &new)?;
         tracing::info!(recipients = recipients.len(), "the keys were sealed for the escrow");
         *last = new;
@@ -75,7 +75,7 @@ mod tests {
     use std::sync::Arc;
 
     use chrono::Utc;
-    use letsbe_vault::{BACKUP_KEY, Origin, Vault, VaultFiles};
+    use letsbe_vault::{BACKUP_KEY, EscrowKeys, Origin, Vault, VaultFiles};
 
     use super::Escrow;
     use crate::{
@@ -116,5 +116,11 @@ mod tests {
         }
         let said = serde_json::to_string(&*told.0.lock().unwrap()).unwrap();
         assert!(said.contains("BEGIN AGE ENCRYPTED FILE") && !said.contains("canary"), "{said}");
+        let fingerprints = |text: &str| said.matches(text).count();
+        let registry = VaultFiles::under(folder.path()).read_key().unwrap();
+        for (backup, times) in [("canary-backup-1", 2), ("canary-backup-2", 1)] {
+            let keys = EscrowKeys { registry_key: registry.clone(), backup_key: backup.into() };
+            assert_eq!(fingerprints(&keys.fingerprint()), times, "it says which keys they are");
+        }
     }
 }

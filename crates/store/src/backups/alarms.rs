@@ -6,8 +6,8 @@ use letsbe_types::{
     ids::{AlarmId, OrderId},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
 };
 
 use crate::{
@@ -51,6 +51,62 @@ pub(crate) fn alarm(row: Model) -> Result<Alarm, StoreError> {
     })
 }
 
+/// Opens an alarm about what a tenant's server sends, with a line in the order's timeline, unless one of the kind is
+/// open: whoever sends it again and again fills nothing.
+pub(crate) async fn raise_in(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    kind: AlarmKind,
+    message: String,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let known = Entity::find()
+        .filter(Column::OrderId.eq(order.0))
+        .filter(Column::Kind.eq(kind.as_str()))
+        .filter(open())
+        .one(db)
+        .await?;
+    match known {
+        Some(_) => Ok(()),
+        None => {
+            insert_in(
+                db,
+                order,
+                &NewAlarm { kind, message, before: Look { at: now, ..Look::default() } },
+                now,
+            )
+            .await
+        }
+    }
+}
+
+async fn insert_in(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    new: &NewAlarm,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let before = serde_json::to_value(new.before).map_err(|error| row_error("backup_alarms")(&error))?;
+    let row = backup_alarm::ActiveModel {
+        id: Set(AlarmId::generate().0),
+        order_id: Set(order.0),
+        kind: Set(new.kind.as_str().to_owned()),
+        message: Set(new.message.clone()),
+        began_at: Set(now),
+        before: Set(before),
+        ended_at: Set(None),
+        acknowledged_by: Set(None),
+        acknowledged_at: Set(None),
+    };
+    row.insert(db).await?;
+    let text = match new.kind.about() {
+        "copies outside" => format!("Backups outside: {}", new.message),
+        about => format!("Alarm about {about}: {}", new.message),
+    };
+    timeline::append(db, order, &NewEntry::new("backup", "failed", text), now).await?;
+    Ok(())
+}
+
 impl Store {
     /// A tenant's alarms, newest first.
     ///
@@ -79,22 +135,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let transaction = self.begin_write().await?;
         for new in opened {
-            let before =
-                serde_json::to_value(new.before).map_err(|error| row_error("backup_alarms")(&error))?;
-            let row = backup_alarm::ActiveModel {
-                id: Set(AlarmId::generate().0),
-                order_id: Set(order.0),
-                kind: Set(new.kind.as_str().to_owned()),
-                message: Set(new.message.clone()),
-                began_at: Set(now),
-                before: Set(before),
-                ended_at: Set(None),
-                acknowledged_by: Set(None),
-                acknowledged_at: Set(None),
-            };
-            row.insert(&transaction).await?;
-            let line = NewEntry::new("backup", "failed", format!("Backups outside: {}", new.message));
-            timeline::append(&transaction, order, &line, now).await?;
+            insert_in(&transaction, order, new, now).await?;
         }
         if !ended.is_empty() {
             Entity::update_many()

@@ -12,6 +12,9 @@ pub struct Model {
     pub at: DateTimeUtc,
     pub recipients: Json,
     pub sealed: String,
+    pub fingerprint: Option<String>,
+    pub generation: i64,
+    pub received_at: Option<DateTimeUtc>,
 }
 
 /// No relations: joins are written where they are needed.

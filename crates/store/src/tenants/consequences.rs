@@ -1,33 +1,32 @@
 //! What follows from an event of a tenant's server, in the event's own transaction. Everything is written under the
 //! tenant's own id: what a server says can change nothing of another one.
 
+use chrono::{DateTime, Utc};
 use letsbe_types::{
     ids::ApprovalId,
     tenant::{Approval, ApprovalState, TenantEvent, TenantEventKind},
 };
 use sea_orm::{
-    ActiveModelTrait as _,
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
-use super::{commands, heartbeats::HOUR, proofs, signed};
+use super::{commands, escrows, heartbeats::HOUR, proofs, signed};
 use crate::{
     StoreError,
-    entities::{approval, escrow, token},
+    entities::{agent, approval, token},
     row_error,
 };
 
-/// Escrowed keys kept for each tenant.
-const ESCROWS: u64 = 10;
-
 pub(crate) async fn apply(
     db: &impl ConnectionTrait,
-    order: Uuid,
+    agent: &agent::Model,
     event: &TenantEvent,
+    now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let order = agent.order_id;
     match &event.event {
         TenantEventKind::CommandFinished { result } => commands::finish_in(db, order, result).await,
         TenantEventKind::ApprovalRequested { approval } => request(db, order, approval).await,
@@ -45,9 +44,7 @@ pub(crate) async fn apply(
             };
             count(db, used).await
         }
-        TenantEventKind::Escrowed { sealed, recipients } => {
-            keep_keys(db, order, event, sealed, recipients).await
-        }
+        TenantEventKind::Escrowed { .. } => escrows::keep(db, agent, event, now).await,
         TenantEventKind::Proven { proof } => proofs::keep(db, order, proof).await,
         // The event itself is all there is to keep.
         TenantEventKind::UpdateSeen { .. }
@@ -61,9 +58,11 @@ pub(crate) async fn apply(
 /// The event as it is listed. Sealed keys stand in their own table.
 pub(crate) fn without_sealed_keys(event: &TenantEventKind) -> TenantEventKind {
     match event {
-        TenantEventKind::Escrowed { recipients, .. } => {
-            TenantEventKind::Escrowed { sealed: String::new(), recipients: recipients.clone() }
-        }
+        TenantEventKind::Escrowed { recipients, fingerprint, .. } => TenantEventKind::Escrowed {
+            sealed: String::new(),
+            recipients: recipients.clone(),
+            fingerprint: fingerprint.clone(),
+        },
         other => other.clone(),
     }
 }
@@ -127,37 +126,5 @@ async fn count(db: &impl ConnectionTrait, used: token::Model) -> Result<(), Stor
         .to_owned();
     let row = used.into_active_model();
     token::Entity::insert(row).on_conflict(add).exec_without_returning(db).await?;
-    Ok(())
-}
-
-async fn keep_keys(
-    db: &impl ConnectionTrait,
-    order: Uuid,
-    event: &TenantEvent,
-    sealed: &str,
-    recipients: &[String],
-) -> Result<(), StoreError> {
-    let row = escrow::ActiveModel {
-        order_id: Set(order),
-        at: Set(event.at),
-        recipients: Set(serde_json::json!(recipients)),
-        sealed: Set(sealed.to_owned()),
-        ..Default::default()
-    };
-    row.insert(db).await?;
-    let kept: Vec<i64> = escrow::Entity::find()
-        .select_only()
-        .column(escrow::Column::Sequence)
-        .filter(escrow::Column::OrderId.eq(order))
-        .order_by_desc(escrow::Column::Sequence)
-        .limit(ESCROWS)
-        .into_tuple()
-        .all(db)
-        .await?;
-    escrow::Entity::delete_many()
-        .filter(escrow::Column::OrderId.eq(order))
-        .filter(escrow::Column::Sequence.is_not_in(kept))
-        .exec(db)
-        .await?;
     Ok(())
 }

@@ -1,16 +1,17 @@
 //! Events of tenants' servers: each is taken once, together with what follows from it.
 
-use chrono::{DateTime, Utc};
-use letsbe_types::{ids::OrderId, tenant::TenantEvent, tenants::EventEntry};
+use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_types::{backups::AlarmKind, ids::OrderId, tenant::TenantEvent, tenants::EventEntry};
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
 };
 
-use super::{KeyRefused, consequences, signed, unsigned};
+use super::{KeyRefused, consequences, escrows, signed, unsigned};
 use crate::{
     Store, StoreError,
     agents::{Bearer, bearer},
+    backups::alarms,
     entities::{agent, tenant_event},
     row_error, token_hash,
 };
@@ -23,6 +24,8 @@ pub enum EventsTaken {
     /// The server tells another story under a number that was taken before: its memory was put back. Nothing of
     /// the message was taken.
     Rewound(u64),
+    /// The first event that was not known has to wait this long: there was too much of its kind. Nothing was taken.
+    Full(TimeDelta),
 }
 
 impl Store {
@@ -35,6 +38,7 @@ impl Store {
         &self,
         key_hash: &str,
         events: &[TenantEvent],
+        now: DateTime<Utc>,
     ) -> Result<Result<EventsTaken, KeyRefused>, StoreError> {
         let transaction = self.begin_write().await?;
         let agent = match bearer(&transaction, key_hash).await? {
@@ -47,12 +51,22 @@ impl Store {
             return Ok(Ok(EventsTaken::Rewound(sequence)));
         }
         let fresh: Vec<&TenantEvent> = events.iter().filter(|event| event.sequence > taken).collect();
-        let Some(last) = fresh.last().map(|event| event.sequence) else {
+        if fresh.is_empty() {
             return Ok(Ok(EventsTaken::Through(taken)));
-        };
+        }
+        let mut last = taken;
         for event in fresh {
+            if let Some(wait) = escrows::wait(&transaction, &agent, event, now).await? {
+                if last == taken {
+                    // The alarm is kept.
+                    self.commit(transaction).await?;
+                    return Ok(Ok(EventsTaken::Full(wait)));
+                }
+                break;
+            }
             row(&agent, event)?.insert(&transaction).await?;
-            consequences::apply(&transaction, agent.order_id, event).await?;
+            consequences::apply(&transaction, &agent, event, now).await?;
+            last = event.sequence;
         }
         agent::Entity::update_many()
             .col_expr(agent::Column::TakenThrough, Expr::value(signed(last)))
@@ -61,6 +75,20 @@ impl Store {
             .await?;
         self.commit(transaction).await?;
         Ok(Ok(EventsTaken::Through(last)))
+    }
+
+    /// Notes that keys which nobody could open were sent with this key, and not taken.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refuse_keys(&self, key_hash: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let transaction = self.begin_write().await?;
+        let Bearer::Agent(agent) = bearer(&transaction, key_hash).await? else { return Ok(()) };
+        let message =
+            "what the server sent was not sealed by age for its recipients, and was not kept".to_owned();
+        let order = OrderId(agent.order_id);
+        alarms::raise_in(&transaction, order, AlarmKind::KeysRefused, message, now).await?;
+        self.commit(transaction).await
     }
 
     /// What happened on a tenant's server, newest first.

@@ -4,6 +4,7 @@ pub(crate) mod approvals;
 pub(crate) mod commands;
 pub(crate) mod configuration;
 pub(crate) mod consequences;
+mod escrows;
 pub(crate) mod events;
 pub(crate) mod heartbeats;
 pub(crate) mod history;

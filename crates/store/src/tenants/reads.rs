@@ -94,7 +94,13 @@ impl Store {
         let keys = |row: escrow::Model| {
             let recipients = serde_json::from_value(row.recipients);
             let recipients = recipients.map_err(|error| row_error("tenant_escrows")(&error))?;
-            Ok(SealedKeys { entry: EscrowEntry { at: row.at, recipients }, sealed: row.sealed })
+            let entry = EscrowEntry {
+                number: unsigned(row.sequence),
+                at: row.at,
+                recipients,
+                fingerprint: row.fingerprint,
+            };
+            Ok(SealedKeys { entry, sealed: row.sealed })
         };
         rows.into_iter().map(keys).collect()
     }

@@ -112,7 +112,7 @@ async fn a_key_that_another_process_revoked_is_refused_by_the_next_commit() {
     let elsewhere = world.another_process().await;
     elsewhere.revoke_agent(one, &NewEntry::new("operator", "ok", "revoked"), world.now()).await.unwrap();
     assert_eq!(take(&world.store, vec![beat(one, 1)], world.now()).await, [Err(KeyRefused::Revoked)]);
-    assert_eq!(world.store.take_events(&key(one), &[]).await.unwrap(), Err(KeyRefused::Revoked));
+    assert_eq!(world.store.take_events(&key(one), &[], world.now()).await.unwrap(), Err(KeyRefused::Revoked));
     assert_eq!(world.store.waiting_commands(&key(one), world.now()).await.unwrap(), Err(KeyRefused::Revoked));
 }
 
@@ -171,8 +171,10 @@ async fn events_sent_twice_at_the_same_time_count_once() {
     let hash = key(one);
     for batch in 0..10_u64 {
         let events: Vec<TenantEvent> = (batch * 5 + 1..=batch * 5 + 5).map(tokens).collect();
-        let (first, second) =
-            tokio::join!(world.store.take_events(&hash, &events), elsewhere.take_events(&hash, &events));
+        let (first, second) = tokio::join!(
+            world.store.take_events(&hash, &events, start()),
+            elsewhere.take_events(&hash, &events, start())
+        );
         let through = Ok(EventsTaken::Through(batch * 5 + 5));
         assert_eq!((first.unwrap(), second.unwrap()), (through, through));
     }

@@ -91,6 +91,9 @@ pub enum TenantEventKind {
         sealed: String,
         /// Who can open it.
         recipients: Vec<String>,
+        /// SHA-256 of the two keys in hex: the same keys sealed again have the same. Older programs do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fingerprint: Option<String>,
     },
     /// OpenClaw was moved to another version, or back.
     OpenClawUpdated {

@@ -14,10 +14,9 @@ use super::{bearer, refuse, refused, words::Words};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, extract},
+    security::sealed_keys,
 };
 
-/// Bytes of sealed keys.
-const SEALED_BYTES: usize = 32 * 1024;
 const CLASSES: [&str; 5] = ["GREEN", "YELLOW", "YELLOW_EXTERNAL", "RED", "CRITICAL_RED"];
 
 /// `POST /api/v1/tenant/events`
@@ -27,8 +26,13 @@ pub(crate) async fn events(
 ) -> ApiResult<Json<Reply<EventsReply>>> {
     let key_hash = token_hash(&bearer(&request)?);
     let TenantEvents { events } = extract::json(request, &state).await?;
-    refuse(wrong(&events))?;
-    match state.store.take_events(&key_hash, &events).await?.map_err(refused)? {
+    let wrong = wrong(&events);
+    if wrong.iter().any(|wrong| wrong.field.ends_with(".sealed")) {
+        state.store.refuse_keys(&key_hash, state.clock.now()).await?;
+    }
+    refuse(wrong)?;
+    match state.store.take_events(&key_hash, &events, state.clock.now()).await?.map_err(refused)? {
+        EventsTaken::Full(wait) => Err(ApiError::too_much(wait)),
         EventsTaken::Through(taken_through) => Ok(Json(Reply::new(EventsReply { taken_through }))),
         EventsTaken::Rewound(sequence) => Err(ApiError::conflict(format!(
             "Event {sequence} was taken before with other content: this server's memory was put back. \
@@ -78,9 +82,11 @@ fn content(words: &mut Words, event: &TenantEventKind) {
             words.name("tool", tool);
             problem.iter().for_each(|problem| words.problem("problem", problem));
         }
-        TenantEventKind::Escrowed { sealed, recipients } => {
-            words.that(sealed.len() <= SEALED_BYTES, "sealed", "write at most 32 KiB");
+        TenantEventKind::Escrowed { sealed, recipients, fingerprint } => {
             words.recipients("recipients", recipients);
+            let wrong = sealed_keys::wrong(sealed, recipients.len());
+            words.that(wrong.is_none(), "sealed", wrong.unwrap_or_default());
+            fingerprint.iter().for_each(|hash| words.hash("fingerprint", hash));
         }
         TenantEventKind::OpenClawUpdated { from, to, problem } => {
             words.version("from", from);

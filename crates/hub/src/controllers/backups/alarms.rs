@@ -37,7 +37,8 @@ pub(crate) async fn done(
     tenant(state, id).await?;
     let known = state.store.alarms(id).await?.into_iter().find(|known| known.id == alarm);
     let known = known.ok_or_else(ApiError::not_found)?;
-    let line = chose(operator, &format!("acknowledge the alarm about copies outside: {}", known.message));
+    let line =
+        chose(operator, &format!("acknowledge the alarm about {}: {}", known.kind.about(), known.message));
     if !state.store.acknowledge_alarm(id, alarm, &operator.email, &line, state.clock.now()).await? {
         return Err(ApiError::conflict("This alarm has ended, or somebody acknowledged it before."));
     }
