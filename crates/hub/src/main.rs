@@ -27,9 +27,17 @@ enum Command {
     Check,
     /// Serve the API and the pages, and work on orders.
     Serve,
-    /// Add a member of staff, or give one a new password. The password is read from standard input.
+    /// Add a member of staff, or give one a new password: asked for on a terminal, else read from standard input.
     AddStaff {
         /// The e-mail address to log in with.
+        #[arg(long)]
+        email: String,
+    },
+    /// List who can log in.
+    ListStaff,
+    /// Remove a member of staff and end the sessions.
+    RemoveStaff {
+        /// The e-mail address.
         #[arg(long)]
         email: String,
     },
@@ -62,6 +70,8 @@ async fn main() -> anyhow::Result<()> {
         }
         Command::Serve => commands::serve(config()?, &arguments.config).await,
         Command::AddStaff { email } => commands::add_staff(&config()?, &email).await,
+        Command::ListStaff => commands::list_staff(&config()?).await,
+        Command::RemoveStaff { email } => commands::remove_staff(&config()?, &email).await,
         Command::ReturnServer { server } => commands::return_server(&config()?, &server).await,
         Command::NetcupLogin => commands::netcup_login(&config()?).await,
         // There is no configuration yet where a Hub is brought back.

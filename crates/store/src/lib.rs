@@ -35,7 +35,7 @@ pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
 pub use payments::PaymentOutcome;
 pub use recoveries::{KeysGiven, NewRecovery, Recovery};
-pub use staff::Staff;
+pub use staff::{Staff, StaffMember};
 pub use tenants::{
     KeyRefused,
     configuration::{Configured, Defaults},

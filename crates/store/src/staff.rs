@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use letsbe_types::ids::{OrderId, StaffId};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, sea_query::OnConflict,
 };
 
 use crate::{
@@ -22,6 +23,17 @@ pub struct Staff {
     pub password_hash: String,
 }
 
+/// A member of staff as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaffMember {
+    /// The login name.
+    pub email: String,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+    /// Sessions that have not expired.
+    pub sessions: u64,
+}
+
 impl From<staff::Model> for Staff {
     fn from(row: staff::Model) -> Self {
         Self { id: StaffId(row.id), email: row.email, password_hash: row.password_hash }
@@ -29,7 +41,7 @@ impl From<staff::Model> for Staff {
 }
 
 impl Store {
-    /// Adds a member of staff, or gives one a new password.
+    /// Adds a member of staff, or gives one a new password; then the sessions that were begun with the old one end.
     ///
     /// # Errors
     /// When the database fails.
@@ -48,6 +60,41 @@ impl Store {
         let replace =
             OnConflict::column(staff::Column::Email).update_column(staff::Column::PasswordHash).to_owned();
         staff::Entity::insert(row).on_conflict(replace).exec_without_returning(&self.db).await?;
+        self.end_sessions_of(email).await
+    }
+
+    /// Everybody who can log in, by address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn staff(&self, now: DateTime<Utc>) -> Result<Vec<StaffMember>, StoreError> {
+        let rows = staff::Entity::find().order_by_asc(staff::Column::Email).all(&self.db).await?;
+        let mut members = Vec::with_capacity(rows.len());
+        for row in rows {
+            let open = session::Entity::find()
+                .filter(session::Column::StaffId.eq(row.id))
+                .filter(session::Column::ExpiresAt.gt(now));
+            let sessions = open.count(&self.db).await?;
+            members.push(StaffMember { email: row.email, created_at: row.created_at, sessions });
+        }
+        Ok(members)
+    }
+
+    /// Removes a member of staff; the sessions end.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remove_staff(&self, email: &str) -> Result<(), StoreError> {
+        self.end_sessions_of(email).await?;
+        staff::Entity::delete_many().filter(staff::Column::Email.eq(email)).exec(&self.db).await?;
+        Ok(())
+    }
+
+    async fn end_sessions_of(&self, email: &str) -> Result<(), StoreError> {
+        if let Some(staff) = self.staff_by_email(email).await? {
+            let of_member = session::Entity::delete_many().filter(session::Column::StaffId.eq(staff.id.0));
+            of_member.exec(&self.db).await?;
+        }
         Ok(())
     }
 

@@ -1,18 +1,10 @@
 //! What a new Hub needs.
 
-use std::{fs, io::Read as _, os::unix::fs::DirBuilderExt as _, path::Path};
+use std::{fs, os::unix::fs::DirBuilderExt as _, path::Path};
 
 use anyhow::{Context as _, bail};
-use letsbe_hub::{config::HubConfig, security};
+use letsbe_hub::config::HubConfig;
 use letsbe_store::Store;
-use letsbe_types::{
-    EmailAddress, Secret,
-    clock::{Clock as _, SystemClock},
-};
-
-/// Longer input than this is no password.
-const PASSWORD_BYTES_MAX: u64 = 1024;
-const PASSWORD_CHARACTERS_MIN: usize = 12;
 
 /// Repeatable: what is there stays.
 pub(crate) async fn init(config: &HubConfig) -> anyhow::Result<()> {
@@ -49,20 +41,5 @@ async fn make_key(path: &Path) -> anyhow::Result<()> {
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    Ok(())
-}
-
-pub(crate) async fn add_staff(config: &HubConfig, email: &str) -> anyhow::Result<()> {
-    let email: EmailAddress = email.parse()?;
-    let mut password = String::new();
-    std::io::stdin().take(PASSWORD_BYTES_MAX).read_to_string(&mut password)?;
-    let password = Secret::new(password.trim_end_matches(['\r', '\n']).to_owned());
-    if password.expose().chars().count() < PASSWORD_CHARACTERS_MIN {
-        bail!("the password must have at least {PASSWORD_CHARACTERS_MIN} characters");
-    }
-    let store = Store::open(&config.data_folder.join("hub.sqlite")).await?;
-    let hash = security::hash_password(password).await?;
-    store.save_staff(email.as_str(), &hash, SystemClock.now()).await?;
-    println!("{email} can log in.");
     Ok(())
 }

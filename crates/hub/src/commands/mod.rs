@@ -1,13 +1,15 @@
-//! The Hub's commands, one file each.
+//! The Hub's commands, by subject.
 
 mod admin;
 mod init;
 mod netcup_login;
 mod return_server;
 mod serve;
+mod staff;
 
 pub(crate) use admin::{AdminCommand, admin};
-pub(crate) use init::{add_staff, init};
+pub(crate) use init::init;
 pub(crate) use netcup_login::netcup_login;
 pub(crate) use return_server::return_server;
 pub(crate) use serve::serve;
+pub(crate) use staff::{add_staff, list_staff, remove_staff};

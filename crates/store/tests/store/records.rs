@@ -97,3 +97,24 @@ async fn sessions_end_by_themselves_or_when_asked() {
     assert!(world.store.session("two", world.now()).await.unwrap().is_none());
     assert!(world.store.session("one", until).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn who_is_removed_or_gets_a_new_password_has_no_session_any_more() {
+    let world = World::new().await;
+    let until = world.now() + TimeDelta::hours(1);
+    for email in ["ann@letsbe.example", "bob@letsbe.example"] {
+        world.store.save_staff(email, "first", world.now()).await.unwrap();
+        let staff = world.store.staff_by_email(email).await.unwrap().unwrap();
+        world.store.create_session(email, staff.id, until, world.now()).await.unwrap();
+    }
+    let listed = async || {
+        let staff = world.store.staff(world.now()).await.unwrap();
+        staff.into_iter().map(|member| (member.email, member.sessions)).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [("ann@letsbe.example".to_owned(), 1), ("bob@letsbe.example".to_owned(), 1)]);
+    world.store.save_staff("ann@letsbe.example", "second", world.now()).await.unwrap();
+    assert!(world.store.session("ann@letsbe.example", world.now()).await.unwrap().is_none());
+    world.store.remove_staff("bob@letsbe.example").await.unwrap();
+    assert!(world.store.session("bob@letsbe.example", world.now()).await.unwrap().is_none());
+    assert_eq!(listed().await, [("ann@letsbe.example".to_owned(), 0)]);
+}

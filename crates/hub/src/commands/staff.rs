@@ -1,0 +1,82 @@
+//! Members of staff: who can log in to this Hub.
+
+use std::io::{IsTerminal as _, Read as _};
+
+use anyhow::{bail, ensure};
+use letsbe_hub::{config::HubConfig, security};
+use letsbe_store::Store;
+use letsbe_types::{
+    EmailAddress, Secret,
+    clock::{Clock as _, SystemClock},
+};
+
+/// Longer input than this is no password.
+const PASSWORD_BYTES_MAX: u64 = 1024;
+const PASSWORD_CHARACTERS_MIN: usize = 12;
+
+async fn store(config: &HubConfig) -> anyhow::Result<Store> {
+    Ok(Store::open(&config.data_folder.join("hub.sqlite")).await?)
+}
+
+/// Adds a member of staff, or gives one a new password; sessions with the old one end.
+pub(crate) async fn add_staff(config: &HubConfig, email: &str) -> anyhow::Result<()> {
+    let email: EmailAddress = email.parse()?;
+    let password = read_password()?;
+    let store = store(config).await?;
+    let hash = security::hash_password(password).await?;
+    store.save_staff(email.as_str(), &hash, SystemClock.now()).await?;
+    println!("{email} can log in.");
+    Ok(())
+}
+
+/// Lists who can log in.
+pub(crate) async fn list_staff(config: &HubConfig) -> anyhow::Result<()> {
+    let now = SystemClock.now();
+    for member in store(config).await?.staff(now).await? {
+        let sessions = match member.sessions {
+            0 => "not logged in".to_owned(),
+            1 => "1 session".to_owned(),
+            several => format!("{several} sessions"),
+        };
+        println!("{}  since {}  {sessions}", member.email, member.created_at.format("%Y-%m-%d"));
+    }
+    Ok(())
+}
+
+/// Removes a member of staff; the sessions end at once.
+pub(crate) async fn remove_staff(config: &HubConfig, email: &str) -> anyhow::Result<()> {
+    let email: EmailAddress = email.parse()?;
+    let store = store(config).await?;
+    let everybody = store.staff(SystemClock.now()).await?;
+    let known = everybody.iter().any(|member| member.email == email.as_str());
+    ensure!(
+        known,
+        "{email} is not a member of staff; `letsbe-hub list-staff` lists them. Nothing was changed."
+    );
+    ensure!(
+        everybody.len() > 1,
+        "{email} is the last member of staff: nobody could log in any more. Add another one first. Nothing was changed."
+    );
+    store.remove_staff(email.as_str()).await?;
+    println!("{email} can log in no more; the sessions have ended.");
+    Ok(())
+}
+
+/// From a terminal, twice and without showing it; else all of standard input.
+fn read_password() -> anyhow::Result<Secret<String>> {
+    let password = if std::io::stdin().is_terminal() {
+        let prompt = format!("Password ({PASSWORD_CHARACTERS_MIN} characters or more)");
+        dialoguer::Password::new()
+            .with_prompt(prompt)
+            .with_confirmation("Once more", "These were different.")
+            .interact()?
+    } else {
+        let mut password = String::new();
+        std::io::stdin().take(PASSWORD_BYTES_MAX).read_to_string(&mut password)?;
+        password.trim_end_matches(['\r', '\n']).to_owned()
+    };
+    if password.chars().count() < PASSWORD_CHARACTERS_MIN {
+        bail!("the password must have at least {PASSWORD_CHARACTERS_MIN} characters");
+    }
+    Ok(Secret::new(password))
+}
