@@ -64,6 +64,7 @@ impl Tool {
             let used = used(self, exchange).unwrap_or_default();
             exchange.method == "GET"
                 && exchange.emit.is_none()
+                && exchange.headers.is_empty()
                 && !self.credentials.iter().any(|credential| used.contains(&credential.key))
         };
         self.functional.iter().find(public)

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, future::BoxFuture};
-use letsbe_catalog::Catalog;
+use letsbe_catalog::{Catalog, Expect};
 use letsbe_types::{
     Problem,
     clock::milliseconds,
@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use crate::{
     protocol::{ADMIN_PORT, ADMIN_USER},
     ssh::{Session, Target, offered_methods},
+    stacks::Deployment,
 };
 
 /// The verification is the last step (runbook 3.4).
@@ -33,6 +34,8 @@ const OPEN_PORT_TIMEOUT: Duration = Duration::from_secs(3);
 const SCAN_WIDTH: usize = 512;
 /// Time for one page.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// More of a page is not read.
+const PAGE_BYTES: usize = 1 << 20;
 /// Must be open on every server.
 const OPEN: [u16; 3] = [80, 443, ADMIN_PORT];
 /// May be open: mail, when a mail tool is installed.
@@ -56,11 +59,19 @@ pub struct Options {
 /// The events of all checks, and the problem that they add up to.
 pub type Results = (Vec<RunEventKind>, Option<Problem>);
 
+/// What a host name must answer.
+struct Page {
+    name: String,
+    path: String,
+    expect: Expect,
+}
+
 struct Checks<'a> {
     job: &'a ProvisionJob,
     key: &'a Arc<PrivateKey>,
     host_key: &'a str,
     options: Options,
+    pages: Vec<Page>,
     names: Vec<String>,
     /// Ports of the catalog, which must not be reachable.
     inner_ports: BTreeSet<u16>,
@@ -77,8 +88,9 @@ pub async fn verify(
     options: Options,
 ) -> Result<Results, Problem> {
     let began = Instant::now();
-    let (names, inner_ports) = expected(job)?;
-    let checks = Checks { job, key, host_key, options, names, inner_ports };
+    let (pages, inner_ports) = expected(job)?;
+    let names = pages.iter().map(|page| page.name.clone()).collect();
+    let checks = Checks { job, key, host_key, options, pages, names, inner_ports };
     let named: [(&str, BoxFuture<'_, Outcome>); 6] = [
         ("outside.https", Box::pin(checks.https())),
         ("outside.redirect", Box::pin(checks.redirect())),
@@ -113,21 +125,32 @@ fn as_events(results: Vec<(&str, Outcome, u64)>, milliseconds: u64) -> Results {
     (events, first)
 }
 
-/// Host names that must answer, and loopback ports that must not be reachable.
-fn expected(job: &ProvisionJob) -> Result<(Vec<String>, BTreeSet<u16>), Problem> {
+/// Pages that must answer, and loopback ports that must not be reachable.
+fn expected(job: &ProvisionJob) -> Result<(Vec<Page>, BTreeSet<u16>), Problem> {
     let unusable = |error: String| {
         Problem::permanent("NODE001", format!("The bundle's catalog: {error}"), "Install a complete bundle.")
     };
     let catalog = Catalog::load(&job.bundle.join("catalog")).map_err(|error| unusable(error.to_string()))?;
-    let selection = catalog.select(job.desired.tier, &job.desired.tools).map_err(|errors| {
-        let errors: Vec<String> = errors.into_iter().map(|error| error.message).collect();
-        unusable(errors.join("; "))
-    })?;
-    let names = selection.hostnames(&catalog, &job.desired.domain);
+    let deployment =
+        Deployment::new(Arc::new(catalog), &job.desired).map_err(|error| unusable(error.message))?;
     let public: BTreeSet<u16> = OPEN.into_iter().chain(ALLOWED).collect();
-    let ports = selection.ports(&catalog).into_keys();
+    let ports = deployment.selection().ports(deployment.catalog()).into_keys();
     let inner = ports.chain(NEVER).filter(|port| !public.contains(port)).collect();
-    Ok((names.iter().map(ToString::to_string).collect(), inner))
+    Ok((pages(&deployment), inner))
+}
+
+/// For each host name what the entry of its tool says; the landing page answers on the domain that no tool has.
+fn pages(deployment: &Deployment) -> Vec<Page> {
+    let of = |name: String| {
+        let owner = |name: &str| {
+            let mut tools = deployment.tools();
+            tools.find(|tool| deployment.hostnames_of(tool).iter().any(|own| own.as_str() == name))
+        };
+        let probe = owner(&name).and_then(|tool| tool.public_probe());
+        let path = probe.map_or_else(|| "/".to_owned(), |probe| probe.path.clone());
+        Page { path, expect: probe.map(|probe| probe.expect.clone()).unwrap_or_default(), name }
+    };
+    deployment.hostnames().iter().map(|name| of(name.to_string())).collect()
 }
 
 fn failed(code: &str, message: String, hint: &str) -> Outcome {
@@ -156,22 +179,23 @@ impl Checks<'_> {
         builder.build()
     }
 
-    /// Asks every name; what is wrong with which.
-    async fn ask_all(
-        &self,
-        scheme: &str,
-        judge: impl Fn(&str, &reqwest::Response) -> Result<(), String> + Copy,
-    ) -> Vec<String> {
+    /// Asks every page; what is wrong with which name.
+    async fn ask_all<J>(&self, scheme: &str, judge: impl Fn(&'_ Page, reqwest::Response) -> J) -> Vec<String>
+    where
+        J: Future<Output = Result<(), String>>,
+    {
         let client = match self.client(&self.names) {
             Ok(client) => client,
             Err(error) => return vec![error.to_string()],
         };
-        let asked = self.names.iter().map(|name| {
-            let request = client.get(format!("{scheme}://{name}/"));
+        let judge = &judge;
+        let asked = self.pages.iter().map(|page| {
+            let Page { name, path, .. } = page;
+            let request = client.get(format!("{scheme}://{name}{path}"));
             async move {
                 match request.send().await {
-                    Ok(reply) => judge(name, &reply).err().map(|why| format!("{name}: {why}")),
-                    Err(error) => Some(format!("{name}: {}", innermost(&error))),
+                    Ok(reply) => judge(page, reply).await.err().map(|why| format!("{name}{path}: {why}")),
+                    Err(error) => Some(format!("{name}{path}: {}", innermost(&error))),
                 }
             }
         });
@@ -179,27 +203,37 @@ impl Checks<'_> {
     }
 
     async fn https(&self) -> Outcome {
-        let wrong = self.ask_all("https", |_, reply| {
-            let status = reply.status();
-            if status.is_server_error() { Err(format!("answers {status}")) } else { Ok(()) }
+        let wrong = self.ask_all("https", |page, mut reply| {
+            let expect = page.expect.clone();
+            async move {
+                let (status, mut body) = (reply.status().as_u16(), Vec::new());
+                while let Some(chunk) = reply.chunk().await.map_err(|error| innermost(&error))? {
+                    body.extend_from_slice(&chunk);
+                    if body.len() >= PAGE_BYTES {
+                        break;
+                    }
+                }
+                expect.check(status, &String::from_utf8_lossy(&body))
+            }
         });
         let wrong = wrong.await;
         if wrong.is_empty() {
-            return fine(format!("{} names answer over HTTPS with a valid certificate", self.names.len()));
+            return fine(format!(
+                "{} names answer as their tools do, with a valid certificate",
+                self.pages.len()
+            ));
         }
         failed("OUT001", format!("Over HTTPS from outside: {}", wrong.join("; ")), "Look at the tool's log.")
     }
 
     async fn redirect(&self) -> Outcome {
-        let wrong = self.ask_all("http", |name, reply| {
+        let wrong = self.ask_all("http", |Page { name, path, .. }, reply| {
             let target =
                 reply.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let to_https = target.starts_with(&format!("https://{name}/"));
-            if reply.status() == StatusCode::MOVED_PERMANENTLY && to_https {
-                Ok(())
-            } else {
-                Err(format!("answers {} to `{target}`", reply.status()))
-            }
+            let to_https = target == format!("https://{name}{path}");
+            let wrong = format!("answers {} to `{target}`", reply.status());
+            let good = reply.status() == StatusCode::MOVED_PERMANENTLY && to_https;
+            std::future::ready(if good { Ok(()) } else { Err(wrong) })
         });
         let wrong = wrong.await;
         if wrong.is_empty() {
@@ -330,7 +364,24 @@ mod tests {
         job::{Outcome, RunEventKind, StepResult},
     };
 
-    use super::as_events;
+    use super::{as_events, pages};
+    use crate::stacks::tests::deployment;
+
+    #[test]
+    fn only_what_the_entry_expects_is_an_answer_from_outside() {
+        let pages = pages(&deployment());
+        let names: Vec<&str> = pages.iter().map(|page| page.name.as_str()).collect();
+        assert_eq!(names, ["blog.example.com", "example.com", "tables.example.com"]);
+        for page in &pages {
+            // Below 500, and yet not the tool: gone, forbidden, led away, asked for a password, closed.
+            for status in [404, 403, 302, 401, 429, 503] {
+                assert!(page.expect.check(status, "<html>Ghost").is_err(), "{} answers {status}", page.name);
+            }
+        }
+        let blog = &pages[0];
+        assert!(blog.expect.check(200, "generator: Ghost").is_ok());
+        assert!(blog.expect.check(200, "<html>a page of somebody else").is_err());
+    }
 
     #[test]
     fn the_first_failure_is_the_problem_and_all_results_are_told() {
