@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use letsbe_types::Problem;
+use letsbe_types::{Problem, steers_terminal};
 use owo_colors::{OwoColorize as _, Stream};
 
 /// What a line is about.
@@ -53,9 +53,7 @@ pub(crate) fn faint(text: &str) -> String {
 }
 
 /// Text from elsewhere, without characters that could steer a terminal.
-pub(crate) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
+pub(crate) use letsbe_types::harmless;
 
 /// Prints a line; whoever stopped reading wants no more of it.
 pub(crate) fn say(text: &str) {
@@ -64,8 +62,22 @@ pub(crate) fn say(text: &str) {
 
 /// Prints a value as JSON.
 pub(crate) fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    say(&serde_json::to_string(value)?);
+    say(&escaped(&serde_json::to_string(value)?));
     Ok(())
+}
+
+/// JSON escapes most characters that could steer a terminal by itself; the rest stand in texts only.
+fn escaped(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if steers_terminal(c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| shown += &format!("\\u{unit:04x}"));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// Prints why a command failed, with what to do if that is known.
@@ -76,7 +88,7 @@ pub(crate) fn print_error(error: &anyhow::Error, json: bool) {
             || serde_json::json!({"error": {"message": format!("{error:#}")}}),
             |problem| serde_json::json!({"error": problem}),
         );
-        say(&value.to_string());
+        say(&escaped(&value.to_string()));
         return;
     }
     let mut out = std::io::stderr();
@@ -89,7 +101,7 @@ pub(crate) fn print_error(error: &anyhow::Error, json: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Level, harmless};
+    use super::{Level, escaped};
 
     #[test]
     fn every_level_has_its_own_mark() {
@@ -100,7 +112,10 @@ mod tests {
     }
 
     #[test]
-    fn text_from_elsewhere_cannot_steer_the_terminal() {
-        assert_eq!(harmless("a\u{1b}[31mb\r\nc"), "a [31mb  c");
+    fn json_holds_no_character_that_could_steer_the_terminal_and_stays_the_same_value() {
+        let text = "a\u{1b}[2J\u{9b}2J\u{202e}b\u{e0041}é";
+        let shown = escaped(&serde_json::to_string(text).unwrap());
+        assert!(!shown.chars().any(letsbe_types::steers_terminal), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
     }
 }

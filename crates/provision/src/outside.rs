@@ -35,12 +35,10 @@ const SCAN_WIDTH: usize = 512;
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Must be open on every server.
 const OPEN: [u16; 3] = [80, 443, ADMIN_PORT];
-/// May be open: mail, when a mail tool is installed.
-const ALLOWED: [u16; 3] = [25, 587, 993];
 /// Ports that leak most often: the old SSH port, container engines, databases, the platform's own services.
-const NEVER: [u16; 22] = [
-    21, 22, 23, 111, 139, 445, 1433, 2375, 2376, 2377, 3000, 3306, 5000, 5432, 6379, 8000, 8080, 8100, 9000,
-    9200, 18789, 27017,
+const NEVER: [u16; 25] = [
+    21, 22, 23, 25, 111, 139, 445, 587, 993, 1433, 2375, 2376, 2377, 3000, 3306, 5000, 5432, 6379, 8000,
+    8080, 8100, 9000, 9200, 18789, 27017,
 ];
 
 /// Choices for the checks.
@@ -61,7 +59,15 @@ struct Checks<'a> {
     key: &'a Arc<PrivateKey>,
     host_key: &'a str,
     options: Options,
+    expected: Expected,
+}
+
+/// What the selection makes of the server.
+struct Expected {
+    /// Host names that must answer.
     names: Vec<String>,
+    /// May be open: the mail ports of a selected mail tool.
+    mail_ports: BTreeSet<u16>,
     /// Ports of the catalog, which must not be reachable.
     inner_ports: BTreeSet<u16>,
 }
@@ -77,8 +83,7 @@ pub async fn verify(
     options: Options,
 ) -> Result<Results, Problem> {
     let began = Instant::now();
-    let (names, inner_ports) = expected(job)?;
-    let checks = Checks { job, key, host_key, options, names, inner_ports };
+    let checks = Checks { job, key, host_key, options, expected: expected(job)? };
     let named: [(&str, BoxFuture<'_, Outcome>); 6] = [
         ("outside.https", Box::pin(checks.https())),
         ("outside.redirect", Box::pin(checks.redirect())),
@@ -113,8 +118,7 @@ fn as_events(results: Vec<(&str, Outcome, u64)>, milliseconds: u64) -> Results {
     (events, first)
 }
 
-/// Host names that must answer, and loopback ports that must not be reachable.
-fn expected(job: &ProvisionJob) -> Result<(Vec<String>, BTreeSet<u16>), Problem> {
+fn expected(job: &ProvisionJob) -> Result<Expected, Problem> {
     let unusable = |error: String| {
         Problem::permanent("NODE001", format!("The bundle's catalog: {error}"), "Install a complete bundle.")
     };
@@ -124,10 +128,11 @@ fn expected(job: &ProvisionJob) -> Result<(Vec<String>, BTreeSet<u16>), Problem>
         unusable(errors.join("; "))
     })?;
     let names = selection.hostnames(&catalog, &job.desired.domain);
-    let public: BTreeSet<u16> = OPEN.into_iter().chain(ALLOWED).collect();
+    let mail_ports = selection.mail_ports(&catalog);
     let ports = selection.ports(&catalog).into_keys();
-    let inner = ports.chain(NEVER).filter(|port| !public.contains(port)).collect();
-    Ok((names.iter().map(ToString::to_string).collect(), inner))
+    let inner = ports.chain(NEVER).filter(|port| !OPEN.contains(port) && !mail_ports.contains(port));
+    let inner_ports = inner.collect();
+    Ok(Expected { names: names.iter().map(ToString::to_string).collect(), mail_ports, inner_ports })
 }
 
 fn failed(code: &str, message: String, hint: &str) -> Outcome {
@@ -162,11 +167,11 @@ impl Checks<'_> {
         scheme: &str,
         judge: impl Fn(&str, &reqwest::Response) -> Result<(), String> + Copy,
     ) -> Vec<String> {
-        let client = match self.client(&self.names) {
+        let client = match self.client(&self.expected.names) {
             Ok(client) => client,
             Err(error) => return vec![error.to_string()],
         };
-        let asked = self.names.iter().map(|name| {
+        let asked = self.expected.names.iter().map(|name| {
             let request = client.get(format!("{scheme}://{name}/"));
             async move {
                 match request.send().await {
@@ -185,7 +190,10 @@ impl Checks<'_> {
         });
         let wrong = wrong.await;
         if wrong.is_empty() {
-            return fine(format!("{} names answer over HTTPS with a valid certificate", self.names.len()));
+            return fine(format!(
+                "{} names answer over HTTPS with a valid certificate",
+                self.expected.names.len()
+            ));
         }
         failed("OUT001", format!("Over HTTPS from outside: {}", wrong.join("; ")), "Look at the tool's log.")
     }
@@ -237,9 +245,10 @@ impl Checks<'_> {
 
     async fn ports(&self) -> Outcome {
         let scanned: Vec<u16> = if self.options.full_scan {
-            (1..=u16::MAX).filter(|port| !OPEN.contains(port) && !ALLOWED.contains(port)).collect()
+            let mail = &self.expected.mail_ports;
+            (1..=u16::MAX).filter(|port| !OPEN.contains(port) && !mail.contains(port)).collect()
         } else {
-            self.inner_ports.iter().copied().collect()
+            self.expected.inner_ports.iter().copied().collect()
         };
         let address = self.job.address;
         let count = scanned.len();
