@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the programs that tests run on this machine itself: nginx and sshd (never started as services), git,
+# Installs the programs that tests run on this machine itself: nginx, sshd and ufw (never started), git, curl, ssh-audit,
 # rclone, restic 0.17 or later, and Docker Compose v2. Says what it installs before it does; does nothing, quickly, when
 # all is there.
 set -eu
@@ -8,6 +8,10 @@ packages=
 command -v git >/dev/null 2>&1 || packages="$packages git"
 [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
 [ -x /usr/sbin/sshd ] || packages="$packages openssh-server"
+[ -x /usr/sbin/ufw ] || packages="$packages ufw"
+[ -x /usr/sbin/ip ] || packages="$packages iproute2"
+command -v curl >/dev/null 2>&1 || packages="$packages curl"
+command -v ssh-audit >/dev/null 2>&1 || packages="$packages ssh-audit"
 command -v rclone >/dev/null 2>&1 || packages="$packages rclone"
 newer=
 docker compose version >/dev/null 2>&1 || newer="$newer docker-compose"

@@ -4,7 +4,8 @@ use letsbe_types::Secret;
 
 use crate::{
     CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose, owner,
-    render_exchange, render_nginx, render_stack, state, tool::MonitorKind,
+    render_exchange, render_nginx, render_stack, state,
+    tool::{MAIL_PORTS, MonitorKind},
 };
 
 /// Rules that an entry may ask to be excepted from.
@@ -112,6 +113,9 @@ fn references(tool: &Tool) -> Found {
             &port.service,
             services.contains(port.service.as_str()),
         );
+    }
+    for port in &tool.mail_ports {
+        refer("mail_ports".to_owned(), "mail port", &port.to_string(), MAIL_PORTS.contains(port));
     }
     for (i, vhost) in tool.vhosts.iter().enumerate() {
         refer(format!("vhosts[{i}].port"), "port", &vhost.port.to_string(), ports.contains(&vhost.port));

@@ -35,6 +35,12 @@ impl Selection {
             .collect()
     }
 
+    /// Ports of the selected mail tools, which everybody may reach.
+    #[must_use]
+    pub fn mail_ports(&self, catalog: &Catalog) -> BTreeSet<u16> {
+        self.entries(catalog).flat_map(|tool| tool.mail_ports.iter().copied()).collect()
+    }
+
     /// The catalog entries, in start order.
     pub fn entries<'a>(&'a self, catalog: &'a Catalog) -> impl Iterator<Item = &'a Tool> {
         self.tools.iter().filter_map(|id| catalog.tool(id))

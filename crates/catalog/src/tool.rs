@@ -1,8 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Credential, Exchange, ToolId};
+
+/// The ports that a mail tool may open: delivery, submission, reading.
+pub(crate) const MAIL_PORTS: [u16; 3] = [25, 587, 993];
 
 /// Whether a catalog entry is sold or is part of every server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -42,6 +45,9 @@ pub struct Tool {
     /// Ports published on 127.0.0.1.
     #[serde(default)]
     pub ports: Vec<Port>,
+    /// Ports of a mail server on the host's network that everybody may reach: of 25, 587 and 993.
+    #[serde(default)]
+    pub mail_ports: BTreeSet<u16>,
     /// Host names it answers on.
     #[serde(default)]
     pub vhosts: Vec<Vhost>,

@@ -27,7 +27,7 @@ pub(crate) fn print(plan: &[PlannedOperation]) -> anyhow::Result<()> {
 
 fn lines(planned: &PlannedOperation) -> Vec<String> {
     let line = |level: Level, text: &str| {
-        format!("  {} {} {}", level.mark(), planned.operation, faint(&harmless(text)))
+        format!("  {} {} {}", level.mark(), harmless(&planned.operation), faint(&harmless(text)))
     };
     match &planned.assessment {
         Ok(PlannedAssessment::Converged { why } | PlannedAssessment::Skipped { why }) => {

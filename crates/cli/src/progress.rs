@@ -128,8 +128,51 @@ fn line(event: &RunEvent) -> Option<String> {
 fn below(event: &RunEventKind) -> Option<String> {
     match event {
         RunEventKind::StepStarted { step, title } => Some(format!("step {step}: {}", harmless(title))),
-        RunEventKind::Operation { step, operation, .. } => Some(format!("step {step}: after {operation}")),
+        RunEventKind::Operation { step, operation, .. } => {
+            Some(format!("step {step}: after {}", harmless(operation)))
+        }
         RunEventKind::Finished { .. } => Some("checking from outside".to_owned()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::{
+        Problem,
+        job::{Outcome, RunEvent, RunEventKind},
+        steers_terminal,
+    };
+
+    use super::{below, line};
+
+    #[test]
+    fn no_event_of_a_hostile_server_steers_the_terminal() {
+        let evil = || "x\u{1b}]0;owned\u{7}\u{1b}[2J\r\n\u{9b}2J\u{202e}y".to_owned();
+        let problem = || Problem::permanent("X", evil(), "h");
+        let operation =
+            |outcome| RunEventKind::Operation { step: 1, operation: evil(), outcome, milliseconds: 1 };
+        for event in [
+            RunEventKind::StepStarted { step: 1, title: evil() },
+            operation(Outcome::Changed { what: evil() }),
+            operation(Outcome::Warned { warning: evil() }),
+            operation(Outcome::Failed { problem: problem() }),
+            operation(Outcome::Converged { why: evil() }),
+            RunEventKind::SshConfirmationNeeded {
+                port: 1,
+                user: evil(),
+                nonce: evil(),
+                deadline: chrono::DateTime::UNIX_EPOCH,
+            },
+            RunEventKind::Finished { problem: Some(problem()) },
+        ] {
+            let event = RunEvent { sequence: 1, at: chrono::DateTime::UNIX_EPOCH, event };
+            let shown = [line(&event), below(&event.event)].into_iter().flatten();
+            for shown in shown {
+                let own: String =
+                    shown.replace("\u{1b}[3", "").replace("\u{1b}[2m", "").replace("\u{1b}[0m", "");
+                assert!(!own.chars().any(steers_terminal), "{own:?}");
+            }
+        }
     }
 }

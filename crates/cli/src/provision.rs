@@ -125,7 +125,7 @@ pub(crate) async fn carry_out(arguments: ProvisionArguments, json: bool) -> anyh
     }
     remembered.run = Some(run);
     remember(&file, &remembered)?;
-    let options = Options { full_scan: arguments.full_scan, keys };
+    let options = Options { full_scan: arguments.full_scan, keys, ..Options::default() };
     let result = provisioner::run(&job, options, &|progress| screen.show(progress)).await;
     screen.clear();
     remembered.host_key = screen.host_key().or(remembered.host_key);

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use letsbe_types::Problem;
+use letsbe_types::{Problem, steers_terminal};
 use owo_colors::{OwoColorize as _, Stream};
 
 /// What a line is about.
@@ -52,21 +52,12 @@ pub(crate) fn faint(text: &str) -> String {
     text.if_supports_color(Stream::Stdout, |text| text.dimmed()).to_string()
 }
 
-/// Text from elsewhere, on one line, without characters that could steer a terminal or deceive who reads it.
-pub(crate) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
-}
+/// Text from elsewhere, without characters that could steer a terminal.
+pub(crate) use letsbe_types::harmless;
 
 /// The same for a text of several lines.
 pub(crate) fn harmless_lines(text: &str) -> String {
     text.lines().map(harmless).collect::<Vec<_>>().join("\n")
-}
-
-/// Whether a character steers the terminal, turns the direction of writing, or is not seen at all.
-fn steers(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A table without lines, as wide as the terminal at most.
@@ -97,7 +88,7 @@ fn only_colours(text: &str) -> String {
         });
         let length = colour.unwrap_or(letter.len_utf8());
         match colour {
-            None if steers(letter) && letter != '\n' => shown.push(' '),
+            None if steers_terminal(letter) && letter != '\n' => shown.push(' '),
             _ => shown.push_str(&rest[..length]),
         }
         rest = &rest[length..];
@@ -111,20 +102,18 @@ pub(crate) fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// JSON in which whatever could steer a terminal is written as `\u…`: it can only stand inside of texts.
+/// JSON escapes most characters that could steer a terminal by itself; the rest stand in texts only.
 fn escaped(json: &str) -> String {
-    let mut plain = String::with_capacity(json.len());
-    for letter in json.chars() {
-        if steers(letter) {
-            letter
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .for_each(|unit| plain.push_str(&format!("\\u{unit:04x}")));
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if steers_terminal(c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| shown += &format!("\\u{unit:04x}"));
         } else {
-            plain.push(letter);
+            shown.push(c);
         }
     }
-    plain
+    shown
 }
 
 /// Prints why a command failed, with what to do if that is known.
@@ -176,7 +165,7 @@ mod tests {
     fn json_for_a_terminal_is_the_same_json_without_what_steers_it() {
         let value = serde_json::json!({"a": "\u{1b}[2J\u{9b}2J\u{202e}\u{e0041}\nü"});
         let plain = escaped(&value.to_string());
-        assert!(!plain.chars().any(super::steers), "{plain}");
+        assert!(!plain.chars().any(letsbe_types::steers_terminal), "{plain}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&plain).unwrap(), value);
     }
 }

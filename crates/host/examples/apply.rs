@@ -2,7 +2,10 @@
 //!
 //! It confirms the move of SSH by itself and prints the journal. Never run it on a machine that you want to keep.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use letsbe_host::{Engine, Journal, LocalMachine, Question, operations, server_operations};
@@ -57,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let desired: DesiredServer = serde_json::from_str(&std::fs::read_to_string(file)?)?;
-    let operations = server_operations();
+    let operations = server_operations(&BTreeSet::new());
     let engine = Engine::new(&LocalMachine, &operations);
     let began = Instant::now();
     if has("--plan") {

@@ -1,6 +1,10 @@
 //! Writes what the operations read on this machine as fixtures: `record DESIRED FOLDER CASE`. It changes nothing.
 
-use std::{collections::BTreeMap, path::Path, sync::Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Mutex,
+};
 
 use async_trait::async_trait;
 use letsbe_host::{
@@ -71,7 +75,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: record DESIRED FOLDER CASE".into());
     };
     let desired: DesiredServer = serde_json::from_str(&std::fs::read_to_string(desired)?)?;
-    for operation in server_operations() {
+    for operation in server_operations(&BTreeSet::new()) {
         let recorder = Recorder::default();
         let _ = operation.assess(&recorder, &desired).await;
         let tables = recorder.0.into_inner().unwrap_or_default();

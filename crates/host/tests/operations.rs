@@ -4,7 +4,7 @@
 //! that it differs from. The assessment stands beside it in `<case>.expected`; `BLESS=1` writes those anew.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
@@ -173,7 +173,7 @@ fn cases(folder: &Path) -> Vec<String> {
 #[tokio::test]
 async fn every_operation_decides_as_its_fixtures_say() {
     let mut wrong = Vec::new();
-    for operation in server_operations() {
+    for operation in server_operations(&BTreeSet::new()) {
         let folder = folder().join(operation.name());
         for case in cases(&folder) {
             let fixture = Fixture::load(&folder, &case);
@@ -194,7 +194,7 @@ async fn every_operation_decides_as_its_fixtures_say() {
 
 #[test]
 fn every_operation_has_a_fresh_a_converged_a_partial_and_a_hostile_case() {
-    let operations = server_operations();
+    let operations = server_operations(&BTreeSet::new());
     for operation in &operations {
         let cases = cases(&folder().join(operation.name()));
         for kind in ["fresh", "converged", "partial", "hostile"] {
@@ -208,7 +208,7 @@ fn every_operation_has_a_fresh_a_converged_a_partial_and_a_hostile_case() {
 
 #[tokio::test]
 async fn what_is_called_converged_or_fresh_is_so() {
-    for operation in server_operations() {
+    for operation in server_operations(&BTreeSet::new()) {
         let folder = folder().join(operation.name());
         for case in cases(&folder) {
             let fixture = Fixture::load(&folder, &case);
@@ -227,10 +227,25 @@ async fn what_is_called_converged_or_fresh_is_so() {
 
 #[test]
 fn operations_are_sorted_by_step_and_named_once() {
-    let operations = server_operations();
+    let operations = server_operations(&BTreeSet::new());
     assert!(operations.is_sorted_by_key(|operation| operation.step()));
-    let names: std::collections::BTreeSet<&str> =
-        operations.iter().map(|operation| operation.name()).collect();
+    let names: BTreeSet<&str> = operations.iter().map(|operation| operation.name()).collect();
     assert_eq!(names.len(), operations.len());
     assert_eq!(operations.first().map(|operation| operation.name()), Some("identity.planted"));
+}
+
+#[tokio::test]
+async fn mail_is_let_in_where_a_mail_tool_is_selected_and_nowhere_else() {
+    let folder = folder().join("firewall.closed");
+    let plan = async |mail: BTreeSet<u16>, case: &str| {
+        let operations = server_operations(&mail);
+        let firewall = operations.iter().find(|operation| operation.name() == "firewall.closed");
+        let fixture = Fixture::load(&folder, case);
+        shown(&firewall.expect("there is one").assess(&fixture, &fixture.desired()).await)
+    };
+    let mail = BTreeSet::from([25, 993]);
+    let opened = plan(mail.clone(), "converged").await;
+    assert!(opened.contains("ufw allow 25/tcp\n- run ufw allow 993/tcp"), "{opened}");
+    let kept = plan(mail, "partial-mail-open-without-a-mail-tool").await;
+    assert!(kept.contains("delete allow 587/tcp") && !kept.contains("delete allow 25/tcp"), "{kept}");
 }

@@ -38,12 +38,10 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 const PAGE_BYTES: usize = 1 << 20;
 /// Must be open on every server.
 const OPEN: [u16; 3] = [80, 443, ADMIN_PORT];
-/// May be open: mail, when a mail tool is installed.
-const ALLOWED: [u16; 3] = [25, 587, 993];
 /// Ports that leak most often: the old SSH port, container engines, databases, the platform's own services.
-const NEVER: [u16; 22] = [
-    21, 22, 23, 111, 139, 445, 1433, 2375, 2376, 2377, 3000, 3306, 5000, 5432, 6379, 8000, 8080, 8100, 9000,
-    9200, 18789, 27017,
+const NEVER: [u16; 25] = [
+    21, 22, 23, 25, 111, 139, 445, 587, 993, 1433, 2375, 2376, 2377, 3000, 3306, 5000, 5432, 6379, 8000,
+    8080, 8100, 9000, 9200, 18789, 27017,
 ];
 
 /// Choices for the checks.
@@ -71,8 +69,17 @@ struct Checks<'a> {
     key: &'a Arc<PrivateKey>,
     host_key: &'a str,
     options: Options,
+    expected: Expected,
+}
+
+/// What the selection makes of the server.
+struct Expected {
+    /// Pages that must answer.
     pages: Vec<Page>,
+    /// Their host names.
     names: Vec<String>,
+    /// May be open: the mail ports of a selected mail tool.
+    mail_ports: BTreeSet<u16>,
     /// Ports of the catalog, which must not be reachable.
     inner_ports: BTreeSet<u16>,
 }
@@ -88,9 +95,7 @@ pub async fn verify(
     options: Options,
 ) -> Result<Results, Problem> {
     let began = Instant::now();
-    let (pages, inner_ports) = expected(job)?;
-    let names = pages.iter().map(|page| page.name.clone()).collect();
-    let checks = Checks { job, key, host_key, options, pages, names, inner_ports };
+    let checks = Checks { job, key, host_key, options, expected: expected(job)? };
     let named: [(&str, BoxFuture<'_, Outcome>); 6] = [
         ("outside.https", Box::pin(checks.https())),
         ("outside.redirect", Box::pin(checks.redirect())),
@@ -125,18 +130,21 @@ fn as_events(results: Vec<(&str, Outcome, u64)>, milliseconds: u64) -> Results {
     (events, first)
 }
 
-/// Pages that must answer, and loopback ports that must not be reachable.
-fn expected(job: &ProvisionJob) -> Result<(Vec<Page>, BTreeSet<u16>), Problem> {
+fn expected(job: &ProvisionJob) -> Result<Expected, Problem> {
     let unusable = |error: String| {
         Problem::permanent("NODE001", format!("The bundle's catalog: {error}"), "Install a complete bundle.")
     };
     let catalog = Catalog::load(&job.bundle.join("catalog")).map_err(|error| unusable(error.to_string()))?;
     let deployment =
         Deployment::new(Arc::new(catalog), &job.desired).map_err(|error| unusable(error.message))?;
-    let public: BTreeSet<u16> = OPEN.into_iter().chain(ALLOWED).collect();
-    let ports = deployment.selection().ports(deployment.catalog()).into_keys();
-    let inner = ports.chain(NEVER).filter(|port| !public.contains(port)).collect();
-    Ok((pages(&deployment), inner))
+    let (selection, catalog) = (deployment.selection(), deployment.catalog());
+    let mail_ports = selection.mail_ports(catalog);
+    let ports = selection.ports(catalog).into_keys();
+    let inner = ports.chain(NEVER).filter(|port| !OPEN.contains(port) && !mail_ports.contains(port));
+    let inner_ports = inner.collect();
+    let pages = pages(&deployment);
+    let names = pages.iter().map(|page| page.name.clone()).collect();
+    Ok(Expected { pages, names, mail_ports, inner_ports })
 }
 
 /// For each host name what the entry of its tool says; the landing page answers on the domain that no tool has.
@@ -184,12 +192,12 @@ impl Checks<'_> {
     where
         J: Future<Output = Result<(), String>>,
     {
-        let client = match self.client(&self.names) {
+        let client = match self.client(&self.expected.names) {
             Ok(client) => client,
             Err(error) => return vec![error.to_string()],
         };
         let judge = &judge;
-        let asked = self.pages.iter().map(|page| {
+        let asked = self.expected.pages.iter().map(|page| {
             let Page { name, path, .. } = page;
             let request = client.get(format!("{scheme}://{name}{path}"));
             async move {
@@ -220,7 +228,7 @@ impl Checks<'_> {
         if wrong.is_empty() {
             return fine(format!(
                 "{} names answer as their tools do, with a valid certificate",
-                self.pages.len()
+                self.expected.pages.len()
             ));
         }
         failed("OUT001", format!("Over HTTPS from outside: {}", wrong.join("; ")), "Look at the tool's log.")
@@ -271,9 +279,10 @@ impl Checks<'_> {
 
     async fn ports(&self) -> Outcome {
         let scanned: Vec<u16> = if self.options.full_scan {
-            (1..=u16::MAX).filter(|port| !OPEN.contains(port) && !ALLOWED.contains(port)).collect()
+            let mail = &self.expected.mail_ports;
+            (1..=u16::MAX).filter(|port| !OPEN.contains(port) && !mail.contains(port)).collect()
         } else {
-            self.inner_ports.iter().copied().collect()
+            self.expected.inner_ports.iter().copied().collect()
         };
         let address = self.job.address;
         let count = scanned.len();

@@ -10,7 +10,7 @@ mod plan;
 pub mod points;
 mod verify;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use letsbe_types::{
     Problem, crash,
@@ -66,6 +66,8 @@ pub type Watcher<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 pub struct Options {
     /// Scan all 65,535 ports from outside, instead of the ones that matter most.
     pub full_scan: bool,
+    /// How long the whole job may take; `None` is [`patience`].
+    pub patience: Option<Duration>,
     /// The keys from the escrow, for a server that is brought back without a Hub. With one, the Hub is asked for them.
     pub keys: Option<EscrowKeys>,
 }
@@ -76,12 +78,32 @@ pub struct Options {
 /// Why the server is not provisioned (it has been reported), or why the end could not be reported.
 pub async fn run(job: &ProvisionJob, options: Options, watcher: Watcher<'_>) -> Result<(), Problem> {
     let reporter = job.report.as_ref().map(|target| Reporter::start(target, job.id)).transpose()?;
-    let result = Flow::new(job, options, reporter.as_ref(), watcher)?.carry_out().await;
+    let patience = options.patience.unwrap_or_else(|| patience(job));
+    let mut flow = Flow::new(job, options, reporter.as_ref(), watcher)?;
+    let result = tokio::time::timeout(patience, flow.carry_out()).await;
+    flow.stop_answering();
+    let result = result.unwrap_or_else(|_| Err(too_long(job, patience)));
     if let Some(reporter) = reporter {
         reporter.finish(result.as_ref().err().cloned()).await?;
         crash::point(&points::flow::REPORTED);
     }
     result
+}
+
+/// How long a job may take: an hour is much, but a server that is brought back waits a day for its keys, and its data
+/// may come over a slow line. Without an end a server that only says nothing holds one of few places for ever.
+#[must_use]
+pub const fn patience(job: &ProvisionJob) -> Duration {
+    let hours = if job.desired.restore.is_some() { 72 } else { 6 };
+    Duration::from_secs(hours * 3600)
+}
+
+fn too_long(job: &ProvisionJob, patience: Duration) -> Problem {
+    Problem::transient(
+        "SSH011",
+        format!("{} has not come to an end after {} minutes", job.address, patience.as_secs() / 60),
+        "Look at `journalctl -u 'letsbe-run-*'` on the server: what is it waiting for?",
+    )
 }
 
 fn unexpected(what: &str, output: &ssh::Output) -> Problem {
@@ -127,6 +149,10 @@ struct Flow<'a> {
     changed: bool,
     /// What the run asked of us, being answered.
     answering: Option<JoinHandle<()>>,
+    /// Bytes of the run's journal that were read.
+    received: usize,
+    /// Lines that were no events.
+    strange: u32,
 }
 
 impl<'a> Flow<'a> {
@@ -137,8 +163,20 @@ impl<'a> Flow<'a> {
         watcher: Watcher<'a>,
     ) -> Result<Self, Problem> {
         let (key, host_key) = (ssh::load_key(&job.private_key)?, job.host_key.clone());
-        let (last, finished, changed, answering) = (0, None, false, None);
-        Ok(Self { job, options, reporter, watcher, key, host_key, last, finished, changed, answering })
+        Ok(Self {
+            job,
+            options,
+            reporter,
+            watcher,
+            key,
+            host_key,
+            last: 0,
+            finished: None,
+            changed: false,
+            answering: None,
+            received: 0,
+            strange: 0,
+        })
     }
 
     async fn carry_out(&mut self) -> Result<(), Problem> {

@@ -13,6 +13,7 @@ mod domain;
 pub mod ids;
 pub mod job;
 pub mod link;
+mod printable;
 mod problem;
 pub mod recovery;
 mod secret;
@@ -22,6 +23,7 @@ mod tier;
 
 pub use address::is_private_host;
 pub use domain::{DomainName, EmailAddress, InvalidName};
+pub use printable::{harmless, steers_terminal};
 pub use problem::Problem;
 pub use secret::Secret;
 pub use tier::{Region, Tier, UnknownName};

@@ -7,7 +7,11 @@ use serde::Serialize;
 pub struct Rule {
     /// `allow`, `deny`, `reject` or `limit`.
     pub action: String,
-    /// `tcp`, `udp` or `any`.
+    /// `log` or `log-all`, if packets are logged.
+    pub log: Option<String>,
+    /// Whether it is about forwarded packets (`ufw route`).
+    pub route: bool,
+    /// `tcp`, `udp`, another protocol's name, or `any`.
     pub protocol: String,
     /// Port or ports it is about, for example `443`; `any` for all.
     pub port: String,
@@ -15,32 +19,45 @@ pub struct Rule {
     pub profile: Option<String>,
     /// Whether it is about everybody, from anywhere to anywhere, coming in.
     pub plain: bool,
+    /// Whether it is about what comes in, on whatever interface.
+    pub inward: bool,
     /// The tuple as written, for people.
     pub text: String,
 }
 
 impl Rule {
-    /// A rule that admits everybody to one TCP port.
+    /// A rule that admits everybody to one TCP port, logged or not.
     #[must_use]
     pub fn admits_tcp(&self, port: u16) -> bool {
         self.plain
+            && !self.route
             && self.profile.is_none()
             && self.action == "allow"
             && self.protocol == "tcp"
             && self.port == port.to_string()
     }
 
-    /// The words after `ufw delete` that remove a plain rule.
+    /// The words after `ufw` that remove a plain rule. A comment need not be named.
     #[must_use]
     pub fn deletion(&self) -> Vec<String> {
-        let what = match (&self.profile, self.protocol.as_str()) {
-            (Some(profile), _) => profile.clone(),
-            (None, "any") if self.port == "any" => "from any".to_owned(),
-            (None, "any") => self.port.clone(),
-            (None, protocol) => format!("{}/{protocol}", self.port),
-        };
-        let words = if what == "from any" { vec!["from".into(), "any".into()] } else { vec![what] };
-        [vec![self.action.clone()], words].concat()
+        let mut words: Vec<&str> = if self.route { vec!["route", "delete"] } else { vec!["delete"] };
+        words.push(&self.action);
+        words.extend(self.log.as_deref());
+        let short = format!("{}/{}", self.port, self.protocol);
+        let transport = matches!(self.protocol.as_str(), "tcp" | "udp");
+        match (&self.profile, self.port.as_str(), self.protocol.as_str()) {
+            (Some(profile), ..) if self.route => words.extend(["from", "any", "to", "any", "app", profile]),
+            (Some(profile), ..) => words.push(profile),
+            (None, "any", "any") => words.extend(["from", "any"]),
+            (None, "any", protocol) => words.extend(["proto", protocol, "from", "any"]),
+            (None, port, "any") if !self.route => words.push(port),
+            (None, port, "any") => words.extend(["from", "any", "to", "any", "port", port]),
+            (None, _, _) if transport && !self.route => words.push(&short),
+            (None, port, protocol) => {
+                words.extend(["proto", protocol, "from", "any", "to", "any", "port", port]);
+            }
+        }
+        words.into_iter().map(str::to_owned).collect()
     }
 }
 
@@ -50,6 +67,7 @@ pub fn parse_rules(text: &str) -> Vec<Rule> {
     text.lines().filter_map(|line| parse_rule(line.strip_prefix("### tuple ### ")?)).collect()
 }
 
+/// `[route:]action[_log] protocol port to source-port from [profile source-profile] direction [comment=…]`.
 fn parse_rule(tuple: &str) -> Option<Rule> {
     let anywhere = |address: &str| matches!(address, "0.0.0.0/0" | "::/0");
     let [action, protocol, port, to, source_port, from, ref rest @ ..] =
@@ -60,17 +78,22 @@ fn parse_rule(tuple: &str) -> Option<Rule> {
     // A rule made from a profile names it (and the source's, or "-") before the direction.
     let (profile, direction) = match rest {
         [profile, _, direction, ..] if !direction.starts_with("comment=") => {
-            (Some(profile.replace("%20", " ")), *direction)
+            (Some(profile.replace("%20", " ")).filter(|profile| profile != "-"), *direction)
         }
         [direction, ..] => (None, *direction),
         [] => (None, ""),
     };
+    let (action, route) = action.strip_prefix("route:").map_or((action, false), |action| (action, true));
+    let (action, log) = action.split_once('_').map_or((action, None), |(action, log)| (action, Some(log)));
     Some(Rule {
         action: action.to_owned(),
+        log: log.map(str::to_owned),
+        route,
         protocol: protocol.to_owned(),
         port: port.to_owned(),
         profile,
         plain: anywhere(to) && anywhere(from) && source_port == "any" && direction == "in",
+        inward: direction.split(['_', '!']).next() == Some("in"),
         text: tuple.to_owned(),
     })
 }
@@ -96,6 +119,10 @@ pub struct Filter {
     pub admitted: Vec<u16>,
     /// Rules of the DOCKER-USER chain, in order, without the leading `-A DOCKER-USER`.
     pub docker_user: Vec<String>,
+    /// Rules of our own chain for what containers send to the server itself, without `-A letsbe-input`.
+    pub letsbe_input: Vec<String>,
+    /// Our chain is asked before any rule of UFW's.
+    pub letsbe_input_first: bool,
 }
 
 /// Parses `iptables-save -t filter` or `ip6tables-save -t filter`; `prefix` is `ufw` or `ufw6`.
@@ -104,6 +131,9 @@ pub fn parse_filter(text: &str, prefix: &str) -> Filter {
     let mut filter = Filter::default();
     let user_chain = format!("-A {prefix}-user-input ");
     let through = format!("-A INPUT -j {prefix}-before-input");
+    let before = format!("-A {prefix}-before-input ");
+    let first = text.lines().find_map(|line| line.strip_prefix(&before));
+    filter.letsbe_input_first = first == Some("-j letsbe-input");
     for line in text.lines() {
         if line.starts_with(":INPUT DROP") {
             filter.input_dropped = true;
@@ -111,6 +141,8 @@ pub fn parse_filter(text: &str, prefix: &str) -> Filter {
             filter.through_ufw = true;
         } else if let Some(rule) = line.strip_prefix("-A DOCKER-USER ") {
             filter.docker_user.push(rule.to_owned());
+        } else if let Some(rule) = line.strip_prefix("-A letsbe-input ") {
+            filter.letsbe_input.push(rule.to_owned());
         } else if let Some(rule) = line.strip_prefix(&user_chain)
             && let Some(port) = rule.strip_prefix("-p tcp -m tcp --dport ")
             && let Some(port) = port.strip_suffix(" -j ACCEPT")
@@ -134,3 +166,6 @@ pub fn with_section(text: &str, section: &str, begin: &str, end: &str) -> String
     };
     format!("{}\n\n{begin}\n{section}{end}\n", kept.trim_end())
 }
+
+#[cfg(test)]
+mod tests;

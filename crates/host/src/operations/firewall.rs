@@ -21,8 +21,8 @@ use crate::{
     operation::{Assessment, Converge},
 };
 
-/// Ports open to everybody.
-const PORTS: [u16; 6] = [25, 80, 443, 587, 993, SSH_PORT];
+/// Ports open to everybody on every server; a mail tool's come beside them.
+const PORTS: [u16; 3] = [80, 443, SSH_PORT];
 
 const DEFAULTS: &str = "/etc/default/ufw";
 const BEGIN: &str = "# BEGIN letsbe";
@@ -30,25 +30,50 @@ const END: &str = "# END letsbe";
 
 /// What is forwarded to containers goes past UFW's own chains; Docker asks this one first. Answers and what comes
 /// out of the containers' bridges pass, all else from outside is dropped, whatever port a container publishes. The
-/// guardian's bridge has a name of its own: what comes out of it stays in it, so the AI runtime has no way out.
-const DOCKER_USER: [&str; 5] = [
+/// guardian's bridge has a name of its own: what comes out of it stays in it, so the AI runtime has no way out. It is
+/// refused aloud, so that neither it nor our verification waits.
+const DOCKER_USER: [&str; 6] = [
     "-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
     "-i letsbe-guardian -o letsbe-guardian -j RETURN",
+    "-i letsbe-guardian -p tcp -j REJECT --reject-with tcp-reset",
     "-i docker+ -j RETURN",
     "-i br-+ -j RETURN",
     "-j DROP",
 ];
 
+/// What containers send to the server itself, at any of its addresses; asked before UFW's own rules, which admit
+/// everybody. From the guardian's bridge nothing comes in but answers. Tools may ask each other by their public
+/// names, so the web's ports stay as they are for the others; SSH is not for containers.
+const INPUT: [&str; 7] = [
+    "-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
+    "-i letsbe-guardian -p tcp -j REJECT --reject-with tcp-reset",
+    "-i letsbe-guardian -j DROP",
+    "-i docker+ -p tcp -m tcp --dport 22 -j DROP",
+    "-i docker+ -p tcp -m tcp --dport 22022 -j DROP",
+    "-i br-+ -p tcp -m tcp --dport 22 -j DROP",
+    "-i br-+ -p tcp -m tcp --dport 22022 -j DROP",
+];
+
 /// UFW closed but for our ports, and containers out of reach from outside.
-pub(super) struct Firewall;
+#[derive(Default)]
+pub(super) struct Firewall {
+    /// Ports of the selected mail tools.
+    pub(super) mail: BTreeSet<u16>,
+}
 
 /// UFW for one version of the Internet protocol.
 pub(super) struct Family {
-    /// `/etc/ufw/after.rules` or `after6.rules`, and its text.
-    after_path: &'static str,
-    after: String,
+    /// `/etc/ufw/before.rules` and `after.rules`, or `before6.rules` and `after6.rules`.
+    files: [RuleFile; 2],
     rules: Vec<Rule>,
     live: Filter,
+}
+
+/// A file of rules that UFW leaves to the administrator, and what our part of it must be.
+struct RuleFile {
+    path: &'static str,
+    text: String,
+    section: String,
 }
 
 /// What is there.
@@ -61,25 +86,31 @@ pub(super) struct Found {
     old_port_needed: bool,
 }
 
-impl Found {
-    fn ports(&self) -> BTreeSet<u16> {
-        PORTS.into_iter().chain(self.old_port_needed.then_some(22)).collect()
-    }
-}
-
-fn section() -> String {
-    let rules: String = DOCKER_USER.iter().map(|rule| format!("-A DOCKER-USER {rule}\n")).collect();
-    format!("*filter\n:DOCKER-USER - [0:0]\n{rules}COMMIT\n")
+/// A chain with its rules, as `iptables-restore` reads it; `more` is said of other chains.
+fn section(chain: &str, rules: &[&str], more: &str) -> String {
+    let rules: String = rules.iter().map(|rule| format!("-A {chain} {rule}\n")).collect();
+    format!("*filter\n:{chain} - [0:0]\n{rules}{more}COMMIT\n")
 }
 
 async fn family(machine: &dyn Machine, six: bool) -> Result<Family, Problem> {
     let (number, prefix, save) =
         if six { ("6", "ufw6", "ip6tables-save") } else { ("", "ufw", "iptables-save") };
     let rules = text_of(machine, format!("/etc/ufw/user{number}.rules")).await?.unwrap_or_default();
-    let after_path = if six { "/etc/ufw/after6.rules" } else { "/etc/ufw/after.rules" };
+    let [before, after] = if six {
+        ["/etc/ufw/before6.rules", "/etc/ufw/after6.rules"]
+    } else {
+        ["/etc/ufw/before.rules", "/etc/ufw/after.rules"]
+    };
+    let file = async |path, section| {
+        let text = text_of(machine, path).await?.unwrap_or_default();
+        Ok::<_, Problem>(RuleFile { path, text, section })
+    };
+    let first = format!("-I {prefix}-before-input 1 -j letsbe-input\n");
     Ok(Family {
-        after_path,
-        after: text_of(machine, after_path).await?.unwrap_or_default(),
+        files: [
+            file(before, section("letsbe-input", &INPUT, &first)).await?,
+            file(after, section("DOCKER-USER", &DOCKER_USER, "")).await?,
+        ],
         rules: parse_rules(&rules),
         live: parse_filter(&ask(machine, &format!("{save} -t filter")).await?.stdout, prefix),
     })
@@ -127,8 +158,9 @@ impl Converge for Firewall {
     }
 
     fn converge(&self, found: &Self::Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
+        let ports = self.ports(found);
         let (mut because, mut changes) = file_changes(found);
-        let rules = rule_changes(found);
+        let rules = rule_changes(found, &ports);
         if !rules.is_empty() {
             because.push("its rules are not ours".to_owned());
         }
@@ -139,7 +171,7 @@ impl Converge for Firewall {
             changes.push(Change::Run(Command::words("systemctl enable ufw.service")));
         }
         let off = !found.enabled || found.families.iter().any(|family| !family.live.through_ufw);
-        let live_differs = found.families.iter().any(|family| !is_live(&family.live, &found.ports()));
+        let live_differs = found.families.iter().any(|family| !is_live(&family.live, &ports));
         if off {
             because.push("it is off".to_owned());
             changes.push(Change::Run(Command::words("ufw --force enable")));
@@ -151,7 +183,7 @@ impl Converge for Firewall {
             return Ok(Assessment::needed(format!("the firewall: {}", because.join("; ")), changes));
         }
         let foreign: Vec<&str> = all_rules(found)
-            .filter(|rule| admits(rule) && !rule.plain)
+            .filter(|rule| rule.inward && admits(rule) && !rule.plain)
             .map(|rule| rule.text.as_str())
             .collect();
         if !foreign.is_empty() {
@@ -159,8 +191,18 @@ impl Converge for Firewall {
                 warning: format!("somebody has added narrower rules: {}", foreign.join("; ")),
             });
         }
-        let ports: Vec<String> = found.ports().iter().map(u16::to_string).collect();
-        Ok(Assessment::converged(format!("only {} are open; containers are out of reach", ports.join(", "))))
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        Ok(Assessment::converged(format!(
+            "only {} are open; containers are out of reach, and the AI runtime reaches nothing of the server",
+            ports.join(", ")
+        )))
+    }
+}
+
+impl Firewall {
+    fn ports(&self, found: &Found) -> BTreeSet<u16> {
+        let old = found.old_port_needed.then_some(22);
+        PORTS.into_iter().chain(self.mail.iter().copied()).chain(old).collect()
     }
 }
 
@@ -179,41 +221,43 @@ fn file_changes(found: &Found) -> (Vec<String>, Vec<Change>) {
         because.push("its defaults are not closed".to_owned());
         changes.push(Change::Write(FileWrite::new(DEFAULTS, 0o644, defaults)));
     }
-    for family in &found.families {
-        let wanted = with_section(&family.after, &section(), BEGIN, END);
-        if wanted != family.after {
-            because.push(format!("{} does not cover containers", family.after_path));
-            changes.push(Change::Write(FileWrite::new(family.after_path, 0o640, wanted)));
+    for file in found.families.iter().flat_map(|family| &family.files) {
+        let wanted = with_section(&file.text, &file.section, BEGIN, END);
+        if wanted != file.text {
+            because.push(format!("{} does not cover containers", file.path));
+            changes.push(Change::Write(FileWrite::new(file.path, 0o640, wanted)));
         }
     }
     (because, changes)
 }
 
 /// First what must be open, then what must not: a connection in use is never cut off in between.
-fn rule_changes(found: &Found) -> Vec<Change> {
-    let ports = found.ports();
+fn rule_changes(found: &Found, ports: &BTreeSet<u16>) -> Vec<Change> {
     let missing = ports
         .iter()
         .filter(|port| {
             !found.families.iter().all(|family| family.rules.iter().any(|rule| rule.admits_tcp(**port)))
         })
         .map(|port| Command::words(&format!("ufw allow {port}/tcp")));
-    let foreign: BTreeSet<Vec<String>> = all_rules(found)
+    let foreign = all_rules(found)
         .filter(|rule| rule.plain && !ports.iter().any(|port| rule.admits_tcp(*port)))
-        .map(Rule::deletion)
-        .collect();
-    let deleted = foreign.into_iter().map(|words| {
-        Command::new("ufw", ["--force".to_owned(), "delete".to_owned()].into_iter().chain(words))
-    });
-    // Plain refusals of our ports stand above what is added later, so they go first.
-    let (refusals, others): (Vec<Command>, Vec<Command>) =
-        deleted.partition(|command| command.arguments.get(2).is_some_and(|action| action != "allow"));
-    refusals.into_iter().chain(missing).chain(others).map(Change::Run).collect()
+        .map(|rule| (rule.action != "allow", rule.deletion()));
+    // The same rule stands in both families, and one deletion is for both. Plain refusals of our ports stand above
+    // what is added later, so they go first.
+    let (refusals, others): (BTreeSet<_>, BTreeSet<_>) = foreign.partition(|(refuses, _)| *refuses);
+    let delete =
+        |(_, words): (bool, Vec<String>)| Command::new("ufw", [vec!["--force".into()], words].concat());
+    let (refusals, others) = (refusals.into_iter().map(delete), others.into_iter().map(delete));
+    refusals.chain(missing).chain(others).map(Change::Run).collect()
 }
 
 fn is_live(live: &Filter, ports: &BTreeSet<u16>) -> bool {
+    let begins = |found: &[String], wanted: &[&str]| {
+        found.len() >= wanted.len() && found.iter().zip(wanted).all(|(found, wanted)| found == wanted)
+    };
     live.input_dropped
+        && live.letsbe_input_first
         && ports.iter().all(|port| live.admitted.contains(port))
-        && live.docker_user.len() >= DOCKER_USER.len()
-        && live.docker_user.iter().zip(DOCKER_USER).all(|(found, wanted)| found == wanted)
+        && begins(&live.docker_user, &DOCKER_USER)
+        && begins(&live.letsbe_input, &INPUT)
 }

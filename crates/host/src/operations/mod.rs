@@ -15,6 +15,8 @@ mod ssh_state;
 mod timezone;
 mod updates;
 
+use std::collections::BTreeSet;
+
 use letsbe_types::{Problem, job::DesiredServer};
 
 use crate::{change::Command, operation::Operation};
@@ -30,9 +32,9 @@ pub const ADMIN: &str = "letsbe-admin";
 /// The SSH port of a provisioned server.
 pub const SSH_PORT: u16 = 22022;
 
-/// Steps 1 to 8, sorted by step.
+/// Steps 1 to 8, sorted by step; `mail` are the ports that the selected mail tools need open.
 #[must_use]
-pub fn server_operations() -> Vec<Box<dyn Operation>> {
+pub fn server_operations(mail: &BTreeSet<u16>) -> Vec<Box<dyn Operation>> {
     vec![
         Box::new(identity::Identity),
         Box::new(folders::Folders),
@@ -43,7 +45,7 @@ pub fn server_operations() -> Vec<Box<dyn Operation>> {
         Box::new(docker::Engine),
         Box::new(conflicts::Conflicts),
         Box::new(folders::NginxFolders),
-        Box::new(firewall::Firewall),
+        Box::new(firewall::Firewall { mail: mail.clone() }),
         Box::new(admin::AdminUser),
         Box::new(ssh::SshMove::default()),
         Box::new(fail2ban::Fail2ban),

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser;
 use letsbe_provision::provisioner::{self, Options, Progress};
-use letsbe_types::{Problem, job::ProvisionJob};
+use letsbe_types::{Problem, harmless, job::ProvisionJob};
 
 /// Carries out one provisioning job, read as JSON from standard input.
 #[derive(Parser)]
@@ -42,7 +42,7 @@ async fn carry_out(arguments: Arguments) -> Result<(), Problem> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|error| unusable(error.to_string()))?;
     let job: ProvisionJob = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
-    let options = Options { full_scan: arguments.full_scan, keys: None };
+    let options = Options { full_scan: arguments.full_scan, ..Options::default() };
     provisioner::run(&job, options, &|progress| match progress {
         Progress::Event(event) => {
             if let Ok(line) = serde_json::to_string(&event) {
@@ -61,5 +61,8 @@ async fn carry_out(arguments: Arguments) -> Result<(), Problem> {
 }
 
 fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    // Much of it is a server's own text, and the Hub's log is read on terminals.
+    for line in text.lines() {
+        let _ = writeln!(std::io::stderr(), "{}", harmless(line));
+    }
 }

@@ -1,7 +1,7 @@
 //! A run is started or joined, and its journal read to the end; what it asks of us is answered meanwhile.
 
 use letsbe_types::{
-    Problem, crash,
+    Problem, crash, harmless,
     job::{Outcome, RunEvent, RunEventKind},
 };
 
@@ -15,6 +15,13 @@ use crate::{
     protocol::{ADMIN_PORT, ADMIN_USER, EXIT_GONE, EXIT_NO_PROGRAM, EXIT_STALE, Installed, NodeLine},
     ssh::{self, Session},
 };
+
+/// The most that is read of one run, over all connections.
+const RUN_BYTES_MAX: usize = 16 << 20;
+/// Lines that are no events: a warning of the shell or of sudo, not more.
+const STRANGE_LINES_MAX: u32 = 100;
+/// What is shown of such a line.
+const STRANGE_LINE_SHOWN: usize = 200;
 
 /// How one command that follows a run ended.
 pub(super) enum End {
@@ -35,6 +42,7 @@ impl Flow<'_> {
         let mut stale = Installed::default();
         let mut refusal = None;
         while let Some(line) = running.next_line().await? {
+            self.count(&line)?;
             match serde_json::from_str(&line) {
                 Ok(NodeLine::Event(event)) => {
                     let cut = points::cut_after(&event.event).is_some_and(|point| crash::strikes(&point));
@@ -49,7 +57,7 @@ impl Flow<'_> {
                 }
                 Ok(NodeLine::Refused { problem }) => refusal = Some(problem),
                 Ok(NodeLine::Stale { installed }) => stale = installed,
-                Err(_) => (self.watcher)(Progress::Note(format!("not understood: {line}"))),
+                Err(_) => self.not_understood(&line)?,
             }
         }
         self.stop_answering();
@@ -64,6 +72,26 @@ impl Flow<'_> {
                 Err(unexpected("run start", &output))
             }
         }
+    }
+
+    /// Over all connections of the run: a server may cut each of them.
+    fn count(&mut self, line: &str) -> Result<(), Problem> {
+        self.received = self.received.saturating_add(line.len() + 1);
+        if self.received > RUN_BYTES_MAX {
+            let what = format!("more than {} MiB for one run", RUN_BYTES_MAX >> 20);
+            return Err(ssh::too_much(self.job.address, &what));
+        }
+        Ok(())
+    }
+
+    fn not_understood(&mut self, line: &str) -> Result<(), Problem> {
+        self.strange += 1;
+        if self.strange > STRANGE_LINES_MAX {
+            return Err(ssh::too_much(self.job.address, "line after line that is no event of a run"));
+        }
+        let shown: String = harmless(line).chars().take(STRANGE_LINE_SHOWN).collect();
+        (self.watcher)(Progress::Note(format!("not understood: {shown}")));
+        Ok(())
     }
 
     async fn handle(&mut self, event: RunEvent) {
@@ -101,7 +129,7 @@ impl Flow<'_> {
         }
     }
 
-    fn stop_answering(&mut self) {
+    pub(super) fn stop_answering(&mut self) {
         if let Some(task) = self.answering.take() {
             task.abort();
         }

@@ -160,8 +160,9 @@ pub fn all_operations(
     catalog: Arc<Catalog>,
     desired: &DesiredServer,
 ) -> Result<Vec<Box<dyn Operation>>, Problem> {
-    let mut all = letsbe_host::server_operations();
     let deployment = Arc::new(Deployment::new(catalog, desired)?);
+    let mail = deployment.tools().flat_map(|tool| tool.mail_ports.iter().copied()).collect();
+    let mut all = letsbe_host::server_operations(&mail);
     all.extend(of_stacks(&deployment));
     all.extend(crate::verify::operations(&deployment));
     all.sort_by_key(|operation| operation.step());

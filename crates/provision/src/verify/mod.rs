@@ -3,6 +3,7 @@
 //! What can only be seen from outside (certificates, closed ports, refused logins) is checked by the provisioner.
 
 mod answers;
+mod confined;
 mod containers;
 mod heartbeat;
 mod modes;
@@ -28,6 +29,7 @@ pub fn operations(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
         Box::new(answers::Answers { deployment: deployment(), whose: answers::Whose::Tools }),
         Box::new(answers::Answers { deployment: deployment(), whose: answers::Whose::Platform }),
         Box::new(proxy::ProxyReady { deployment: deployment() }),
+        Box::new(confined::Confined),
         Box::new(heartbeat::HeartbeatAccepted),
         Box::new(backups::BackupsReady),
         Box::new(backups::RecoveryComplete),
