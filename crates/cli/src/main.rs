@@ -182,6 +182,8 @@ mod tests {
             "letsbe tenants approve ORDER ORDER",
             "letsbe tenants refuse acme.example ORDER",
             "letsbe tenants escrow ORDER",
+            "letsbe tenants gate-heads ORDER",
+            "letsbe tenants accept-gate-log ORDER --plan",
             "letsbe login --email a@example.com",
             "letsbe completions bash",
             "letsbe man /tmp/man",

@@ -3,6 +3,7 @@
 #![expect(elided_lifetimes_in_paths, reason = "the trait of sea-orm-migration has them elided")]
 
 mod backups;
+mod gate_heads;
 mod guardian;
 mod proofs;
 mod recoveries;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(proofs::Proofs),
             Box::new(recoveries::Recoveries),
             Box::new(backups::Backups),
+            Box::new(gate_heads::GateHeads),
         ]
     }
 }

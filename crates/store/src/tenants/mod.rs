@@ -5,6 +5,7 @@ pub(crate) mod commands;
 pub(crate) mod configuration;
 pub(crate) mod consequences;
 pub(crate) mod events;
+pub(crate) mod gate_log;
 pub(crate) mod heartbeats;
 pub(crate) mod history;
 mod proofs;
