@@ -13,7 +13,7 @@ mod recovery;
 mod style;
 mod tenants;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -94,7 +94,8 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "letsbe", &mut script);
-            Ok(std::io::stdout().write_all(&script)?)
+            letsbe_types::print::bytes(&script);
+            Ok(())
         }
         Command::Man { folder } => {
             std::fs::create_dir_all(&folder)?;
