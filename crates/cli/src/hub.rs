@@ -9,7 +9,7 @@ use letsbe_types::{
     ids::{CommandId, OrderId},
     recovery::RecoveryEntry,
     tenant::TenantConfiguration,
-    tenants::{ApprovalEntry, CommandEntry, SealedKeys, TenantDetail, TenantSummary},
+    tenants::{ApprovalEntry, CommandEntry, GateHead, SealedKeys, TenantDetail, TenantSummary},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -133,6 +133,11 @@ impl Hub {
     /// The keys that a tenant's server sealed away, newest first.
     pub(crate) async fn sealed_keys(&self, id: OrderId) -> anyhow::Result<Vec<SealedKeys>> {
         self.get(&format!("/api/v1/admin/tenants/{id}/escrow")).await
+    }
+
+    /// Where the log of a tenant's command gate ended, each time the Hub was told.
+    pub(crate) async fn gate_heads(&self, id: OrderId) -> anyhow::Result<Vec<GateHead>> {
+        self.get(&format!("/api/v1/admin/tenants/{id}/gate-heads")).await
     }
 
     /// The newest recovery of a tenant.

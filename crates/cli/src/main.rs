@@ -16,7 +16,7 @@ mod recovery;
 mod style;
 mod tenants;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -112,8 +112,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "letsbe", &mut script);
-            // Whoever stopped reading wants no more of it.
-            let _ = std::io::stdout().write_all(&script);
+            letsbe_types::print::bytes(&script);
             Ok(())
         }
         Command::Man { folder } => {
@@ -209,6 +208,8 @@ mod tests {
             "letsbe tenants approve ORDER ORDER",
             "letsbe tenants refuse acme.example ORDER",
             "letsbe tenants escrow ORDER",
+            "letsbe tenants gate-heads ORDER",
+            "letsbe tenants accept-gate-log ORDER --plan",
             "letsbe login --email a@example.com",
             "letsbe completions bash",
             "letsbe man /tmp/man",

@@ -102,6 +102,17 @@ pub(crate) enum TenantsCommand {
         /// The approval.
         approval: ApprovalId,
     },
+    /// List where the log of the tenant's command gate ended, each time the Hub was told; with --json, as
+    /// `letsbe-node gate verify --heads -` reads it.
+    GateHeads {
+        /// The tenant: its id, or its domain.
+        tenant: TenantName,
+    },
+    /// Take the log of the tenant's command gate as it is now: somebody has looked at what is wrong with it.
+    AcceptGateLog {
+        #[command(flatten)]
+        target: Target,
+    },
     /// Print the keys that the server sealed away last, as an age file; with --json, earlier ones too.
     Escrow {
         /// The tenant: its id, or its domain.
@@ -195,6 +206,11 @@ pub(crate) async fn carry_out(
             let approvals = hub.approvals(ask::id_of(&hub, &tenant).await?).await?;
             if json { style::say_json(&approvals) } else { show::approvals(&approvals) }
         }
+        TenantsCommand::GateHeads { tenant } => {
+            let heads = hub.gate_heads(ask::id_of(&hub, &tenant).await?).await?;
+            if json { style::say_json(&heads) } else { show::gate_heads(&heads) }
+        }
+        TenantsCommand::AcceptGateLog { target } => ask::accept_gate_log(&hub, &target, json).await,
         TenantsCommand::Escrow { tenant, list, number } => {
             let mut keys = hub.sealed_keys(ask::id_of(&hub, &tenant).await?).await?;
             keys.retain(|keys| number.is_none_or(|number| keys.entry.number == number));

@@ -1,5 +1,5 @@
 //! The log: one line an entry, each with the hash of all before it. A line that was changed, taken out or moved breaks
-//! the chain; lines cut from the end show at the Hub, which has the last head of every heartbeat.
+//! the chain; lines that were cut from the end, and a chain that was made anew, show at the Hub, which is told the hashes.
 
 use chrono::{DateTime, Utc};
 use letsbe_types::tenant::{Autonomy, LogHead};

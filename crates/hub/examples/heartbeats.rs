@@ -155,5 +155,6 @@ fn heartbeat() -> Heartbeat {
         events_dropped: 0,
         configuration: 1,
         gate_log: LogHead { entry: 5_000, hash: "ab".repeat(32) },
+        gate_chain: None,
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Here is only the command line; what the Hub does is in the library.
 
+#[macro_use(println)]
+extern crate letsbe_types;
+
 mod commands;
 
 use std::path::PathBuf;

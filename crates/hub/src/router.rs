@@ -117,6 +117,13 @@ fn tenant_routes() -> Vec<Route> {
             Staff,
             post(tenants::approvals::decide),
         ),
+        line(read(), "/api/v1/admin/tenants/{id}/gate-heads", Staff, get(tenants::gate_heads::list)),
+        line(
+            write(),
+            "/api/v1/admin/tenants/{id}/gate-heads/accept",
+            Staff,
+            post(tenants::gate_heads::accept),
+        ),
         line(read(), "/api/v1/admin/tenants/{id}/escrow", Staff, get(tenants::escrow::show)),
         line(write(), "/api/v1/admin/tenants/{id}/revoke", Staff, post(tenants::revoke::revoke)),
         line(read(), "/tenants", StaffPage, get(web::tenants::list)),

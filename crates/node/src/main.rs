@@ -3,6 +3,9 @@
 //! It must never need the Hub for anything but reporting to it, take a secret as an argument, or print one but to the
 //! person who asks for it with `reveal` or `vault get`.
 
+#[macro_use(print, println)]
+extern crate letsbe_types;
+
 mod agent;
 mod backup;
 mod control;

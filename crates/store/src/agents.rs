@@ -14,7 +14,10 @@ use crate::{
     NewEntry, Store, StoreError,
     entities::{agent, job, tenant_state},
     orders, row_error,
-    tenants::configuration::{self, Defaults},
+    tenants::{
+        configuration::{self, Defaults},
+        gate_log::{self, LogCut},
+    },
     timeline,
 };
 
@@ -45,8 +48,8 @@ pub struct AgentStatus {
     pub last_heartbeat_at: Option<DateTime<Utc>>,
     /// What it said, as far as this version reads it.
     pub last_heartbeat: Option<Heartbeat>,
-    /// When the log of its command gate was last seen shorter than before.
-    pub log_cut_at: Option<DateTime<Utc>>,
+    /// Where the log of its command gate does not go on from what was told before.
+    pub log_cut: Option<LogCut>,
 }
 
 impl AgentStatus {
@@ -59,7 +62,7 @@ impl AgentStatus {
             revoked_at: agent.revoked_at,
             last_heartbeat_at: state.as_ref().map(|state| state.received_at),
             last_heartbeat: body.map_err(|error| row_error("tenant_states")(&error))?,
-            log_cut_at: state.and_then(|state| state.log_cut_at),
+            log_cut: state.as_ref().and_then(gate_log::cut_of),
         })
     }
 }

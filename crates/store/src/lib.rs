@@ -40,6 +40,7 @@ pub use tenants::{
     KeyRefused,
     configuration::{Configured, Defaults},
     events::EventsTaken,
+    gate_log::{CutKind, LogCut},
     heartbeats::{Beat, Heard},
     reads::Tenant,
 };

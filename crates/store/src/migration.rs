@@ -4,6 +4,7 @@
 
 mod backups;
 mod escrows;
+mod gate_heads;
 mod guardian;
 mod proofs;
 mod recoveries;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(recoveries::Recoveries),
             Box::new(backups::Backups),
             Box::new(escrows::Escrows),
+            Box::new(gate_heads::GateHeads),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! Vocabulary shared by every LetsBe program: ids, domain names, tiers, secrets, wire messages, the clock.
 //!
-//! It must never do anything: no network, no files (but for the crash points of debug builds), no SQL, no
+//! It must never do anything: no network, no files (but for printing, and the crash points of debug builds), no SQL, no
 //! runtime. A type lives here only when two programs must agree on it.
 
 mod address;
@@ -13,6 +13,7 @@ mod domain;
 pub mod ids;
 pub mod job;
 pub mod link;
+pub mod print;
 mod printable;
 mod problem;
 pub mod recovery;

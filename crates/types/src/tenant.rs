@@ -21,6 +21,8 @@ pub mod limits {
     pub const HEARTBEAT_BYTES: usize = 64 * 1024;
     /// Containers, updates and drifting operations in one heartbeat.
     pub const LIST: usize = 200;
+    /// Lines of the gate's log whose hashes one heartbeat tells.
+    pub const LOG_HASHES: usize = 200;
     /// Tools in the sign of a backup.
     pub const BACKUP_TOOLS: usize = 64;
     /// Lines of each list in the evidence of a proof.

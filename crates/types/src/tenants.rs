@@ -261,3 +261,16 @@ pub struct ApprovalDecision {
     /// Whether it may be done.
     pub approve: bool,
 }
+
+/// `GET /api/v1/admin/tenants/{id}/gate-heads`: an end of the gate's log as the Hub was told it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateHead {
+    /// Number of the line.
+    pub entry: u64,
+    /// Its hash.
+    pub hash: String,
+    /// When the Hub was told.
+    pub received_at: DateTime<Utc>,
+    /// Whether it follows on what the Hub was told before.
+    pub linked: bool,
+}

@@ -187,6 +187,20 @@ pub(super) async fn revoke(hub: &Hub, target: &Target, yes: Yes, json: bool) -> 
     Ok(())
 }
 
+pub(super) async fn accept_gate_log(hub: &Hub, target: &Target, json: bool) -> anyhow::Result<()> {
+    let id = id_of(hub, &target.tenant).await?;
+    let asked = Asked::of("POST", id, "gate-heads/accept", &json!({}))?;
+    if target.plan {
+        return asked.shown(json);
+    }
+    let now: TenantSummary = hub.post(&asked.path, &asked.body).await?;
+    if json {
+        return style::say_json(&now);
+    }
+    style::say(&format!("{} the gate's log of {} counts as it is now", Level::Fine.mark(), now.domain));
+    Ok(())
+}
+
 /// Queues a command and follows it to its end.
 async fn queue(
     hub: &Hub,

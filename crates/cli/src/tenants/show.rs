@@ -5,7 +5,9 @@ use comfy_table::Table;
 use letsbe_types::{
     api::Reply,
     tenant::{ApprovalState, CommandOutcome, CommandWork, ContainerState, Heartbeat, TenantConfiguration},
-    tenants::{ApprovalEntry, CommandEntry, Health, SealedKeys, TenantDetail, TenantSummary, TokenUse},
+    tenants::{
+        ApprovalEntry, CommandEntry, GateHead, Health, SealedKeys, TenantDetail, TenantSummary, TokenUse,
+    },
 };
 
 use super::units::{ago, bytes, number, time};
@@ -234,6 +236,21 @@ fn used(days: &[TokenUse]) {
     }
 }
 
+/// Ends of the gate's log, newest first.
+pub(super) fn gate_heads(heads: &[GateHead]) -> anyhow::Result<()> {
+    if heads.is_empty() {
+        say("The Hub has not been told of any line yet.");
+    }
+    for head in heads {
+        let level = if head.linked { Level::Fine } else { Level::Failed };
+        let note = if head.linked { "" } else { "  does not follow on what was told before" };
+        let at = head.received_at.format("%Y-%m-%d %H:%M:%S UTC");
+        say(&format!("{} {at}  {:>7}  {}{note}", level.mark(), head.entry, harmless(&head.hash)));
+    }
+    Ok(())
+}
+
+/// What waits for a person's word, and what was decided.
 pub(super) fn approvals(entries: &[ApprovalEntry]) -> anyhow::Result<()> {
     if entries.is_empty() {
         say("no approvals");

@@ -48,6 +48,44 @@ async fn tenants_are_listed_with_their_health() {
 }
 
 #[tokio::test]
+async fn a_gates_log_that_was_rewritten_is_a_trouble_and_every_end_that_was_told_is_listed() {
+    let (hub, staff) = Hub::with_staff().await;
+    let (tenant, key) = registered(&hub, 1).await;
+    let hash = |letter: &str| letter.repeat(64);
+    let tell = async |entry: u64, end: &str, chain: Value| {
+        let mut beat = heartbeat();
+        beat["gate_log"] = json!({"entry": entry, "hash": hash(end)});
+        beat["gate_chain"] = chain;
+        hub.clock.advance(chrono::TimeDelta::minutes(5));
+        let answer = hub.json("POST", HEARTBEAT, Some(&key), &beat).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()["data"]["gate_log"]["entry"].as_u64()
+    };
+    let troubles = async || hub.get(TENANTS, Some(&staff)).await.json()["data"][0]["troubles"].to_string();
+    let after = |entry: u64, end: &str, hashes: &[&str]| {
+        let hashes: Vec<String> = hashes.iter().map(|letter| hash(letter)).collect();
+        json!({"after": {"entry": entry, "hash": hash(end)}, "hashes": hashes})
+    };
+    assert_eq!(tell(100, "a", json!(null)).await, Some(100));
+    assert_eq!(tell(101, "b", after(100, "a", &["b"])).await, Some(101));
+    assert_eq!(troubles().await, "[]");
+    assert_eq!(tell(102, "d", after(101, "c", &["d"])).await, Some(101), "another chain");
+    assert!(troubles().await.contains("lines 101 to 102 are not as they were told"), "{}", troubles().await);
+    let heads = hub.get(&format!("{TENANTS}/{tenant}/gate-heads"), Some(&staff)).await.json();
+    assert_eq!((heads["data"][0]["entry"].as_u64(), &heads["data"][0]["linked"]), (Some(102), &json!(false)));
+    assert_eq!(heads["data"][1]["hash"], json!(hash("b")));
+    let accept = format!("{TENANTS}/{tenant}/gate-heads/accept");
+    let accepted = hub.json("POST", &accept, Some(&staff), &json!({})).await.json();
+    assert_eq!(accepted["data"]["troubles"], json!([]));
+    assert_eq!(hub.json("POST", &accept, Some(&staff), &json!({})).await.status, StatusCode::CONFLICT);
+    assert_eq!(tell(103, "e", after(102, "d", &["e"])).await, Some(103));
+    let mut long = heartbeat();
+    long["gate_chain"] = json!({"after": {"entry": 0, "hash": ""}, "hashes": vec![hash("a"); 201]});
+    let refused = hub.json("POST", HEARTBEAT, Some(&key), &long).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn one_tenant_with_all_that_is_known() {
     let (hub, staff) = Hub::with_staff().await;
     let (tenant, key) = registered(&hub, 1).await;

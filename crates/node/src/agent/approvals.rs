@@ -15,16 +15,23 @@ use chrono::Utc;
 use letsbe_types::{
     Problem,
     ids::ApprovalId,
-    tenant::{LogHead, TenantEventKind},
+    tenant::{LogChain, LogHead, TenantEventKind},
 };
 use serde_json::json;
 use tokio::{sync::watch, time::sleep};
 use tower::ServiceExt as _;
 
-use crate::{gate::Gate, guardian::Guardian};
+use crate::{
+    files,
+    gate::{Gate, told_of_closed},
+    guardian::Guardian,
+};
 
 /// A closed gate is tried again, and an open one looks for approvals that have run out, this often.
 const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Up to which line the Hub knows the gate's log.
+const KNOWN: &str = "gate-known.json";
 
 /// The command gate, as far as heartbeats and the Hub's commands need it.
 #[async_trait]
@@ -33,8 +40,10 @@ pub(crate) trait Approvals: Send + Sync {
     async fn decide(&self, id: ApprovalId, approve: bool, by: &str) -> Result<(), Problem>;
     /// How many wait for a person.
     fn pending(&self) -> u32;
-    /// End of the log of what was done.
-    fn head(&self) -> LogHead;
+    /// The log of what was done, as the Hub is told of it.
+    fn log(&self) -> (LogHead, Option<LogChain>);
+    /// The Hub knows the log up to this line. Whether there is more to tell at once.
+    fn known(&self, head: LogHead) -> Result<bool, Problem>;
 }
 
 /// An open gate with its two doors.
@@ -50,12 +59,17 @@ pub(crate) struct GateDoor {
     guardian: Arc<Guardian>,
     open: watch::Sender<Option<Open>>,
     told: std::sync::Mutex<Option<Problem>>,
+    /// The line up to which the Hub knows the log.
+    known: std::sync::Mutex<Option<LogHead>>,
 }
 
 impl GateDoor {
     /// Closed until [`GateDoor::look`].
     pub(crate) fn new(guardian: Arc<Guardian>) -> Arc<Self> {
-        Arc::new(Self { guardian, open: watch::Sender::new(None), told: std::sync::Mutex::default() })
+        // Without it the Hub says it anew.
+        let known = files::read_json(&guardian.layout.state(KNOWN)).unwrap_or_default();
+        let (open, told) = (watch::Sender::new(None), std::sync::Mutex::default());
+        Arc::new(Self { guardian, open, told, known: std::sync::Mutex::new(known) })
     }
 
     fn now(&self) -> Option<Open> {
@@ -133,7 +147,29 @@ impl Approvals for GateDoor {
         self.now().map_or(0, |open| open.gate.pending())
     }
 
-    fn head(&self) -> LogHead {
-        self.now().map_or_else(LogHead::default, |open| open.gate.head())
+    fn log(&self) -> (LogHead, Option<LogChain>) {
+        let known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let from = known.clone().unwrap_or_default();
+        let (head, chain) = match self.now() {
+            Some(open) => open.gate.told(&from),
+            None => told_of_closed(&self.guardian.layout, &from),
+        };
+        match (known, self.now()) {
+            (Some(_), _) => (head, chain),
+            // A Hub that has said nothing yet may be too old to read a chain.
+            (None, Some(open)) => (open.gate.head(), None),
+            (None, None) => (head, None),
+        }
+    }
+
+    fn known(&self, head: LogHead) -> Result<bool, Problem> {
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if known.as_ref() == Some(&head) {
+            return Ok(false);
+        }
+        files::write_json(&self.guardian.layout.state(KNOWN), &head)?;
+        let more = self.now().is_some_and(|open| open.gate.head().entry > head.entry);
+        *known = Some(head);
+        Ok(more)
     }
 }

@@ -117,6 +117,11 @@ impl Heart {
         if let Some(configuration) = reply.configuration {
             self.configurations.take(configuration)?;
         }
+        if let Some(head) = reply.gate_log
+            && self.signs.approvals.known(head)?
+        {
+            self.report.notify_one();
+        }
         self.commands.take(reply.commands).map(drop)
     }
 }

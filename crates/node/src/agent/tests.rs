@@ -70,8 +70,9 @@ async fn heartbeat(State(hub): State<Shared>, Json(beat): Json<Heartbeat>) -> Js
         token_pool: 5000,
         ..TenantConfiguration::default()
     });
+    let gate_log = Some(beat.gate_log.clone());
     hub.send_modify(|hub| hub.heartbeats.push(beat));
-    Json(Reply::new(HeartbeatReply { configuration, commands: waiting(&hub) }))
+    Json(Reply::new(HeartbeatReply { configuration, commands: waiting(&hub), gate_log }))
 }
 
 fn waiting(hub: &Shared) -> Vec<TenantCommand> {
@@ -219,6 +220,8 @@ async fn while_the_hub_is_away_everything_queues_and_arrives_once_in_order_after
     let last = hub.heartbeats.last().unwrap();
     assert_eq!((last.configuration, last.tokens.pool), (7, 5000), "the Hub's word is in force");
     assert_eq!((last.version, last.vault.secrets), (2, 2));
+    let chain = last.gate_chain.as_ref().expect("how the gate's log goes on from what the Hub knows");
+    assert_eq!(chain.hash_of(last.gate_log.entry), Some(last.gate_log.hash.as_str()));
     assert!(!serde_json::to_string(&hub.heartbeats).unwrap().contains("canary"));
 }
 

@@ -53,7 +53,8 @@ pub(crate) fn print(
     } else {
         lines().join("\n")
     };
-    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| unusable(&error))
+    println!("{text}");
+    Ok(())
 }
 
 /// A size for people: `1.5 GB` (10^9 bytes).

@@ -1,10 +1,10 @@
 //! `letsbe-node approvals …` and `letsbe-node gate …`: for the operator on this server.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, io::Read as _};
 
 use clap::Subcommand;
 use letsbe_gate::{Entry, Held, Phase};
-use letsbe_types::{Problem, ids::ApprovalId, tenant::Approval};
+use letsbe_types::{Problem, ids::ApprovalId, tenant::Approval, tenants::GateHead};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -13,6 +13,9 @@ use crate::{
     gate::{control::Word, log, log_path, problem},
     layout::Layout,
 };
+
+/// Bytes of what the Hub was told.
+const HEADS_BYTES: u64 = 4 << 20;
 
 /// Approvals: what the AI team asks for.
 #[derive(Subcommand)]
@@ -66,6 +69,9 @@ pub(crate) enum GateCommand {
     },
     /// Check that nobody has changed, moved or taken out a line.
     Verify {
+        /// Compare with what the Hub was told: a file that `letsbe tenants gate-heads … --json` wrote; `-` reads it.
+        #[arg(long)]
+        heads: Option<std::path::PathBuf>,
         /// As JSON.
         #[arg(long)]
         json: bool,
@@ -164,7 +170,7 @@ pub(crate) fn gate(layout: &Layout, command: GateCommand) -> Result<(), Problem>
     match command {
         GateCommand::Log { lines, json } => {
             let mut last: VecDeque<String> = VecDeque::new();
-            log::read(&path, |line| {
+            log::read(&path, |line, _| {
                 last.push_back(line.to_owned());
                 if last.len() > lines {
                     last.pop_front();
@@ -173,19 +179,39 @@ pub(crate) fn gate(layout: &Layout, command: GateCommand) -> Result<(), Problem>
             let shown = |line: &String| if json { line.clone() } else { harmless(&line_for_people(line)) };
             last.iter().for_each(|line| println!("{}", shown(line)));
         }
-        GateCommand::Verify { json } => {
-            let head = log::verify(&path)?;
+        GateCommand::Verify { json, heads } => {
+            let heads = heads.map(|file| heads_in(&file)).transpose()?;
+            let head =
+                heads.as_ref().map_or_else(|| log::verify(&path), |heads| log::compare(&path, heads))?;
             if json {
                 println!("{}", serde_json::to_string(&head).map_err(|error| files::unusable(&path, error))?);
             } else {
                 println!("{} entries, none changed, moved or missing; the last is {}", head.entry, head.hash);
-                println!(
-                    "The Hub has the head of every heartbeat: compare it to see whether the end was cut off."
-                );
+                match heads {
+                    Some(heads) => println!("All {} ends that the Hub was told are in it.", heads.len()),
+                    None => println!(
+                        "Root can write a log anew. Compare it with what the Hub was told:\n\
+                         letsbe tenants gate-heads DOMAIN --json | ssh … letsbe-node gate verify --heads -"
+                    ),
+                }
             }
         }
     }
     Ok(())
+}
+
+/// What `letsbe tenants gate-heads … --json` wrote.
+fn heads_in(file: &std::path::Path) -> Result<Vec<GateHead>, Problem> {
+    let unusable = |error: std::io::Error| files::unusable(file, error);
+    let mut text = Vec::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin().lock().take(HEADS_BYTES).read_to_end(&mut text).map_err(unusable)?;
+    } else {
+        std::fs::File::open(file)
+            .and_then(|file| file.take(HEADS_BYTES).read_to_end(&mut text))
+            .map_err(unusable)?;
+    }
+    serde_json::from_slice(&text).map_err(|error| files::unusable(file, error))
 }
 
 fn line_for_people(line: &str) -> String {

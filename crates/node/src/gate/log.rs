@@ -1,6 +1,7 @@
 //! The log's file: appended durably, read back whole.
 
 use std::{
+    collections::{BTreeMap, VecDeque},
     fs::{File, OpenOptions},
     io::{BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
@@ -9,7 +10,11 @@ use std::{
 };
 
 use letsbe_gate::{Broken, Chain, Entry, Phase};
-use letsbe_types::{Problem, tenant::LogHead};
+use letsbe_types::{
+    Problem,
+    tenant::{LogChain, LogHead, limits},
+    tenants::GateHead,
+};
 
 use crate::{files, gate::problem};
 
@@ -32,7 +37,7 @@ pub(super) struct Found {
 }
 
 /// Reads a log to its end. A broken line does not end the reading: the log goes on from what it says last.
-pub(super) fn read(path: &Path, mut each: impl FnMut(&str)) -> Result<Found, Problem> {
+pub(super) fn read(path: &Path, mut each: impl FnMut(&str, &LogHead)) -> Result<Found, Problem> {
     let mut found = Found { head: LogHead::default(), broken: None, whole: 0, torn: 0 };
     let unusable = |error| files::unusable(path, error);
     let file = match File::open(path) {
@@ -58,7 +63,6 @@ pub(super) fn read(path: &Path, mut each: impl FnMut(&str)) -> Result<Found, Pro
         }
         found.whole += count;
         let text = String::from_utf8_lossy(&line);
-        each(&text);
         match letsbe_gate::verify(&found.head, &text) {
             Ok(head) => found.head = head,
             Err(broken) => {
@@ -66,6 +70,7 @@ pub(super) fn read(path: &Path, mut each: impl FnMut(&str)) -> Result<Found, Pro
                 found.head = claimed(&found.head, &text);
             }
         }
+        each(&text, &found.head);
     }
 }
 
@@ -87,6 +92,8 @@ fn claimed(head: &LogHead, line: &str) -> LogHead {
 pub(super) struct Log {
     path: PathBuf,
     open: Mutex<(File, Chain)>,
+    /// The last lines' numbers and hashes, oldest first.
+    recent: Mutex<VecDeque<LogHead>>,
 }
 
 impl Log {
@@ -96,7 +103,8 @@ impl Log {
         note: impl FnOnce(String) -> Entry,
     ) -> Result<(Self, Option<Broken>), Problem> {
         let unusable = |error| files::unusable(path, error);
-        let found = read(path, |_| {})?;
+        let mut recent = VecDeque::new();
+        let found = read(path, |_, head| keep(&mut recent, head.clone()))?;
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(unusable)?;
         }
@@ -113,7 +121,8 @@ impl Log {
             // Something that is no line of ours; it stays, and the next line begins behind it.
             file.write_all(b"\n").map_err(unusable)?;
         }
-        let log = Self { path: path.to_owned(), open: Mutex::new((file, Chain::from_head(found.head))) };
+        let open = Mutex::new((file, Chain::from_head(found.head)));
+        let log = Self { path: path.to_owned(), open, recent: Mutex::new(recent) };
         if found.torn > 0 {
             log.append(note(format!("{} bytes of a torn last line were taken off", found.torn)))?;
         }
@@ -133,6 +142,7 @@ impl Log {
             return Err(files::unusable(&self.path, error));
         }
         *chain = next;
+        keep(&mut self.recent.lock().unwrap_or_else(PoisonError::into_inner), chain.head());
         Ok(chain.head().entry)
     }
 
@@ -142,9 +152,69 @@ impl Log {
     }
 }
 
+/// Numbers and hashes of lines that are kept in memory.
+const RECENT: usize = 1_024;
+
+fn keep(recent: &mut VecDeque<LogHead>, head: LogHead) {
+    if recent.len() == RECENT {
+        recent.pop_front();
+    }
+    recent.push_back(head);
+}
+
+impl Log {
+    /// What the Hub is told: the end of the log, or of as much of it as one heartbeat tells, and how it goes on to
+    /// there from a line that the Hub knows.
+    pub(super) fn told(&self, known: &LogHead) -> (LogHead, Option<LogChain>) {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let reaches = recent.front().is_some_and(|first| first.entry <= known.entry.max(1));
+        if reaches { piece(known, self.head(), recent) } else { told_by_file(&self.path, known) }
+    }
+}
+
+/// The same, of a log that nobody has open.
+pub(super) fn told_by_file(path: &Path, known: &LogHead) -> (LogHead, Option<LogChain>) {
+    let mut lines = Vec::new();
+    let wanted = known.entry..=known.entry.saturating_add(limits::LOG_HASHES as u64);
+    let found = read(path, |_, head| {
+        if wanted.contains(&head.entry) {
+            lines.push(head.clone());
+        }
+    });
+    match found {
+        Ok(found) => piece(known, found.head, lines),
+        Err(problem) => {
+            tracing::warn!(%problem, "the gate's log cannot be read");
+            (known.clone(), None)
+        }
+    }
+}
+
+fn piece(
+    known: &LogHead,
+    head: LogHead,
+    lines: impl IntoIterator<Item = LogHead>,
+) -> (LogHead, Option<LogChain>) {
+    let mut chain = LogChain { after: LogHead::default(), hashes: Vec::new() };
+    let mut end = None;
+    for line in lines.into_iter().filter(|line| line.entry >= known.entry) {
+        if line.entry == known.entry {
+            chain.after = line;
+        } else if chain.hashes.len() < limits::LOG_HASHES {
+            chain.hashes.push(line.hash.clone());
+            end = Some(line);
+        }
+    }
+    let end = end.unwrap_or_else(|| head.clone());
+    // A log that is shorter than what the Hub knows has no line to go on from.
+    let fits = chain.after.entry == known.entry
+        && end.entry.checked_sub(known.entry) == Some(chain.hashes.len() as u64);
+    if fits { (end, Some(chain)) } else { (head, None) }
+}
+
 /// Checks a log; the number of its entries.
 pub(super) fn verify(path: &Path) -> Result<LogHead, Problem> {
-    let found = read(path, |_| {})?;
+    let found = read(path, |_, _| {})?;
     match found.broken {
         Some(broken) => Err(problem::damaged(broken)),
         None if found.torn > 0 => Err(problem::damaged(format!(
@@ -153,6 +223,29 @@ pub(super) fn verify(path: &Path) -> Result<LogHead, Problem> {
         ))),
         None => Ok(found.head),
     }
+}
+
+/// Compares a log with what the Hub was told of it.
+pub(super) fn compare(path: &Path, heads: &[GateHead]) -> Result<LogHead, Problem> {
+    let wanted: BTreeMap<u64, &GateHead> =
+        heads.iter().filter(|head| head.linked && head.entry > 0).map(|head| (head.entry, head)).collect();
+    let (mut good, mut bad) = (0, None);
+    let found = read(path, |_, line| {
+        if let Some(head) = wanted.get(&line.entry).filter(|_| bad.is_none()) {
+            if head.hash == line.hash { good = line.entry } else { bad = Some(line.entry) }
+        }
+    })?;
+    if let Some(entry) = bad {
+        let what = format!("one of the lines {} to {entry} is not what the Hub was told", good + 1);
+        return Err(problem::not_as_told(what));
+    }
+    let last = wanted.keys().next_back().copied().unwrap_or_default();
+    if found.head.entry < last {
+        let what =
+            format!("the lines {} to {last}, of which the Hub was told, are missing", found.head.entry + 1);
+        return Err(problem::not_as_told(what));
+    }
+    verify(path)
 }
 
 /// An entry without a call.
@@ -181,7 +274,9 @@ pub(super) fn note(now: chrono::DateTime<chrono::Utc>, mut text: String) -> Entr
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{Log, note, read, verify};
+    use letsbe_types::{tenant::LogHead, tenants::GateHead};
+
+    use super::{Log, compare, note, read, verify};
 
     fn open(path: &Path) -> Log {
         Log::open(path, |text| note(chrono::Utc::now(), text)).expect("opens").0
@@ -227,8 +322,80 @@ mod tests {
         append(&log, "after");
         assert_eq!(log.head().entry, 6);
         let mut lines = 0;
-        assert_eq!(read(&path, |_| lines += 1).expect("reads").broken.expect("still").line, 3);
+        assert_eq!(read(&path, |_, _| lines += 1).expect("reads").broken.expect("still").line, 3);
         assert_eq!(lines, 6);
+    }
+
+    /// What root can do: change the text of lines and give them, and all lines behind them, new hashes.
+    fn rewritten(log: &str, change: impl Fn(&str) -> String) -> String {
+        let mut chain = letsbe_gate::Chain::default();
+        let seal = |line: &str| {
+            let entry = serde_json::from_str(&change(line)).expect("an entry");
+            let (line, next) = chain.seal(entry).expect("writes");
+            chain = next;
+            line
+        };
+        log.lines().map(seal).collect()
+    }
+
+    #[test]
+    fn a_log_that_root_wrote_anew_is_whole_here_and_found_by_what_the_hub_was_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("gate.jsonl");
+        let mut heads = Vec::new();
+        let log = open(&path);
+        for number in 1..=25 {
+            append(&log, &format!("entry {number}."));
+            if number % 10 == 0 {
+                let LogHead { entry, hash } = log.head();
+                heads.push(GateHead { entry, hash, received_at: chrono::Utc::now(), linked: true });
+            }
+        }
+        let known = log.told(&LogHead { entry: 20, hash: String::new() }).1.expect("a piece").after;
+        assert_eq!(known.hash, heads[1].hash);
+        drop(log);
+        assert_eq!(compare(&path, &heads).expect("as told").entry, 25);
+        let text = fs::read_to_string(&path).expect("reads");
+        let forged =
+            rewritten(&text, |line| line.replace("entry 7.", "nothing").replace("entry 8.", "nothing"));
+        fs::write(&path, &forged).expect("writes");
+        assert_eq!(verify(&path).expect("whole in itself").entry, 25);
+        let found = compare(&path, &heads).expect_err("found");
+        assert!(found.code == "GATE021" && found.message.contains("lines 1 to 10 "), "{found}");
+        // The agent, started again, goes on from another line than the Hub knows.
+        let chain = open(&path).told(&known).1.expect("a piece");
+        assert!(chain.after.entry == 20 && chain.after.hash != known.hash);
+        // After line 12, and cut.
+        let late = rewritten(&text, |line| line.replace("entry 12.", "nothing"));
+        fs::write(&path, late).expect("writes");
+        assert!(compare(&path, &heads).expect_err("found").message.contains("lines 11 to 20 "));
+        let cut: String = text.lines().take(19).map(|line| format!("{line}\n")).collect();
+        fs::write(&path, cut).expect("writes");
+        assert!(compare(&path, &heads).expect_err("found").message.contains("lines 20 to 20"));
+        assert_eq!(open(&path).told(&known), (verify(&path).expect("whole"), None));
+    }
+
+    #[test]
+    fn a_long_log_is_told_in_pieces_from_memory_and_from_the_file_alike() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("gate.jsonl");
+        let log = open(&path);
+        for number in 0..(super::RECENT + 300) {
+            append(&log, &number.to_string());
+        }
+        let (mut known, mut pieces) = (LogHead::default(), 0);
+        while known != log.head() {
+            let (end, chain) = log.told(&known);
+            assert_eq!((end.clone(), chain.clone()), super::told_by_file(&path, &known));
+            let chain = chain.expect("a piece");
+            assert_eq!((&chain.after, chain.hash_of(end.entry)), (&known, Some(end.hash.as_str())));
+            (known, pieces) = (end, pieces + 1);
+        }
+        assert_eq!(pieces, (super::RECENT + 300).div_ceil(super::limits::LOG_HASHES));
+        assert_eq!(
+            log.told(&known),
+            (known.clone(), Some(super::LogChain { after: known, hashes: Vec::new() }))
+        );
     }
 
     #[test]

@@ -29,7 +29,7 @@ use letsbe_gate::{Action, Call, Decision, Entry, Judgement, Outcome, Phase, Tabl
 use letsbe_types::{
     Problem, clock,
     ids::ApprovalId,
-    tenant::{Autonomy, LogHead, TenantEventKind},
+    tenant::{Autonomy, LogChain, LogHead, TenantEventKind},
 };
 use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::Instant};
@@ -105,6 +105,11 @@ fn log_path(layout: &Layout) -> std::path::PathBuf {
     layout.audit_log().with_file_name("gate.jsonl")
 }
 
+/// What the Hub is told of the log while the gate is closed.
+pub(crate) fn told_of_closed(layout: &Layout, known: &LogHead) -> (LogHead, Option<LogChain>) {
+    log::told_by_file(&log_path(layout), known)
+}
+
 impl Gate {
     /// Reads the table and the catalog of the bundle, the log and the approvals, and goes on with what was approved.
     pub(crate) async fn open(guardian: Arc<Guardian>) -> Result<Arc<Self>, Problem> {
@@ -136,6 +141,11 @@ impl Gate {
     /// Last entry of the log.
     pub(crate) fn head(&self) -> LogHead {
         self.log.head()
+    }
+
+    /// What the Hub is told of the log, which knows it up to this line.
+    pub(crate) fn told(&self, known: &LogHead) -> (LogHead, Option<LogChain>) {
+        self.log.told(known)
     }
 
     fn secrets(&self) -> Result<Arc<Secrets>, Refusal> {

@@ -92,6 +92,14 @@ pub(super) fn damaged(why: impl std::fmt::Display) -> Problem {
     )
 }
 
+pub(super) fn not_as_told(what: impl std::fmt::Display) -> Problem {
+    Problem::permanent(
+        "GATE021",
+        format!("The command gate's log is not the one that the Hub was told of: {what}"),
+        "Keep a copy of the file, and take this server for one that somebody else has controlled as root.",
+    )
+}
+
 pub(super) fn not_shown() -> Problem {
     Problem::permanent(
         "GATE020",

@@ -22,7 +22,7 @@ use letsbe_vault::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{files, layout::Layout, lock, server::TenantServer};
+use crate::{layout::Layout, lock, server::TenantServer};
 
 /// What the command line asks for.
 #[derive(clap::Args)]
@@ -80,10 +80,11 @@ pub(crate) async fn command(layout: &Layout, arguments: RotateArguments) -> Resu
     };
     if arguments.plan {
         let plans = Rotations::read(layout)?.plans(&selection)?;
-        return print(arguments.json, &serde_json::json!({ "tools": plans }), plans.iter().map(planned));
+        print(arguments.json, &serde_json::json!({ "tools": plans }), plans.iter().map(planned));
+        return Ok(());
     }
     let tools = rotate(layout, &selection).await?;
-    print(arguments.json, &serde_json::json!({ "tools": tools }), tools.iter().map(rotated))?;
+    print(arguments.json, &serde_json::json!({ "tools": tools }), tools.iter().map(rotated));
     match tools.into_iter().find_map(|tool| tool.problem) {
         Some(problem) => Err(problem),
         None => Ok(()),
@@ -203,11 +204,9 @@ fn cannot(what: &str, hint: &str) -> Problem {
     Problem::permanent("ROT004", format!("Nothing was rotated: {what}"), hint)
 }
 
-fn print(json: bool, value: &serde_json::Value, lines: impl Iterator<Item = String>) -> Result<(), Problem> {
-    use std::io::Write as _;
+fn print(json: bool, value: &serde_json::Value, lines: impl Iterator<Item = String>) {
     let text = if json { value.to_string() } else { lines.collect::<Vec<_>>().join("\n") };
-    let written = writeln!(std::io::stdout().lock(), "{text}");
-    written.map_err(|error| files::unusable("standard output".as_ref(), error))
+    println!("{text}");
 }
 
 fn planned(plan: &RotationPlan) -> String {

@@ -13,6 +13,7 @@ pub mod configuration;
 pub mod drill;
 pub mod effect;
 pub mod escrow;
+pub mod gate_head;
 pub mod job;
 pub mod order;
 pub mod recovery;

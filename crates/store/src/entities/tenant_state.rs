@@ -13,6 +13,9 @@ pub struct Model {
     pub gate_entry: i64,
     pub gate_hash: String,
     pub log_cut_at: Option<DateTimeUtc>,
+    pub log_cut_kind: Option<String>,
+    pub log_cut_from: Option<i64>,
+    pub log_cut_to: Option<i64>,
 }
 
 /// No relations: joins are written where they are needed.

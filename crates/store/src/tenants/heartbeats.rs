@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use letsbe_types::{ids::OrderId, tenant::Heartbeat};
+use letsbe_types::{
+    ids::OrderId,
+    tenant::{Heartbeat, LogChain, LogHead},
+};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, JoinType, QueryFilter as _, QuerySelect as _,
@@ -12,11 +15,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{KeyRefused, commands, signed};
+use super::{
+    KeyRefused, commands,
+    gate_log::{self, Followed},
+    signed,
+};
 use crate::{
     Store, StoreError,
-    entities::{agent, configuration, rollup, tenant_state},
-    row_error,
+    entities::{agent, configuration, gate_head, rollup, tenant_state},
+    row_error, timeline,
 };
 
 /// Rows in one statement at most. Sizes are powers of two, so that few statements are prepared, once each.
@@ -33,8 +40,8 @@ pub struct Beat {
     memory: i64,
     not_ok: i64,
     tokens: i64,
-    gate_entry: i64,
-    gate_hash: String,
+    log: LogHead,
+    chain: Option<LogChain>,
 }
 
 impl Beat {
@@ -43,27 +50,33 @@ impl Beat {
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn new(key_hash: String, heartbeat: &Heartbeat) -> Result<Self, StoreError> {
+        // The chain is looked at once and not kept.
+        let body = match &heartbeat.gate_chain {
+            None => serde_json::to_string(heartbeat),
+            Some(_) => serde_json::to_string(&Heartbeat { gate_chain: None, ..heartbeat.clone() }),
+        };
         Ok(Self {
             key_hash,
-            body: serde_json::to_string(heartbeat).map_err(|error| row_error("tenant_states")(&error))?,
+            body: body.map_err(|error| row_error("tenant_states")(&error))?,
             disk: heartbeat.disk_used_percent.into(),
             memory: signed(heartbeat.memory_used_mib),
             not_ok: signed(heartbeat.containers_not_ok() as u64),
             tokens: signed(heartbeat.tokens.used),
-            gate_entry: signed(heartbeat.gate_log.entry),
-            gate_hash: heartbeat.gate_log.hash.clone(),
+            log: heartbeat.gate_log.clone(),
+            chain: heartbeat.gate_chain.clone(),
         })
     }
 
     /// Its bytes, about.
     #[must_use]
-    pub const fn size(&self) -> usize {
-        self.body.len() + self.key_hash.len() + self.gate_hash.len()
+    pub fn size(&self) -> usize {
+        let hashes = self.chain.iter().flat_map(|chain| &chain.hashes).map(String::len);
+        self.body.len() + self.key_hash.len() + self.log.hash.len() + hashes.sum::<usize>()
     }
 }
 
 /// A heartbeat that was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
     /// Whose.
     pub tenant: OrderId,
@@ -71,6 +84,8 @@ pub struct Heard {
     pub configuration: u64,
     /// Whether commands wait.
     pub commands_wait: bool,
+    /// The last line of the gate's log to which it could be followed.
+    pub gate_log: LogHead,
 }
 
 impl Store {
@@ -84,9 +99,22 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<Result<Heard, KeyRefused>>, StoreError> {
         let transaction = self.begin_write().await?;
-        let keys = known_keys(&transaction, &beats).await?;
+        let mut keys = known_keys(&transaction, &beats).await?;
         let waiting = commands::tenants_with_commands(&transaction, now).await?;
-        let answers = beats.iter().map(|beat| answer(&keys, &waiting, beat)).collect();
+        let mut heads = Vec::new();
+        let mut found = Vec::new();
+        let hear = |beat| {
+            let known = heard(&mut keys, beat)?;
+            let before = known.log.cut.clone();
+            heads.extend(known.follow(beat, now));
+            found.extend(gate_log::new_line(before.as_ref(), &known.log).map(|line| (known.order, line)));
+            Ok(known.answer(&waiting))
+        };
+        let answers = beats.iter().map(hear).collect();
+        insert(&transaction, heads, &gate_log::conflict()).await?;
+        for (order, line) in &found {
+            timeline::append(&transaction, OrderId(*order), line, now).await?;
+        }
         let (states, rollups) = folded(beats, &keys, now);
         insert(&transaction, states, &state_conflict()).await?;
         insert(&transaction, rollups, &rollup_conflict()).await?;
@@ -99,13 +127,32 @@ impl Store {
 /// An agent as its key finds it.
 struct Known {
     order: Uuid,
+    generation: i64,
     revoked: bool,
     configuration: Option<i64>,
+    log: Followed,
+}
+
+impl Known {
+    /// Follows the gate's log to where the heartbeat says that it ends; a row where that is new.
+    fn follow(&mut self, beat: &Beat, now: DateTime<Utc>) -> Option<gate_head::ActiveModel> {
+        let linked = self.log.hear(&beat.log, beat.chain.as_ref(), now)?;
+        Some(gate_log::row(self.order, self.generation, &beat.log, linked, now))
+    }
+
+    fn answer(&self, waiting: &HashSet<Uuid>) -> Heard {
+        Heard {
+            tenant: OrderId(self.order),
+            configuration: super::unsigned(self.configuration.unwrap_or(0)),
+            commands_wait: waiting.contains(&self.order),
+            gate_log: self.log.head.clone(),
+        }
+    }
 }
 
 type Keys = HashMap<String, Known>;
-/// Hash, order, when it was revoked, version of the configuration.
-type KeyRow = (String, Uuid, Option<DateTime<Utc>>, Option<i64>);
+/// Hash, order, its generation, when it was revoked, version of the configuration.
+type KeyRow = (String, Uuid, i64, Option<DateTime<Utc>>, Option<i64>);
 
 async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, StoreError> {
     let mut keys = Keys::new();
@@ -116,30 +163,44 @@ async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, S
     for piece in pieces(beats) {
         let rows: Vec<KeyRow> = agent::Entity::find()
             .select_only()
-            .columns([agent::Column::KeyHash, agent::Column::OrderId, agent::Column::RevokedAt])
+            .columns([agent::Column::KeyHash, agent::Column::OrderId, agent::Column::Generation])
+            .column(agent::Column::RevokedAt)
             .column(configuration::Column::Version)
             .join(JoinType::LeftJoin, configured.clone())
             .filter(agent::Column::KeyHash.is_in(piece.iter().map(|beat| beat.key_hash.as_str())))
             .into_tuple()
             .all(db)
             .await?;
-        keys.extend(rows.into_iter().map(|(key, order, revoked_at, configuration)| {
-            (key, Known { order, revoked: revoked_at.is_some(), configuration })
+        let mut logs = followed(db, piece.len(), rows.iter().map(|row| row.1)).await?;
+        keys.extend(rows.into_iter().map(|(key, order, generation, revoked_at, configuration)| {
+            let log = logs.remove(&order).unwrap_or_default();
+            (key, Known { order, generation, revoked: revoked_at.is_some(), configuration, log })
         }));
     }
     Ok(keys)
 }
 
-fn answer(keys: &Keys, waiting: &HashSet<Uuid>, beat: &Beat) -> Result<Heard, KeyRefused> {
-    let known = keys.get(&beat.key_hash).ok_or(KeyRefused::Unknown)?;
-    if known.revoked {
-        return Err(KeyRefused::Revoked);
-    }
-    Ok(Heard {
-        tenant: OrderId(known.order),
-        configuration: super::unsigned(known.configuration.unwrap_or(0)),
-        commands_wait: waiting.contains(&known.order),
-    })
+/// How far the gates' logs of these tenants were followed. Asks for `size` of them: of few sizes, few statements.
+async fn followed(
+    db: &impl ConnectionTrait,
+    size: usize,
+    orders: impl Iterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Followed>, StoreError> {
+    let mut orders: Vec<Uuid> = orders.collect();
+    orders.resize(size.max(orders.len()), Uuid::nil());
+    let rows = tenant_state::Entity::find()
+        .select_only()
+        .columns(gate_log::COLUMNS)
+        .filter(tenant_state::Column::OrderId.is_in(orders))
+        .into_model::<gate_log::State>()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.order_id, Followed::of(&row))).collect())
+}
+
+fn heard<'a>(keys: &'a mut Keys, beat: &Beat) -> Result<&'a mut Known, KeyRefused> {
+    let known = keys.get_mut(&beat.key_hash).ok_or(KeyRefused::Unknown)?;
+    if known.revoked { Err(KeyRefused::Revoked) } else { Ok(known) }
 }
 
 /// One row for each tenant: its last heartbeat, and all of them summed up.
@@ -169,13 +230,20 @@ fn folded(
             .or_insert(one);
         latest.insert(known.order, beat);
     }
-    let states = latest.into_iter().map(|(order, beat)| tenant_state::ActiveModel {
-        order_id: Set(order),
-        received_at: Set(now),
-        body: Set(Some(beat.body)),
-        gate_entry: Set(beat.gate_entry),
-        gate_hash: Set(beat.gate_hash),
-        log_cut_at: Set(None),
+    let states = latest.into_iter().map(|(order, beat)| {
+        let log = keys.get(&beat.key_hash).map(|known| known.log.clone()).unwrap_or_default();
+        let cut = log.cut.as_ref();
+        tenant_state::ActiveModel {
+            order_id: Set(order),
+            received_at: Set(now),
+            body: Set(Some(beat.body)),
+            gate_entry: Set(signed(log.head.entry)),
+            gate_hash: Set(log.head.hash.clone()),
+            log_cut_at: Set(cut.map(|cut| cut.at)),
+            log_cut_kind: Set(cut.map(|cut| gate_log::kind_name(cut.kind).to_owned())),
+            log_cut_from: Set(cut.map(|cut| signed(cut.from))),
+            log_cut_to: Set(cut.map(|cut| signed(cut.to))),
+        }
     });
     let rollups = rollups.into_values().map(|row| {
         use sea_orm::IntoActiveModel as _;
@@ -200,15 +268,12 @@ fn hour_of(beat: &Beat, order_id: Uuid, start: i64) -> rollup::Model {
     }
 }
 
-/// The new state replaces the old one; that the gate's log got shorter, or ends otherwise, stays known.
+/// The new state replaces the old one. What is wrong with the gate's log was read in the same transaction.
 fn state_conflict() -> OnConflict {
     use tenant_state::Column;
-    let cut = "CASE WHEN excluded.gate_entry < tenant_states.gate_entry \
-               OR (excluded.gate_entry = tenant_states.gate_entry AND excluded.gate_hash <> tenant_states.gate_hash) \
-               THEN excluded.received_at ELSE tenant_states.log_cut_at END";
     OnConflict::column(Column::OrderId)
         .update_columns([Column::ReceivedAt, Column::Body, Column::GateEntry, Column::GateHash])
-        .value(Column::LogCutAt, Expr::cust(cut))
+        .update_columns([Column::LogCutAt, Column::LogCutKind, Column::LogCutFrom, Column::LogCutTo])
         .to_owned()
 }
 

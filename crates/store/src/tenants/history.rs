@@ -1,4 +1,5 @@
-//! History: heartbeats by hour (30 days) and by day (400 days); tokens, events, commands, approvals (400 days).
+//! History: heartbeats by hour (30 days) and by day (400 days); tokens, events, commands, approvals (400 days); ends of gates'
+//! logs (30 days, then one a day for ever).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{
@@ -10,7 +11,7 @@ use sea_orm::{
     QueryOrder as _, Statement, sea_query::OnConflict,
 };
 
-use super::{approvals, commands, events, unsigned};
+use super::{approvals, commands, events, gate_log, unsigned};
 use crate::{
     Store, StoreError,
     entities::{rollup, token, upkeep},
@@ -82,6 +83,7 @@ impl Store {
         events::forget_before(&transaction, now - DAYS_KEPT).await?;
         commands::forget_before(&transaction, now - DAYS_KEPT).await?;
         approvals::forget_before(&transaction, now - DAYS_KEPT).await?;
+        gate_log::forget_before(&transaction, now - HOURS_KEPT).await?;
         let row = upkeep::ActiveModel { name: Set(WORK.to_owned()), through: Set(next) };
         let replace =
             OnConflict::column(upkeep::Column::Name).update_column(upkeep::Column::Through).to_owned();

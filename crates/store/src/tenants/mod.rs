@@ -6,6 +6,7 @@ pub(crate) mod configuration;
 pub(crate) mod consequences;
 mod escrows;
 pub(crate) mod events;
+pub(crate) mod gate_log;
 pub(crate) mod heartbeats;
 pub(crate) mod history;
 mod proofs;

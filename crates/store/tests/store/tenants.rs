@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::{
-    Beat, Defaults, EventsTaken, Introduction, KeyRefused, NewEntry, NewJob, Store, token_hash,
+    Beat, CutKind, Defaults, EventsTaken, Introduction, KeyRefused, NewEntry, NewJob, Store, token_hash,
 };
 use letsbe_types::{
     ids::{JobId, OrderId},
-    tenant::{Heartbeat, LogHead, TenantEvent, TenantEventKind, TokenSign, VaultSign, limits},
+    tenant::{Heartbeat, LogChain, LogHead, TenantEvent, TenantEventKind, TokenSign, VaultSign, limits},
 };
 
 use crate::{World, start};
@@ -35,7 +35,11 @@ async fn tenant(world: &World) -> OrderId {
 }
 
 fn beat(order: OrderId, disk: u8) -> Beat {
-    let heartbeat = Heartbeat {
+    Beat::new(key(order), &heartbeat(disk)).unwrap()
+}
+
+fn heartbeat(disk: u8) -> Heartbeat {
+    Heartbeat {
         version: limits::HEARTBEAT_VERSION,
         node_version: "0.1.0".into(),
         sent_at: start(),
@@ -56,8 +60,87 @@ fn beat(order: OrderId, disk: u8) -> Beat {
         events_dropped: 0,
         configuration: 0,
         gate_log: LogHead::default(),
-    };
+        gate_chain: None,
+    }
+}
+
+/// A heartbeat that tells where the gate's log ends and, with `after`, the hashes since then.
+fn logged(order: OrderId, end: (u64, &str), after: Option<(u64, &str, &[&str])>) -> Beat {
+    let head = |entry, hash: &str| LogHead { entry, hash: hash.to_owned() };
+    let gate_chain = after.map(|(entry, hash, hashes)| LogChain {
+        after: head(entry, hash),
+        hashes: hashes.iter().map(|hash| (*hash).to_owned()).collect(),
+    });
+    let heartbeat = Heartbeat { gate_log: head(end.0, end.1), gate_chain, ..heartbeat(1) };
     Beat::new(key(order), &heartbeat).unwrap()
+}
+
+#[tokio::test]
+async fn a_gates_log_that_does_not_go_on_is_an_alarm_until_somebody_has_looked() {
+    let world = World::new().await;
+    let (one, store) = (tenant(&world).await, &world.store);
+    let cut = async || store.agent(one).await.unwrap().unwrap().log_cut;
+    let heard = async |beats: Vec<Beat>, minute: i64| {
+        let now = start() + TimeDelta::minutes(minute);
+        store.take_heartbeats(beats, now).await.unwrap().pop().unwrap().unwrap().gate_log.entry
+    };
+    assert_eq!(heard(vec![logged(one, (100, "h1"), None)], 0).await, 100);
+    // An older program tells no chain, a forger may leave it out: said until the lines between are told.
+    assert_eq!(heard(vec![logged(one, (101, "h2"), None)], 1).await, 100);
+    assert_eq!(cut().await.map(|cut| (cut.kind, cut.from, cut.to)), Some((CutKind::Unlinked, 101, 101)));
+    let way = logged(one, (102, "h3"), Some((100, "h1", &["h2", "h3"])));
+    assert_eq!((heard(vec![way], 2).await, cut().await), (102, None));
+    // The log was written anew with another line 102, and goes on from that. Both in one commit.
+    let other = logged(one, (103, "x4"), Some((102, "x3", &["x4"])));
+    let later = logged(one, (104, "x5"), Some((102, "x3", &["x4", "x5"])));
+    assert_eq!(heard(vec![other, later], 3).await, 102);
+    let found = cut().await.expect("an alarm");
+    assert_eq!((found.kind, found.from, found.to), (CutKind::Changed, 102, 104));
+    // What was there before is told again: it stays an alarm.
+    let back = logged(one, (103, "h4"), Some((102, "h3", &["h4"])));
+    assert_eq!(heard(vec![back], 4).await, 103);
+    assert_eq!(cut().await.expect("still").at, found.at);
+    let lines = store.timeline(one, 0, 100).await.unwrap();
+    let told = lines.iter().filter(|line| line.message.contains("gate's log was cut or rewritten"));
+    assert_eq!(told.count(), 1, "{lines:?}");
+    let line = NewEntry::new("operator", "ok", "looked");
+    assert!(store.accept_gate_log(one, &line, world.now()).await.unwrap());
+    assert!(!store.accept_gate_log(one, &line, world.now()).await.unwrap());
+    assert_eq!(cut().await, None);
+    let heads = store.gate_heads(one).await.unwrap();
+    let kept: Vec<(u64, bool)> = heads.iter().map(|head| (head.entry, head.linked)).collect();
+    assert_eq!(kept, [(103, true), (103, false), (102, true), (101, false), (100, true)]);
+}
+
+#[tokio::test]
+async fn one_end_of_a_gates_log_a_day_is_kept_for_ever() {
+    let world = World::new().await;
+    let (one, store) = (tenant(&world).await, &world.store);
+    let mut hash = String::new();
+    for number in 1..=9_u64 {
+        let next = format!("h{number}");
+        let beat = logged(one, (number, &next), Some((number - 1, &hash, &[&next])));
+        // Three a day, from twelve o'clock on.
+        let at =
+            TimeDelta::days(((number - 1) / 3).cast_signed()) + TimeDelta::hours((number % 3).cast_signed());
+        store.take_heartbeats(vec![beat], start() + at).await.unwrap();
+        hash = next;
+    }
+    let entries = async || {
+        let heads = store.gate_heads(one).await.unwrap();
+        heads.iter().map(|head| head.entry).collect::<Vec<_>>()
+    };
+    assert_eq!(entries().await.len(), 9);
+    let years_later = start() + TimeDelta::days(3 * 365);
+    while store.keep_up(years_later).await.unwrap() {}
+    assert_eq!(entries().await.len(), 3, "one for each day");
+    // However often it is told, a minute has one row.
+    for _ in 0..50 {
+        let beat = logged(one, (10, "h10"), Some((9, "h9", &["h10"])));
+        let other = logged(one, (11, "x"), None);
+        store.take_heartbeats(vec![beat, other], years_later).await.unwrap();
+    }
+    assert_eq!(entries().await.len(), 5);
 }
 
 async fn take(store: &Store, beats: Vec<Beat>, now: DateTime<Utc>) -> Vec<Result<OrderId, KeyRefused>> {

@@ -9,6 +9,10 @@ pub struct HeartbeatReply {
     pub configuration: Option<TenantConfiguration>,
     /// Commands that wait (the same that [`CommandsReply`] would give).
     pub commands: Vec<TenantCommand>,
+    /// The last line of the gate's log to which the Hub could follow; the next heartbeat goes on from there. `None` from
+    /// an older Hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_log: Option<super::LogHead>,
 }
 
 /// What the Hub decides about a tenant; kept by the agent, so that it goes on without the Hub.

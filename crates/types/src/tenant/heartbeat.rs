@@ -45,9 +45,13 @@ pub struct Heartbeat {
     pub events_dropped: u64,
     /// Version of the configuration in force; 0 before the first.
     pub configuration: u64,
-    /// Last entry of the command gate's log: number and SHA-256 in hex. A later head that is not above this one
-    /// means that somebody cut the log.
+    /// Last entry of the command gate's log: number and SHA-256 in hex; where more lines are new than a heartbeat may
+    /// tell, the last one that it tells.
     pub gate_log: LogHead,
+    /// How the log goes on to there from what the Hub said that it knows. `None` where the Hub said nothing, or the
+    /// server's program is too old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_chain: Option<LogChain>,
 }
 
 impl Heartbeat {
@@ -215,4 +219,25 @@ pub struct LogHead {
     pub entry: u64,
     /// Its hash; empty for an empty log.
     pub hash: String,
+}
+
+/// A piece of a hash chain: hashes of lines, never what stands in them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogChain {
+    /// The line before the first, as it is on the server now.
+    pub after: LogHead,
+    /// Hashes of the lines that follow on it, one after the other; at most [`super::limits::LOG_HASHES`].
+    pub hashes: Vec<String>,
+}
+
+impl LogChain {
+    /// The hash of the line of this number, if it is in this piece.
+    #[must_use]
+    pub fn hash_of(&self, entry: u64) -> Option<&str> {
+        match entry.checked_sub(self.after.entry)? {
+            0 => Some(&self.after.hash),
+            place => Some(self.hashes.get(usize::try_from(place - 1).ok()?)?),
+        }
+    }
 }

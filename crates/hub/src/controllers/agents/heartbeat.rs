@@ -40,7 +40,7 @@ async fn answer(
     heard: &Heard,
     known_configuration: u64,
 ) -> ApiResult<HeartbeatReply> {
-    let mut reply = HeartbeatReply::default();
+    let mut reply = HeartbeatReply { gate_log: Some(heard.gate_log.clone()), ..HeartbeatReply::default() };
     if heard.configuration != known_configuration {
         reply.configuration = state.store.configuration(heard.tenant).await?;
     }
@@ -110,5 +110,14 @@ fn wrong(heartbeat: &Heartbeat) -> Vec<FieldError> {
     words.recipients("vault.escrow_recipients", &heartbeat.vault.escrow_recipients);
     words.number("gate_log.entry", heartbeat.gate_log.entry);
     words.hash("gate_log.hash", &heartbeat.gate_log.hash);
+    if let Some(chain) = &heartbeat.gate_chain {
+        words.number("gate_chain.after.entry", chain.after.entry);
+        words.hash("gate_chain.after.hash", &chain.after.hash);
+        let few = chain.hashes.len() <= limits::LOG_HASHES;
+        words.that(few, "gate_chain.hashes", "write at most 200 hashes");
+        for (number, hash) in chain.hashes.iter().enumerate() {
+            words.hash(&format!("gate_chain.hashes[{number}]"), hash);
+        }
+    }
     words.wrong
 }

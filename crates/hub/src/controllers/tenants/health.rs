@@ -1,7 +1,7 @@
 //! How a server is, from what it said last. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_store::AgentStatus;
+use letsbe_store::{AgentStatus, CutKind, LogCut};
 use letsbe_types::{
     backups::Alarm,
     tenant::{ContainerState, Heartbeat},
@@ -25,9 +25,7 @@ pub(crate) fn of(agent: &AgentStatus, alarms: &[Alarm], now: DateTime<Utc>) -> (
     let backups = state::remarks(sign, alarms, agent.registered_at, now);
     let wrong = backups.into_iter().filter(|remark| remark.weight > Weight::Note);
     troubles.extend(wrong.map(|remark| remark.text));
-    if agent.log_cut_at.is_some() {
-        troubles.push("the command gate's log was cut or rewritten".to_owned());
-    }
+    troubles.extend(agent.log_cut.as_ref().map(log_cut));
     let health = match agent.last_heartbeat_at {
         _ if agent.revoked_at.is_some() => Health::Revoked,
         None => Health::Never,
@@ -36,6 +34,19 @@ pub(crate) fn of(agent: &AgentStatus, alarms: &[Alarm], now: DateTime<Utc>) -> (
         Some(_) => Health::Troubled,
     };
     (health, troubles)
+}
+
+fn log_cut(cut: &LogCut) -> String {
+    let LogCut { at, kind, from, to } = cut;
+    let since = at.format("%Y-%m-%d %H:%M UTC");
+    match kind {
+        CutKind::Changed => format!(
+            "the command gate's log was cut or rewritten: lines {from} to {to} are not as they were told before ({since})"
+        ),
+        CutKind::Unlinked => format!(
+            "the command gate's log cannot be followed: what leads to line {to} from line {from} was not told ({since})"
+        ),
+    }
 }
 
 fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<String> {
@@ -85,7 +96,7 @@ fn counted(count: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
-    use letsbe_store::AgentStatus;
+    use letsbe_store::{AgentStatus, CutKind, LogCut};
     use letsbe_types::{
         tenant::{BackupSign, ContainerSign, ContainerState, Heartbeat},
         tenants::Health,
@@ -118,7 +129,7 @@ mod tests {
             revoked_at: None,
             last_heartbeat_at: Some(now()),
             last_heartbeat: Some(heartbeat),
-            log_cut_at: None,
+            log_cut: None,
         }
     }
 
@@ -131,8 +142,17 @@ mod tests {
         assert_eq!(of(&never, now()).0, Health::Never);
         let revoked = AgentStatus { revoked_at: Some(now()), ..fine() };
         assert_eq!(of(&revoked, now()).0, Health::Revoked);
-        let cut = AgentStatus { log_cut_at: Some(now()), ..fine() };
-        assert_eq!(of(&cut, now()).0, Health::Troubled);
+        for (kind, words) in
+            [(CutKind::Changed, "cut or rewritten"), (CutKind::Unlinked, "cannot be followed")]
+        {
+            let log_cut = Some(LogCut { at: now(), kind, from: 7, to: 9 });
+            let (health, troubles) = of(&AgentStatus { log_cut, ..fine() }, now());
+            assert_eq!(health, Health::Troubled);
+            assert!(
+                troubles[0].contains(words) && troubles[0].contains("line 9")
+                    || troubles[0].contains("7 to 9")
+            );
+        }
     }
 
     #[test]

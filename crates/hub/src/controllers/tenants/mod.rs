@@ -4,6 +4,7 @@ pub(crate) mod approvals;
 pub(crate) mod commands;
 pub(crate) mod configuration;
 pub(crate) mod escrow;
+pub(crate) mod gate_heads;
 pub(crate) mod health;
 pub(crate) mod list;
 pub(crate) mod revoke;

@@ -67,6 +67,7 @@ impl Signs {
         let _late = tokio::time::timeout(DOCKER_PATIENCE, self.forget_installed(&containers)).await;
         let (now, waiting) = (Utc::now(), self.queue.waiting());
         let certificate = self.layout.certificate();
+        let (gate_log, gate_chain) = self.approvals.log();
         Heartbeat {
             version: limits::HEARTBEAT_VERSION,
             node_version: hub::VERSION.to_owned(),
@@ -90,7 +91,8 @@ impl Signs {
             events_waiting: waiting.events,
             events_dropped: waiting.dropped,
             configuration: self.configurations.current().version,
-            gate_log: self.approvals.head(),
+            gate_log,
+            gate_chain,
         }
     }
 

@@ -76,11 +76,14 @@ async fn the_operators_commands_work_on_the_server() {
     let unknown = run(Command::Approve { id: ApprovalId::generate(), json: false }).await;
     assert_eq!(unknown.expect_err("unknown").code, "GATE003");
     gate(&server.layout, GateCommand::Log { lines: 5, json: false }).expect("shows");
-    gate(&server.layout, GateCommand::Verify { json: false }).expect("good");
+    gate(&server.layout, GateCommand::Verify { json: false, heads: None }).expect("good");
     let path = super::super::log_path(&server.layout);
     let changed = server.log().replacen("\"restart\"", "\"disk\"", 1);
     std::fs::write(&path, changed).expect("writes");
-    assert_eq!(gate(&server.layout, GateCommand::Verify { json: true }).expect_err("found").code, "GATE012");
+    assert_eq!(
+        gate(&server.layout, GateCommand::Verify { json: true, heads: None }).expect_err("found").code,
+        "GATE012"
+    );
 }
 
 #[tokio::test]
