@@ -16,6 +16,7 @@
 //!
 //! It must never be part of what runs at a customer, and never answer with anything that nobody asked it to say.
 
+pub mod dialects;
 mod events;
 mod serve;
 mod shapes;
@@ -112,6 +113,8 @@ pub enum Fault {
     StallAfter(usize),
     /// Status 200, and something that is no answer.
     Malformed,
+    /// It speaks this dialect of [`dialects`].
+    Dialect(&'static str),
     /// Usage that cannot be.
     WrongUsage,
     /// No usage.

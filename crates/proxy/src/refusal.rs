@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -33,6 +33,10 @@ pub(crate) const NO_GATE: &str = "PROXY010";
 pub(crate) const TOO_MANY: &str = "PROXY011";
 /// The provider refuses the request as it is.
 pub(crate) const PROVIDER_REFUSES: &str = "PROXY012";
+/// A field that is not let through.
+pub(crate) const NOT_LET_THROUGH: &str = "PROXY013";
+/// Something that the provider would have to fetch, or has kept.
+pub(crate) const OUTSIDE: &str = "PROXY014";
 
 /// Why a request is not answered. The message carries no text of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,16 +45,38 @@ pub(crate) struct Refusal {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) retry_after: Option<Duration>,
+    /// The field that is at fault.
+    pub(crate) param: Option<String>,
+    /// Clients that ask again by themselves are told not to.
+    pub(crate) is_final: bool,
 }
+
+/// What OpenAI's own clients look at before they ask again.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self { status, code, message: message.into(), retry_after: None, param: None, is_final: false }
+    }
+
+    /// The same, about this field.
+    pub(crate) fn about(self, field: &str) -> Self {
+        Self { param: Some(field.to_owned()), ..self }
     }
 
     /// The body cannot be taken.
     pub(crate) fn bad_body(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, BAD_BODY, message)
+    }
+
+    /// A field that is not on the list.
+    pub(crate) fn not_let_through(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, NOT_LET_THROUGH, message)
+    }
+
+    /// It stands on something that is not in the request.
+    pub(crate) fn outside(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, OUTSIDE, message)
     }
 
     /// The agent is away.
@@ -69,7 +95,8 @@ impl Refusal {
 
     /// The body of the answer.
     pub(crate) fn body(&self) -> Value {
-        json!({ "error": { "message": self.message, "type": "letsbe_proxy", "code": self.code } })
+        let Self { message, param, code, .. } = self;
+        json!({ "error": { "message": message, "type": "letsbe_proxy", "param": param, "code": code } })
     }
 }
 
@@ -79,6 +106,9 @@ impl IntoResponse for Refusal {
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.is_final {
+            response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         response
     }

@@ -36,9 +36,10 @@ async fn ready(folder: &Path) -> (SocketAddr, Agent) {
 
 async fn code_of(response: reqwest::Response) -> (u16, String) {
     let status = response.status().as_u16();
+    assert!(response.headers().contains_key("x-request-id"));
     let body: Value = response.json().await.expect("a JSON error");
     assert_eq!(body["error"]["type"], "letsbe_proxy");
-    assert!(body["error"]["message"].is_string());
+    assert!(body["error"]["message"].is_string() && body["error"].get("param").is_some());
     (status, body["error"]["code"].as_str().unwrap_or_default().to_owned())
 }
 
@@ -100,7 +101,7 @@ async fn bodies_that_cannot_be_taken_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (address, _agent) = ready(folder.path()).await;
     let json = "application/json";
-    let deep = format!(r#"{{"model":"assistant","messages":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    let deep = format!(r#"{{"model":"assistant","tool_choice":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
     let cases: Vec<(&str, &str, Vec<u8>, u16, &str)> = vec![
         ("chat/completions", "text/plain", b"{}".to_vec(), 415, "PROXY004"),
         ("chat/completions", "multipart/form-data; boundary=x", b"--x--".to_vec(), 415, "PROXY004"),
@@ -114,7 +115,15 @@ async fn bodies_that_cannot_be_taken_are_refused() {
         ("chat/completions", json, br#"{"model":"assistant","n":1000000}"#.to_vec(), 400, "PROXY004"),
         ("chat/completions", json, br#"{"model":"assistant","max_tokens":-1}"#.to_vec(), 400, "PROXY004"),
         ("chat/completions", json, br#"{"model":"assistant","stream":"yes"}"#.to_vec(), 400, "PROXY004"),
-        ("responses", json, br#"{"model":"assistant","previous_response_id":"r"}"#.to_vec(), 400, "PROXY004"),
+        ("chat/completions", json, br#"{"model":"assistant","messages":[[]]}"#.to_vec(), 400, "PROXY004"),
+        ("responses", json, br#"{"model":"assistant","previous_response_id":"r"}"#.to_vec(), 400, "PROXY013"),
+        (
+            "responses",
+            json,
+            br#"{"model":"assistant","input":[{"type":"item_reference"}]}"#.to_vec(),
+            400,
+            "PROXY014",
+        ),
         ("embeddings", json, br#"{"model":"assistant","stream":true}"#.to_vec(), 400, "PROXY004"),
         ("chat/completions", json, br#"{"model":"gpt-unknown","messages":[]}"#.to_vec(), 404, "PROXY006"),
         ("chat/completions", json, deep.into_bytes(), 422, "PROXY005"),

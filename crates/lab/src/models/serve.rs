@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{
-    Answer, Fault, Message, Request, State, events, locked,
+    Answer, Fault, Message, Request, State,
+    dialects::{self, Instead, Way},
+    events, locked,
     shapes::{self, Form, Used},
     wire::{Broken, Tapped},
 };
@@ -49,6 +51,11 @@ async fn take(
         Some(Fault::SlowFirstByte(wait)) => tokio::time::sleep(wait).await,
         Some(Fault::Status { status, retry_after }) => return failure(status, retry_after),
         Some(Fault::Malformed) => return Json(json!({ "choices": "none of your business" })).into_response(),
+        Some(Fault::Dialect(name)) => {
+            if let Some(instead) = refused(name, &request) {
+                return instead;
+            }
+        }
         _ => {}
     }
     if parts.method == Method::GET {
@@ -62,6 +69,17 @@ async fn take(
         }
         Answer::Message(message) => speak(form, &request, &message, fault.as_ref()),
     }
+}
+
+/// What a dialect has instead of an answer to this request.
+fn refused(name: &str, request: &Request) -> Option<Response> {
+    let Instead { status, content_type, body } = match dialects::named(name)?.way {
+        Way::Instead(instead) => instead,
+        Way::Unknown(field, instead) if !request.json()[field].is_null() => instead,
+        _ => return None,
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Some((status, [(header::CONTENT_TYPE, content_type)], body).into_response())
 }
 
 fn keep(state: &State, parts: &Parts, body: &Bytes) -> Request {
@@ -113,8 +131,16 @@ fn speak(form: Form, request: &Request, message: &Message, fault: Option<&Fault>
         _ => counted(request, message),
     };
     let model = request.model();
+    let way = match fault {
+        Some(Fault::Dialect(name)) => dialects::named(name).map(|dialect| dialect.way),
+        _ => None,
+    };
     if body["stream"] != Value::Bool(true) {
-        let whole = shapes::whole(form, &model, message, used).to_string();
+        let mut whole = shapes::whole(form, &model, message, used);
+        if let Some(Way::Whole(change)) = way {
+            whole = change(whole);
+        }
+        let whole = whole.to_string();
         let half = whole.len() / 2;
         return match fault {
             Some(Fault::CutAfter(_) | Fault::StallAfter(_)) => {
@@ -127,6 +153,9 @@ fn speak(form: Form, request: &Request, message: &Message, fault: Option<&Fault>
     let mut events = events::events(form, &model, message, told.then_some(used));
     if let Some(Fault::CutAfter(count) | Fault::StallAfter(count)) = fault {
         events.truncate(*count);
+    }
+    if let Some(Way::Stream(change)) = way {
+        events = change(events);
     }
     streamed("text/event-stream", events, fault)
 }

@@ -4,6 +4,7 @@
 #[path = "../../../proxy/tests/agent/mod.rs"]
 mod agent;
 mod closed;
+mod dialects;
 mod fallback;
 mod secrets;
 mod tokens;

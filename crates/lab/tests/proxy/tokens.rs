@@ -41,7 +41,13 @@ async fn a_request_that_could_exceed_the_pool_is_not_sent() {
     assert_eq!(site.sims[0].requests()[0].json()["max_tokens"], 1000);
     site.ledger.until_all_settled().await;
     body["n"] = json!(2);
-    let (status, text) = site.answer("chat/completions", &body).await;
+    let response = site.ask("chat/completions", &body).await;
+    let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+    // Clients that would ask again by themselves are told not to.
+    assert_eq!(header("x-should-retry"), "false");
+    assert!(header("retry-after").parse::<u64>().is_ok() && header("x-request-id").starts_with("req_"));
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
     assert_eq!((status, code(&text)), (429, "PROXY007".to_owned()));
     assert!(text.contains("are left") && text.contains("filled again"), "{text}");
     assert_eq!(site.asked(), [1]);

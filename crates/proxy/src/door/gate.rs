@@ -21,9 +21,22 @@ const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const PROTOCOL: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Headers that reach the gate.
-const INWARD: [HeaderName; 6] =
-    [header::AUTHORIZATION, header::ACCEPT, header::CONTENT_TYPE, SESSION, PROTOCOL, LAST_EVENT];
+const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// Headers that reach the gate. It refuses foreign names and pages of a browser by `Host` and `Origin`.
+const INWARD: [HeaderName; 10] = [
+    header::AUTHORIZATION,
+    header::ACCEPT,
+    header::CONTENT_TYPE,
+    header::HOST,
+    header::ORIGIN,
+    SESSION,
+    PROTOCOL,
+    LAST_EVENT,
+    MCP_METHOD,
+    MCP_NAME,
+];
 /// Headers that come back.
 const OUTWARD: [HeaderName; 7] = [
     header::CONTENT_TYPE,
@@ -75,7 +88,7 @@ pub(super) async fn pass_on(
     let turn = place(&served.gate_requests, 1, patience.agent).await?;
     let room = place(&served.bodies, announced.div_ceil(1024), patience.agent).await?;
     let body = body::read(incoming, GATE_BYTES, patience.caller).await?;
-    // The name is only for the header `Host`; the socket is what is connected to.
+    // The socket is what is connected to, and `Host` is the caller's: the name here stands for nothing.
     let sending = served
         .gate
         .client

@@ -14,7 +14,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Request, State},
-    http::{Method, StatusCode},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::{any, get, post},
@@ -28,13 +28,19 @@ use tokio::{
 };
 
 use self::gate::Gate;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
 use crate::{
     closing::Closing,
     limits::{BODIES_BYTES, GATE_REQUESTS, MODEL_REQUESTS, Patience},
     link::Link,
-    models::{Asker, Breakers},
+    models::{Asker, Breakers, Manners},
     refusal::{NOT_ALLOWED, Refusal},
 };
+
+/// The name of an answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What is served.
 #[derive(Debug, Clone)]
@@ -62,7 +68,13 @@ impl Proxy {
         Ok(Self(Arc::new(Served {
             started: Instant::now(),
             close,
-            asker: Asker { link, breakers: Breakers::new(), patience, closing },
+            asker: Asker {
+                link,
+                breakers: Breakers::new(),
+                manners: Arc::new(Manners::default()),
+                patience,
+                closing,
+            },
             gate: Gate::new(&guardian.join(GATE_SOCKET), patience.gate)?,
             model_requests: Arc::new(Semaphore::new(MODEL_REQUESTS)),
             gate_requests: Arc::new(Semaphore::new(GATE_REQUESTS)),
@@ -112,6 +124,7 @@ impl Proxy {
             .fallback(not_allowed)
             .method_not_allowed_fallback(wrong_method)
             .layer(middleware::from_fn(no_way_through))
+            .layer(middleware::from_fn(numbered))
             .with_state(self)
     }
 }
@@ -135,6 +148,17 @@ async fn no_way_through(request: Request, next: Next) -> Response {
         return Refusal::new(StatusCode::FORBIDDEN, NOT_ALLOWED, message).into_response();
     }
     next.run(request).await
+}
+
+/// Every answer carries a name of its own, under which the log speaks of it.
+async fn numbered(request: Request, next: Next) -> Response {
+    let id = format!("req_{}", Uuid::new_v4().simple());
+    let span = tracing::info_span!("request", id);
+    let mut response = next.run(request).instrument(span).await;
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
 }
 
 async fn not_allowed() -> Refusal {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Proxy, Served, body, place};
 use crate::{
-    limits::REQUEST_BYTES,
+    limits::{LONG_BODY_BYTES, REQUEST_BYTES},
     link::InForce,
     models::{Form, Held, Wish},
     refusal::{Refusal, UNKNOWN_MODEL, WRONG_KEY},
@@ -53,7 +53,8 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let in_force = known_caller(&served, &headers).await?;
-    let unknown = || Refusal::new(StatusCode::NOT_FOUND, UNKNOWN_MODEL, "there is no such model here");
+    let unknown =
+        || Refusal::new(StatusCode::NOT_FOUND, UNKNOWN_MODEL, "there is no such model here").about("model");
     in_force.model(&name).map(|model| Json(described(&model.name))).ok_or_else(unknown)
 }
 
@@ -72,13 +73,27 @@ async fn ask(served: &Served, form: Form, request: Request) -> Result<Response, 
     let body = body::read(incoming, REQUEST_BYTES, patience.caller).await?;
     // Looked up after the body has arrived: whatever it can hold was in force or nowhere before.
     let in_force = served.asker.link.in_force(patience.agent).await.ok_or_else(Refusal::no_agent)?;
-    let wish = Wish::read(form, &body, |name| in_force.model(name).map(|model| model.output_tokens_max))?;
-    drop(body);
+    let wish = understood(form, body, &in_force).await?;
     let mut closing = served.asker.closing.clone();
     tokio::select! {
         answer = served.asker.answer(&in_force, wish, Held { turn, room }) => answer,
         () = closing.closed() => Err(Refusal::too_many()),
     }
+}
+
+/// What a body asks for. A long one is read on a thread of its own.
+async fn understood(form: Form, body: Vec<u8>, in_force: &Arc<InForce>) -> Result<Wish, Refusal> {
+    let in_force = Arc::clone(in_force);
+    let is_long = body.len() >= LONG_BODY_BYTES;
+    let read = move || {
+        let most = |name: &str| in_force.model(name).map(|model| model.output_tokens_max);
+        Wish::read(form, &body, most)
+    };
+    if !is_long {
+        return read();
+    }
+    let unread = |_| Refusal::bad_body("the body could not be read");
+    tokio::task::spawn_blocking(read).await.map_err(unread)?
 }
 
 /// The secrets in force, if this is the AI runtime.

@@ -13,15 +13,17 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     breaker::{Breakers, Pass},
+    dialect::told,
+    manner::{Manners, otherwise},
     meter::{Bound, Reservation},
     relay::{Ended, Relay},
     upstream::{self, Failure, Reply, Times},
-    wish::{Wish, body_for, tokens_of},
+    wish::{Added, Wish, body_for, tokens_of},
 };
 use crate::{
     closing::Closing,
     limits::{LONG_BODY_BYTES, Patience},
-    link::{InForce, Link},
+    link::{InForce, Link, Provider},
     refusal::{NO_ANSWER, NOT_REDACTED, PROVIDER_REFUSES, Refusal, UNKNOWN_MODEL},
 };
 
@@ -30,6 +32,7 @@ use crate::{
 pub(crate) struct Asker {
     pub(crate) link: Arc<Link>,
     pub(crate) breakers: Arc<Breakers>,
+    pub(crate) manners: Arc<Manners>,
     pub(crate) patience: Patience,
     pub(crate) closing: Closing,
 }
@@ -156,13 +159,35 @@ impl Request<'_> {
             Some(Err(why)) => return Err(Failure::new(why)),
             None => return Err(Failure::new("there is no such provider")),
         };
-        let body = body_for(&target.model, &self.wish.body);
-        reservation.sending(name(target), self.bound);
-        let asked = upstream::ask(provider, &self.wish, body, reservation, self.times).await;
+        let manners = &self.asker.manners;
+        let mut added = manners.suited(target, self.wish.added());
+        let mut asked = self.ask_so(target, provider, added, reservation).await;
+        // Once with the other word for the bound, once without the wish for the usage.
+        for _ in 0..2 {
+            let Ok(Reply::Refused(status, body)) = &asked else { break };
+            let Some(other) = otherwise(self.wish.form, added, status.as_u16(), body) else { break };
+            added = other;
+            asked = self.ask_so(target, provider, added, reservation).await;
+            if matches!(asked, Ok(Reply::Whole(_) | Reply::Stream(_))) {
+                manners.remember(target, added);
+            }
+        }
         if let Err(failure) = &asked {
             tracing::warn!(target = name(target), %failure, "a model did not answer");
         }
         asked
+    }
+
+    async fn ask_so(
+        &self,
+        target: &Target,
+        provider: &Provider,
+        added: Added,
+        reservation: &mut Reservation,
+    ) -> Result<Reply, Failure> {
+        let body = body_for(&target.model, &added, &self.wish.body);
+        reservation.sending(name(target), self.bound);
+        upstream::ask(provider, &self.wish, body, reservation, self.times).await
     }
 
     async fn respond(
@@ -186,14 +211,13 @@ impl Request<'_> {
             }
             Reply::Refused(status, body) => {
                 pass.succeeded();
-                let readable = serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
-                match redact(self.in_force, body).await {
-                    Ok(body) if readable => Ok(with_type(status, "application/json", body.into())),
-                    _ => {
-                        let message = format!("the provider refuses the request with {}", status.as_u16());
-                        Err(Refusal::new(status, PROVIDER_REFUSES, message))
-                    }
-                }
+                let refused = || {
+                    let message = format!("the provider refuses the request with {}", status.as_u16());
+                    Refusal::new(status, PROVIDER_REFUSES, message)
+                };
+                let told = told(&body).ok_or_else(refused)?.to_string().into_bytes();
+                let told = redact(self.in_force, told).await.map_err(|_| refused())?;
+                Ok(with_type(status, "application/json", told.into()))
             }
         }
     }
@@ -238,7 +262,7 @@ fn unknown_model(in_force: &InForce, name: &str) -> Refusal {
     // The name is the caller's own text; a long one is not repeated.
     let name: String = name.chars().take(100).collect();
     let message = format!("there is no model {name:?} here; there are: {}", known.join(", "));
-    Refusal::new(StatusCode::NOT_FOUND, UNKNOWN_MODEL, message)
+    Refusal::new(StatusCode::NOT_FOUND, UNKNOWN_MODEL, message).about("model")
 }
 
 fn no_answer(so_far: &SoFar) -> Refusal {

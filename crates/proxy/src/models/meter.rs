@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
+use chrono::Utc;
 use letsbe_types::link::Usage;
 use uuid::Uuid;
 
@@ -72,7 +73,9 @@ impl Reservation {
                     "this request could use {tokens} tokens and {left} are left; the pool is filled again on {}",
                     renews_at.format("%Y-%m-%d at %H:%M UTC")
                 );
-                Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, POOL, message))
+                let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, POOL, message);
+                let retry_after = (renews_at - Utc::now()).to_std().unwrap_or_default();
+                Err(Refusal { retry_after: Some(retry_after), is_final: true, ..refusal })
             }
             None => Err(Refusal::no_agent()),
         }

@@ -12,9 +12,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     breaker::Pass,
-    event::{Meaning, meaning},
+    dialect::{Event, meaning},
     meter::Reservation,
-    sse::Event,
     upstream::{Failure, Incoming, Opened},
     wish::{Form, Wish},
 };
@@ -35,8 +34,9 @@ pub(crate) struct Relay {
     redactor: Option<SseRedactor>,
     reservation: Reservation,
     pass: Option<Pass>,
-    /// What was said is complete; only the usage may follow.
-    complete: bool,
+    /// The choices that were asked for, a bit each; and those that have ended.
+    choices: u64,
+    ended: u64,
     closing: Closing,
     _turn: OwnedSemaphorePermit,
 }
@@ -59,7 +59,8 @@ impl Relay {
             redactor: Some(SseRedactor::new(Arc::clone(redactor))),
             reservation: ended.reservation,
             pass: Some(ended.pass),
-            complete: false,
+            choices: u64::MAX >> (64 - wish.choices.clamp(1, 64)),
+            ended: 0,
             closing: ended.closing,
             _turn: ended.turn,
         }
@@ -79,35 +80,44 @@ impl Relay {
         while out.is_empty() && self.redactor.is_some() {
             match self.event().await {
                 Ok(Some(event)) => self.pass_on(&event, &mut out),
-                Ok(None) | Err(_) if self.complete => self.end(&mut out),
+                // A provider need not give as many choices as were asked for.
+                Ok(None) if self.ended != 0 => self.end(&mut out),
+                Err(_) if self.is_complete() => self.end(&mut out),
                 Ok(None) | Err(_) => self.break_off(&mut out),
             }
         }
         (!out.is_empty()).then(|| out.into())
     }
 
+    /// What was said is complete; only the usage may follow.
+    fn is_complete(&self) -> bool {
+        self.ended & self.choices == self.choices
+    }
+
     async fn event(&mut self) -> Result<Option<Event>, Failure> {
         if let Some(event) = self.first.next() {
             return Ok(Some(event));
         }
+        let is_complete = self.is_complete();
         tokio::select! {
             event = self.incoming.event(&mut self.reservation) => event,
             () = self.closing.closed() => Err(Failure::new("the proxy ends")),
-            () = tokio::time::sleep(AFTERWORD), if self.complete => Err(Failure::new("nothing follows")),
+            () = tokio::time::sleep(AFTERWORD), if is_complete => Err(Failure::new("nothing follows")),
         }
     }
 
     fn pass_on(&mut self, event: &Event, out: &mut Vec<u8>) {
-        // A comment has no data and no meaning.
-        let meaning = match event.data.as_deref() {
-            Some(data) => meaning(self.form, data),
-            None => Some(Meaning::default()),
+        let Some(meaning) = meaning(self.form, event).filter(|meaning| !meaning.is_failure) else {
+            // What comes after the end cannot break it.
+            return if self.is_complete() { self.end(out) } else { self.break_off(out) };
         };
-        let Some(meaning) = meaning.filter(|meaning| !meaning.is_failure) else { return self.break_off(out) };
+        if meaning.is_nothing {
+            return;
+        }
         if let Some(usage) = meaning.usage {
             self.reservation.report(usage);
         }
-        self.complete |= meaning.is_complete;
+        self.ended |= meaning.ends;
         // Such a usage was asked for by us, and is not the caller's if it did not ask.
         let is_hidden = meaning.is_usage_only && !self.usage_wanted;
         if let Some(redactor) = self.redactor.as_mut().filter(|_| !is_hidden) {

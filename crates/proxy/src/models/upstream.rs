@@ -2,23 +2,24 @@
 
 use std::{fmt, future::Future, time::Duration};
 
+use chrono::{DateTime, Utc};
 use reqwest::{
     Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER},
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    answer,
-    event::meaning,
+    dialect::{Event, Fault, Splitter, check, fault, is_out_of_credit, meaning},
     meter::Reservation,
-    sse::{Event, Splitter},
     wish::{Form, Wish},
 };
 use crate::{
     limits::{ANSWER_BYTES, ERROR_BYTES, Patience},
     link::Provider,
 };
+
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// An answer.
 #[derive(Debug)]
@@ -59,27 +60,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What a status asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// An answer follows.
-    Answer,
-    /// Another provider may do better.
-    Next,
-    /// The request itself is at fault.
-    Refused,
-}
-
-fn verdict(status: u16) -> Verdict {
-    match status {
-        200..=299 => Verdict::Answer,
-        // Our key, our account, or our name of the model: not the caller's fault. Or the provider's trouble.
-        401..=404 | 408 | 409 | 425 | 429 => Verdict::Next,
-        400..=499 => Verdict::Refused,
-        _ => Verdict::Next,
-    }
-}
-
 /// Asks a provider. Whatever it may have cost is left in the reservation.
 pub(crate) async fn ask(
     provider: &Provider,
@@ -105,21 +85,9 @@ pub(crate) async fn ask(
         }
         Failure::new("the connection broke before an answer")
     })?;
-    let status = response.status();
-    match verdict(status.as_u16()) {
-        Verdict::Answer => {}
-        Verdict::Next => {
-            reservation.free();
-            return Err(Failure {
-                what: format!("it answers {}", status.as_u16()),
-                retry_after: retry_after(status, response.headers()),
-            });
-        }
-        Verdict::Refused => {
-            reservation.free();
-            let mut incoming = Incoming::new(response, times);
-            return Ok(Reply::Refused(status, incoming.whole(ERROR_BYTES, None).await?));
-        }
+    if !response.status().is_success() {
+        reservation.free();
+        return refused(response, times).await;
     }
     let kind = if wish.stream { "text/event-stream" } else { "application/json" };
     if !has_type(response.headers(), kind) {
@@ -130,11 +98,32 @@ pub(crate) async fn ask(
         return open(wish.form, incoming, reservation).await;
     }
     let whole = incoming.whole(ANSWER_BYTES, Some(reservation)).await?;
-    let usage = answer::check(wish.form, &whole).ok_or_else(|| Failure::new("its answer is malformed"))?;
+    let usage = check(wish.form, &whole).ok_or_else(|| Failure::new("its answer is malformed"))?;
     if let Some(usage) = usage {
         reservation.report(usage);
     }
     Ok(Reply::Whole(whole))
+}
+
+/// A refusal: the request's own, or one for which another provider is asked.
+async fn refused(response: Response, times: Times) -> Result<Reply, Failure> {
+    let status = response.status();
+    let retry_after = retry_after(status, response.headers(), Utc::now());
+    let mut body = Vec::new();
+    if status.is_client_error() {
+        // What is said is of use, and not worth more waiting than an answer.
+        let patience = Patience { idle: times.patience.first_byte, ..times.patience };
+        let mut incoming = Incoming::new(response, Times { patience, ..times });
+        body = incoming.whole(ERROR_BYTES, None).await.unwrap_or_default();
+    }
+    let Fault::Provider(what) = fault(status.as_u16(), &body) else {
+        return Ok(Reply::Refused(status, body));
+    };
+    let what = what.map_or_else(String::new, |what| format!(": {what}"));
+    Err(Failure {
+        what: format!("it answers {}{what}", status.as_u16()),
+        retry_after: retry_after.filter(|_| !is_out_of_credit(&body)),
+    })
 }
 
 /// Reads up to the first content, so that until then another provider can still be asked.
@@ -142,11 +131,13 @@ async fn open(form: Form, mut incoming: Incoming, reservation: &mut Reservation)
     let mut first = Vec::new();
     let mut bytes = 0;
     while let Some(event) = incoming.event(reservation).await? {
-        // Comments before the answer only say that it is being waited for.
-        let Some(data) = &event.data else { continue };
-        let meaning = meaning(form, data).ok_or_else(|| Failure::new("its answer is malformed"))?;
+        let meaning = meaning(form, &event).ok_or_else(|| Failure::new("its answer is malformed"))?;
         if meaning.is_failure {
             return Err(Failure::new("it gave up before its answer began"));
+        }
+        // Comments and heartbeats before the answer only say that it is being waited for.
+        if meaning.is_nothing || event.data.is_none() {
+            continue;
         }
         bytes += event.raw.len();
         if bytes > ANSWER_BYTES {
@@ -169,11 +160,18 @@ fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
     found.split(';').next().is_some_and(|found| found.trim().eq_ignore_ascii_case(wanted))
 }
 
-fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-    if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+/// How long a provider asks to be left in peace: in milliseconds, in seconds, or until a time.
+fn retry_after(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    if !matches!(status.as_u16(), 429 | 498 | 503 | 529) {
         return None;
     }
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let number = |text: &str| text.parse().ok().and_then(|number| Duration::try_from_secs_f64(number).ok());
+    let milliseconds = text(RETRY_AFTER_MS).and_then(number).map(|wait| wait / 1000);
+    let until = |text: &str| {
+        DateTime::parse_from_rfc2822(text).ok().and_then(|until| (until.to_utc() - now).to_std().ok())
+    };
+    milliseconds.or_else(|| text(RETRY_AFTER).and_then(|text| number(text).or_else(|| until(text))))
 }
 
 /// How long an attempt may wait, and until when.
@@ -215,7 +213,9 @@ impl Incoming {
                     reservation.received(chunk.len());
                     self.splitter.push(&chunk).map_err(|_| Failure::new("its answer is too long"))?;
                 }
-                None if self.splitter.is_within() => return Err(Failure::new("its answer is cut")),
+                None if self.splitter.is_within() => {
+                    return self.splitter.end().map(Some).ok_or_else(|| Failure::new("its answer is cut"));
+                }
                 None => return Ok(None),
             }
         }
@@ -242,18 +242,38 @@ impl Incoming {
 
 #[cfg(test)]
 mod tests {
-    use super::{Verdict, verdict};
+    use std::time::Duration;
+
+    use chrono::{DateTime, Utc};
+    use reqwest::{
+        StatusCode,
+        header::{HeaderMap, HeaderName, HeaderValue},
+    };
+
+    use super::retry_after;
 
     #[test]
-    fn a_status_decides_who_is_at_fault() {
-        for status in [200, 201, 299] {
-            assert_eq!(verdict(status), Verdict::Answer, "{status}");
-        }
-        for status in [100, 301, 401, 402, 403, 404, 408, 409, 425, 429, 500, 502, 503, 504, 529, 599] {
-            assert_eq!(verdict(status), Verdict::Next, "{status}");
-        }
-        for status in [400, 413, 415, 422, 451] {
-            assert_eq!(verdict(status), Verdict::Refused, "{status}");
+    fn a_providers_wish_for_patience_is_read_in_every_form() {
+        let now: DateTime<Utc> = "2026-11-28T05:00:00Z".parse().unwrap();
+        let second = Duration::from_secs(1);
+        for (name, value, wanted) in [
+            ("retry-after", "7", Some(second * 7)),
+            ("retry-after", "0.5", Some(second / 2)),
+            ("retry-after-ms", "1500", Some(second * 3 / 2)),
+            ("retry-after", "Sat, 28 Nov 2026 05:00:20 GMT", Some(second * 20)),
+            ("retry-after", "Sat, 28 Nov 2026 04:00:00 GMT", None),
+            ("retry-after", "-1", None),
+            ("retry-after", "soon", None),
+            ("retry-after", "1e400", None),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
+            assert_eq!(retry_after(StatusCode::TOO_MANY_REQUESTS, &headers, now), wanted, "{name}: {value}");
+            assert_eq!(
+                retry_after(StatusCode::INTERNAL_SERVER_ERROR, &headers, now),
+                None,
+                "{name}: {value}"
+            );
         }
     }
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
-use super::{event, meter::Reported, wish::Form};
+use super::super::{meter::Reported, wish::Form};
+use super::event::{is_said, usage};
 
 /// What must be there for an answer to be one.
 #[derive(Deserialize)]
@@ -12,6 +13,8 @@ struct Whole {
     output: Option<Vec<IgnoredAny>>,
     data: Option<Vec<IgnoredAny>>,
     status: Option<String>,
+    #[serde(default)]
+    error: Value,
     #[serde(default)]
     usage: Value,
 }
@@ -25,6 +28,9 @@ struct Choice {
 /// Whether this is an answer, and what it says was used.
 pub(crate) fn check(form: Form, body: &[u8]) -> Option<Option<Reported>> {
     let whole: Whole = serde_json::from_slice(body).ok()?;
+    if is_said(&whole.error) {
+        return None;
+    }
     let is_answer = match form {
         Form::Chat => whole.choices.is_some_and(|choices| !choices.is_empty()),
         Form::Responses => {
@@ -33,7 +39,7 @@ pub(crate) fn check(form: Form, body: &[u8]) -> Option<Option<Reported>> {
         }
         Form::Embeddings => whole.data.is_some_and(|data| !data.is_empty()),
     };
-    is_answer.then(|| event::usage(&whole.usage))
+    is_answer.then(|| usage(&whole.usage))
 }
 
 #[cfg(test)]
@@ -47,6 +53,15 @@ mod tests {
             (Form::Chat, r#"{"choices":[{"message":{"content":"a"}}]}"#, Some(None)),
             (Form::Chat, r#"{"choices":[{"text":"a"}]}"#, None),
             (Form::Chat, r#"{"choices":[]}"#, None),
+            (
+                Form::Chat,
+                r#"{"choices":[{"message":{},"finish_reason":""}],"usage":null,"error":null}"#,
+                Some(None),
+            ),
+            (Form::Chat, r#"{"choices":[{"message":{}}],"usage":{"prompt_tokens":6.5}}"#, Some(used)),
+            (Form::Chat, r#"{"choices":[{"message":null}],"error":{"code":502}}"#, None),
+            (Form::Chat, r#"{"choices":[{"message":{}}],"error":{"code":502}}"#, None),
+            (Form::Chat, r#"[{"error":{"message":"no"}}]"#, None),
             (Form::Chat, r#"{"error":{"message":"no"}}"#, None),
             (Form::Chat, "<html>", None),
             (Form::Responses, r#"{"status":"completed","output":[]}"#, Some(None)),
