@@ -6,9 +6,11 @@ use chrono::Local;
 use clap::Subcommand;
 use comfy_table::{Table, presets};
 use letsbe_types::{
-    api::{DeskAction, OrderDetail, OrderSummary, TimelineEntry},
+    api::{DeskAction, OrderDetail, OrderSummary, TaskEntry, TimelineEntry},
     ids::{OrderId, ServerId},
 };
+
+use uuid::Uuid;
 
 use crate::{
     hub::Hub,
@@ -38,6 +40,12 @@ pub(crate) enum OrdersCommand {
         /// Keep printing what happens, until the order is fulfilled or has failed.
         #[arg(long)]
         follow: bool,
+    },
+    /// List what only a person can do, the most urgent first.
+    Tasks {
+        /// Write down that this one is done.
+        #[arg(long)]
+        done: Option<Uuid>,
     },
     /// Try again now.
     Retry {
@@ -79,6 +87,19 @@ pub(crate) async fn carry_out(address: &str, command: OrdersCommand, json: bool)
         OrdersCommand::List { page, page_size } => {
             let orders = hub.orders(page, page_size).await?;
             return if json { style::say_json(&orders) } else { print_list(&orders) };
+        }
+        OrdersCommand::Tasks { done } => {
+            let tasks: Vec<TaskEntry> = match done {
+                Some(id) => {
+                    hub.post(&format!("/api/v1/admin/tasks/{id}/done"), &serde_json::json!({})).await?
+                }
+                None => hub.get("/api/v1/admin/tasks").await?,
+            };
+            if json {
+                return style::say_json(&tasks);
+            }
+            print_tasks(&tasks);
+            return Ok(());
         }
         OrdersCommand::Show { id, follow } => return show(&hub, id, follow, json).await,
         OrdersCommand::Retry { id } => (id, DeskAction::Retry),
@@ -127,6 +148,26 @@ fn print_list(orders: &[OrderSummary]) -> anyhow::Result<()> {
     }
     style::say(&table.to_string());
     Ok(())
+}
+
+fn print_tasks(tasks: &[TaskEntry]) {
+    if tasks.is_empty() {
+        style::say("nothing waits for you");
+    }
+    for task in tasks {
+        let until = task.deadline.with_timezone(&Local).format("%Y-%m-%d %H:%M");
+        let what = format!("{} {}", task.kind.replace('_', " "), task.detail);
+        style::say(&format!(
+            "{} {} {}",
+            Level::Warning.mark(),
+            style::bold(task.domain.as_str()),
+            harmless(&what)
+        ));
+        style::say(&style::faint(&format!(
+            "  until {until} · order {} · letsbe orders tasks --done {}",
+            task.order, task.id
+        )));
+    }
 }
 
 async fn show(hub: &Hub, id: OrderId, follow: bool, json: bool) -> anyhow::Result<()> {

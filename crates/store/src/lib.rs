@@ -15,6 +15,7 @@ mod outbox;
 mod payments;
 mod recoveries;
 mod staff;
+mod tasks;
 mod tenants;
 mod timeline;
 
@@ -33,7 +34,7 @@ pub use backups::{alarms::NewAlarm, destinations::NewDestination};
 pub use jobs::{Job, NewJob};
 pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
-pub use payments::PaymentOutcome;
+pub use payments::{PaymentNews, PaymentOutcome, StripeNews};
 pub use recoveries::{KeysGiven, NewRecovery, Recovery};
 pub use staff::Staff;
 pub use tenants::{

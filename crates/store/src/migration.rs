@@ -5,6 +5,7 @@
 mod backups;
 mod escrows;
 mod guardian;
+mod payments;
 mod proofs;
 mod recoveries;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(recoveries::Recoveries),
             Box::new(backups::Backups),
             Box::new(escrows::Escrows),
+            Box::new(payments::Payments),
         ]
     }
 }

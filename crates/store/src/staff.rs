@@ -121,6 +121,8 @@ impl Store {
             opened_at: Set(now),
             deadline: Set(deadline),
             closed_at: Set(None),
+            detail: Set(None),
+            closed_by: Set(None),
         };
         let once = OnConflict::column(task::Column::Id).do_nothing().to_owned();
         task::Entity::insert(row).on_conflict(once).exec_without_returning(&self.db).await?;

@@ -8,6 +8,7 @@ mod escrows;
 mod jobs;
 mod own_backup;
 mod pages;
+mod payments;
 mod public;
 mod recovery;
 mod tenant;
@@ -30,7 +31,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use letsbe_catalog::Catalog;
-use letsbe_hub::{AppState, router, security::passwords, tenants::Tenants};
+use letsbe_hub::{AppState, config::PaymentTerms, router, security::passwords, tenants::Tenants};
 use letsbe_lifecycle::order::{Event, Pace};
 use letsbe_store::{Defaults, NewOrder, Store};
 use letsbe_types::{
@@ -122,6 +123,7 @@ impl Hub {
             catalog: catalog(),
             clock: shared,
             pace: Pace::default(),
+            payments: PaymentTerms { live: false, free: false },
             stripe_secret: Arc::new(Secret::from(STRIPE_SECRET)),
             public_url: "https://hub.example.com".into(),
             jobs_folder: folder.path().join("jobs").into(),

@@ -15,6 +15,7 @@ pub mod effect;
 pub mod escrow;
 pub mod job;
 pub mod order;
+pub mod payment_reference;
 pub mod recovery;
 pub mod recovery_run;
 pub mod rollup;
