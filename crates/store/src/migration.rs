@@ -7,6 +7,7 @@ mod escrows;
 mod guardian;
 mod payments;
 mod proofs;
+mod quotas;
 mod recoveries;
 
 use sea_orm_migration::{prelude::*, schema::*};
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(backups::Backups),
             Box::new(escrows::Escrows),
             Box::new(payments::Payments),
+            Box::new(quotas::Quotas),
         ]
     }
 }

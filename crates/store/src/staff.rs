@@ -99,6 +99,8 @@ impl Store {
     /// When the database fails.
     pub async fn end_session(&self, token_hash: &str) -> Result<(), StoreError> {
         session::Entity::delete_by_id(token_hash.to_owned()).exec(&self.db).await?;
+        // Live pages look whose they are.
+        self.changed.send_modify(|count| *count += 1);
         Ok(())
     }
 

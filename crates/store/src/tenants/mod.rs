@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod heartbeats;
 pub(crate) mod history;
 mod proofs;
+pub(crate) mod quotas;
 pub(crate) mod reads;
 
 /// Why a key is of no use.
