@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use letsbe_types::Tier;
 use serde::Deserialize;
 
@@ -22,6 +24,10 @@ pub struct TierSpec {
     pub reserved_disk_gb: u64,
     /// Tokens of the AI models in a calendar month.
     pub tokens_month: u64,
+    /// What a month costs, by currency (Stripe's lower-case spelling), in its smallest unit. What is not priced cannot
+    /// be paid for without a person.
+    #[serde(default)]
+    pub price_month: BTreeMap<String, u64>,
 }
 
 impl TierSpec {

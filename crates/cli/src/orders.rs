@@ -5,9 +5,11 @@ use std::{net::IpAddr, time::Duration};
 use chrono::Local;
 use clap::Subcommand;
 use letsbe_types::{
-    api::{DeskAction, OrderDetail, OrderSummary, Reply, TimelineEntry},
+    api::{DeskAction, OrderDetail, OrderSummary, Reply, TaskEntry, TimelineEntry},
     ids::{OrderId, ServerId},
 };
+
+use uuid::Uuid;
 
 use crate::{
     confirm::{self, Yes},
@@ -32,6 +34,12 @@ pub(crate) enum OrdersCommand {
         /// Keep printing what happens, until the order is fulfilled or has failed.
         #[arg(long)]
         follow: bool,
+    },
+    /// List what only a person can do, the most urgent first.
+    Tasks {
+        /// Write down that this one is done.
+        #[arg(long)]
+        done: Option<Uuid>,
     },
     /// Try again now.
     Retry {
@@ -75,6 +83,19 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json:
         OrdersCommand::List(page) => {
             let orders = hub.orders(page).await?;
             return if json { page.say_json(&orders) } else { print_list(&orders, page) };
+        }
+        OrdersCommand::Tasks { done } => {
+            let tasks: Vec<TaskEntry> = match done {
+                Some(id) => {
+                    hub.post(&format!("/api/v1/admin/tasks/{id}/done"), &serde_json::json!({})).await?
+                }
+                None => hub.get("/api/v1/admin/tasks").await?,
+            };
+            if json {
+                return style::say_json(&tasks);
+            }
+            print_tasks(&tasks);
+            return Ok(());
         }
         OrdersCommand::Show { order, follow } => {
             return show(&hub, order.resolve(&hub).await?, follow, json).await;
@@ -148,6 +169,26 @@ fn print_list(reply: &Reply<Vec<OrderSummary>>, page: Page) -> anyhow::Result<()
         style::say(&style::faint(&footer));
     }
     Ok(())
+}
+
+fn print_tasks(tasks: &[TaskEntry]) {
+    if tasks.is_empty() {
+        style::say("nothing waits for you");
+    }
+    for task in tasks {
+        let until = task.deadline.with_timezone(&Local).format("%Y-%m-%d %H:%M");
+        let what = format!("{} {}", task.kind.replace('_', " "), task.detail);
+        style::say(&format!(
+            "{} {} {}",
+            Level::Warning.mark(),
+            style::bold(task.domain.as_str()),
+            harmless(&what)
+        ));
+        style::say(&style::faint(&format!(
+            "  until {until} · order {} · letsbe orders tasks --done {}",
+            task.order, task.id
+        )));
+    }
 }
 
 async fn show(hub: &Hub, id: OrderId, follow: bool, json: bool) -> anyhow::Result<()> {

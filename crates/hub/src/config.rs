@@ -90,6 +90,32 @@ pub struct HubConfig {
 pub struct StripeConfig {
     /// File with the webhook's signing secret (mode 0600).
     pub webhook_secret_file: PathBuf,
+    /// Which money counts.
+    #[serde(default)]
+    pub mode: StripeMode,
+    /// Whether an order begins for which nothing had to be paid (a coupon of 100 %).
+    #[serde(default)]
+    pub free_orders: bool,
+}
+
+/// Which money counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StripeMode {
+    /// Real money.
+    #[default]
+    Live,
+    /// Stripe's test mode.
+    Test,
+}
+
+/// What a payment must be, beside its price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaymentTerms {
+    /// Whether real money counts, or that of Stripe's test mode.
+    pub live: bool,
+    /// Whether an order begins for which nothing had to be paid.
+    pub free: bool,
 }
 
 /// Where servers come from.
@@ -210,6 +236,12 @@ impl Default for PaceConfig {
 }
 
 impl StripeConfig {
+    /// What a payment must be.
+    #[must_use]
+    pub fn terms(&self) -> PaymentTerms {
+        PaymentTerms { live: self.mode == StripeMode::Live, free: self.free_orders }
+    }
+
     /// The webhook's signing secret.
     ///
     /// # Errors

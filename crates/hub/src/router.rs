@@ -27,6 +27,8 @@ use crate::{
 
 const BODY_LIMIT: usize = 64 * 1024;
 const REPORT_LIMIT: usize = 1024 * 1024;
+/// Events carry whole objects, with all that a shop has written into them.
+const STRIPE_LIMIT: usize = 256 * 1024;
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +64,12 @@ pub fn routes() -> Vec<Route> {
     let login = Limited(Scope::Login);
     let (read, write, change) = (|| Method::GET, || Method::POST, || Method::PATCH);
     let report = patch(jobs::report).layer(DefaultBodyLimit::max(REPORT_LIMIT));
+    let stripe = post(payments::webhook::take).layer(DefaultBodyLimit::max(STRIPE_LIMIT));
     let mut table = vec![
         line(read(), "/healthz", Open, get(health::health)),
         line(write(), "/api/v1/public/orders", public, post(orders::checkout::create)),
         line(read(), "/api/v1/public/orders/{id}", public, get(orders::progress::show)),
-        line(write(), "/api/v1/webhooks/stripe", Keyed, post(payments::webhook::take)),
+        line(write(), "/api/v1/webhooks/stripe", Keyed, stripe),
         line(change(), "/api/v1/jobs/{id}", Keyed, report),
         line(write(), "/api/v1/admin/login", login, post(sessions::login)),
         line(write(), "/api/v1/admin/logout", Staff, post(sessions::logout)),
@@ -74,6 +77,8 @@ pub fn routes() -> Vec<Route> {
         line(read(), "/api/v1/admin/orders/{id}", Staff, get(orders::list::show)),
         line(write(), "/api/v1/admin/orders/{id}/actions", Staff, post(orders::desk::act)),
         line(read(), "/api/v1/admin/orders/{id}/events", Staff, get(orders::events::stream)),
+        line(read(), "/api/v1/admin/tasks", Staff, get(orders::tasks::list)),
+        line(write(), "/api/v1/admin/tasks/{id}/done", Staff, post(orders::tasks::done)),
         line(read(), "/", StaffPage, get(web::orders::list)),
         line(read(), "/orders/{id}", StaffPage, get(web::orders::show)),
         line(write(), "/orders/{id}/actions", StaffPage, post(web::orders::act)),

@@ -7,7 +7,7 @@ use letsbe_lifecycle::order::Pace;
 use letsbe_store::Store;
 use letsbe_types::{Secret, clock::Clock};
 
-use crate::tenants::Tenants;
+use crate::{config::PaymentTerms, tenants::Tenants};
 
 /// Shared by requests. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub struct AppState {
     pub pace: Pace,
     /// Signs Stripe's webhooks.
     pub stripe_secret: Arc<Secret<String>>,
+    /// What a payment must be, beside its price.
+    pub payments: PaymentTerms,
     /// Serves tenants' servers.
     pub tenants: Tenants,
     /// Address at which people reach the Hub; cookies are `Secure` when it is HTTPS.

@@ -2,7 +2,7 @@
 //!
 //! `AWAITING_PAYMENT → PAYMENT_CONFIRMED → AWAITING_SERVER → SERVER_READY → DNS_PENDING → DNS_READY → PROVISIONING
 //! → FULFILLED`, with `FAILED` on the side (retried after 1, 5 and 15 minutes, then the operator's desk) and
-//! `STOPPED` as the other end (refund, dispute, abandoned).
+//! `STOPPED` as the other end (refund, dispute, abandoned, not paid in time).
 //!
 //! A lost server is replaced on the same machine (runbook 5.2): `FULFILLED → SERVER_LOST → AWAITING_SERVER →
 //! REPLACEMENT_READY → PROVISIONING → SERVER_READY → DNS_PENDING → FULFILLED`. DNS comes last, because the customer's
@@ -172,6 +172,11 @@ pub enum Event {
     PaymentReceived,
     /// The payment was begun but is still open (SEPA); no work starts.
     PaymentOpened,
+    /// Something was paid, but not what was ordered; no work starts until a person says so.
+    PaymentDiffers {
+        /// What differs.
+        why: String,
+    },
     /// An open payment failed.
     PaymentFailed,
     /// The money went back, or the bank disputes it.
@@ -220,7 +225,7 @@ pub enum Event {
     RetryDue,
     /// The operator wants another try now.
     OperatorRetry,
-    /// The operator goes on without complete DNS.
+    /// The operator goes on without complete DNS, or with a payment that differs from what was ordered.
     OperatorSkip {
         /// Why.
         reason: String,

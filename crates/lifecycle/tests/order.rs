@@ -38,6 +38,7 @@ fn every_event() -> Vec<Event> {
     vec![
         Event::PaymentReceived,
         Event::PaymentOpened,
+        Event::PaymentDiffers { why: "1.00 eur".into() },
         Event::PaymentFailed,
         Event::PaymentWithdrawn { why: "refund".into() },
         Event::ServerClaimed { server: server() },

@@ -15,6 +15,7 @@ mod outbox;
 mod payments;
 mod recoveries;
 mod staff;
+mod tasks;
 mod tenants;
 mod timeline;
 
@@ -33,7 +34,7 @@ pub use backups::{alarms::NewAlarm, destinations::NewDestination};
 pub use jobs::{Job, NewJob};
 pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
-pub use payments::PaymentOutcome;
+pub use payments::{PaymentNews, PaymentOutcome, StripeNews};
 pub use recoveries::{KeysGiven, NewRecovery, Recovery};
 pub use staff::{Staff, StaffMember};
 pub use tenants::{
@@ -42,6 +43,7 @@ pub use tenants::{
     events::EventsTaken,
     gate_log::{CutKind, LogCut},
     heartbeats::{Beat, Heard},
+    quotas::{Allowance, Quotas},
     reads::Tenant,
 };
 pub use timeline::NewEntry;
@@ -76,6 +78,7 @@ pub enum StoreError {
 pub struct Store {
     db: DatabaseConnection,
     changed: tokio::sync::watch::Sender<u64>,
+    quotas: Quotas,
 }
 
 impl Store {
@@ -84,6 +87,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened or migrated.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        private(file).map_err(|error| DbErr::Custom(format!("{}: {error}", file.display())))?;
         let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", file.display()));
         options.max_connections(4).sqlx_logging(false).map_sqlx_sqlite_opts(|sqlite| {
             sqlite
@@ -96,7 +100,13 @@ impl Store {
         });
         let db = Database::connect(options).await?;
         migration::Migrator::up(&db, None).await?;
-        Ok(Self { db, changed: tokio::sync::watch::Sender::new(0) })
+        Ok(Self { db, changed: tokio::sync::watch::Sender::new(0), quotas: Quotas::default() })
+    }
+
+    /// With other quotas for tenants' servers.
+    #[must_use]
+    pub fn limited(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
     }
 
     /// Tells when something was written by this process: for workers and live pages, on top of polling.
@@ -119,6 +129,16 @@ impl Store {
         self.changed.send_modify(|count| *count += 1);
         Ok(())
     }
+}
+
+/// Nobody else reads the database, whatever the process's mask is; SQLite gives its other files the same mode.
+fn private(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let opened = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
+    if opened.metadata()?.permissions().mode() & 0o077 != 0 {
+        opened.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
 }
 
 /// How tokens and keys are stored: they are random and long, so a plain hash is enough.

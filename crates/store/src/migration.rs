@@ -6,7 +6,9 @@ mod backups;
 mod escrows;
 mod gate_heads;
 mod guardian;
+mod payments;
 mod proofs;
+mod quotas;
 mod recoveries;
 
 use sea_orm_migration::{prelude::*, schema::*};
@@ -26,6 +28,8 @@ impl MigratorTrait for Migrator {
             Box::new(backups::Backups),
             Box::new(escrows::Escrows),
             Box::new(gate_heads::GateHeads),
+            Box::new(payments::Payments),
+            Box::new(quotas::Quotas),
         ]
     }
 }

@@ -146,6 +146,8 @@ impl Store {
     /// When the database fails.
     pub async fn end_session(&self, token_hash: &str) -> Result<(), StoreError> {
         session::Entity::delete_by_id(token_hash.to_owned()).exec(&self.db).await?;
+        // Live pages look whose they are.
+        self.changed.send_modify(|count| *count += 1);
         Ok(())
     }
 
@@ -168,6 +170,8 @@ impl Store {
             opened_at: Set(now),
             deadline: Set(deadline),
             closed_at: Set(None),
+            detail: Set(None),
+            closed_by: Set(None),
         };
         let once = OnConflict::column(task::Column::Id).do_nothing().to_owned();
         task::Entity::insert(row).on_conflict(once).exec_without_returning(&self.db).await?;

@@ -115,7 +115,7 @@ pub(crate) async fn append(
 /// What the timeline says about an event. A look that found the same as before adds nothing.
 pub(crate) fn about(before: &State, after: &State, event: &Event) -> Vec<NewEntry> {
     let mut entries = Vec::new();
-    if let Some(message) = sentence(event) {
+    if let Some(message) = sentence(before, event) {
         entries.push(NewEntry::new("effect", level(event), message));
     }
     if before.problem != after.problem
@@ -153,6 +153,7 @@ const fn level(event: &Event) -> &'static str {
         Event::PaymentOpened => "waiting",
         Event::PaymentFailed | Event::EffectFailed { .. } => "failed",
         Event::PaymentWithdrawn { .. }
+        | Event::PaymentDiffers { .. }
         | Event::OperatorAbandon { .. }
         | Event::OperatorSkip { .. }
         | Event::OperatorCancelRecovery { .. } => "warning",
@@ -160,8 +161,17 @@ const fn level(event: &Event) -> &'static str {
     }
 }
 
-fn sentence(event: &Event) -> Option<String> {
+fn sentence(before: &State, event: &Event) -> Option<String> {
+    // What comes late about the beginning of a payment, or about the same money once more, says nothing new.
+    let paid = before.phase != Phase::AwaitingPayment;
     Some(match event {
+        Event::PaymentReceived | Event::PaymentOpened if paid => return None,
+        Event::PaymentDiffers { why } if paid => {
+            format!("A further payment came that is not what was ordered: {why}")
+        }
+        Event::OperatorSkip { reason } if !paid => {
+            format!("The operator went on though the payment differs from the order: {reason}")
+        }
         Event::PaymentReceived => "The payment has arrived".to_owned(),
         Event::PaymentOpened => {
             "The payment was begun and is still open; work starts when the money is there".into()
@@ -184,6 +194,7 @@ fn sentence(event: &Event) -> Option<String> {
         }
         Event::OperatorCancelRecovery { reason } => format!("The server was not lost after all: {reason}"),
         Event::PaymentFailed
+        | Event::PaymentDiffers { .. }
         | Event::PoolEmpty { .. }
         | Event::DnsIncomplete { .. }
         | Event::ProvisioningPrepared

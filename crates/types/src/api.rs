@@ -110,6 +110,25 @@ pub struct OrderSummary {
     pub problem: Option<Problem>,
 }
 
+/// Something that only a person can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskEntry {
+    /// Its id.
+    pub id: uuid::Uuid,
+    /// The order that it is about.
+    pub order: OrderId,
+    /// The customer's domain.
+    pub domain: DomainName,
+    /// What kind, for example `purchase_server` or `payment_dispute`.
+    pub kind: String,
+    /// What is to be done; empty where the kind says it all.
+    pub detail: String,
+    /// Since when.
+    pub opened_at: DateTime<Utc>,
+    /// Until when.
+    pub deadline: DateTime<Utc>,
+}
+
 /// An order with all that happened to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderDetail {

@@ -235,3 +235,25 @@ async fn the_timeline_is_followed_live_and_resumed() {
     let mut again = Live::open(&hub, id, &key, Some(second.sequence)).await;
     assert_eq!(again.next().await.message, "third", "nothing twice, nothing lost");
 }
+
+#[tokio::test]
+async fn a_live_timeline_ends_with_its_session() {
+    for logs_out in [true, false] {
+        let (hub, key) = Hub::with_staff().await;
+        let id = hub.order(1).await;
+        let mut live = Live::open(&hub, id, &key, None).await;
+        live.next().await;
+        if logs_out {
+            let gone = hub.json("POST", "/api/v1/admin/logout", Some(&key), &serde_json::json!({})).await;
+            assert_eq!(gone.status, StatusCode::OK);
+        } else {
+            hub.clock.advance(chrono::TimeDelta::hours(13));
+        }
+        hub.store.note(id, &NewEntry::new("effect", "ok", "later"), start()).await.unwrap();
+        let rest = tokio::time::timeout(std::time::Duration::from_secs(30), live.0.collect::<Vec<_>>());
+        let rest = rest.await.expect("the stream ends");
+        let text: String =
+            rest.into_iter().map(|chunk| String::from_utf8_lossy(&chunk.unwrap()).into_owned()).collect();
+        assert!(!text.contains("later"), "{text}");
+    }
+}

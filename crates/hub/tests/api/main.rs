@@ -5,9 +5,11 @@ mod admin;
 mod backups;
 mod envelope;
 mod escrows;
+mod floods;
 mod jobs;
 mod own_backup;
 mod pages;
+mod payments;
 mod public;
 mod recovery;
 mod tenant;
@@ -30,9 +32,9 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use letsbe_catalog::Catalog;
-use letsbe_hub::{AppState, router, security::passwords, tenants::Tenants};
+use letsbe_hub::{AppState, config::PaymentTerms, router, security::passwords, tenants::Tenants};
 use letsbe_lifecycle::order::{Event, Pace};
-use letsbe_store::{Defaults, NewOrder, Store};
+use letsbe_store::{Defaults, NewOrder, Quotas, Store};
 use letsbe_types::{
     Region, Secret, Tier,
     clock::{Clock, ManualClock},
@@ -113,6 +115,17 @@ impl Hub {
     /// On the database of this name.
     pub(crate) async fn at(folder: Arc<tempfile::TempDir>, database: &str) -> Self {
         let store = Store::open(&folder.path().join(database)).await.unwrap();
+        Self::with(folder, store)
+    }
+
+    /// With quotas that a test can reach.
+    pub(crate) async fn limited(quotas: Quotas) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
+        Self::with(folder, store.limited(quotas))
+    }
+
+    fn with(folder: Arc<tempfile::TempDir>, store: Store) -> Self {
         let clock = ManualClock::at(start());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let tenants = Tenants::start(&store, &shared, defaults());
@@ -122,6 +135,7 @@ impl Hub {
             catalog: catalog(),
             clock: shared,
             pace: Pace::default(),
+            payments: PaymentTerms { live: false, free: false },
             stripe_secret: Arc::new(Secret::from(STRIPE_SECRET)),
             public_url: "https://hub.example.com".into(),
             jobs_folder: folder.path().join("jobs").into(),

@@ -12,17 +12,18 @@ use crate::{Answer, Hub, STRIPE_SECRET, start};
 const PATH: &str = "/api/v1/webhooks/stripe";
 
 fn session(id: &str, kind: &str, order: OrderId, status: &str) -> String {
-    let object =
-        json!({"object": "checkout.session", "client_reference_id": order, "payment_status": status});
-    json!({"id": id, "object": "event", "type": kind, "data": {"object": object}}).to_string()
+    let object = json!({"object": "checkout.session", "client_reference_id": order, "payment_status": status,
+                        "mode": "subscription", "amount_total": 1800, "currency": "eur", "livemode": false});
+    json!({"id": id, "object": "event", "type": kind, "livemode": false, "data": {"object": object}})
+        .to_string()
 }
 
-fn charge(id: &str, kind: &str, order: OrderId) -> String {
+pub(crate) fn charge(id: &str, kind: &str, order: OrderId) -> String {
     let object = json!({"object": "charge", "metadata": {"order_id": order}, "refunded": true});
     json!({"id": id, "object": "event", "type": kind, "data": {"object": object}}).to_string()
 }
 
-fn paid(id: &str, order: OrderId) -> String {
+pub(crate) fn paid(id: &str, order: OrderId) -> String {
     session(id, "checkout.session.completed", order, "paid")
 }
 
@@ -33,16 +34,16 @@ impl Hub {
         self.send("POST", PATH, &headers, body.to_owned()).await
     }
 
-    async fn deliver(&self, body: &str) -> Answer {
+    pub(crate) async fn deliver(&self, body: &str) -> Answer {
         self.deliver_signed(body, STRIPE_SECRET, self.clock.now()).await
     }
 
-    async fn phase(&self, id: OrderId) -> Phase {
+    pub(crate) async fn phase(&self, id: OrderId) -> Phase {
         self.store.order(id).await.unwrap().unwrap().state.phase
     }
 
     /// The order is as it was checked out, no work waits, and `evt_1` is not known: it can still be taken.
-    async fn assert_untouched(&self, id: OrderId, what: &str) {
+    pub(crate) async fn assert_untouched(&self, id: OrderId, what: &str) {
         let order = self.store.order(id).await.unwrap().unwrap();
         assert_eq!(order.state, letsbe_lifecycle::order::State::new(), "{what}");
         assert_eq!(self.store.timeline(id, 0, 10).await.unwrap().len(), 1, "{what}");
@@ -56,7 +57,7 @@ impl Hub {
     }
 }
 
-fn result(answer: &Answer) -> String {
+pub(crate) fn result(answer: &Answer) -> String {
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     answer.json()["data"]["result"].as_str().unwrap().to_owned()
 }
@@ -127,7 +128,7 @@ async fn malformed_and_oversized_bodies_change_nothing() {
         assert_eq!(answer.json()["success"], false);
     }
     let answer =
-        hub.deliver(&whole.replace("\"paid\"", &format!("\"paid\",\"x\":\"{}\"", "x".repeat(70_000)))).await;
+        hub.deliver(&whole.replace("\"paid\"", &format!("\"paid\",\"x\":\"{}\"", "x".repeat(270_000)))).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     hub.assert_nothing_stored(id, "malformed").await;
 }
@@ -190,7 +191,7 @@ async fn what_is_not_for_us_is_acknowledged_and_ignored() {
     let about = |kind: &str, object: Value| json!({"id": "evt_1", "type": kind, "data": {"object": object}});
     for body in [
         about("customer.created", json!({})),
-        about("charge.refunded", json!({"metadata": {"order_id": id}, "refunded": false})),
+        about("charge.refunded", json!({"metadata": {"order_id": crate::order_id(99)}, "refunded": true})),
         about("checkout.session.completed", json!({"payment_status": "paid"})),
         about("checkout.session.completed", json!({"payment_status": "paid", "client_reference_id": "x"})),
         about(

@@ -132,7 +132,7 @@ fn config_text(config: &Config<'_>) -> anyhow::Result<String> {
         "data_folder": data,
         "escrow": { "recipients": [recipient] },
         "catalog_folder": options.repository.join("catalog"),
-        "stripe": { "webhook_secret_file": data.join("stripe-secret") },
+        "stripe": { "webhook_secret_file": data.join("stripe-secret"), "mode": "test" },
         "servers": {
             "mode": "netcup",
             "api_url": netcup.api_url(),

@@ -6,6 +6,9 @@ use letsbe_types::{Secret, ids::OrderId};
 use serde_json::json;
 use sha2::Sha256;
 
+/// What a month of the Build tier costs: the tier that [`super::Fleet::request`] orders (`catalog/tiers.toml`).
+const PRICE: u64 = 1800;
+
 /// Sends events to a Hub.
 pub struct Stripe {
     url: String,
@@ -29,16 +32,18 @@ impl Stripe {
         format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
     }
 
-    /// The customer has paid by card.
+    /// The customer has paid the price of the tier that the lab orders, by card, in Stripe's test mode.
     ///
     /// # Errors
     /// When the Hub does not take it.
     pub async fn paid(&self, order: OrderId, event_id: &str) -> anyhow::Result<()> {
         let body = json!({
-            "id": event_id, "object": "event", "type": "checkout.session.completed",
+            "id": event_id, "object": "event", "type": "checkout.session.completed", "livemode": false,
             "data": { "object": {
-                "id": format!("cs_{event_id}"), "object": "checkout.session",
-                "client_reference_id": order, "payment_status": "paid",
+                "id": format!("cs_{event_id}"), "object": "checkout.session", "livemode": false,
+                "client_reference_id": order, "payment_status": "paid", "mode": "subscription",
+                "amount_subtotal": PRICE, "amount_total": PRICE, "currency": "eur",
+                "subscription": format!("sub_{event_id}"), "invoice": format!("in_{event_id}"),
             } },
         })
         .to_string();

@@ -35,6 +35,7 @@ pub fn transition(
     match event {
         Event::PaymentReceived
         | Event::PaymentOpened
+        | Event::PaymentDiffers { .. }
         | Event::PaymentFailed
         | Event::PaymentWithdrawn { .. } => payment(state, event, now),
         Event::ServerClaimed { .. }
@@ -78,9 +79,20 @@ fn payment(state: &State, event: &Event, now: DateTime<Utc>) -> Option<Next> {
             let problem = Problem::permanent("PAY002", "The payment failed.", "The customer may pay again.");
             Some(Next { state: State { problem: Some(problem), ..state.clone() }, ..stay(state) })
         }
+        (Phase::AwaitingPayment, Event::PaymentDiffers { why }) => {
+            let problem = Problem::permanent(
+                "PAY010",
+                format!("What was paid is not what was ordered: {why}"),
+                "Compare both at Stripe. Then go on (skip), or give the order up and pay the money back.",
+            );
+            let parked = State { problem: Some(problem), needs_operator: true, ..state.clone() };
+            Some(stay(&parked))
+        }
         // Paid already: a second message about the same money, or a late one about its beginning.
         (Phase::Stopped, _) => None,
-        (_, Event::PaymentReceived | Event::PaymentOpened) => Some(stay(state)),
+        (_, Event::PaymentReceived | Event::PaymentOpened | Event::PaymentDiffers { .. }) => {
+            Some(stay(state))
+        }
         // What is live is taken down by a departure, not by a message about money; what was lost is brought back.
         (Phase::Fulfilled, Event::PaymentWithdrawn { .. }) => Some(stay(state)),
         (_, Event::PaymentWithdrawn { .. }) if state.recovery.is_some() => Some(stay(state)),
@@ -225,6 +237,9 @@ fn resume(state: &State, now: DateTime<Utc>) -> Option<Next> {
 }
 
 fn skip(state: &State, now: DateTime<Utc>) -> Option<Next> {
+    if state.phase == Phase::AwaitingPayment && state.needs_operator {
+        return Some(enter(state, Phase::PaymentConfirmed, now));
+    }
     let waits_for_dns = |phase| matches!(phase, Phase::ServerReady | Phase::DnsPending);
     let skippable = waits_for_dns(state.phase)
         || (state.phase == Phase::Failed && state.resume.is_some_and(waits_for_dns));

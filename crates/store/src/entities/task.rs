@@ -13,6 +13,8 @@ pub struct Model {
     pub opened_at: DateTimeUtc,
     pub deadline: DateTimeUtc,
     pub closed_at: Option<DateTimeUtc>,
+    pub detail: Option<String>,
+    pub closed_by: Option<String>,
 }
 
 /// No relations: joins are written where they are needed.

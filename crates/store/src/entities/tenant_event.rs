@@ -16,6 +16,8 @@ pub struct Model {
     pub kind: String,
     pub digest: String,
     pub event: Json,
+    /// By the Hub's own clock.
+    pub received_at: Option<DateTimeUtc>,
 }
 
 /// No relations: joins are written where they are needed.

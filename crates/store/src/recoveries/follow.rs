@@ -176,6 +176,8 @@ async fn finished(
         opened_at: Set(now),
         deadline: Set(now + ACCOUNT_TIME),
         closed_at: Set(None),
+        detail: Set(None),
+        closed_by: Set(None),
     };
     let once = OnConflict::column(task::Column::Id).do_nothing().to_owned();
     task::Entity::insert(task).on_conflict(once).exec_without_returning(transaction).await?;

@@ -1,14 +1,15 @@
 //! What follows from an event of a tenant's server, in the event's own transaction. Everything is written under the
 //! tenant's own id: what a server says can change nothing of another one.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{
     ids::ApprovalId,
     tenant::{Approval, ApprovalState, TenantEvent, TenantEventKind},
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -20,6 +21,17 @@ use crate::{
     row_error,
 };
 
+/// Approvals of a tenant that are kept.
+const APPROVALS: u64 = 20_000;
+/// Models of one hour that are counted by name.
+const MODELS: u64 = 64;
+/// The name under which further ones are counted.
+const OTHER: &str = "other";
+/// Tokens are told at most so late; what is said to be older is counted in the oldest hour.
+const TOKENS_LATE: TimeDelta = TimeDelta::days(60);
+/// The largest sum: one more number of a message still fits.
+const SUM_MAX: i64 = 9_000_000_000_000_000_000;
+
 pub(crate) async fn apply(
     db: &impl ConnectionTrait,
     agent: &agent::Model,
@@ -29,11 +41,13 @@ pub(crate) async fn apply(
     let order = agent.order_id;
     match &event.event {
         TenantEventKind::CommandFinished { result } => commands::finish_in(db, order, result).await,
-        TenantEventKind::ApprovalRequested { approval } => request(db, order, approval).await,
+        TenantEventKind::ApprovalRequested { approval } => request(db, order, approval, now).await,
         TenantEventKind::ApprovalSettled { approval, state, by } => {
             settle(db, order, event, *approval, *state, by).await
         }
         TenantEventKind::TokensUsed { hour, model, input, output, requests } => {
+            // No queue holds what is older, and nothing was used in a time to come.
+            let hour = (*hour).clamp(now - TOKENS_LATE, now + TimeDelta::hours(1));
             let used = token::Model {
                 order_id: order,
                 hour: hour.timestamp().div_euclid(HOUR) * HOUR,
@@ -78,11 +92,29 @@ pub(crate) fn word(state: ApprovalState) -> &'static str {
     }
 }
 
-async fn request(db: &impl ConnectionTrait, order: Uuid, new: &Approval) -> Result<(), StoreError> {
+async fn request(
+    db: &impl ConnectionTrait,
+    order: Uuid,
+    new: &Approval,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let oldest: Option<Uuid> = approval::Entity::find()
+        .select_only()
+        .column(approval::Column::Id)
+        .filter(approval::Column::OrderId.eq(order))
+        .order_by_desc(approval::Column::RequestedAt)
+        .offset(APPROVALS - 1)
+        .limit(1)
+        .into_tuple()
+        .one(db)
+        .await?;
+    if let Some(oldest) = oldest {
+        approval::Entity::delete_by_id((order, oldest)).exec(db).await?;
+    }
     let row = approval::ActiveModel {
         order_id: Set(order),
         id: Set(new.id.0),
-        requested_at: Set(new.requested_at),
+        requested_at: Set(new.requested_at.min(now)),
         state: Set(word(new.state).to_owned()),
         approval: Set(serde_json::to_value(new).map_err(|error| row_error("tenant_approvals")(&error))?),
         settled_by: Set(None),
@@ -115,10 +147,19 @@ async fn settle(
     Ok(())
 }
 
-async fn count(db: &impl ConnectionTrait, used: token::Model) -> Result<(), StoreError> {
+async fn count(db: &impl ConnectionTrait, mut used: token::Model) -> Result<(), StoreError> {
     use sea_orm::IntoActiveModel as _;
     use token::Column;
-    let sum = |name: &str| Expr::cust(format!("tenant_tokens.{name} + excluded.{name}"));
+    let hour =
+        token::Entity::find().filter(Column::OrderId.eq(used.order_id)).filter(Column::Hour.eq(used.hour));
+    let named = hour.clone().filter(Column::Model.eq(used.model.as_str()));
+    if hour.count(db).await? >= MODELS && named.count(db).await? == 0 {
+        OTHER.clone_into(&mut used.model);
+    }
+    // The sum stays below what a row can hold.
+    let sum = |name: &str| {
+        Expr::cust(format!("CAST(MIN({SUM_MAX}, tenant_tokens.{name} + excluded.{name}) AS INTEGER)"))
+    };
     let add = OnConflict::columns([Column::OrderId, Column::Hour, Column::Model])
         .value(Column::Input, sum("input"))
         .value(Column::Output, sum("output"))

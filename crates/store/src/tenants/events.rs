@@ -1,5 +1,7 @@
 //! Events of tenants' servers: each is taken once, together with what follows from it.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{backups::AlarmKind, ids::OrderId, tenant::TenantEvent, tenants::EventEntry};
 use sea_orm::{
@@ -7,7 +9,7 @@ use sea_orm::{
     QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
 };
 
-use super::{KeyRefused, consequences, escrows, signed, unsigned};
+use super::{KeyRefused, consequences, escrows, quotas, signed, unsigned};
 use crate::{
     Store, StoreError,
     agents::{Bearer, bearer},
@@ -15,6 +17,11 @@ use crate::{
     entities::{agent, tenant_event},
     row_error, token_hash,
 };
+
+/// The most that numbers may leap: far more than a full queue can drop in a week.
+const LEAP: u64 = 1_000_000;
+/// A clock that is further ahead is not believed.
+const AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// What became of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +31,15 @@ pub enum EventsTaken {
     /// The server tells another story under a number that was taken before: its memory was put back. Nothing of
     /// the message was taken.
     Rewound(u64),
+    /// This number leaps further than any server drops events. Nothing was taken.
+    Leap(u64),
     /// The first event that was not known has to wait this long: there was too much of its kind. Nothing was taken.
     Full(TimeDelta),
 }
 
 impl Store {
     /// Takes events of the agent with this key, oldest first. Numbers that were taken before have no consequence
-    /// again; numbers that are left out were dropped by the server.
+    /// again; numbers that are left out were dropped by the server, and stay free.
     ///
     /// # Errors
     /// When the database fails; nothing is taken then.
@@ -47,29 +56,44 @@ impl Store {
             Bearer::Unknown => return Ok(Err(KeyRefused::Unknown)),
         };
         let taken = unsigned(agent.taken_through);
-        if let Some(sequence) = rewound(&transaction, &agent, events).await? {
-            return Ok(Ok(EventsTaken::Rewound(sequence)));
+        let known = known(&transaction, &agent, events).await?;
+        let mut fresh = Vec::new();
+        for event in events {
+            match known.get(&signed(event.sequence)) {
+                None => fresh.push(event),
+                Some(digest) if *digest == digest_of(event)? => {}
+                Some(_) => return Ok(Ok(EventsTaken::Rewound(event.sequence))),
+            }
         }
-        let fresh: Vec<&TenantEvent> = events.iter().filter(|event| event.sequence > taken).collect();
-        if fresh.is_empty() {
-            return Ok(Ok(EventsTaken::Through(taken)));
+        if let Some(far) = fresh.iter().find(|event| taken > 0 && event.sequence > taken.saturating_add(LEAP))
+        {
+            return Ok(Ok(EventsTaken::Leap(far.sequence)));
         }
-        let mut last = taken;
+        let told = events.last().map_or(taken, |event| event.sequence);
+        let Some(first) = fresh.first() else { return Ok(Ok(EventsTaken::Through(told))) };
+        let full = match escrows::wait(&transaction, &agent, first, now).await? {
+            None => quotas::take(&transaction, &self.quotas, agent.order_id, size(&fresh), now).await?,
+            Some(wait) => match before(events, first.sequence) {
+                Some(before) => return Ok(Ok(EventsTaken::Through(before))),
+                None => Some(wait),
+            },
+        };
+        if let Some(wait) = full {
+            // The alarm is kept.
+            self.commit(transaction).await?;
+            return Ok(Ok(EventsTaken::Full(wait)));
+        }
+        let mut last = told;
         for event in fresh {
-            if let Some(wait) = escrows::wait(&transaction, &agent, event, now).await? {
-                if last == taken {
-                    // The alarm is kept.
-                    self.commit(transaction).await?;
-                    return Ok(Ok(EventsTaken::Full(wait)));
-                }
+            if escrows::wait(&transaction, &agent, event, now).await?.is_some() {
+                last = before(events, event.sequence).unwrap_or(taken);
                 break;
             }
-            row(&agent, event)?.insert(&transaction).await?;
-            consequences::apply(&transaction, &agent, event, now).await?;
-            last = event.sequence;
+            row(&agent, event, now)?.insert(&transaction).await?;
+            consequences::apply(&transaction, &agent, &dated(event, now), now).await?;
         }
         agent::Entity::update_many()
-            .col_expr(agent::Column::TakenThrough, Expr::value(signed(last)))
+            .col_expr(agent::Column::TakenThrough, Expr::value(signed(last.max(taken))))
             .filter(agent::Column::OrderId.eq(agent.order_id))
             .exec(&transaction)
             .await?;
@@ -112,16 +136,15 @@ impl Store {
     }
 }
 
-/// The first event that differs from what was taken under its number.
-async fn rewound(
+/// What was taken under these numbers before, by its digest.
+async fn known(
     db: &impl ConnectionTrait,
     agent: &agent::Model,
     events: &[TenantEvent],
-) -> Result<Option<u64>, StoreError> {
-    let again = events.iter().filter(|event| signed(event.sequence) <= agent.taken_through);
-    let numbers: Vec<i64> = again.clone().map(|event| signed(event.sequence)).collect();
+) -> Result<HashMap<i64, String>, StoreError> {
+    let numbers: Vec<i64> = events.iter().map(|event| signed(event.sequence)).collect();
     if numbers.is_empty() {
-        return Ok(None);
+        return Ok(HashMap::new());
     }
     let kept: Vec<(i64, String)> = tenant_event::Entity::find()
         .select_only()
@@ -132,23 +155,36 @@ async fn rewound(
         .into_tuple()
         .all(db)
         .await?;
-    for event in again {
-        let known = kept.iter().find(|(sequence, _)| *sequence == signed(event.sequence));
-        if let Some((_, known)) = known
-            && *known != digest(event)?
-        {
-            return Ok(Some(event.sequence));
-        }
-    }
-    Ok(None)
+    Ok(kept.into_iter().collect())
 }
 
-fn digest(event: &TenantEvent) -> Result<String, StoreError> {
+/// How many events, and how many bytes of them.
+fn size(events: &[&TenantEvent]) -> (u64, u64) {
+    let bytes = |event: &&TenantEvent| serde_json::to_vec(event).map_or(0, |text| text.len() as u64);
+    (events.len() as u64, events.iter().map(bytes).sum())
+}
+
+/// The number that comes before another in a message.
+fn before(events: &[TenantEvent], sequence: u64) -> Option<u64> {
+    events.iter().rev().map(|event| event.sequence).find(|number| *number < sequence)
+}
+
+/// The event as the Hub believes it: no clock is ahead of ours by more than a day.
+fn dated(event: &TenantEvent, now: DateTime<Utc>) -> TenantEvent {
+    let at = if event.at > now + AHEAD { now } else { event.at };
+    TenantEvent { at, ..event.clone() }
+}
+
+fn digest_of(event: &TenantEvent) -> Result<String, StoreError> {
     let text = serde_json::to_string(event).map_err(|error| row_error("tenant_events")(&error))?;
     Ok(token_hash(&text))
 }
 
-fn row(agent: &agent::Model, event: &TenantEvent) -> Result<tenant_event::ActiveModel, StoreError> {
+fn row(
+    agent: &agent::Model,
+    event: &TenantEvent,
+    now: DateTime<Utc>,
+) -> Result<tenant_event::ActiveModel, StoreError> {
     let kept = consequences::without_sealed_keys(&event.event);
     let json = serde_json::to_value(&kept).map_err(|error| row_error("tenant_events")(&error))?;
     let kind = json.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
@@ -156,18 +192,19 @@ fn row(agent: &agent::Model, event: &TenantEvent) -> Result<tenant_event::Active
         order_id: Set(agent.order_id),
         generation: Set(agent.generation),
         sequence: Set(signed(event.sequence)),
-        at: Set(event.at),
+        at: Set(dated(event, now).at),
         kind: Set(kind),
-        digest: Set(digest(event)?),
+        digest: Set(digest_of(event)?),
+        received_at: Set(Some(now)),
         event: Set(json),
     })
 }
 
-/// Forgets events from before a moment.
+/// Forgets events that came before a moment, by the Hub's own clock.
 pub(crate) async fn forget_before(
     db: &impl ConnectionTrait,
     moment: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    tenant_event::Entity::delete_many().filter(tenant_event::Column::At.lt(moment)).exec(db).await?;
+    tenant_event::Entity::delete_many().filter(tenant_event::Column::ReceivedAt.lt(moment)).exec(db).await?;
     Ok(())
 }

@@ -10,6 +10,7 @@ pub(crate) mod gate_log;
 pub(crate) mod heartbeats;
 pub(crate) mod history;
 mod proofs;
+pub(crate) mod quotas;
 pub(crate) mod reads;
 
 /// Why a key is of no use.

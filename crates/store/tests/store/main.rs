@@ -10,7 +10,9 @@ mod tenants;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase};
-use letsbe_store::{Finished, LeasedEffect, NewOrder, PaymentOutcome, Store, StoreError};
+use letsbe_store::{
+    Finished, LeasedEffect, NewOrder, PaymentNews, PaymentOutcome, Store, StoreError, StripeNews,
+};
 use letsbe_types::{
     Region, Tier,
     clock::{Clock as _, ManualClock},
@@ -90,10 +92,21 @@ impl World {
     }
 
     async fn pay(&self, event_id: &str, id: OrderId, event: &Event) -> PaymentOutcome {
-        self.store.take_payment_event(event_id, "test", id, event, &self.pace, self.now()).await.unwrap()
+        self.store.take_payment_event(&checkout(event_id, id, event), &self.pace, self.now()).await.unwrap()
     }
 }
 
 fn claimed(number: u32) -> Event {
     Event::ServerClaimed { server: server(number) }
+}
+
+/// What a checkout says about its order.
+fn checkout(event_id: &str, order: OrderId, event: &Event) -> StripeNews {
+    StripeNews {
+        id: event_id.to_owned(),
+        kind: "test".to_owned(),
+        order: Some(order),
+        references: Vec::new(),
+        news: PaymentNews::Checkout { event: event.clone(), amount: None },
+    }
 }

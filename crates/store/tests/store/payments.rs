@@ -30,7 +30,10 @@ async fn the_same_payment_event_at_the_same_time_is_taken_once() {
     for _ in 0..6 {
         let (store, now, pace) = (world.another_process().await, world.now(), world.pace.clone());
         senders.spawn(async move {
-            store.take_payment_event("evt_1", "test", id, &Event::PaymentReceived, &pace, now).await.unwrap()
+            store
+                .take_payment_event(&crate::checkout("evt_1", id, &Event::PaymentReceived), &pace, now)
+                .await
+                .unwrap()
         });
     }
     let outcomes = senders.join_all().await;

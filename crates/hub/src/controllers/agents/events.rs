@@ -13,7 +13,7 @@ use letsbe_types::{
 use super::{bearer, refuse, refused, words::Words};
 use crate::{
     AppState,
-    controllers::{ApiError, ApiResult, extract},
+    controllers::{ApiError, ApiResult, extract, field},
     security::sealed_keys,
 };
 
@@ -32,6 +32,11 @@ pub(crate) async fn events(
     }
     refuse(wrong)?;
     match state.store.take_events(&key_hash, &events, state.clock.now()).await?.map_err(refused)? {
+        EventsTaken::Leap(sequence) => {
+            let place = events.iter().position(|event| event.sequence == sequence).unwrap_or(0);
+            let message = "this leaps further than any server drops events";
+            Err(ApiError::fields(vec![field(format!("events[{place}].sequence"), message)]))
+        }
         EventsTaken::Full(wait) => Err(ApiError::too_much(wait)),
         EventsTaken::Through(taken_through) => Ok(Json(Reply::new(EventsReply { taken_through }))),
         EventsTaken::Rewound(sequence) => Err(ApiError::conflict(format!(

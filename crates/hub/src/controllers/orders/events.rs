@@ -1,21 +1,23 @@
 //! `GET /api/v1/admin/orders/{id}/events`: the timeline as it grows, as server-sent events.
 
-use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     http::HeaderMap,
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures::Stream;
 use letsbe_store::Store;
-use letsbe_types::{api::TimelineEntry, ids::OrderId};
+use letsbe_types::{api::TimelineEntry, clock::Clock, ids::OrderId};
 use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, Id, Parameters},
+    security::sessions::Operator,
 };
 
 /// What other processes write is found by looking.
@@ -35,6 +37,7 @@ pub(crate) struct From {
 /// `GET /api/v1/admin/orders/{id}/events`
 pub(crate) async fn stream(
     State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
     Id(id): Id<OrderId>,
     Parameters(from): Parameters<From>,
     headers: HeaderMap,
@@ -44,6 +47,8 @@ pub(crate) async fn stream(
     let follower = Follower {
         changes: state.store.changes(),
         store: state.store,
+        clock: state.clock,
+        session_hash: operator.session_hash,
         order: id,
         after: seen.unwrap_or(from.after),
         waiting: VecDeque::new(),
@@ -59,6 +64,8 @@ pub(crate) async fn stream(
 
 struct Follower {
     store: Store,
+    clock: Arc<dyn Clock>,
+    session_hash: String,
     changes: watch::Receiver<u64>,
     order: OrderId,
     after: i64,
@@ -79,6 +86,10 @@ impl Follower {
             }
             // Marked as seen before the look, so that no change falls between the two.
             self.changes.mark_unchanged();
+            // Whoever logged out, or whose session ended, hears no more.
+            if !matches!(self.store.session(&self.session_hash, self.clock.now()).await, Ok(Some(_))) {
+                return None;
+            }
             match self.store.timeline(self.order, self.after, BATCH).await {
                 Ok(entries) => self.waiting.extend(entries),
                 Err(error) => {

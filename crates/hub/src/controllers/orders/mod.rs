@@ -5,3 +5,4 @@ pub(crate) mod desk;
 pub(crate) mod events;
 pub(crate) mod list;
 pub(crate) mod progress;
+pub(crate) mod tasks;

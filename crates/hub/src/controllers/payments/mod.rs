@@ -1,4 +1,5 @@
 //! Payments, as Stripe tells of them.
 
 mod meaning;
+mod terms;
 pub(crate) mod webhook;

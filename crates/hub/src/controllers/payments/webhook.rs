@@ -7,11 +7,14 @@ use axum::{
     http::HeaderMap,
 };
 use letsbe_lifecycle::order::Event;
-use letsbe_store::{NewEntry, PaymentOutcome};
-use letsbe_types::api::Reply;
+use letsbe_store::{NewEntry, PaymentNews, PaymentOutcome, StripeNews};
+use letsbe_types::{api::Reply, ids::OrderId};
 use serde::Serialize;
 
-use super::meaning::{Meaning, StripeEvent};
+use super::{
+    meaning::{Meaning, Paid, Step, StripeEvent},
+    terms,
+};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, extract},
@@ -35,29 +38,74 @@ pub(crate) async fn take(State(state): State<AppState>, request: Request) -> Api
     if event.id.is_empty() || event.id.len() > 255 || event.kind.len() > 255 {
         return Err(ApiError::bad_request("The event has no usable id."));
     }
-    let (order, meant) = match event.meaning() {
-        Meaning::Order(order, meant) => (order, meant),
-        Meaning::Ignored(why) => {
-            tracing::info!(event = event.id, kind = event.kind, why, "a Stripe event was ignored");
-            return Ok(answer("ignored", Some(why)));
-        }
+    let ignored = |why| {
+        tracing::info!(event = event.id, kind = event.kind, why, "a Stripe event was ignored");
+        Ok(answer("ignored", Some(why)))
     };
+    let (order, news) = match event.meaning() {
+        Meaning::Checkout(order, step) => match checkout(&state, order, step).await? {
+            Some(news) => (Some(order), news),
+            None => return ignored("no order of ours"),
+        },
+        Meaning::Withdrawn(why, amount, order) => (order, PaymentNews::Withdrawn { why, amount }),
+        Meaning::Concerning(kind, detail) => (None, PaymentNews::Concerning { kind, detail }),
+        Meaning::Related => (None, PaymentNews::Related),
+        Meaning::Ignored(why) => return ignored(why),
+    };
+    let references = event.references();
+    let told = StripeNews { id: event.id, kind: event.kind, order, references, news };
+    taken(&state, &told).await
+}
+
+async fn taken(state: &AppState, told: &StripeNews) -> ApiResult<Json<Reply<Taken>>> {
     let now = state.clock.now();
-    let outcome =
-        state.store.take_payment_event(&event.id, &event.kind, order, &meant, &state.pace, now).await?;
-    if outcome == PaymentOutcome::Outdated && meant == Event::PaymentReceived {
+    let outcome = state.store.take_payment_event(told, &state.pace, now).await?;
+    let late = matches!(
+        &told.news,
+        PaymentNews::Checkout { event: Event::PaymentReceived | Event::PaymentDiffers { .. }, .. }
+    );
+    if let (PaymentOutcome::Outdated, true, Some(order)) = (outcome, late, told.order) {
         let message = "A payment arrived after the order had ended: see whether it must be paid back";
-        let once_key = Some(format!("late-payment:{}", event.id));
+        let once_key = Some(format!("late-payment:{}", told.id));
         let entry = NewEntry { once_key, ..NewEntry::new("effect", "warning", message) };
         state.store.note(order, &entry, now).await?;
     }
-    tracing::info!(event = event.id, kind = event.kind, %order, ?outcome, "a Stripe event was taken");
+    tracing::info!(event = told.id, kind = told.kind, ?outcome, "a Stripe event was taken");
     Ok(match outcome {
         PaymentOutcome::Applied => answer("applied", None),
         PaymentOutcome::Duplicate => answer("duplicate", None),
         PaymentOutcome::Outdated => answer("ignored", Some("the order has moved on")),
         PaymentOutcome::UnknownOrder => answer("ignored", Some("no order of ours")),
     })
+}
+
+/// What a checkout means for its order: what was paid is compared with what was ordered.
+async fn checkout(state: &AppState, id: OrderId, step: Step) -> ApiResult<Option<PaymentNews>> {
+    let Some(order) = state.store.order(id).await? else { return Ok(None) };
+    let (event, amount) = match step {
+        Step::Opened => (Event::PaymentOpened, None),
+        Step::Failed => (Event::PaymentFailed, None),
+        Step::Free(Paid { total, livemode, .. })
+            if state.payments.free && livemode == state.payments.live =>
+        {
+            (Event::PaymentReceived, total)
+        }
+        Step::Free(_) => {
+            let why = "nothing had to be paid, and this Hub gives nothing away".to_owned();
+            (Event::PaymentDiffers { why }, None)
+        }
+        Step::Paid(paid) => {
+            let spec = state.catalog.tier(order.new.tier);
+            match terms::differs(&paid, order.new.tier, spec, state.payments) {
+                None => (Event::PaymentReceived, paid.total),
+                Some(why) => (Event::PaymentDiffers { why }, paid.total),
+            }
+        }
+    };
+    if let Event::PaymentDiffers { why } = &event {
+        tracing::warn!(order = %id, why, "what was paid is not what was ordered");
+    }
+    Ok(Some(PaymentNews::Checkout { event, amount }))
 }
 
 fn check(state: &AppState, headers: &HeaderMap, body: &Bytes) -> ApiResult<()> {

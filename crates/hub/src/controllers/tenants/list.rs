@@ -123,9 +123,9 @@ fn by_day(hours: Vec<TokenUse>) -> Vec<TokenUse> {
         let start = hour.start.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
         days.entry((start, hour.model.clone()))
             .and_modify(|day| {
-                day.input += hour.input;
-                day.output += hour.output;
-                day.requests += hour.requests;
+                day.input = day.input.saturating_add(hour.input);
+                day.output = day.output.saturating_add(hour.output);
+                day.requests = day.requests.saturating_add(hour.requests);
             })
             .or_insert(TokenUse { start, ..hour });
     }

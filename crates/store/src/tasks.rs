@@ -1,0 +1,112 @@
+//! What only a person can do.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_types::{api::TaskEntry, ids::OrderId};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, OnConflict},
+};
+use uuid::Uuid;
+
+use crate::{
+    Store, StoreError,
+    entities::{order, task},
+    row_error,
+    timeline::{self, NewEntry},
+};
+
+/// Tasks in one list.
+const LISTED: u64 = 500;
+/// A dispute is answered within seven days, or the money is gone.
+const TIME: TimeDelta = TimeDelta::days(7);
+
+/// Opens a task about money, once for each event that asks for it, with a line in the order's timeline.
+pub(crate) async fn open_in(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    kind: &str,
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let open = task::Entity::find()
+        .filter(task::Column::OrderId.eq(order.0))
+        .filter(task::Column::Kind.eq(kind))
+        .filter(task::Column::ClosedAt.is_null())
+        .one(db)
+        .await?;
+    if open.is_some_and(|row| row.detail.as_deref() == Some(detail)) {
+        return Ok(());
+    }
+    let row = task::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        order_id: Set(order.0),
+        kind: Set(kind.to_owned()),
+        opened_at: Set(now),
+        deadline: Set(now + TIME),
+        closed_at: Set(None),
+        detail: Set(Some(detail.to_owned())),
+        closed_by: Set(None),
+    };
+    let once = OnConflict::column(task::Column::Id).do_nothing().to_owned();
+    task::Entity::insert(row).on_conflict(once).exec_without_returning(db).await?;
+    timeline::append(db, order, &NewEntry::new("effect", "warning", format!("For a person: {detail}")), now)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// What waits for a person, the most urgent first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tasks(&self) -> Result<Vec<TaskEntry>, StoreError> {
+        let rows = task::Entity::find()
+            .filter(task::Column::ClosedAt.is_null())
+            .order_by_asc(task::Column::Deadline)
+            .limit(LISTED)
+            .all(&self.db)
+            .await?;
+        let orders =
+            order::Entity::find().filter(order::Column::Id.is_in(rows.iter().map(|row| row.order_id)));
+        let orders = orders.all(&self.db).await?;
+        let bad = row_error("orders");
+        let mut tasks = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Some(order) = orders.iter().find(|order| order.id == row.order_id) else { continue };
+            tasks.push(TaskEntry {
+                id: row.id,
+                order: OrderId(row.order_id),
+                domain: order.domain.parse().map_err(|error| bad(&error))?,
+                kind: row.kind,
+                detail: row.detail.unwrap_or_default(),
+                opened_at: row.opened_at,
+                deadline: row.deadline,
+            });
+        }
+        Ok(tasks)
+    }
+
+    /// Somebody did it; false when there is no such open task.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn close_task(&self, id: Uuid, by: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let transaction = self.begin_write().await?;
+        let Some(row) = task::Entity::find_by_id(id).one(&transaction).await? else { return Ok(false) };
+        if row.closed_at.is_some() {
+            return Ok(false);
+        }
+        task::Entity::update_many()
+            .col_expr(task::Column::ClosedAt, Expr::value(now))
+            .col_expr(task::Column::ClosedBy, Expr::value(by))
+            .filter(task::Column::Id.eq(id))
+            .exec(&transaction)
+            .await?;
+        let what = row.detail.unwrap_or_else(|| row.kind.replace('_', " "));
+        let line = NewEntry::new("operator", "ok", format!("{by}: done: {what}"));
+        timeline::append(&transaction, OrderId(row.order_id), &line, now).await?;
+        self.commit(transaction).await?;
+        Ok(true)
+    }
+}
