@@ -281,10 +281,14 @@ impl Running {
 
     /// curl's exit code, and status and body joined.
     fn ask(&self, url: &str) -> (i32, String) {
+        self.ask_with(url, &[])
+    }
+
+    fn ask_with(&self, url: &str, options: &[&str]) -> (i32, String) {
         let (http, https) = (format!("::127.0.0.1:{}", self.http), format!("::127.0.0.1:{}", self.https));
         let connect = ["--connect-to", if url.starts_with("https") { &https } else { &http }];
         let fixed = ["-ks", "--max-time", "20", "-w", " %{http_code} %{redirect_url}"];
-        let output = run(Command::new("curl").args(fixed).args(connect).arg(url));
+        let output = run(Command::new("curl").args(fixed).args(connect).args(options).arg(url));
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
@@ -356,6 +360,35 @@ fn a_tool_without_an_owner_is_not_reached() {
         assert_eq!(door, (0, "closed\n 200 ".to_owned()));
         let (code, reply) = nginx.ask(&format!("http://{name}/wp-admin/install.php"));
         assert!(code == 0 && reply.contains(" 301 https://"), "{name}: {reply}");
+    }
+}
+
+#[test]
+fn tls_has_modern_ciphers_only_and_a_page_without_headers_of_its_own_gets_ours() {
+    let (catalog, front) = (shipped(), Front::new());
+    fs::set_permissions(front.folder.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+    let selection = catalog.select(Tier::Lite, &["ghost".to_owned()]).expect("fits");
+    let sites = render_sites(&catalog, &selection, &context(), |_| Door::Open(&front.certificate)).expect("sites");
+    let nginx = Running::start(&front, &sites);
+    let url = "https://bakery.example/";
+    let (code, reply) = nginx.ask_with(url, &["--head"]);
+    let reply = reply.to_ascii_lowercase();
+    assert_eq!(code, 0, "{reply}");
+    for header in [
+        "strict-transport-security: max-age=31536000",
+        "x-content-type-options: nosniff",
+        "referrer-policy: strict-origin-when-cross-origin",
+    ] {
+        assert_eq!(reply.matches(header).count(), 1, "{header} in {reply}");
+    }
+    let with = |cipher| nginx.ask_with(url, &["--tls-max", "1.2", "--ciphers", cipher]).0;
+    for good in
+        ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"]
+    {
+        assert_eq!(with(good), 0, "{good}");
+    }
+    for old in ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES128-CCM8"] {
+        assert_eq!(with(old), 35, "{old}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use hickory_resolver::{
     TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig},
@@ -15,8 +15,10 @@ use hickory_resolver::{
 use letsbe_types::DomainName;
 use thiserror::Error;
 
-use crate::compare::{Answer, missing_lines};
+use crate::compare::{Answer, Way, missing_lines, record_type};
 
+/// Where name servers answer.
+const PORT: u16 = 53;
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// More servers than this are not asked; the root itself has 13.
 const SERVERS_MAX: usize = 13;
@@ -63,52 +65,45 @@ impl DnsChecker {
         names: &[DomainName],
         address: IpAddr,
     ) -> Result<Vec<String>, DnsError> {
-        let servers = self.authoritative_servers(domain).await?;
-        let questions = servers.iter().flat_map(|(server, resolver)| {
-            names.iter().map(move |name| async move {
-                let (v4, v6) = tokio::try_join!(
-                    addresses(resolver, server, name.as_str(), RecordType::A),
-                    addresses(resolver, server, name.as_str(), RecordType::AAAA),
-                )?;
-                let addresses = v4.into_iter().chain(v6).collect();
-                Ok::<_, DnsError>(Answer { name: name.clone(), server: server.clone(), addresses })
-            })
-        });
-        Ok(missing_lines(&try_join_all(questions).await?, address))
+        self.missing_at(domain, names, address, PORT).await
     }
 
-    /// The zone's own servers: the first NS set found walking up from the domain.
-    async fn authoritative_servers(
+    /// The same, with the port that name servers answer on.
+    async fn missing_at(
         &self,
         domain: &DomainName,
-    ) -> Result<Vec<(String, TokioResolver)>, DnsError> {
+        names: &[DomainName],
+        address: IpAddr,
+        port: u16,
+    ) -> Result<Vec<String>, DnsError> {
         let start = self.starting_resolver()?;
-        let labels: Vec<&str> = domain.as_str().split('.').collect();
-        for skip in 0..labels.len() - 1 {
-            let zone = labels[skip..].join(".");
-            let records = lookup(&start, "the resolver", &zone, RecordType::NS).await?;
-            let hosts: Vec<String> = records
-                .iter()
-                .filter_map(|data| if let RData::NS(host) = data { Some(host.0.to_utf8()) } else { None })
-                .take(SERVERS_MAX)
-                .collect();
-            if hosts.is_empty() {
-                continue;
-            }
-            let mut servers = Vec::new();
-            for host in hosts {
-                for address in addresses(&start, "the resolver", &host, RecordType::A).await? {
-                    servers.push((
-                        host.trim_end_matches('.').to_owned(),
-                        at(SocketAddr::new(address, 53), false)?,
-                    ));
-                }
-            }
-            if !servers.is_empty() {
-                return Ok(servers);
+        let servers = authoritative_servers(&start, domain, port).await?;
+        let questions = servers.iter().flat_map(|server| {
+            let start = &start;
+            names.iter().map(move |name| async move { (server, name, ask(start, server, name).await) })
+        });
+        let (mut answers, mut failures) = (Vec::new(), Vec::new());
+        for (server, name, answer) in join_all(questions).await {
+            match answer {
+                Ok(answer) => answers.push(answer),
+                Err(error) => failures.push((server, name, error)),
             }
         }
-        Err(DnsError::NoZone { domain: domain.clone() })
+        // Where this machine has no IPv6, a server that has nothing else is no obstacle, as long as others answer.
+        let answered = |name: &DomainName| answers.iter().any(|answer| answer.name == *name);
+        failures.retain(|(server, name, _)| !(server.spare && answered(name)));
+        let mut lines = missing_lines(&answers, address);
+        if lines.is_empty() {
+            return failures.into_iter().next().map_or(Ok(lines), |(_, _, error)| Err(error));
+        }
+        // One name that is not known never hides what is known of the others.
+        for (_, name, error) in failures {
+            let start = format!("{name}. ");
+            if !lines.iter().any(|line| line.starts_with(&start)) {
+                lines.push(format!("{start}{} {address} (not known yet: {error})", record_type(address)));
+            }
+        }
+        Ok(lines)
     }
 
     fn starting_resolver(&self) -> Result<TokioResolver, DnsError> {
@@ -122,6 +117,97 @@ impl DnsChecker {
             }
         }
     }
+}
+
+/// One address of one of the zone's own servers.
+struct Server {
+    name: String,
+    zone: String,
+    resolver: TokioResolver,
+    /// Reached over IPv6 only, while the zone has servers with IPv4.
+    spare: bool,
+}
+
+/// The zone's own servers: the first NS set found walking up from the domain.
+async fn authoritative_servers(
+    start: &TokioResolver,
+    domain: &DomainName,
+    port: u16,
+) -> Result<Vec<Server>, DnsError> {
+    let labels: Vec<&str> = domain.as_str().split('.').collect();
+    for skip in 0..labels.len() - 1 {
+        let zone = labels[skip..].join(".");
+        let hosts = name_servers(start, &zone).await?;
+        let (mut found, mut failure) = (Vec::new(), None);
+        for host in hosts {
+            match reached_at(start, &host).await {
+                Ok(addresses) => found.extend(addresses.into_iter().map(|at| (host.clone(), at))),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let four = found.iter().any(|(_, at)| at.is_ipv4());
+        let servers = found.into_iter().map(|(name, at)| {
+            let resolver = self::at(SocketAddr::new(at, port), false)?;
+            Ok(Server { name, zone: zone.clone(), resolver, spare: four && at.is_ipv6() })
+        });
+        let servers = servers.collect::<Result<Vec<_>, DnsError>>()?;
+        match failure {
+            _ if !servers.is_empty() => return Ok(servers),
+            Some(error) => return Err(error),
+            None => {}
+        }
+    }
+    Err(DnsError::NoZone { domain: domain.clone() })
+}
+
+async fn name_servers(start: &TokioResolver, zone: &str) -> Result<Vec<String>, DnsError> {
+    let records = lookup(start, "the resolver", zone, RecordType::NS).await?;
+    let hosts = records.iter().filter_map(|data| match data {
+        RData::NS(host) => Some(host.0.to_utf8().trim_end_matches('.').to_owned()),
+        _ => None,
+    });
+    Ok(hosts.take(SERVERS_MAX).collect())
+}
+
+/// Addresses of a name server: over IPv6 only if it has nothing else.
+async fn reached_at(start: &TokioResolver, host: &str) -> Result<Vec<IpAddr>, DnsError> {
+    let four = addresses(start, "the resolver", host, RecordType::A).await?;
+    if four.is_empty() { addresses(start, "the resolver", host, RecordType::AAAA).await } else { Ok(four) }
+}
+
+/// What one server gives for a name. An alias that leaves its zone, and a name that it has given to others, are
+/// followed from the start: the server itself knows nothing of them.
+async fn ask(start: &TokioResolver, server: &Server, name: &DomainName) -> Result<Answer, DnsError> {
+    let answer = |addresses, way| Answer { name: name.clone(), server: server.name.clone(), addresses, way };
+    let own = both(&server.resolver, &server.name, name.as_str()).await;
+    if let Ok(addresses) = &own
+        && !addresses.is_empty()
+    {
+        return Ok(answer(addresses.clone(), Way::Zone));
+    }
+    let alias = lookup(&server.resolver, &server.name, name.as_str(), RecordType::CNAME).await;
+    let target = alias.iter().flatten().find_map(|data| match data {
+        RData::CNAME(target) => Some(target.0.to_utf8().trim_end_matches('.').to_owned()),
+        _ => None,
+    });
+    if let Some(target) = target {
+        return Ok(answer(both(start, "the resolver", &target).await?, Way::Alias(target)));
+    }
+    if name.as_str() != server.zone
+        && let Some(host) = name_servers(start, name.as_str()).await?.into_iter().next()
+    {
+        return Ok(answer(both(start, "the resolver", name.as_str()).await?, Way::Delegation(host)));
+    }
+    own.map(|addresses| answer(addresses, Way::Zone))
+}
+
+/// A and AAAA records.
+async fn both(resolver: &TokioResolver, server: &str, name: &str) -> Result<Vec<IpAddr>, DnsError> {
+    let (v4, v6) = tokio::try_join!(
+        addresses(resolver, server, name, RecordType::A),
+        addresses(resolver, server, name, RecordType::AAAA),
+    )?;
+    Ok(v4.into_iter().chain(v6).collect())
 }
 
 /// A resolver that asks exactly one server and remembers nothing.
@@ -172,3 +258,6 @@ async fn addresses(
     };
     Ok(records.into_iter().filter_map(address).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,21 @@ pub struct Answer {
     pub name: DomainName,
     /// The server asked.
     pub server: String,
-    /// All A and AAAA records it gave (after following aliases inside its zone).
+    /// All A and AAAA records that visitors come to.
     pub addresses: Vec<IpAddr>,
+    /// How they come to them.
+    pub way: Way,
+}
+
+/// How a name leads to its addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// By records of the zone itself.
+    Zone,
+    /// By an alias for a name outside of the zone.
+    Alias(String),
+    /// By another zone, at this name server.
+    Delegation(String),
 }
 
 /// One line per name that is not right at every server: the record to type, and what is there now.
@@ -35,11 +48,27 @@ pub fn missing_lines(answers: &[Answer], wanted: IpAddr) -> Vec<String> {
     lines
 }
 
-const fn record_type(address: IpAddr) -> &'static str {
+pub(crate) const fn record_type(address: IpAddr) -> &'static str {
     if address.is_ipv4() { "A" } else { "AAAA" }
 }
 
 fn found(answer: &Answer, wanted: IpAddr) -> String {
+    let leads = || match answer.addresses.as_slice() {
+        [] => "leads nowhere".to_owned(),
+        all => format!("leads to {}", all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    match &answer.way {
+        Way::Zone => {}
+        Way::Alias(target) => {
+            return format!("{} gives the alias CNAME {target}, which {}: remove it", answer.server, leads());
+        }
+        Way::Delegation(host) => {
+            return format!(
+                "the name is given to the name server {host} and {}: remove its NS records",
+                leads()
+            );
+        }
+    }
     let extra: Vec<String> = answer
         .addresses
         .iter()
@@ -55,13 +84,14 @@ fn found(answer: &Answer, wanted: IpAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, missing_lines};
+    use super::{Answer, Way, missing_lines};
 
     fn answer(name: &str, server: &str, addresses: &[&str]) -> Answer {
         Answer {
             name: name.parse().expect("a name"),
             server: server.to_owned(),
             addresses: addresses.iter().map(|address| address.parse().expect("an address")).collect(),
+            way: Way::Zone,
         }
     }
 

@@ -7,4 +7,4 @@ mod ask;
 mod compare;
 
 pub use ask::{DnsChecker, DnsError};
-pub use compare::{Answer, missing_lines};
+pub use compare::{Answer, Way, missing_lines};

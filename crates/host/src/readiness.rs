@@ -157,19 +157,46 @@ fn result_errors(result: Option<&serde_json::Value>) -> Vec<String> {
 }
 
 /// Which of the locks (`<inode> <path>` lines of `stat`) are held, by `/proc/locks`. apt and dpkg lock by record, so
-/// no program that locks whole files would notice.
+/// no program that locks whole files would notice. Inodes are counted in each file system anew: the device is compared
+/// too, as `/proc/self/mountinfo` names it. Where it is not known, the inode alone decides: rather wait than disturb.
 #[must_use]
-pub fn parse_locks(stat: &str, proc_locks: &str) -> Vec<String> {
-    let held: Vec<&str> = proc_locks
+pub fn parse_locks(stat: &str, proc_locks: &str, mounts: &str) -> Vec<String> {
+    let held: Vec<(Option<Device>, &str)> = proc_locks
         .lines()
         .filter(|line| line.contains("POSIX") && !line.contains("->"))
-        .filter_map(|line| line.split_whitespace().nth(5)?.rsplit(':').next())
+        .filter_map(|line| {
+            let (device, inode) = line.split_whitespace().nth(5)?.rsplit_once(':')?;
+            Some((parse_device(device, 16), inode))
+        })
         .collect();
     stat.lines()
         .filter_map(|line| line.split_once(' '))
-        .filter(|(inode, _)| held.contains(inode))
+        .filter(|(inode, path)| {
+            let own = device_of(path, mounts);
+            let same = |device: Option<Device>| device.is_none() || own.is_none() || device == own;
+            held.iter().any(|(device, locked)| locked == inode && same(*device))
+        })
         .map(|(_, path)| path.to_owned())
         .collect()
+}
+
+/// Major and minor number of a file system.
+type Device = (u32, u32);
+
+fn parse_device(text: &str, radix: u32) -> Option<Device> {
+    let (major, minor) = text.split_once(':')?;
+    Some((u32::from_str_radix(major, radix).ok()?, u32::from_str_radix(minor, radix).ok()?))
+}
+
+/// The device of the mount that a path lies on: of the longest mount point the last mounted one.
+fn device_of(path: &str, mounts: &str) -> Option<Device> {
+    let mount = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().take(5).collect();
+        let [_, _, device, _, point] = words[..] else { return None };
+        let below = path.strip_prefix(point.trim_end_matches('/'))?;
+        (below.is_empty() || below.starts_with('/')).then(|| (point.len(), parse_device(device, 10)))
+    };
+    mounts.lines().filter_map(mount).max_by_key(|(length, _)| *length)?.1
 }
 
 /// Smallest free bytes and free entries in `df --output=avail,iavail -B1`.
@@ -201,12 +228,13 @@ pub async fn probe(machine: &dyn Machine) -> Result<Facts, Problem> {
     let result = text_of(machine, "/run/cloud-init/result.json").await?;
     let stat = ask(machine, &format!("stat -c %i|%n {}", LOCKS.join(" "))).await?.stdout.replace('|', " ");
     let locks = text_of(machine, "/proc/locks").await?.unwrap_or_default();
+    let mounts = text_of(machine, "/proc/self/mountinfo").await?.unwrap_or_default();
     let df = ask(machine, "df -B1 --output=avail,iavail /var/lib /opt").await?.stdout;
     let (disk_free, files_free) = parse_free(&df);
     Ok(Facts {
         os: parse_os_release(&text_of(machine, "/etc/os-release").await?.unwrap_or_default()),
         cloud_init: parse_cloud_init(there, status.as_deref(), result.as_deref()),
-        locks: parse_locks(&stat, &locks),
+        locks: parse_locks(&stat, &locks, &mounts),
         clock: ask(machine, "date +%s").await?.stdout.trim().parse().unwrap_or(0),
         disk_free,
         files_free,
@@ -237,5 +265,31 @@ pub async fn wait(
             }
             Verdict::Busy { .. } => tokio::time::sleep(PAUSE).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_locks;
+
+    const MOUNTS: &str = "22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n\
+        30 22 0:26 / /run rw,nosuid shared:2 - tmpfs tmpfs rw\n\
+        31 22 254:2 / /var rw shared:3 - ext4 /dev/vda2 rw\n";
+
+    #[test]
+    fn a_lock_is_held_only_if_device_and_inode_are_its_own() {
+        let held = |lock: &str, mounts: &str| {
+            let locks = format!(
+                "1: POSIX  ADVISORY  WRITE 77 {lock} 0 EOF\n2: FLOCK  ADVISORY  WRITE 78 fe:02:131 0 EOF\n"
+            );
+            !parse_locks("131 /var/lib/dpkg/lock\n", &locks, mounts).is_empty()
+        };
+        assert!(held("fe:02:131", MOUNTS));
+        for other in ["00:1a:131", "fe:01:131", "fe:02:132", "fe:02:13"] {
+            assert!(!held(other, MOUNTS), "{other}");
+        }
+        assert!(held("00:1a:131", ""), "without the mounts the inode alone decides");
+        let over = format!("{MOUNTS}40 31 0:99 / /var/lib/dpkg rw - overlay overlay rw\n");
+        assert!(held("00:63:131", &over) && !held("fe:02:131", &over));
     }
 }

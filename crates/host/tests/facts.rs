@@ -33,7 +33,7 @@ fn parsers() -> BTreeMap<&'static str, Parser> {
         ("free-disk", |f| json!(readiness::parse_free(&f.raw))),
         ("group-members", |f| json!(system::parse_group_members(&f.raw, &f.with))),
         ("listeners", |f| json!(sockets::parse_listeners(&f.raw))),
-        ("locks", |f| json!(readiness::parse_locks(&f.with, &f.raw))),
+        ("locks", |f| json!(readiness::parse_locks(&f.with, &f.raw, ""))),
         ("os-release", |f| json!(system::parse_os_release(&f.raw))),
         ("owner", |f| json!(sockets::parse_owner(&f.raw, &f.with))),
         ("packages", |f| json!(packages::parse_packages(&f.raw))),

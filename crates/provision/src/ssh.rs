@@ -10,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-use letsbe_types::{Problem, harmless};
+use letsbe_types::Problem;
 use russh::{
-    ChannelMsg, Disconnect, Preferred,
+    Disconnect, Preferred,
     client::{self, AuthResult},
     keys::{
         HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, ssh_key::LineEnding,
@@ -26,6 +26,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::quote::shell_line;
 
+mod running;
+
+pub(crate) use self::running::too_much;
+pub use self::running::{Output, Running};
+
 /// Code of "the server cannot be reached, or the connection broke": the one worth a new connection.
 pub const UNREACHABLE: &str = "SSH001";
 
@@ -37,12 +42,6 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// Bytes handed to the upload at a time, which is also how often progress is told.
 const UPLOAD_CHUNK: usize = 256 << 10;
-/// What is kept of a program's error output.
-const STDERR_BYTES_MAX: usize = 16 << 10;
-/// The longest line that is read of a program: an event with a long message.
-const LINE_BYTES_MAX: usize = 64 << 10;
-/// The most that is read of one program: many thousand events.
-const OUTPUT_BYTES_MAX: usize = 16 << 20;
 
 /// Whom to log in to, and as whom.
 #[derive(Clone)]
@@ -238,8 +237,7 @@ impl Session {
         channel.exec(true, shell_line(arguments)).await.map_err(failed)?;
         channel.data_bytes(input.to_vec()).await.map_err(failed)?;
         channel.eof().await.map_err(failed)?;
-        let (line, stderr) = (Vec::new(), Vec::new());
-        Ok(Running { channel, target: self.target.clone(), line, received: 0, stderr, code: None })
+        Ok(Running::new(channel, self.target.clone()))
     }
 
     /// Runs a program to its end.
@@ -331,93 +329,5 @@ pub async fn offered_methods(target: &Target) -> Result<Vec<String>, Problem> {
         AuthResult::Failure { remaining_methods, .. } => {
             Ok(remaining_methods.iter().map(|method| <&str>::from(method).to_owned()).collect())
         }
-    }
-}
-
-/// What a program left behind.
-#[derive(Debug)]
-pub struct Output {
-    /// Exit code; -1 if a signal ended it.
-    pub code: i64,
-    /// Standard output, line by line.
-    pub lines: Vec<String>,
-    /// Error output, cut off if long.
-    pub stderr: String,
-}
-
-/// A program that runs on the server.
-pub struct Running {
-    channel: russh::Channel<client::Msg>,
-    target: Target,
-    line: Vec<u8>,
-    received: usize,
-    stderr: Vec<u8>,
-    code: Option<i64>,
-}
-
-/// The problem of a server that prints more than any of our programs does. It may be hostile.
-pub(crate) fn too_much(address: IpAddr, what: &str) -> Problem {
-    Problem::permanent(
-        "SSH010",
-        format!("{address} prints {what}"),
-        "No program of ours does that: look at what runs on the server. It may be somebody else's.",
-    )
-}
-
-impl Running {
-    /// The next line of its output; `None` when it has ended. Safe to cancel.
-    ///
-    /// # Errors
-    /// `SSH001` when the connection broke before the program ended, `SSH010` when it prints too much.
-    pub async fn next_line(&mut self) -> Result<Option<String>, Problem> {
-        loop {
-            if let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.line.drain(..=end).collect();
-                return Ok(Some(String::from_utf8_lossy(&line[..end]).into_owned()));
-            }
-            if self.line.len() > LINE_BYTES_MAX {
-                let what = format!("a line that is longer than {} KiB", LINE_BYTES_MAX >> 10);
-                return Err(too_much(self.target.address, &what));
-            }
-            match self.channel.wait().await {
-                Some(ChannelMsg::Data { data }) => {
-                    self.count(data.len())?;
-                    self.line.extend_from_slice(&data);
-                }
-                Some(ChannelMsg::ExtendedData { data, .. }) => {
-                    self.count(data.len())?;
-                    let room = STDERR_BYTES_MAX.saturating_sub(self.stderr.len());
-                    self.stderr.extend_from_slice(&data[..data.len().min(room)]);
-                }
-                Some(ChannelMsg::ExitStatus { exit_status }) => self.code = Some(exit_status.into()),
-                Some(ChannelMsg::ExitSignal { .. }) => self.code = Some(-1),
-                Some(ChannelMsg::Failure) => return Err(broken(&self.target, "the command was refused")),
-                Some(_) => {}
-                None if self.code.is_none() => return Err(broken(&self.target, "the connection broke")),
-                None if self.line.is_empty() => return Ok(None),
-                None => self.line.push(b'\n'),
-            }
-        }
-    }
-
-    fn count(&mut self, bytes: usize) -> Result<(), Problem> {
-        self.received = self.received.saturating_add(bytes);
-        if self.received > OUTPUT_BYTES_MAX {
-            let what = format!("more than {} MiB", OUTPUT_BYTES_MAX >> 20);
-            return Err(too_much(self.target.address, &what));
-        }
-        Ok(())
-    }
-
-    /// Its exit code, once it has ended; -1 if a signal ended it.
-    #[must_use]
-    pub const fn code(&self) -> Option<i64> {
-        self.code
-    }
-
-    /// What it said on its error output, without characters that could steer a terminal.
-    #[must_use]
-    pub fn stderr(&self) -> String {
-        harmless(String::from_utf8_lossy(&self.stderr).trim())
     }
 }

@@ -186,3 +186,51 @@ async fn a_server_that_dies_or_is_not_there_is_a_passing_problem() {
     let problem = Session::connect(&target).await.err().unwrap();
     assert_eq!((problem.code.as_str(), problem.retryable), ("SSH001", true));
 }
+
+/// The finished server's settings, for a user and files of this test.
+fn hardened(server: &Server, port: u16) -> String {
+    let authorized = server.folder.path().join("authorized").display().to_string();
+    let key = server.folder.path().join("host").display().to_string();
+    let changed = letsbe_host::operations::ssh_settings::final_settings()
+        .replace("Port 22022\n", &format!("Port {port}\nListenAddress 127.0.0.1\nHostKey {key}\n"))
+        .replace("PermitRootLogin no\n", "PermitRootLogin prohibit-password\nStrictModes no\nUsePAM no\n")
+        .replace("AllowUsers letsbe-admin\n", "AllowUsers root\nSubsystem sftp internal-sftp\n")
+        .replace(" .ssh/authorized_keys\n", &format!(" {authorized}\n"));
+    assert!(!changed.contains("22022") && !changed.contains("letsbe-admin"), "{changed}");
+    changed
+}
+
+#[tokio::test]
+async fn the_finished_servers_settings_let_us_in_and_an_audit_finds_no_fault() {
+    let mut server = server().await;
+    server.process.kill().unwrap();
+    server.process.wait().unwrap();
+    let settings = server.folder.path().join("settings");
+    write(&settings, &hardened(&server, server.port));
+    let mut sshd = Command::new("/usr/sbin/sshd");
+    sshd.args(["-D", "-e", "-o", "PidFile=none", "-f"]).arg(&settings).stderr(Stdio::null());
+    server.process = sshd.spawn().unwrap();
+    let up = async {
+        while tokio::net::TcpStream::connect(("127.0.0.1", server.port)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), up).await.expect("sshd comes up with these settings");
+
+    let session = Session::connect(&server.target()).await.unwrap();
+    assert_eq!(session.run(&["echo", "in"], b"").await.unwrap().lines, ["in"]);
+    let (local, remote) = (server.folder.path().join("local"), server.folder.path().join("remote"));
+    std::fs::write(&local, "x").unwrap();
+    session.upload(&local, &remote, 0o600, &mut |_, _| ()).await.unwrap();
+    session.close().await;
+
+    let audit = tokio::process::Command::new("ssh-audit")
+        .args(["--no-colors", "--port", &server.port.to_string(), "127.0.0.1"])
+        .output()
+        .await
+        .expect("this test needs ssh-audit");
+    let found = String::from_utf8_lossy(&audit.stdout);
+    assert!(found.contains("ssh-ed25519"), "{found}");
+    let faults: Vec<&str> = found.lines().filter(|line| line.contains("[fail]")).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+}

@@ -44,6 +44,12 @@ pub fn parse_sources(text: &str) -> Vec<Source> {
     text.split("\n\n").flat_map(parse_stanza).collect()
 }
 
+/// apt's own words for no, in any case; any number that is zero is one too.
+fn is_no(value: &str) -> bool {
+    let word = value.to_ascii_lowercase();
+    matches!(word.as_str(), "no" | "false" | "without" | "off" | "disable") || word.parse() == Ok(0_i64)
+}
+
 fn parse_stanza(stanza: &str) -> Vec<Source> {
     let mut fields: BTreeMap<String, String> = BTreeMap::new();
     let mut current = String::new();
@@ -61,7 +67,7 @@ fn parse_stanza(stanza: &str) -> Vec<Source> {
             .map(|value| value.split_whitespace().map(str::to_owned).collect())
             .unwrap_or_default()
     };
-    let off = words("enabled").first().is_some_and(|value| value == "no");
+    let off = words("enabled").first().is_some_and(|value| is_no(value));
     if off || !words("types").iter().any(|kind| kind == "deb") {
         return Vec::new();
     }
@@ -80,4 +86,28 @@ fn parse_stanza(stanza: &str) -> Vec<Source> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_sources;
+
+    #[test]
+    fn a_source_that_apt_calls_off_is_off_in_every_word_and_case() {
+        let sources = |enabled: &str| {
+            let rest = "Types: deb\nURIs: http://a/debian\nSuites: bookworm\nComponents: main\n";
+            parse_sources(&format!("{enabled}{rest}")).len()
+        };
+        for off in
+            ["no", "No", "NO", "false", "False", "0", "00", "off", "Off", "without", "disable", "Disable"]
+        {
+            assert_eq!(sources(&format!("Enabled: {off}\n")), 0, "{off}");
+            assert_eq!(sources(&format!("enabled:{off}  \n")), 0, "{off}");
+        }
+        for on in
+            ["", "Enabled: yes\n", "Enabled: true\n", "Enabled: 1\n", "Enabled: with\n", "Enabled: on\n"]
+        {
+            assert_eq!(sources(on), 1, "{on}");
+        }
+    }
 }

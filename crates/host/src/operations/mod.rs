@@ -10,7 +10,7 @@ mod folders;
 mod identity;
 mod packages;
 pub mod ssh;
-mod ssh_settings;
+pub mod ssh_settings;
 mod ssh_state;
 mod timezone;
 mod updates;

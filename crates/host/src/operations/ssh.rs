@@ -13,7 +13,7 @@ use letsbe_types::{Problem, job::DesiredServer, job::RunEventKind};
 pub use super::ssh_state::{Phase, STATE_FILE, SshState};
 use super::{
     ADMIN, NODE, SSH_PORT,
-    ssh_settings::{DROP_IN, SOCKET_DROP_IN, final_settings, listen, ports_only, restart},
+    ssh_settings::{DROP_IN, EFFECTIVE, SOCKET_DROP_IN, final_settings, listen, ports_only, restart},
     ssh_state,
 };
 use crate::{
@@ -22,9 +22,10 @@ use crate::{
     facts::{
         ask, ask_if_there,
         firewall::parse_rules,
+        names_in,
         services::{Unit, units},
         sockets::parse_listeners,
-        ssh::{SshdSettings, includes_drop_ins, parse_sshd_settings, without_ports},
+        ssh::{SshdSettings, includes, includes_drop_ins, parse_sshd_settings, without_ports},
         text_of,
     },
     machine::Machine,
@@ -32,21 +33,12 @@ use crate::{
 };
 
 const SSHD_CONFIG: &str = "/etc/ssh/sshd_config";
+/// More included files than this are not read.
+const INCLUDED_MAX: usize = 64;
 const TIMER: &str = "letsbe-ssh-revert.timer";
 
 /// The timer fires this long after the patience has ended, so that a late confirmation cannot race with it.
 const MARGIN: Duration = Duration::from_secs(60);
-
-/// Settings that the finished server must have in effect, as `sshd -T` spells them.
-const EFFECTIVE: [(&str, &str); 7] = [
-    ("permitrootlogin", "no"),
-    ("passwordauthentication", "no"),
-    ("kbdinteractiveauthentication", "no"),
-    ("pubkeyauthentication", "yes"),
-    ("maxauthtries", "3"),
-    ("logingracetime", "30"),
-    ("allowusers", ADMIN),
-];
 
 /// The guarded move and the hardening.
 pub struct SshMove {
@@ -64,6 +56,8 @@ impl Default for SshMove {
 pub struct Found {
     state: SshState,
     main: String,
+    /// Other files that the main one includes, with their paths.
+    included: Vec<(String, String)>,
     drop_in: Option<String>,
     drop_in_at: u64,
     settings: SshdSettings,
@@ -166,9 +160,11 @@ impl Converge for SshMove {
             stat.lines().find_map(|line| line.strip_suffix(path)?.strip_suffix('|')?.parse::<u64>().ok())
         };
         let settings = ask_if_there(machine, "sshd -T").await?.unwrap_or_default();
+        let main = text_of(machine, SSHD_CONFIG).await?.unwrap_or_default();
         Ok(Found {
             state: ssh_state::read(machine).await?,
-            main: text_of(machine, SSHD_CONFIG).await?.unwrap_or_default(),
+            included: included(machine, &main).await?,
+            main,
             drop_in: text_of(machine, DROP_IN).await?,
             drop_in_at: time_of(DROP_IN).unwrap_or(0),
             settings: parse_sshd_settings(&settings.stdout),
@@ -206,6 +202,33 @@ impl Converge for SshMove {
             self.whole_move(found),
         ))
     }
+}
+
+/// The files that `main` includes, and those that these include, but for our own.
+async fn included(machine: &dyn Machine, main: &str) -> Result<Vec<(String, String)>, Problem> {
+    let (mut patterns, mut files) = (includes(main), Vec::<(String, String)>::new());
+    while let Some(pattern) = patterns.pop()
+        && files.len() < INCLUDED_MAX
+    {
+        let Some((folder, name)) = pattern.rsplit_once('/') else { continue };
+        let names = match name.split_once('*') {
+            Some((start, end)) => {
+                let fits = |name: &String| {
+                    name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+                };
+                names_in(machine, folder).await?.into_iter().filter(fits).collect()
+            }
+            None => vec![name.to_owned()],
+        };
+        for path in names.into_iter().map(|name| format!("{folder}/{name}")) {
+            let known = path == DROP_IN || files.iter().any(|(known, _)| *known == path);
+            if !known && let Some(text) = text_of(machine, &path).await? {
+                patterns.extend(includes(&text));
+                files.push((path, text));
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn refuse_hopeless(found: &Found) -> Result<(), Problem> {
@@ -263,6 +286,7 @@ impl SshMove {
         let armed = Found {
             state: SshState { phase: Phase::Both, previous: None },
             main: found.main.clone(),
+            included: found.included.clone(),
             drop_in: None,
             timer_armed: true,
             settings: SshdSettings::default(),
@@ -286,14 +310,17 @@ fn finish(found: &Found) -> (Vec<String>, Vec<Change>) {
         changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, wanted)));
     }
     // Ports add up over all files: the distribution's own line would keep the old port open.
-    if let Some(text) = without_ports(&found.main) {
-        because.push(format!("{SSHD_CONFIG} names another port"));
-        changes.push(Change::Write(FileWrite::new(SSHD_CONFIG, 0o644, text)));
+    let main = (SSHD_CONFIG.to_owned(), found.main.clone());
+    for (path, text) in std::iter::once(&main).chain(&found.included) {
+        if let Some(text) = without_ports(text) {
+            because.push(format!("{path} names another port"));
+            changes.push(Change::Write(FileWrite::new(path, 0o644, text)));
+        }
     }
     let only_ours = BTreeSet::from([SSH_PORT]);
     let wrong: Vec<&str> = EFFECTIVE
         .into_iter()
-        .filter(|(name, value)| found.settings.values(name) != [*value])
+        .filter(|(name, value)| found.settings.values(&name.to_ascii_lowercase()) != [*value])
         .map(|(name, _)| name)
         .collect();
     if !wrong.is_empty() && changes.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ADMIN, SSH_PORT};
+use super::ADMIN;
 use crate::change::{Change, Command, FileWrite};
 
 /// Our drop-in file; the first value that sshd reads counts, hence its name.
@@ -10,12 +10,45 @@ pub(super) const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-letsbe.conf";
 /// Ports of systemd's socket, where that holds them; read after what Ubuntu's generator writes.
 pub(super) const SOCKET_DROP_IN: &str = "/etc/systemd/system/ssh.socket.d/letsbe.conf";
 
+/// Settings of the finished server that must be in effect, as `sshd -T` spells them. Key exchange, ciphers and MACs are
+/// those that OpenSSH of Debian 12, 13, Ubuntu 22.04 and 24.04 all know, without the NIST curves, SHA-1 and short tags.
+pub(super) const EFFECTIVE: [(&str, &str); 20] = [
+    ("Port", "22022"),
+    ("PermitRootLogin", "no"),
+    ("PasswordAuthentication", "no"),
+    ("KbdInteractiveAuthentication", "no"),
+    ("PubkeyAuthentication", "yes"),
+    ("MaxAuthTries", "3"),
+    ("LoginGraceTime", "30"),
+    ("AllowUsers", ADMIN),
+    // Only the file that `admin.user` checks.
+    ("AuthorizedKeysFile", ".ssh/authorized_keys"),
+    ("PermitUserEnvironment", "no"),
+    ("X11Forwarding", "no"),
+    ("AllowTcpForwarding", "no"),
+    ("AllowStreamLocalForwarding", "no"),
+    ("AllowAgentForwarding", "no"),
+    ("PermitTunnel", "no"),
+    ("GatewayPorts", "no"),
+    (
+        "KexAlgorithms",
+        "sntrup761x25519-sha512@openssh.com,curve25519-sha256,curve25519-sha256@libssh.org,\
+         diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
+    ),
+    (
+        "Ciphers",
+        "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes128-ctr",
+    ),
+    ("MACs", "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,umac-128-etm@openssh.com"),
+    ("HostKeyAlgorithms", "ssh-ed25519,rsa-sha2-512,rsa-sha2-256"),
+];
+
 /// The settings of the finished server.
-pub(super) fn final_settings() -> String {
+#[must_use]
+pub fn final_settings() -> String {
+    let lines: String = EFFECTIVE.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
     format!(
-        "# Written by LetsBe. The first value that sshd reads counts, hence the name of this file.\n\
-         Port {SSH_PORT}\nPermitRootLogin no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-         PubkeyAuthentication yes\nMaxAuthTries 3\nLoginGraceTime 30\nAllowUsers {ADMIN}\n"
+        "# Written by LetsBe. The first value that sshd reads counts, hence the name of this file.\n{lines}"
     )
 }
 

@@ -13,7 +13,7 @@ const BACKUPS: &str = "/opt/letsbe/backups";
 const CACHE: &str = "cache";
 
 /// The runbook's commands (4.1, 5.1) and the nightly run.
-const FILES: [(&str, u32, &str); 4] = [
+const FILES: [(&str, u32, &str); 6] = [
     (
         "/opt/letsbe/scripts/backups.sh",
         0o755,
@@ -48,6 +48,7 @@ MemoryMax=1G
         "# Written by letsbe-node.
 [Unit]
 Description=LetsBe nightly backup
+Wants=letsbe-backup-late.timer
 
 [Timer]
 OnCalendar=*-*-* 02:00:00
@@ -56,6 +57,35 @@ AccuracySec=1min
 
 [Install]
 WantedBy=timers.target
+",
+    ),
+    // In the night when clocks are put forward there is no 02:00 in many zones, and systemd waits for the next day. No
+    // zone leaves out 04:00.
+    (
+        "/etc/systemd/system/letsbe-backup-late.timer",
+        0o644,
+        "# Written by letsbe-node.
+[Unit]
+Description=LetsBe nightly backup, in a night without 02:00
+
+[Timer]
+OnCalendar=*-*-* 04:00:00
+AccuracySec=1min
+",
+    ),
+    (
+        "/etc/systemd/system/letsbe-backup-late.service",
+        0o644,
+        "# Written by letsbe-node.
+[Unit]
+Description=LetsBe nightly backup, if it was not started tonight
+
+[Service]
+Type=oneshot
+# systemd keeps when the nightly timer last elapsed as this file's time.
+ExecCondition=/usr/bin/touch \"--date=3 hours ago\" /run/letsbe-backup-tonight
+ExecCondition=/usr/bin/test ! /var/lib/systemd/timers/stamp-letsbe-backup.timer -nt /run/letsbe-backup-tonight
+ExecStart=/usr/bin/systemctl start --no-block letsbe-backup.service
 ",
     ),
 ];
@@ -251,10 +281,94 @@ mod tests {
             only(&Facts { cache: false, ..good() }),
             ["make folder /opt/letsbe/backups/cache (mode 0700)"]
         );
-        for (index, count) in [(0, 1), (1, 1), (2, 4), (3, 4)] {
+        for (index, count) in [(0, 1), (1, 1), (2, 4), (3, 4), (4, 4), (5, 4)] {
             let mut facts = good();
             facts.files[index].as_mut().expect("there").mode = 0o600;
             assert_eq!(only(&facts).len(), count, "{}", FILES[index].0);
+        }
+    }
+
+    /// Local days on which a calendar expression elapses within about a year from 1 January 2027, by the real systemd.
+    fn days(zone: &str, expression: &str) -> std::collections::BTreeSet<String> {
+        let output = std::process::Command::new("systemd-analyze")
+            .env("TZ", zone)
+            .env("LC_ALL", "C.UTF-8")
+            .args(["calendar", "--iterations=370", "--base-time=2027-01-01 12:00:00", expression])
+            .output()
+            .expect("this test needs systemd-analyze");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let day = |line: &str| {
+            let (what, time) = line.split_once(": ")?;
+            let elapses = what.contains("Next elapse") || what.contains("Iter");
+            let date = time.split_whitespace().nth(1)?;
+            elapses.then(|| date.to_owned())
+        };
+        text.lines().filter_map(day).filter(|day| day.as_str() <= "2027-12-31").collect()
+    }
+
+    #[test]
+    fn every_local_day_of_a_year_has_a_backup_also_when_clocks_are_put_forward() {
+        let expression = |name: &str| {
+            let (.., text) = FILES.iter().find(|(path, ..)| path.ends_with(name)).expect("the timer");
+            text.lines().find_map(|line| line.strip_prefix("OnCalendar=")).expect("its time")
+        };
+        let mut without_night = 0;
+        for zone in [
+            "Europe/Berlin",
+            "Europe/London",
+            "Europe/Lisbon",
+            "Europe/Helsinki",
+            "America/New_York",
+            "America/Santiago",
+            "America/Nuuk",
+            "Australia/Lord_Howe",
+            "Australia/Sydney",
+            "Pacific/Chatham",
+            "Pacific/Easter",
+            "Africa/Cairo",
+            "Africa/Casablanca",
+            "Antarctica/Troll",
+            "Asia/Beirut",
+            "Asia/Kolkata",
+            "UTC",
+        ] {
+            let nightly = days(zone, expression("/letsbe-backup.timer"));
+            let late = days(zone, expression("/letsbe-backup-late.timer"));
+            assert_eq!(late.len(), 364, "{zone}: each day after the first has its 04:00");
+            assert!(nightly.len() >= 363 && nightly.is_subset(&late), "{zone}: {}", nightly.len());
+            without_night += late.len() - nightly.len();
+        }
+        assert!(without_night > 0, "a day without 02:00 was among them");
+    }
+
+    /// What the late service asks before it starts anything, with the real programs.
+    #[test]
+    fn the_late_start_happens_only_if_the_nightly_one_did_not() {
+        let (.., text) = FILES.iter().find(|(path, ..)| path.ends_with("late.service")).expect("it is there");
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let (stamp, tonight) = (at("stamp"), at("tonight"));
+        let starts = || {
+            text.lines().filter_map(|line| line.strip_prefix("ExecCondition=")).all(|line| {
+                let line = line
+                    .replace("/var/lib/systemd/timers/stamp-letsbe-backup.timer", &stamp)
+                    .replace("/run/letsbe-backup-tonight", &tonight);
+                let quoted: Vec<&str> = line.split('"').collect();
+                let words = quoted.iter().enumerate().flat_map(|(index, part)| match index % 2 {
+                    0 => part.split_whitespace().map(str::to_owned).collect(),
+                    _ => vec![(*part).to_owned()],
+                });
+                // systemd knows quotes around whole words only.
+                let words: Vec<String> = words.collect();
+                let status = std::process::Command::new(&words[0]).args(&words[1..]).status();
+                status.expect("it runs").success()
+            })
+        };
+        assert!(starts(), "the timer never elapsed");
+        for (age, expected) in [("2 hours ago", false), ("1 minute ago", false), ("26 hours ago", true)] {
+            let touched = std::process::Command::new("touch").args(["--date", age, &stamp]).status();
+            assert!(touched.expect("touch runs").success());
+            assert_eq!(starts(), expected, "it elapsed {age}");
         }
     }
 }

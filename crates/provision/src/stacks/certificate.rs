@@ -6,13 +6,23 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine};
 use letsbe_types::{DomainName, Problem, job::DesiredServer};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use x509_parser::{extensions::GeneralName, pem::parse_x509_pem};
 
 use super::{deployment::Deployment, paths, reading, rendered::is_written};
 
-/// certbot renews this long before the end, and so do we.
-const RENEW_BEFORE: TimeDelta = TimeDelta::days(30);
+/// No certbot renews earlier than this long before the end.
+const RENEW_BEFORE_MAX: TimeDelta = TimeDelta::days(30);
+/// Authorities count refused orders for a name within an hour, and then refuse everything: Let's Encrypt after five.
+const BUDGET: usize = 3;
+const BUDGET_TIME: TimeDelta = TimeDelta::hours(1);
+/// When certbot was asked and did not renew, it is believed for so long.
+const BELIEVED: TimeDelta = TimeDelta::hours(24);
+/// With less time than this left, certbot's word is not enough.
+const TOO_LATE: TimeDelta = TimeDelta::days(1);
+/// What became of our own orders. Root's alone.
+pub(crate) const ORDERS: &str = "/opt/letsbe/state/certificate-orders.json";
 const TIMER: &str = "certbot.timer";
 const HOOK: &str = "/etc/letsencrypt/renewal-hooks/deploy/letsbe-nginx";
 const SERVICE_DROP_IN: &str = "/etc/systemd/system/certbot.service.d/letsbe.conf";
@@ -29,6 +39,7 @@ exec docker exec letsbe-nginx nginx -s reload
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Certificate {
     pub(crate) names: BTreeSet<String>,
+    pub(crate) begins: DateTime<Utc>,
     pub(crate) ends: DateTime<Utc>,
     /// SHA-256 of its DER form.
     pub(crate) digest: String,
@@ -48,9 +59,19 @@ impl Certificate {
             };
             extension.value.general_names.iter().filter_map(dns).collect()
         });
-        let ends = certificate.validity().not_after.timestamp();
-        let ends = DateTime::from_timestamp(ends, 0).ok_or_else(|| "its end is no date".to_owned())?;
-        Ok(Self { names, ends, digest: hex::encode(Sha256::digest(&pem.contents)) })
+        let date = |time: x509_parser::time::ASN1Time, what: &str| {
+            DateTime::from_timestamp(time.timestamp(), 0).ok_or_else(|| format!("its {what} is no date"))
+        };
+        let begins = date(certificate.validity().not_before, "begin")?;
+        let ends = date(certificate.validity().not_after, "end")?;
+        Ok(Self { names, begins, ends, digest: hex::encode(Sha256::digest(&pem.contents)) })
+    }
+
+    /// Whether it is time for the next one: a third of its life is left, as certbot 4 reckons; older ones take thirty
+    /// days, which for a certificate of ninety is the same.
+    fn ends_soon(&self, now: DateTime<Utc>) -> bool {
+        let life = (self.ends - self.begins).max(TimeDelta::zero());
+        self.ends - now < (life / 3).min(RENEW_BEFORE_MAX)
     }
 
     pub(crate) fn covers(&self, names: &[DomainName]) -> bool {
@@ -72,11 +93,35 @@ pub(crate) struct CertificateIssued {
     pub(crate) deployment: Arc<Deployment>,
 }
 
+/// What became of our own orders.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Orders {
+    /// When certbot was started and did not come back with success.
+    #[serde(default)]
+    failed: Vec<DateTime<Utc>>,
+    /// When certbot last said that all is well.
+    #[serde(default)]
+    well: Option<DateTime<Utc>>,
+}
+
+impl Orders {
+    /// Failures that an authority still counts. A clock that was set back must not end them early.
+    fn recent(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+        self.failed.iter().copied().filter(|at| (now - *at).abs() < BUDGET_TIME).collect()
+    }
+
+    fn write(&self) -> Change {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        Change::Write(FileWrite::new(ORDERS, 0o600, text))
+    }
+}
+
 /// What is on the disk, and the time.
 pub(crate) struct Facts {
     certificate: Option<Certificate>,
     /// The authority's address in certbot's renewal file.
     server: Option<String>,
+    orders: Orders,
     now: DateTime<Utc>,
 }
 
@@ -89,15 +134,19 @@ impl Converge for CertificateIssued {
     async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Facts, Problem> {
         let renewal = format!("/etc/letsencrypt/renewal/{}.conf", paths::CERTIFICATE_NAME);
         let renewal = reading::file(machine, &renewal).await?.map(|state| state.content);
+        // A record that is damaged counts nothing; the next order writes it anew.
+        let orders = reading::file(machine, ORDERS).await?;
+        let orders = orders.and_then(|state| serde_json::from_str(&state.content).ok()).unwrap_or_default();
         Ok(Facts {
             certificate: read(machine).await?,
+            orders,
             server: renewal.as_deref().and_then(server_of),
             now: Utc::now(),
         })
     }
 
     fn converge(&self, facts: &Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
-        Ok(decide(facts, &self.deployment.hostnames(), desired))
+        decide(facts, &self.deployment.hostnames(), desired)
     }
 }
 
@@ -107,7 +156,7 @@ fn server_of(renewal: &str) -> Option<String> {
     renewal.lines().find_map(value)
 }
 
-fn decide(facts: &Facts, names: &[DomainName], desired: &DesiredServer) -> Assessment {
+fn decide(facts: &Facts, names: &[DomainName], desired: &DesiredServer) -> Result<Assessment, Problem> {
     let authority = desired.certificates.directory_url.as_ref();
     let moved = authority.is_some() && facts.server.is_some() && facts.server.as_ref() != authority;
     let because = match &facts.certificate {
@@ -121,18 +170,49 @@ fn decide(facts: &Facts, names: &[DomainName], desired: &DesiredServer) -> Asses
                 .collect();
             format!("the certificate lacks {}", missing.join(", "))
         }
-        Some(certificate) if certificate.ends - facts.now < RENEW_BEFORE => {
-            format!("the certificate ends on {}", certificate.ends.date_naive())
+        Some(certificate) if certificate.ends_soon(facts.now) => {
+            let ends = format!("the certificate ends on {}", certificate.ends.date_naive());
+            // It knows what the authority wants (its own window for renewals, for one); its timer asks again.
+            let believed = facts.orders.well.is_some_and(|at| (facts.now - at).abs() < BELIEVED);
+            if believed && certificate.ends - facts.now > TOO_LATE {
+                return Ok(Assessment::Warned { warning: format!("{ends}; certbot renews it later") });
+            }
+            ends
         }
         Some(certificate) => {
             let why = format!("covers {} names until {}", names.len(), certificate.ends.date_naive());
-            return Assessment::converged(why);
+            return Ok(Assessment::converged(why));
         }
     };
-    Assessment::needed(because, vec_of_changes(names, desired, moved))
+    let recent = facts.orders.recent(facts.now);
+    if recent.len() >= BUDGET {
+        return Err(out_of_budget(&because, &recent));
+    }
+    // Written down before certbot is started: what kills it or us is a failure too.
+    let failed = recent.into_iter().chain([facts.now]).collect();
+    let before = Orders { failed, well: facts.orders.well }.write();
+    let after = Orders { failed: Vec::new(), well: Some(facts.now) }.write();
+    let changes = [vec![before], order(names, desired, moved), vec![after]].concat();
+    Ok(Assessment::needed(because, changes))
 }
 
-fn vec_of_changes(names: &[DomainName], desired: &DesiredServer, force: bool) -> Vec<Change> {
+fn out_of_budget(because: &str, recent: &[DateTime<Utc>]) -> Problem {
+    let again = recent.iter().max().map_or_else(Utc::now, |last| *last + BUDGET_TIME);
+    Problem::permanent(
+        "NODE112",
+        format!(
+            "{because}, and the authority has refused {} orders within an hour: certbot is not started again \
+             before {}",
+            recent.len(),
+            again.format("%Y-%m-%d %H:%M UTC")
+        ),
+        "Its reason stands in the failures before this one (a CAA record, a wrong address). Mend it, wait until then, \
+         and retry: after five refusals the authority would refuse what is right, too.",
+    )
+}
+
+/// One call of certbot.
+fn order(names: &[DomainName], desired: &DesiredServer, force: bool) -> Vec<Change> {
     let authority = &desired.certificates;
     let mut certbot = Command::words("certbot certonly --webroot --non-interactive --agree-tos --expand");
     let mut add = |arguments: &[&str]| certbot.arguments.extend(arguments.iter().map(|a| (*a).to_owned()));
@@ -150,8 +230,8 @@ fn vec_of_changes(names: &[DomainName], desired: &DesiredServer, force: bool) ->
         changes.push(Change::Write(FileWrite::new(paths::ACME_ROOTS, 0o644, pem.clone())));
         certbot = certbot.env("REQUESTS_CA_BUNDLE", paths::ACME_ROOTS);
     }
-    // One retry only: authorities count failures and then refuse for hours.
-    changes.push(Change::Run(certbot.within(Duration::from_secs(300)).retried(1)));
+    // Not retried: authorities count failures. The run itself is, and the record of orders bounds that.
+    changes.push(Change::Run(certbot.within(Duration::from_secs(300))));
     changes
 }
 
@@ -209,92 +289,4 @@ impl Converge for CertificateRenewed {
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono::{TimeDelta, Utc};
-    use letsbe_host::{Assessment, Converge as _};
-
-    use super::{Certificate, CertificateRenewed, Facts, RenewalFacts, decide, server_of};
-    use crate::stacks::tests::desired;
-
-    fn certificate(names: &[&str], days: i64) -> Certificate {
-        let names = names.iter().map(|name| (*name).to_owned()).collect();
-        Certificate { names, ends: Utc::now() + TimeDelta::days(days), digest: String::new() }
-    }
-
-    #[test]
-    fn a_certificate_is_asked_for_when_it_is_missing_short_or_ending() {
-        let desired = desired();
-        let names = ["example.com", "blog.example.com"].map(|name| name.parse().expect("a name"));
-        let url = desired.certificates.directory_url.clone();
-        let facts = |certificate, server: Option<&str>| Facts {
-            certificate,
-            server: server.map(str::to_owned),
-            now: Utc::now(),
-        };
-        let all = ["blog.example.com", "example.com", "old.example.com"];
-        let good = facts(Some(certificate(&all, 60)), url.as_deref());
-        assert!(matches!(decide(&good, &names, &desired), Assessment::Converged { .. }));
-        for (facts, why) in [
-            (facts(None, None), "there is no certificate"),
-            (
-                facts(Some(certificate(&["example.com"], 60)), url.as_deref()),
-                "the certificate lacks blog.example.com",
-            ),
-            (facts(Some(certificate(&all, 29)), url.as_deref()), "the certificate ends on"),
-            (facts(Some(certificate(&all, 60)), Some("https://other/dir")), "another authority"),
-        ] {
-            let Assessment::Needed { because, changes } = decide(&facts, &names, &desired) else {
-                panic!("{why}")
-            };
-            assert!(because.contains(why), "{because}");
-            let run = changes.last().expect("a run").to_string();
-            assert!(run.contains("--domain example.com --domain blog.example.com"), "{run}");
-            assert!(
-                run.contains("REQUESTS_CA_BUNDLE=") && run.contains("--server https://acme.lab/dir"),
-                "{run}"
-            );
-            assert_eq!(run.contains("--force-renewal"), why == "another authority", "{run}");
-        }
-    }
-
-    #[test]
-    fn a_certificate_is_read_as_openssl_reads_it() {
-        let pem = include_str!("../../tests/fixtures/certificate.pem");
-        let read = Certificate::parse(pem).expect("parses");
-        assert_eq!(read.ends.timestamp(), 1_803_074_071);
-        let digest = "1da0fd6d1e78fba3be69e09ea5f03878123a3b6d8f3c5d77cab8f2ca17db6e67";
-        assert_eq!(read.digest, digest);
-        assert_eq!(
-            read.names.iter().map(String::as_str).collect::<Vec<_>>(),
-            ["blog.example.com", "example.com"]
-        );
-        let name = |text: &str| text.parse::<letsbe_types::DomainName>().expect("a name");
-        assert!(read.covers(&[name("example.com"), name("blog.example.com")]));
-        assert!(!read.covers(&[name("example.com"), name("crm.example.com")]));
-    }
-
-    #[test]
-    fn renewal_files_are_read() {
-        assert_eq!(
-            server_of("# x\n[renewalparams]\nserver = https://a/dir\n").as_deref(),
-            Some("https://a/dir")
-        );
-        assert_eq!(server_of("server_x = y\n"), None);
-        assert!(Certificate::parse("nothing").is_err());
-        assert!(
-            Certificate::parse("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_err()
-        );
-    }
-
-    #[test]
-    fn renewal_converges_only_with_all_files_and_the_timer() {
-        let assess = |written: [bool; 2], timer_runs| {
-            let facts = RenewalFacts { written: written.to_vec(), timer_runs };
-            CertificateRenewed.converge(&facts, &desired()).expect("decides")
-        };
-        assert!(matches!(assess([true, true], true), Assessment::Converged { .. }));
-        for (written, timer) in [([false, true], true), ([true, false], true), ([true, true], false)] {
-            assert!(matches!(assess(written, timer), Assessment::Needed { .. }));
-        }
-    }
-}
+mod tests;
