@@ -161,6 +161,24 @@ mod tests {
         assert!(!shown.contains("can") && !shown.contains("lue"), "a piece is there");
     }
 
+    /// `printenv | sed 's/./&-/g'`: past every redactor that looks at the text as it is written only.
+    #[tokio::test]
+    async fn a_password_with_a_sign_after_each_letter_is_not_shown() {
+        let value = "klMf38PFo9QzT2wXbN7vRs4Y";
+        let secret = KnownSecret { name: "ghost/a".to_owned(), value: value.into() };
+        let redactor = Arc::new(Redactor::new([secret]).expect("a redactor"));
+        let printed = format!("MYSQL_PASSWORD={value}\n");
+        for script in ["s/./&-/g", "s/./& /g", "s/./&\\n/g"] {
+            let command = Command::new("sed", [script]).with_input(printed.as_str().into());
+            let shown = match run(&command, "t7", &redactor).await {
+                Ok(output) => output.stdout,
+                Err(problem) => problem.code,
+            };
+            let letters: String = shown.chars().filter(char::is_ascii_alphanumeric).collect();
+            assert!(!letters.contains(value), "{script}: {shown}");
+        }
+    }
+
     #[tokio::test]
     async fn output_without_end_is_bounded_and_stopped() {
         let command = Command::new("yes", ["canary-5f3e9a-value"]).within(Duration::from_millis(300));
