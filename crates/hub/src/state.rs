@@ -7,7 +7,7 @@ use letsbe_lifecycle::order::Pace;
 use letsbe_store::Store;
 use letsbe_types::{Secret, clock::Clock};
 
-use crate::{config::PaymentTerms, tenants::Tenants};
+use crate::{config::PaymentTerms, security::logins::Logins, tenants::Tenants};
 
 /// Shared by requests. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub struct AppState {
     pub stripe_secret: Arc<Secret<String>>,
     /// What a payment must be, beside its price.
     pub payments: PaymentTerms,
+    /// Who tried to log in, and failed.
+    pub logins: Arc<Logins>,
     /// Serves tenants' servers.
     pub tenants: Tenants,
     /// Address at which people reach the Hub; cookies are `Secure` when it is HTTPS.

@@ -48,6 +48,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         clock: clock.clone(),
         pace: config.pace.pace(),
         payments: config.stripe.terms(),
+        logins: Arc::default(),
         stripe_secret: Arc::new(config.stripe.secret()?),
         public_url: config.public_url.as_str().into(),
         jobs_folder: config.data_folder.join("jobs").into(),

@@ -62,6 +62,13 @@ impl ApiError {
         Self { retry_after: Some(60), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
+    /// Too many log-ins of one account failed.
+    pub(crate) fn too_often(wait: TimeDelta) -> Self {
+        let message = "Too many log-ins of this account failed; wait, then try again.";
+        let seconds = wait.num_seconds().saturating_add(1).clamp(1, 86_400);
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+
     /// More than this tenant's server has to say; the rest is taken later.
     pub(crate) fn too_much(wait: TimeDelta) -> Self {
         let message = "This server sends more than any server has to say; the rest is taken later.";

@@ -108,7 +108,7 @@ pub(crate) async fn refused(State(limited): State<Limited>, request: Request, ne
 }
 
 /// The caller's address. Only a proxy on this machine is believed when it says for whom it asks.
-fn caller(request: &Request) -> IpAddr {
+pub(crate) fn caller(request: &Request) -> IpAddr {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let peer = peer.unwrap_or(IpAddr::V6(Ipv6Addr::LOCALHOST)).to_canonical();
     let forwarded = || {

@@ -2,6 +2,7 @@
 
 pub(crate) mod keys;
 pub(crate) mod limit;
+pub mod logins;
 pub mod passwords;
 pub(crate) mod sealed_keys;
 pub(crate) mod secret_file;

@@ -1,5 +1,7 @@
 //! Sessions of staff: a random token, in a cookie for pages or as a bearer key for programs; only its hash is kept.
 
+use std::net::IpAddr;
+
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, header, request::Parts},
@@ -21,6 +23,7 @@ const LIFETIME: TimeDelta = TimeDelta::hours(12);
 const COOKIE: &str = "letsbe_session";
 /// Longer passwords are refused unread: hashing must not be a way to keep the Hub busy.
 const LONGEST_PASSWORD: usize = 256;
+const LONGEST_NAME: usize = 320;
 
 /// The member of staff behind a request that passed [`require`].
 #[derive(Debug, Clone)]
@@ -32,19 +35,29 @@ pub(crate) struct Operator {
 /// Checks a login and begins a session; `None` is a wrong name or password, whichever.
 pub(crate) async fn begin(
     state: &AppState,
+    caller: IpAddr,
     email: &str,
     password: Secret<String>,
 ) -> ApiResult<Option<String>> {
-    if password.expose().len() > LONGEST_PASSWORD {
+    if password.expose().len() > LONGEST_PASSWORD || email.len() > LONGEST_NAME {
         return Ok(None);
     }
     // Names are kept in the form that addresses have.
     let name = email.parse::<EmailAddress>().map_or_else(|_| email.trim().to_owned(), String::from);
+    let now = state.clock.now();
+    // Nothing is said about whether there is such an account: the name alone is counted.
+    if let Some(wait) = state.logins.wait(&name, caller, now) {
+        return Err(ApiError::too_often(wait));
+    }
     let staff = state.store.staff_by_email(&name).await?;
     let hash = staff.as_ref().map(|staff| staff.password_hash.clone());
     let fits = passwords::verify(password, hash).await.map_err(|error| ApiError::internal(&error))?;
-    let Some(Staff { id, .. }) = staff.filter(|_| fits) else { return Ok(None) };
-    let (token, now) = (keys::generate(), state.clock.now());
+    let Some(Staff { id, .. }) = staff.filter(|_| fits) else {
+        state.logins.failed(&name, caller, now);
+        return Ok(None);
+    };
+    state.logins.succeeded(&name, caller, now);
+    let token = keys::generate();
     state.store.create_session(&token_hash(&token), id, now + LIFETIME, now).await?;
     Ok(Some(token))
 }

@@ -14,7 +14,10 @@ use super::{error_page, forms::form, page};
 use crate::{
     AppState,
     controllers::{ApiError, Parameters},
-    security::sessions::{self, Operator},
+    security::{
+        limit,
+        sessions::{self, Operator},
+    },
 };
 
 #[derive(Template)]
@@ -54,11 +57,12 @@ pub(crate) async fn submit(State(state): State<AppState>, request: Request) -> R
     if !sessions::is_same_origin(request.headers(), &state.public_url) {
         return error_page(ApiError::forbidden("The login form was sent from another site."), None, "/login");
     }
+    let caller = limit::caller(&request);
     let LoginForm { email, password, next } = match form(request).await {
         Ok(form) => form,
         Err(error) => return error_page(error, None, "/login"),
     };
-    let token = match sessions::begin(&state, &email, password).await {
+    let token = match sessions::begin(&state, caller, &email, password).await {
         Ok(token) => token,
         Err(error) => return error_page(error, None, "/login"),
     };

@@ -257,3 +257,23 @@ async fn a_live_timeline_ends_with_its_session() {
         assert!(!text.contains("later"), "{text}");
     }
 }
+
+#[tokio::test]
+async fn guessing_from_many_addresses_locks_strangers_out_and_not_the_owner() {
+    let (hub, _) = Hub::with_staff().await;
+    let log_in = async |from: &str, password: &str| {
+        let body = json!({"email": EMAIL, "password": password}).to_string();
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", from)];
+        hub.send("POST", "/api/v1/admin/login", &headers, body).await
+    };
+    assert_eq!(log_in("192.0.2.1", PASSWORD).await.status, StatusCode::OK);
+    for number in 0..10 {
+        let answer = log_in(&format!("198.51.100.{number}"), "wrong password").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{number}");
+    }
+    // The right password is not even looked at.
+    let locked = log_in("203.0.113.9", PASSWORD).await;
+    assert_eq!(locked.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(locked.headers["retry-after"], "61");
+    assert_eq!(log_in("192.0.2.1", PASSWORD).await.status, StatusCode::OK, "the owner comes in");
+}

@@ -136,6 +136,7 @@ impl Hub {
             clock: shared,
             pace: Pace::default(),
             payments: PaymentTerms { live: false, free: false },
+            logins: Arc::default(),
             stripe_secret: Arc::new(Secret::from(STRIPE_SECRET)),
             public_url: "https://hub.example.com".into(),
             jobs_folder: folder.path().join("jobs").into(),

@@ -21,7 +21,7 @@ use letsbe_lab::netcup::{Faults, MemoryHosts, NetcupSim, SimServer};
 use letsbe_lifecycle::order::{Event, Pace, Phase};
 use letsbe_netcup::{DevicePoll, ScpClient};
 use letsbe_servers::ServerProvider;
-use letsbe_store::{NewOrder, Order, PaymentOutcome, Store};
+use letsbe_store::{NewOrder, Order, PaymentNews, PaymentOutcome, Store, StripeNews};
 use letsbe_types::{
     Region, Tier,
     clock::SystemClock,
@@ -209,9 +209,15 @@ impl Bench {
 
     /// A message from Stripe.
     pub(crate) async fn payment(&self, id: OrderId, message: &str, event: Event) -> PaymentOutcome {
-        let event_id = format!("evt_{message}_{id}");
+        let told = StripeNews {
+            id: format!("evt_{message}_{id}"),
+            kind: message.to_owned(),
+            order: Some(id),
+            references: Vec::new(),
+            news: PaymentNews::Checkout { event, amount: None },
+        };
         let pace = pace();
-        let taken = self.store.take_payment_event(&event_id, message, id, &event, &pace, Utc::now());
+        let taken = self.store.take_payment_event(&told, &pace, Utc::now());
         taken.await.expect("stored")
     }
 

@@ -1,13 +1,19 @@
 //! Sessions of programs: `letsbe` logs in here.
 
-use axum::{Extension, Json, extract::State};
+use axum::{
+    Extension, Json,
+    extract::{Request, State},
+};
 use letsbe_types::{Secret, api::Reply};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     AppState,
-    controllers::{ApiError, ApiResult, Input},
-    security::sessions::{self, Operator},
+    controllers::{ApiError, ApiResult, extract},
+    security::{
+        limit,
+        sessions::{self, Operator},
+    },
 };
 
 /// A login.
@@ -27,9 +33,11 @@ pub(crate) struct Session {
 /// `POST /api/v1/admin/login`
 pub(crate) async fn login(
     State(state): State<AppState>,
-    Input(login): Input<Login>,
+    request: Request,
 ) -> ApiResult<Json<Reply<Session>>> {
-    let token = sessions::begin(&state, &login.email, login.password).await?;
+    let caller = limit::caller(&request);
+    let login: Login = extract::json(request, &state).await?;
+    let token = sessions::begin(&state, caller, &login.email, login.password).await?;
     let token =
         token.ok_or_else(|| ApiError::unauthorized("The e-mail address or the password is wrong."))?;
     Ok(Json(Reply::new(Session { token })))
