@@ -175,11 +175,7 @@ fn credentials(tool: &Tool) -> Found {
 /// Renders the entry with sample values and looks at the outcome.
 fn rendered(tool: &Tool, base: &str) -> Vec<CatalogError> {
     let Some(context) = sample_context() else { return Vec::new() };
-    let credentials: BTreeMap<String, Secret<String>> = tool
-        .credentials
-        .iter()
-        .map(|credential| (credential.key.clone(), Secret::new(sample_value(credential.method))))
-        .collect();
+    let credentials = sample_credentials(tool);
     let place = |error: &RenderError| match error {
         RenderError::UnknownVariable { variable, .. }
         | RenderError::UnusedVariable { variable, .. }
@@ -223,7 +219,7 @@ fn rendered(tool: &Tool, base: &str) -> Vec<CatalogError> {
 }
 
 /// Renders every request; what a reply would give is known to those after it in the same sequence.
-fn exchanges(
+pub(crate) fn exchanges(
     tool: &Tool,
     context: &RenderContext,
     credentials: &BTreeMap<String, Secret<String>>,
@@ -244,7 +240,7 @@ fn exchanges(
     Ok(())
 }
 
-fn sample_context() -> Option<RenderContext> {
+pub(crate) fn sample_context() -> Option<RenderContext> {
     Some(RenderContext {
         domain: "sample.example".parse().ok()?,
         owner_email: "owner@sample.example".parse().ok()?,
@@ -254,6 +250,13 @@ fn sample_context() -> Option<RenderContext> {
         ipv6: true,
         values: BTreeMap::new(),
     })
+}
+
+pub(crate) fn sample_credentials(tool: &Tool) -> BTreeMap<String, Secret<String>> {
+    let sample = |credential: &crate::Credential| {
+        (credential.key.clone(), Secret::new(sample_value(credential.method)))
+    };
+    tool.credentials.iter().map(sample).collect()
 }
 
 /// A value with every character that its method can produce, so that unsafe places show at load time.

@@ -15,6 +15,7 @@ mod render;
 mod rotation;
 mod select;
 mod state;
+mod suits;
 mod template;
 mod tiers;
 mod tool;

@@ -173,8 +173,9 @@ fn render_env(
     let mut contents = String::new();
     for (variable, text) in lines {
         let value = template::render(&format!("{}/tool.toml", tool.name), text, variables)?;
-        // A backslash at the end would be taken for the escape of the quote that closes the value.
-        if value.contains(['\n', '\r', '\'', '\0']) || value.ends_with('\\') {
+        // A backslash before a quote, ours or the one that closes the value, would be taken for its escape.
+        let ambiguous = value.contains('\'') && value.contains('\\');
+        if value.contains(['\n', '\r', '\0']) || value.ends_with('\\') || ambiguous {
             let file = format!("{}/{name}", tool.name);
             return Err(RenderError::UnsafeValue { file, variable: variable.clone() });
         }
@@ -183,13 +184,13 @@ fn render_env(
     Ok(contents)
 }
 
-/// Plain where every reader agrees on the meaning, else in single quotes, inside which nothing is special.
+/// Plain where every reader agrees on the meaning, else in single quotes, inside which only they are special.
 fn env_line(variable: &str, value: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:+=@,%".contains(&b);
     if !value.is_empty() && value.bytes().all(plain) {
         format!("{variable}={value}\n")
     } else {
-        format!("{variable}='{value}'\n")
+        format!("{variable}='{}'\n", value.replace('\'', "\\'"))
     }
 }
 
@@ -230,6 +231,7 @@ mod tests {
             ("a b", "K='a b'\n"),
             ("a$b", "K='a$b'\n"),
             ("a#b", "K='a#b'\n"),
+            ("o'brien@b.example", "K='o\\'brien@b.example'\n"),
             ("pg://h:5432?u=a&p=b", "K='pg://h:5432?u=a&p=b'\n"),
         ] {
             assert_eq!(env_line("K", value), line);

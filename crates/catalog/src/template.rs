@@ -33,7 +33,7 @@ pub enum RenderError {
     },
     /// A value cannot stand where it was put.
     #[error(
-        "{file}: the value of \"{variable}\" holds a line break or a quote, or ends in a backslash: an env file cannot carry it"
+        "{file}: the value of \"{variable}\" holds a line break, a quote together with a backslash, or ends in a backslash: an env file cannot carry it"
     )]
     UnsafeValue {
         /// The file to be written.

@@ -74,6 +74,9 @@ pub struct Tool {
     /// First-run set-up over HTTP.
     #[serde(default)]
     pub setup: Option<Setup>,
+    /// The longest address of an owner that it can keep, in characters.
+    #[serde(default)]
+    pub owner_email_max: Option<usize>,
     /// Why nobody logs in here, for a tool with host names and without a set-up.
     #[serde(default)]
     pub no_login: Option<String>,

@@ -23,7 +23,7 @@ use support::shipped;
 fn context() -> RenderContext {
     RenderContext {
         domain: "bakery.example".parse().expect("domain"),
-        owner_email: "ann@bakery.example".parse().expect("address"),
+        owner_email: "o'brien+x@bakery.example".parse().expect("address"),
         acme_email: "ssl@bakery.example".parse().expect("address"),
         timezone: "Europe/Berlin".to_owned(),
         tenant: "tenant-1".to_owned(),

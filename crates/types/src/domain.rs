@@ -18,7 +18,8 @@ impl InvalidName {
     }
 }
 
-/// A host name of at least two labels in lower-case ASCII (RFC 1123; international names in their `xn--` form).
+/// A host name of at least two labels in lower-case ASCII (RFC 1123). An international name is kept in its `xn--` form,
+/// whichever form it was given in.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DomainName(String);
@@ -57,6 +58,15 @@ impl FromStr for DomainName {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let refuse = |why| Err(InvalidName::new(text, "a domain name", why));
         let name = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        let international = !name.is_ascii() || name.split('.').any(|label| label.starts_with("xn--"));
+        let name = match international {
+            // Also refuses a label that only looks as if it stood for an international one.
+            true => match idna::domain_to_ascii(&name) {
+                Ok(name) => name.trim_end_matches('.').to_owned(),
+                Err(_) => return refuse("it is no valid international name"),
+            },
+            false => name,
+        };
         if name.len() > 253 {
             return refuse("it is longer than 253 characters");
         }
@@ -109,6 +119,9 @@ impl FromStr for EmailAddress {
         let domain: DomainName = domain.parse().map_err(|_| {
             InvalidName::new(text, "an e-mail address", "the part after the @ is no domain name")
         })?;
+        if local.len() + 1 + domain.as_str().len() > 254 {
+            return refuse("it is longer than 254 characters");
+        }
         Ok(Self(format!("{local}@{domain}")))
     }
 }
@@ -146,9 +159,14 @@ mod tests {
 
     #[test]
     fn domain_names_are_normalised_or_refused() {
-        for (given, kept) in
-            [("Example.COM.", "example.com"), ("xn--bcher-kva.example", "xn--bcher-kva.example")]
-        {
+        for (given, kept) in [
+            ("Example.COM.", "example.com"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("BÄCKEREI-Müller.de", "xn--bckerei-mller-bfb28a.de"),
+            ("ba\u{308}ckerei.de", "xn--bckerei-5wa.de"),
+            ("例え。jp", "xn--r8jz45g.jp"),
+        ] {
             assert_eq!(given.parse::<DomainName>().expect(given).as_str(), kept);
         }
         for bad in [
@@ -159,7 +177,10 @@ mod tests {
             "a-.com",
             "10.0.0.1",
             "a b.com",
-            "bücher.example",
+            "xn--99999999.de",
+            "xn--.de",
+            "bü cher.example",
+            "bü_cher.example",
             "a.com;rm",
             "a.com\nx",
         ] {
@@ -172,6 +193,14 @@ mod tests {
         assert_eq!(
             "Ann.B+x@Example.COM".parse::<EmailAddress>().expect("plain").as_str(),
             "Ann.B+x@example.com"
+        );
+        let ours = "o'brien@bücher.example".parse::<EmailAddress>().expect("plain");
+        assert_eq!(ours.as_str(), "o'brien@xn--bcher-kva.example");
+        let long = format!("{}@{}.{}.{}.com", "a".repeat(64), "b".repeat(63), "c".repeat(63), "d".repeat(57));
+        assert_eq!(long.len(), 254);
+        assert!(
+            long.parse::<EmailAddress>().is_ok()
+                && long.replace("ddd", "dddd").parse::<EmailAddress>().is_err()
         );
         for bad in ["", "a", "@b.com", "a@b", "a b@c.com", "a\"b@c.com", "a@b.com\r\nBcc: x@y.z", "..a@b.com"]
         {

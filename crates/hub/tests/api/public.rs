@@ -62,6 +62,33 @@ async fn every_wrong_field_is_named_and_nothing_is_stored() {
 }
 
 #[tokio::test]
+async fn what_a_chosen_tool_cannot_keep_is_refused_and_what_people_type_is_taken() {
+    let hub = Hub::new().await;
+    for (name, typed, kept) in [
+        ("domain", "www.acme.example", "acme.example"),
+        ("domain", "Bäckerei-Müller.de", "xn--bckerei-mller-bfb28a.de"),
+        ("email", "o'brien+laden@acme.example", "o'brien+laden@acme.example"),
+    ] {
+        let answer = hub.json("POST", PATH, None, &with(name, json!(typed))).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{typed}: {answer:?}");
+        let id = answer.json()["data"]["order_id"].as_str().unwrap().parse().unwrap();
+        let order = hub.store.order(id).await.unwrap().unwrap().new;
+        let found = if name == "domain" { order.domain.as_str() } else { order.email.as_str() };
+        assert_eq!(found, kept);
+    }
+    let stored = hub.store.orders(0, 10).await.unwrap().1;
+    // Ghost keeps addresses of up to 191 letters.
+    let long = format!("{}@{}.{}.{}.example", "a".repeat(64), "b".repeat(60), "c".repeat(60), "d".repeat(10));
+    let deep = format!("{}.{}.{}.{}.de", "a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(57));
+    for (name, typed) in [("email", long), ("domain", deep), ("domain", "xn--99999999.de".to_owned())] {
+        let answer = hub.json("POST", PATH, None, &with(name, json!(typed))).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{typed}: {answer:?}");
+        assert!(answer.fields().iter().all(|field| field == name), "{typed}: {answer:?}");
+    }
+    assert_eq!(hub.store.orders(0, 10).await.unwrap().1, stored);
+}
+
+#[tokio::test]
 async fn tools_that_do_not_fit_the_tier_are_refused_before_the_payment() {
     let hub = Hub::new().await;
     let many = ["nextcloud", "odoo", "ghost", "nocodb", "wordpress", "uptime-kuma", "portainer"];

@@ -4,6 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use letsbe_catalog::Catalog;
 use letsbe_store::NewOrder;
 use letsbe_types::{
+    DomainName,
     api::{CheckoutAccepted, CheckoutRequest, FieldError, Reply},
     ids::{OrderId, ServerIdentity},
 };
@@ -32,13 +33,17 @@ fn check(
     identity: ServerIdentity,
 ) -> Result<NewOrder, Vec<FieldError>> {
     let mut wrong = Vec::new();
-    let domain = note(&mut wrong, "domain", request.domain.parse::<letsbe_types::DomainName>());
+    let domain = note(&mut wrong, "domain", request.domain.parse().map(without_www));
     let email = note(&mut wrong, "email", request.email.parse::<letsbe_types::EmailAddress>());
     let tier = note(&mut wrong, "tier", request.tier.parse::<letsbe_types::Tier>());
     let region = note(&mut wrong, "region", request.region.parse::<letsbe_types::Region>());
     // Without a tier, the tools are still looked up: in the largest one, where only their names can be wrong.
     let selection = catalog.select(tier.unwrap_or(letsbe_types::Tier::Enterprise), &request.tools);
-    let tools = selection.map_err(|errors| wrong.extend(errors)).ok().map(|selection| selection.tools);
+    let selection = selection.map_err(|errors| wrong.extend(errors)).ok();
+    if let (Some(selection), Some(domain), Some(email)) = (&selection, &domain, &email) {
+        wrong.extend(catalog.suits(selection, domain, email).err().unwrap_or_default());
+    }
+    let tools = selection.map(|selection| selection.tools);
     match (domain, email, tier, region, tools) {
         (Some(domain), Some(email), Some(tier), Some(region), Some(tools)) if wrong.is_empty() => {
             let tools = tools.into_iter().map(String::from).collect();
@@ -46,6 +51,12 @@ fn check(
         }
         _ => Err(wrong),
     }
+}
+
+/// Who types `www.example.com` means `example.com`: its names, `www.` among them, are made below it.
+fn without_www(domain: DomainName) -> DomainName {
+    let rest = domain.as_str().strip_prefix("www.").and_then(|rest| rest.parse().ok());
+    rest.unwrap_or(domain)
 }
 
 fn note<T, E: std::fmt::Display>(wrong: &mut Vec<FieldError>, name: &str, parsed: Result<T, E>) -> Option<T> {
