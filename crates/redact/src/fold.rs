@@ -20,6 +20,10 @@ impl Folded {
     /// What is not UTF-8 is no letter.
     pub(crate) fn of(text: &[u8]) -> Self {
         let mut folded = Self { bytes: Vec::with_capacity(text.len()), marks: Vec::new() };
+        if let Ok(text) = std::str::from_utf8(text) {
+            folded.push(text, 0);
+            return folded;
+        }
         let mut start = 0;
         for chunk in text.utf8_chunks() {
             folded.push(chunk.valid(), start);
@@ -34,16 +38,18 @@ impl Folded {
         while at < bytes.len() {
             self.marks.push((self.bytes.len(), start + at));
             let end = bytes.len().min(at + BLOCK);
-            if bytes[at..end].is_ascii() {
-                self.push_ascii(&bytes[at..end]);
-                at = end;
-                continue;
-            }
-            for letter in text[at..].chars() {
-                push(letter, &mut self.bytes);
-                at += letter.len_utf8();
-                if at >= end {
-                    break;
+            while at < end {
+                let block = &bytes[at..end];
+                let plain = if block.is_ascii() {
+                    block.len()
+                } else {
+                    block.iter().take_while(|byte| byte.is_ascii()).count()
+                };
+                self.push_ascii(&block[..plain]);
+                at += plain;
+                if let Some(letter) = text[at..].chars().next().filter(|_| at < end) {
+                    push(letter, &mut self.bytes);
+                    at += letter.len_utf8();
                 }
             }
         }
