@@ -11,12 +11,13 @@ use letsbe_redact::{KnownSecret, Redactor};
 use letsbe_types::Secret;
 
 const SECRETS: usize = 1_000;
-const MEGABYTES_A_SECOND_MIN: f64 = 500.0;
+/// A machine may be twice as fast as another: budgets are ratios to what serde_json takes to read and write the same.
+const RATIO_MAX: f64 = 3.0;
+const STREAM_RATIO_MAX: f64 = 3.0;
 /// For text that is made to be slow.
 const HOSTILE_MEGABYTES_A_SECOND_MIN: f64 = 5.0;
 const HEAP_KIB_MAX: f64 = 15.0 * 1024.0;
 const BODY_BYTES: usize = 100 * 1024;
-const BODY_MICROSECONDS_MAX: f64 = 700.0;
 
 const PROSE: &str = "The server has been updated and all containers are healthy again; the nightly backup took four \
     minutes and 37 seconds. Please look at https://docs.example.com/administration/backups?page=2 for details, \
@@ -37,31 +38,30 @@ fn main() -> ExitCode {
     let json = body(4 << 20);
     let encoded: String = (0..4 << 20).map(|_| numbers.letter()).collect();
     let mut results = vec![Measured::at_most("resident memory, KiB", heap, HEAP_KIB_MAX)];
-    let texts = [
-        ("chat text", &prose, MEGABYTES_A_SECOND_MIN),
-        ("JSON", &json, MEGABYTES_A_SECOND_MIN),
-        ("base64-like text", &encoded, MEGABYTES_A_SECOND_MIN),
-        ("escapes", &"\\u0041\\u0062".repeat(4 << 16), HOSTILE_MEGABYTES_A_SECOND_MIN),
-        ("placeholders", &"SECRET_REF(tool-1/key_".repeat(4 << 15), HOSTILE_MEGABYTES_A_SECOND_MIN),
-    ];
-    for (name, text, budget) in texts {
-        let speed = megabytes_a_second(text.len(), || {
-            let mut stream = redactor.stream();
-            let mut out = Vec::with_capacity(1 << 20);
-            for chunk in text.as_bytes().chunks(64 * 1024) {
-                out.clear();
-                stream.push(black_box(chunk), &mut out);
-            }
-            stream.finish(&mut out);
-            black_box(&out);
-        });
-        results.push(Measured::at_least(&format!("by value, {name}, MB/s"), speed, budget));
+    let (escapes, marks) = ("\\u0041\\u0062".repeat(4 << 16), "SECRET_REF(tool-1/key_".repeat(4 << 15));
+    let (numbers, spelled) = ("12, 250, 99, ".repeat(4 << 16), "a b c d e f 0 1 2 ".repeat(4 << 15));
+    for (name, text) in [("chat text", &prose), ("JSON", &json), ("base64-like text", &encoded)] {
+        let speed = streamed(&redactor, text);
+        let limit = serde_speed(&serde_json::Value::from(text.as_str()).to_string());
+        println!("stream, {name}: {speed:.0} MB/s, serde_json {limit:.0} MB/s");
+        results.push(Measured::at_most(&format!("stream, {name}, ratio"), limit / speed, STREAM_RATIO_MAX));
     }
-    let speed = megabytes_a_second(prose.len(), || drop(black_box(redactor.text(black_box(&prose)))));
-    results.push(Measured::at_least("all rules, chat text, MB/s", speed, MEGABYTES_A_SECOND_MIN / 2.0));
-    let (half, most) = body_times(&redactor, &body(BODY_BYTES));
-    results.push(Measured::at_most("body of 100 KB, p50, µs", half, BODY_MICROSECONDS_MAX));
-    results.push(Measured::at_most("body of 100 KB, p99, µs", most, BODY_MICROSECONDS_MAX));
+    let hostile =
+        [("escapes", &escapes), ("placeholders", &marks), ("numbers", &numbers), ("letters", &spelled)];
+    for (name, text) in hostile {
+        let speed = megabytes_a_second(text.len(), || drop(black_box(redactor.text(black_box(text)))));
+        let name = format!("all rules, {name}, MB/s");
+        results.push(Measured::at_least(&name, speed, HOSTILE_MEGABYTES_A_SECOND_MIN));
+    }
+    for (name, bytes) in [("100 KB", BODY_BYTES), ("4 MB", 4 << 20)] {
+        let body = body(bytes);
+        let speed = megabytes_a_second(body.len(), || {
+            drop(black_box(redactor.json_body(black_box(body.as_bytes())).expect("the body is JSON")));
+        });
+        let limit = serde_speed(&body);
+        println!("body of {name}: {speed:.0} MB/s, serde_json {limit:.0} MB/s");
+        results.push(Measured::at_most(&format!("body of {name}, ratio"), limit / speed, RATIO_MAX));
+    }
 
     for result in &results {
         println!("{result}");
@@ -76,7 +76,7 @@ struct Measured {
 
 impl Measured {
     fn at_most(name: &str, value: f64, budget: f64) -> Self {
-        Self { line: format!("{name:<34} {value:>9.0}   budget: at most {budget:.0}"), kept: value <= budget }
+        Self { line: format!("{name:<34} {value:>9.1}   budget: at most {budget:.0}"), kept: value <= budget }
     }
 
     fn at_least(name: &str, value: f64, budget: f64) -> Self {
@@ -103,28 +103,25 @@ fn megabytes_a_second(bytes: usize, mut run: impl FnMut()) -> f64 {
     bytes as f64 / 1e6 / times.min().unwrap_or(Duration::MAX).as_secs_f64()
 }
 
-/// Half and 99 of 100 take at most so many microseconds. Times in which the kernel let another program run are left
-/// out: they measure that program.
-fn body_times(redactor: &Redactor, body: &str) -> (f64, f64) {
-    let mut times: Vec<_> = (0..20_000).filter_map(|_| body_time(redactor, body)).take(2_000).collect();
-    times.sort_by(f64::total_cmp);
-    println!("{} bodies measured without a break", times.len());
-    let at = |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or(f64::MAX);
-    (at(0.5), at(0.99))
+/// How fast serde_json reads and writes this.
+fn serde_speed(body: &str) -> f64 {
+    megabytes_a_second(body.len(), || {
+        let value: serde_json::Value = serde_json::from_str(black_box(body)).expect("the body is JSON");
+        drop(black_box(serde_json::to_vec(&value).expect("JSON")));
+    })
 }
 
-fn body_time(redactor: &Redactor, body: &str) -> Option<f64> {
-    let turns = turns();
-    let started = Instant::now();
-    black_box(redactor.json_body(black_box(body.as_bytes())).expect("the body is JSON"));
-    let time = started.elapsed().as_secs_f64() * 1e6;
-    (turns == self::turns()).then_some(time)
-}
-
-/// How often this thread was given a processor.
-fn turns() -> Option<u64> {
-    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    statistics.split_whitespace().nth(2)?.parse().ok()
+fn streamed(redactor: &Arc<Redactor>, text: &str) -> f64 {
+    megabytes_a_second(text.len(), || {
+        let mut stream = redactor.stream();
+        let mut out = Vec::with_capacity(1 << 20);
+        for chunk in text.as_bytes().chunks(64 * 1024) {
+            out.clear();
+            stream.push(black_box(chunk), &mut out);
+        }
+        stream.finish(&mut out);
+        black_box(&out);
+    })
 }
 
 /// A chat as a runtime sends it: long messages, calls of tools, their results.

@@ -1,6 +1,7 @@
 //! Puts placeholders where something was found.
 
-use crate::known::{Found, Known};
+use crate::index::Found;
+use crate::known::Known;
 
 /// How far the output has come. Findings that overlap become one gap, so that no end of one looks out.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! Bytes written out one by one, as `od`, `xxd` and debuggers do it: `61 62 63`, `61:62:63`, `0x61, 0x62`.
+//! Bytes written out one by one, as `od`, `xxd` and debuggers do it: `61 62 63`, `61:62:63`, `0x61, 0x62`, `["61","62"]`.
 
 use std::ops::Range;
 
@@ -10,12 +10,13 @@ const RUN_BYTES_MIN: usize = 23;
 /// Digits for each separator: `xxd` writes two bytes together.
 const GROUP_MAX: usize = 5;
 
-static IN_RUN: Alphabet = alphabet(b"0123456789abcdefABCDEF \t:-,x");
+static IN_RUN: Alphabet = alphabet(b"0123456789abcdefABCDEF \t\r\n:-,;|_.[](){}\"'\\xX");
 
 /// Where such a dump stands, to the end of its line (the same bytes stand there as letters), and its digits.
 pub(crate) fn find(text: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
     let mut dumps = Vec::new();
-    for Range { start, end } in runs::find(text, &IN_RUN, RUN_BYTES_MIN) {
+    for run in runs::find(text, &IN_RUN, RUN_BYTES_MIN) {
+        let Range { start, end } = trimmed(text, run);
         let digits = digits(&text[start..end]);
         let separators = end - start - digits.len();
         if digits.len() <= separators * GROUP_MAX {
@@ -26,12 +27,39 @@ pub(crate) fn find(text: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
     dumps
 }
 
+/// A zero by itself.
+fn is_prefix(before: &[u8]) -> bool {
+    before.last() == Some(&b'0')
+        && before.len().checked_sub(2).is_none_or(|at| !before[at].is_ascii_hexdigit())
+}
+
+/// Without what is a part of a word at its ends, and without separators there.
+fn trimmed(text: &[u8], Range { start, end }: Range<usize>) -> Range<usize> {
+    let in_word = |byte: &u8| byte.is_ascii_alphanumeric();
+    let count = |bytes: &mut dyn Iterator<Item = &u8>, is_letter: bool| {
+        bytes.take_while(|byte| in_word(byte) == is_letter).count()
+    };
+    let (mut start, mut end) = (start, end);
+    if text[..start].last().is_some_and(in_word) {
+        start += count(&mut text[start..end].iter(), true);
+    }
+    if text.get(end).is_some_and(in_word) {
+        end -= count(&mut text[start..end].iter().rev(), true);
+    }
+    start += count(&mut text[start..end].iter(), false);
+    end -= count(&mut text[start..end].iter().rev(), false);
+    start..end
+}
+
 /// In lower case, without separators and `0x`.
 fn digits(run: &[u8]) -> Vec<u8> {
     let mut digits: Vec<u8> = Vec::with_capacity(run.len());
-    for byte in run {
+    for (at, byte) in run.iter().enumerate() {
         match byte {
-            b'x' => drop(digits.pop_if(|last| *last == b'0')),
+            b'x' | b'X' if is_prefix(&run[..at]) => {
+                // This zero is in front of the number.
+                digits.pop();
+            }
             byte if byte.is_ascii_hexdigit() => digits.push(byte.to_ascii_lowercase()),
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use data_encoding::BASE32_NOPAD;
 use zeroize::Zeroizing;
 
 /// Shorter than this, a value (or what one of its forms leaves) cannot be told from ordinary text.
@@ -14,11 +15,13 @@ pub(crate) struct Form {
     pub(crate) text: Text,
     /// From where on, and every how many bytes, a piece of the value would begin; none if pieces are not looked for.
     pub(crate) pieces: Option<(usize, usize)>,
+    /// Whether its letters alone are looked for too: it is written in groups, wrapped, or in another case.
+    pub(crate) folds: bool,
 }
 
 impl Form {
     fn whole(text: String) -> Self {
-        Self { text: Zeroizing::new(text.into_bytes()), pieces: None }
+        Self { text: Zeroizing::new(text.into_bytes()), pieces: None, folds: false }
     }
 }
 
@@ -26,14 +29,17 @@ impl Form {
 pub(crate) fn encoded_forms(value: &str) -> Vec<Form> {
     let mut forms = Vec::new();
     forms.extend(base64_forms(value.as_bytes()));
-    for hex in [hex::encode(value), hex::encode_upper(value)] {
-        forms.push(Form { pieces: Some((0, 4)), ..Form::whole(hex) });
+    for (hex, folds) in [(hex::encode(value), true), (hex::encode_upper(value), false)] {
+        forms.push(Form { pieces: Some((0, 4)), folds, ..Form::whole(hex) });
     }
     forms.extend(url_forms(value));
     let escaped = json_forms(value);
     forms.extend(escaped.iter().map(|text| json_text(text)).map(Form::whole));
     forms.extend(escaped.into_iter().map(Form::whole));
     forms.extend(quoted_forms(value).map(Form::whole));
+    forms.extend(base85_forms(value.as_bytes()).into_iter().map(Form::whole));
+    forms.push(Form::whole(value.chars().rev().collect()));
+    forms.push(Form::whole(turned(value, rot47)));
     forms.retain(|form| form.text.len() >= FORM_BYTES_MIN);
     forms
 }
@@ -41,22 +47,87 @@ pub(crate) fn encoded_forms(value: &str) -> Vec<Form> {
 /// Whole, and for each of the three positions in a larger text the part that does not depend on its neighbours.
 fn base64_forms(value: &[u8]) -> Vec<Form> {
     let mut forms = Vec::new();
-    for engine in [STANDARD, URL_SAFE] {
+    for (engine, folds) in [(STANDARD, true), (URL_SAFE, false)] {
         for before in 0..3 {
             let shifted = Zeroizing::new([vec![0; before], value.to_vec()].concat());
             let encoded = Zeroizing::new(engine.encode(&*shifted).into_bytes());
             let (first, last) = ((before * 8).div_ceil(6), shifted.len() * 8 / 6);
             // A piece that is encoded by itself begins where four letters begin.
             let pieces = Some((first.next_multiple_of(4) - first, 4));
-            forms.push(Form { text: Zeroizing::new(encoded[first..last].to_vec()), pieces });
+            forms.push(Form { text: Zeroizing::new(encoded[first..last].to_vec()), pieces, folds });
             if before == 0 {
                 let unpadded = encoded.iter().take_while(|byte| **byte != b'=').copied().collect();
                 let whole = [Zeroizing::new(unpadded), encoded];
-                forms.extend(whole.map(|text| Form { text, pieces: None }));
+                forms.extend(whole.map(|text| Form { text, pieces: None, folds: false }));
             }
         }
     }
     forms
+}
+
+/// Forms in other alphabets, of which only the letters are looked for: reversed, ROT13, base58, and base32 at each of
+/// the five positions in a larger text.
+pub(crate) fn other_alphabets(value: &str) -> Vec<Zeroizing<String>> {
+    let bytes = value.as_bytes();
+    let mut forms =
+        vec![value.chars().rev().collect(), turned(value, rot13), bs58::encode(bytes).into_string()];
+    for before in 0..5 {
+        let shifted = Zeroizing::new([vec![0; before], bytes.to_vec()].concat());
+        let encoded = Zeroizing::new(BASE32_NOPAD.encode(&shifted));
+        let (first, last) = ((before * 8).div_ceil(5), shifted.len() * 8 / 5);
+        forms.push(encoded[first..last].to_owned());
+    }
+    forms.into_iter().map(Zeroizing::new).collect()
+}
+
+fn turned(value: &str, turn: fn(u8) -> u8) -> String {
+    value
+        .chars()
+        .map(|letter| if letter.is_ascii() { char::from(turn(letter as u8)) } else { letter })
+        .collect()
+}
+
+fn rot13(letter: u8) -> u8 {
+    match letter {
+        b'a'..=b'z' => (letter - b'a' + 13) % 26 + b'a',
+        b'A'..=b'Z' => (letter - b'A' + 13) % 26 + b'A',
+        other => other,
+    }
+}
+
+fn rot47(letter: u8) -> u8 {
+    if letter.is_ascii_graphic() { (letter - b'!' + 47) % 94 + b'!' } else { letter }
+}
+
+/// Four bytes as five digits, in the three alphabets that are in use: Adobe's, that of Git and Python, that of ZeroMQ.
+const BASE85: [&[u8; 85]; 3] = [
+    b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstu",
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+];
+
+/// Whole, and for each of the four positions in a larger text the groups that do not depend on its neighbours.
+fn base85_forms(value: &[u8]) -> Vec<String> {
+    let mut forms = Vec::new();
+    for alphabet in BASE85 {
+        let encoded = |bytes: &[u8]| bytes.chunks(4).map(|group| base85_group(group, alphabet)).collect();
+        forms.push(encoded(value));
+        forms.extend((0..4).map(|skipped| {
+            let rest = value.get(skipped..).unwrap_or_default();
+            encoded(&rest[..rest.len() / 4 * 4])
+        }));
+    }
+    forms
+}
+
+fn base85_group(group: &[u8], alphabet: &[u8; 85]) -> String {
+    let mut number = (0..4).fold(0_u32, |number, at| number << 8 | u32::from(*group.get(at).unwrap_or(&0)));
+    let mut digits = [0_u8; 5];
+    for digit in digits.iter_mut().rev() {
+        *digit = alphabet[(number % 85) as usize];
+        number /= 85;
+    }
+    digits[..=group.len()].iter().copied().map(char::from).collect()
 }
 
 fn url_forms(value: &str) -> Vec<Form> {

@@ -1,4 +1,4 @@
-//! Looks through JSON: every string, every key, what is JSON inside a string, and texts that belong together.
+//! Looks through JSON: every string, every key, and what is JSON inside a string.
 
 use serde_json::{Map, Value};
 
@@ -8,17 +8,25 @@ use crate::{Findings, RedactError, Redactor, keys};
 const DEPTH_MAX: usize = 64;
 /// Smaller numbers have too few digits for a secret.
 const SECRET_NUMBER_MIN: u64 = 10_000_000;
-/// Under these keys stand identifiers and sealed data: random, and of no use to anybody else.
-const RANDOM_BY_NATURE: [&str; 8] = [
+/// Under these keys stand identifiers and sealed state of a provider: random, of no use to anybody else, and refused by
+/// the provider if they do not come back as they were. Only known values are looked for there.
+const OPAQUE: [&str; 13] = [
     "encrypted_content",
     "signature",
+    "thought_signature",
+    "thoughtSignature",
     "id",
     "call_id",
     "tool_call_id",
+    "tool_use_id",
     "response_id",
     "item_id",
     "previous_response_id",
+    "system_fingerprint",
+    "obfuscation",
 ];
+/// Of an object of one of these types, `data` is sealed too.
+const SEALED: [&str; 2] = ["reasoning.encrypted", "redacted_thinking"];
 /// Under these keys a `data:` address may stand.
 const MEDIA: [&str; 4] = ["url", "image_url", "file_data", "data"];
 
@@ -28,14 +36,21 @@ struct Place<'a> {
     key: &'a str,
     /// Under which key the object stands that has the key.
     parent: &'a str,
+    /// What the object that has the key says it is.
+    kind: &'a str,
     /// The names of tools' parameters are no names of secrets.
     in_tools: bool,
     in_schema: bool,
     depth: usize,
 }
 
+/// Whether an object of this type holds sealed state.
+pub(crate) fn is_sealed(kind: &str) -> bool {
+    SEALED.contains(&kind)
+}
+
 impl<'a> Place<'a> {
-    const ROOT: Self = Self { key: "", parent: "", in_tools: false, in_schema: false, depth: 0 };
+    const ROOT: Self = Self { key: "", parent: "", kind: "", in_tools: false, in_schema: false, depth: 0 };
 
     fn deeper(self) -> Result<Self, RedactError> {
         if self.depth == DEPTH_MAX {
@@ -56,8 +71,8 @@ impl<'a> Place<'a> {
 
     fn rules(self, text: &str) -> Rules {
         let media = MEDIA.contains(&self.key) && text.starts_with("data:")
-            || self.key == "data" && self.parent == "input_audio";
-        if media || RANDOM_BY_NATURE.contains(&self.key) { Rules::RandomByNature } else { Rules::All }
+            || self.key == "data" && (self.parent == "input_audio" || is_sealed(self.kind));
+        if media || OPAQUE.contains(&self.key) { Rules::RandomByNature } else { Rules::All }
     }
 }
 
@@ -84,6 +99,7 @@ impl Redactor {
     /// When it is nested deeper than 64.
     pub fn json_value(&self, value: &mut Value) -> Result<Findings, RedactError> {
         let mut findings = Findings::default();
+        self.whole_request(value, &mut findings)?;
         self.walk(value, Place::ROOT, &mut findings)?;
         Ok(findings)
     }
@@ -91,7 +107,10 @@ impl Redactor {
     fn walk(&self, value: &mut Value, place: Place<'_>, findings: &mut Findings) -> Result<(), RedactError> {
         match value {
             Value::String(text) => self.string(text, place, findings),
-            Value::Array(items) => self.array(items, place.deeper()?, findings),
+            Value::Array(items) => {
+                let inside = place.deeper()?;
+                items.iter_mut().try_for_each(|item| self.walk(item, inside, findings))
+            }
             Value::Object(fields) => self.object(fields, place.deeper()?, findings),
             Value::Number(number) if number.as_u64().is_none_or(|number| number >= SECRET_NUMBER_MIN) => {
                 if let Some(redacted) = self.by_value(&number.to_string(), findings) {
@@ -103,16 +122,6 @@ impl Redactor {
         }
     }
 
-    fn array(
-        &self,
-        items: &mut [Value],
-        place: Place<'_>,
-        findings: &mut Findings,
-    ) -> Result<(), RedactError> {
-        self.neighbours(items, findings);
-        items.iter_mut().try_for_each(|item| self.walk(item, place, findings))
-    }
-
     fn object(
         &self,
         fields: &mut Map<String, Value>,
@@ -121,9 +130,10 @@ impl Redactor {
     ) -> Result<(), RedactError> {
         // A token that a model predicted, not one that opens something.
         let predicted = fields.get("logprob").is_some_and(Value::is_number);
+        let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut renamed = Vec::new();
         for (key, value) in fields.iter_mut() {
-            let inner = place.under(key);
+            let inner = Place { kind: &kind, ..place }.under(key);
             if keys::names_a_secret(key) && !predicted && !inner.in_schema {
                 self.named(key, value, findings);
             }
@@ -171,7 +181,9 @@ impl Redactor {
         let is_json = inner.is_some();
         if let Some(mut inner) = inner {
             let before = inner.clone();
-            self.walk(&mut inner, Place { key: "", parent: "", ..place }.deeper()?, findings)?;
+            let inside = Place { key: "", parent: "", kind: "", ..place }.deeper()?;
+            self.whole_request(&mut inner, findings)?;
+            self.walk(&mut inner, inside, findings)?;
             // An escape is not in what was looked at: then it is written anew too.
             if inner != before || text.contains('\\') {
                 *text = inner.to_string();
@@ -183,41 +195,6 @@ impl Redactor {
             *text = looked_through.into_owned();
         }
         Ok(())
-    }
-
-    /// Strings in a row, and the texts of parts in a row, are one text to who reads them.
-    fn neighbours(&self, items: &mut [Value], findings: &mut Findings) {
-        for row in items.chunk_by_mut(|a, b| text_of(a).is_some() && text_of(b).is_some()) {
-            if row.len() < 2 {
-                continue;
-            }
-            let texts: Vec<&str> = row.iter().filter_map(text_of).collect();
-            let Some(redacted) = self.across(&texts, findings) else { continue };
-            for (item, new) in row.iter_mut().zip(redacted) {
-                if let Some(text) = text_of_mut(item) {
-                    *text = new;
-                }
-            }
-        }
-    }
-}
-
-fn text_of(item: &Value) -> Option<&str> {
-    match item {
-        Value::String(text) => Some(text),
-        Value::Object(fields) => fields.get("text")?.as_str(),
-        _ => None,
-    }
-}
-
-fn text_of_mut(item: &mut Value) -> Option<&mut String> {
-    match item {
-        Value::String(text) => Some(text),
-        Value::Object(fields) => match fields.get_mut("text")? {
-            Value::String(text) => Some(text),
-            _ => None,
-        },
-        _ => None,
     }
 }
 

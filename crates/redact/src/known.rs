@@ -1,65 +1,43 @@
-//! Finds the forms of known values in bytes.
-//!
-//! Not an automaton: a thousand secrets have twenty thousand forms of two million bytes, and an automaton over
-//! them takes more memory than the whole proxy may. Here every position costs one look into a small table of
-//! the forms' first bytes; only where that hits, the sorted forms are searched.
+//! The forms of known values, ready to be found.
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
+use aho_corasick::AhoCorasick;
 use zeroize::Zeroizing;
 
-use crate::forms::{FORM_BYTES_MIN, encoded_forms};
+use crate::fold::{Folded, folded};
+use crate::forms::{FORM_BYTES_MIN, encoded_forms, other_alphabets};
+use crate::index::{Builder, Entry, Found, Index};
 use crate::{KnownSecret, RedactError, placeholder};
 
-/// A piece of a value as long as this is found too.
+/// A piece of an encoded value as long as this is found too; of a plain one, see [`piece_bytes_min`].
 pub(crate) const FRAGMENT_BYTES_MIN: usize = 16;
-/// Values shorter than this are found as a whole only.
-const FRAGMENTED_BYTES_MIN: usize = 24;
+/// Shorter values are not looked for: they stand in ordinary text by chance.
+pub(crate) const VALUE_BYTES_MIN: usize = 6;
+/// So many letters are looked for wherever they stand, whatever is between them; fewer only where they are spelled.
+const LETTERS_MIN: usize = 12;
+/// A piece of a value that shall be found by chance less than once in 2^56 places.
+const PIECE_BITS: f64 = 56.0;
 const VALUES_BYTES_MAX: usize = 512 * 1024;
-
-/// A stretch of bytes that is the form of a known value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    /// Index of what stands in its place, see [`Known::replacement`].
-    pub(crate) what: u32,
-}
-
-/// What the bytes from one position on are.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Here {
-    /// The longest form that begins here: its length and its replacement.
-    pub(crate) longest: Option<(usize, u32)>,
-    /// All bytes to the end are the beginning of a longer form.
-    pub(crate) unfinished: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Entry {
-    at: u32,
-    len: u32,
-    what: u32,
-}
 
 /// All forms of all known values.
 pub(crate) struct Known {
-    bytes: Zeroizing<Vec<u8>>,
-    /// Forms, sorted by their bytes; none twice.
-    whole: Vec<Entry>,
-    /// For each of `whole` the longest other one that it begins with.
-    shorter: Vec<Option<u32>>,
-    /// Ends of plain values from each character on, and of encoded ones, sorted: a common beginning of 16 bytes is
-    /// a hit.
-    ends: Vec<Entry>,
-    /// The first eight bytes of all forms.
-    heads: Filter,
-    /// The five bytes at each of the first four positions of all forms.
-    inner: Filter,
+    /// As bytes.
+    pub(crate) exact: Index,
+    /// As letters, see [`Folded`].
+    pub(crate) folded: Index,
+    short: Option<Short>,
     names: Vec<String>,
     sorted_names: BTreeSet<String>,
     replacements: Vec<String>,
+}
+
+/// Values that are too short for an index.
+struct Short {
+    automaton: AhoCorasick,
+    values: Vec<(Zeroizing<String>, u32)>,
 }
 
 impl fmt::Debug for Known {
@@ -78,7 +56,7 @@ impl Known {
         for secret in secrets {
             forms.add(secret);
         }
-        Ok(forms.into_known())
+        forms.into_known()
     }
 
     /// What stands in the place of something found: a placeholder.
@@ -94,106 +72,158 @@ impl Known {
         &self.names[what as usize]
     }
 
-    /// The first position of `text` from `from` on where a form may begin. The last seven bytes are too short to be
-    /// one.
-    pub(crate) fn candidate(&self, text: &[u8], from: usize) -> Option<usize> {
-        let last = text.len().checked_sub(FORM_BYTES_MIN)?;
-        let head =
-            |at: usize| text.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |head| word(*head));
-        let mut position = from;
-        while position <= last {
-            // Every form that begins at one of four positions has these five bytes.
-            if self.inner.may_contain(inner(head(position), STRIDE - 1)) {
-                let mut starts = position..=last.min(position + STRIDE - 1);
-                if let Some(start) = starts.find(|start| self.heads.may_contain(head(*start))) {
-                    return Some(start);
-                }
-            }
-            position += STRIDE;
-        }
-        None
-    }
-
-    /// What the whole of `rest` begins with.
-    pub(crate) fn here(&self, rest: &[u8]) -> Here {
-        let mut here = self.whole_here(rest);
-        let after = self.ends.partition_point(|entry| self.form(*entry) <= rest);
-        here.unfinished |= self.goes_on(&self.ends, after, rest);
-        for entry in self.ends[after.saturating_sub(1)..].iter().take(2) {
-            let common = common_beginning(self.form(*entry), rest);
-            if common >= FRAGMENT_BYTES_MIN && here.longest.is_none_or(|(len, _)| common > len) {
-                here.longest = Some((common, entry.what));
-            }
-        }
-        here
-    }
-
-    fn goes_on(&self, entries: &[Entry], at: usize, rest: &[u8]) -> bool {
-        entries.get(at).is_some_and(|entry| self.form(*entry).starts_with(rest))
-    }
-
-    fn whole_here(&self, rest: &[u8]) -> Here {
-        let after = self.whole.partition_point(|entry| self.form(*entry) <= rest);
-        let mut here = Here { longest: None, unfinished: self.goes_on(&self.whole, after, rest) };
-        let mut candidate = after.checked_sub(1);
-        while let Some(at) = candidate {
-            let entry = self.whole[at];
-            if rest.starts_with(self.form(entry)) {
-                here.longest = Some((entry.len as usize, entry.what));
-                break;
-            }
-            candidate = self.shorter[at].map(|at| at as usize);
-        }
-        here
-    }
-
-    fn form(&self, entry: Entry) -> &[u8] {
-        &self.bytes[entry.at as usize..][..entry.len as usize]
-    }
-
     /// A form that stands in the bytes as a whole, other than in a placeholder.
     pub(crate) fn remaining(&self, bytes: &[u8]) -> Option<u32> {
         let mut position = 0;
-        while let Some(start) = self.candidate(bytes, position) {
+        while let Some(start) = self.exact.candidate(bytes, position) {
             position = start + 1;
-            if let Some((len, what)) = self.whole_here(&bytes[start..]).longest {
+            if let Some((len, what)) = self.exact.whole_here(&bytes[start..]).longest {
                 if bytes[start..start + len] != *self.replacement(what).as_bytes() {
                     return Some(what);
                 }
                 position = start + len;
             }
         }
-        None
+        self.shortest(bytes).next().map(|found| found.what)
     }
 
-    /// Everything in a whole text, by beginning; the findings may overlap.
+    /// Everything in a whole text: as it stands there, and by its letters. The findings may overlap; placeholders are
+    /// among them.
     pub(crate) fn find(&self, text: &[u8]) -> Vec<Found> {
+        let mut found: Vec<Found> = self.exact.find(text).collect();
+        let placeholders: Vec<Found> =
+            found.iter().filter(|found| self.is_placeholder(text, found)).copied().collect();
+        found.extend(self.shortest(text).filter(|found| is_outside(&placeholders, found)));
+        found.extend(self.by_letters(text).into_iter().filter(|found| is_outside(&placeholders, found)));
+        found
+    }
+
+    pub(crate) fn is_placeholder(&self, text: &[u8], found: &Found) -> bool {
+        text[found.start..found.end] == *self.replacement(found.what).as_bytes()
+    }
+
+    /// Values of less than eight bytes, as they are.
+    pub(crate) fn shortest<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Found> + 'a {
+        self.short.iter().flat_map(move |short| {
+            let found = short.automaton.find_overlapping_iter(text);
+            found.map(|found| Found {
+                start: found.start(),
+                end: found.end(),
+                what: short.values[found.pattern().as_usize()].1,
+            })
+        })
+    }
+
+    /// Where the beginning of such a value begins that the text ends with.
+    pub(crate) fn shortest_unfinished(&self, text: &[u8]) -> Option<usize> {
+        let values = self.short.iter().flat_map(|short| &short.values);
+        let beginnings = values.filter_map(|(value, _)| {
+            (1..value.len()).rev().find(|len| text.ends_with(&value.as_bytes()[..*len]))
+        });
+        beginnings.max().map(|len| text.len() - len)
+    }
+
+    /// Everything that is found by its letters.
+    fn by_letters(&self, text: &[u8]) -> Vec<Found> {
+        let letters = Folded::of(text);
         let mut found = Vec::new();
-        let mut position = 0;
-        while let Some(start) = self.candidate(text, position) {
-            if let Some((len, what)) = self.here(&text[start..]).longest {
-                found.push(Found { start, end: start + len, what });
+        let mut covered = 0;
+        for hit in self.folded.find(letters.bytes()) {
+            if hit.end > covered
+                && let Some(place) = self.place_of(text, &letters, hit)
+            {
+                covered = hit.end;
+                found.push(place);
             }
-            position = start + 1;
         }
         found
     }
+
+    /// Where letters stand that were found, if that is no chance.
+    fn place_of(&self, text: &[u8], letters: &Folded, hit: Found) -> Option<Found> {
+        let places = letters.places(text, hit.start..hit.end);
+        if !is_spelled(&places) {
+            return None;
+        }
+        let whole = self.folded.whole_here(&letters.bytes()[hit.start..]).longest;
+        let is_whole = whole.is_some_and(|(len, _)| len == places.len());
+        let places = if is_whole { &places[..] } else { without_neighbours(&places) };
+        let (first, last) = places.first().zip(places.last())?;
+        Some(Found { start: first.start, end: last.end, what: hit.what })
+    }
+
+    /// The same in the beginning of a text that goes on, and from where on it must be seen what comes.
+    pub(crate) fn by_letters_so_far(&self, text: &[u8], ended: bool) -> (Vec<Found>, usize) {
+        let letters = Folded::of(text);
+        let bytes = letters.bytes();
+        let mut found = Vec::new();
+        let mut position = 0;
+        while position < bytes.len() {
+            let short = bytes.len().saturating_sub(FORM_BYTES_MIN - 1);
+            let start = if position < short {
+                self.folded.candidate(bytes, position).unwrap_or(short)
+            } else {
+                position
+            };
+            let here = self.folded.here(&bytes[start..]);
+            if here.unfinished && !ended {
+                let places = letters.places(text, start..bytes.len());
+                if is_close(&places, text.len()) {
+                    return (found, places.first().map_or(text.len(), |place| place.start));
+                }
+            }
+            if let Some((len, what)) = here.longest {
+                let places = letters.places(text, start..start + len);
+                let hit = Found { start, end: start + len, what };
+                let place = is_close(&places, 0).then(|| self.place_of(text, &letters, hit));
+                found.extend(place.flatten());
+            }
+            position = start + 1;
+        }
+        (found, text.len())
+    }
 }
 
-/// How many bytes both begin with, cut back to whole characters.
-fn common_beginning(form: &[u8], rest: &[u8]) -> usize {
-    let mut common = form.iter().zip(rest).take_while(|(a, b)| a == b).count();
-    while common > 0 && form.get(common).is_some_and(|byte| byte & 0xC0 == 0x80) {
-        common -= 1;
+/// Not in one of these places, which are sorted.
+pub(crate) fn is_outside(places: &[Found], found: &Found) -> bool {
+    let before = places.partition_point(|place| place.start <= found.start);
+    before.checked_sub(1).is_none_or(|at| places[at].end < found.end)
+}
+
+/// Bytes that may stand between two letters of a value in a stream: for longer, nothing waits.
+const GAP_MAX: usize = 64;
+
+fn is_close(places: &[Range<usize>], end: usize) -> bool {
+    let far = |from: usize, to: usize| to.saturating_sub(from) > GAP_MAX;
+    !places.windows(2).any(|pair| far(pair[0].end, pair[1].start))
+        && places.last().is_none_or(|last| !far(last.end, end))
+}
+
+/// A few letters that stand apart at the ends of a piece are its neighbours', which go on alike by chance.
+fn without_neighbours(places: &[Range<usize>]) -> &[Range<usize>] {
+    const FEW: usize = 4;
+    let is_gap = |at: usize| places[at - 1].end < places[at].start;
+    let gaps = (1..places.len()).filter(|at| is_gap(*at)).count();
+    if gaps * FEW > places.len() {
+        return places;
     }
-    common
+    let last = (places.len().saturating_sub(FEW - 1).max(1)..places.len()).find(|at| is_gap(*at));
+    let first = (1..places.len().min(FEW)).rfind(|at| is_gap(*at));
+    let (first, last) = (first.unwrap_or(0), last.unwrap_or(places.len()));
+    if last.saturating_sub(first) < LETTERS_MIN - FEW { places } else { &places[first..last] }
+}
+
+/// Few letters are a value only where something stands between most of them: else words would be found.
+pub(crate) fn is_spelled(places: &[Range<usize>]) -> bool {
+    let gaps = places.windows(2).filter(|pair| pair[0].end < pair[1].start).count();
+    places.len() >= LETTERS_MIN || gaps * 2 >= places.len()
 }
 
 #[derive(Default)]
 struct Forms {
-    bytes: Zeroizing<Vec<u8>>,
-    whole: Vec<Entry>,
-    ends: Vec<Entry>,
+    exact: Builder,
+    folded: Builder,
+    short: Vec<(Zeroizing<String>, u32)>,
     names: Vec<String>,
 }
 
@@ -201,136 +231,100 @@ impl Forms {
     fn add(&mut self, secret: &KnownSecret) {
         // What surrounds a value in a file is not part of it.
         let value = secret.value.expose().trim();
-        if value.len() < FORM_BYTES_MIN {
+        if value.len() < VALUE_BYTES_MIN || value.len() < FORM_BYTES_MIN && !is_mixed(value) {
             return;
         }
         let what = self.names.len() as u32;
         self.names.push(secret.name.clone());
-        let plain = self.push(value.as_bytes(), what);
-        let in_pieces = value.len() >= FRAGMENTED_BYTES_MIN;
+        // A placeholder stands for itself: whatever is found inside it stays as it is.
+        self.exact.push(placeholder(&secret.name).as_bytes(), what);
+        if value.len() < FORM_BYTES_MIN {
+            self.short.push((Zeroizing::new(value.to_owned()), what));
+        } else {
+            self.plain(value, what);
+        }
         for form in encoded_forms(value) {
             if *form.text == value.as_bytes() {
                 continue;
             }
-            let entry = self.push(&form.text, what);
+            let entry = self.exact.push(&form.text, what);
+            let in_pieces = value.len() >= FRAGMENT_BYTES_MIN + FORM_BYTES_MIN;
             if let Some((first, step)) = form.pieces.filter(|_| in_pieces) {
-                (first..form.text.len()).step_by(step).for_each(|start| self.end_of(entry, start));
+                let starts = (first..form.text.len()).step_by(step);
+                starts.for_each(|start| self.exact.end_of(entry, start, FRAGMENT_BYTES_MIN));
+            }
+            if form.folds {
+                self.letters(&String::from_utf8_lossy(&form.text), what);
             }
         }
-        // A placeholder stands for itself: whatever is found inside it stays as it is.
-        self.push(placeholder(&secret.name).as_bytes(), what);
-        if in_pieces {
-            // The first and the last line of a key are the same in all keys.
-            let lines = value.split_inclusive('\n').scan(0, |at, line| {
-                *at += line.len();
-                Some((*at - line.len(), line))
-            });
-            for (at, line) in lines.filter(|(_, line)| !line.starts_with("-----")) {
-                line.char_indices().for_each(|(start, _)| self.end_of(plain, at + start));
-            }
+        for form in other_alphabets(value) {
+            self.letters(&form, what);
         }
     }
 
-    /// What remains of a form from `start` on, if that is long enough to be looked for.
-    fn end_of(&mut self, form: Entry, start: usize) {
-        let start = start as u32;
-        if form.len.saturating_sub(start) >= FRAGMENT_BYTES_MIN as u32 {
-            self.ends.push(Entry { at: form.at + start, len: form.len - start, what: form.what });
-        }
-    }
-
-    fn push(&mut self, form: &[u8], what: u32) -> Entry {
-        let entry = Entry { at: self.bytes.len() as u32, len: form.len() as u32, what };
-        // Growing would leave a copy behind: the old buffer is wiped by hand.
-        if self.bytes.capacity() - self.bytes.len() < form.len() {
-            let mut wider = Zeroizing::new(Vec::with_capacity((self.bytes.len() + form.len()) * 3 / 2));
-            wider.extend_from_slice(&self.bytes);
-            self.bytes = wider;
-        }
-        self.bytes.extend_from_slice(form);
-        self.whole.push(entry);
-        entry
-    }
-
-    fn into_known(self) -> Known {
-        let Self { bytes, mut whole, mut ends, names } = self;
-        let form = |entry: &Entry| &bytes[entry.at as usize..][..entry.len as usize];
-        for entries in [&mut whole, &mut ends] {
-            // Stable: of equal forms the one that was named first stays.
-            entries.sort_by(|a, b| form(a).cmp(form(b)));
-            entries.dedup_by(|later, earlier| form(later) == form(earlier));
-            entries.shrink_to_fit();
-        }
-        let mut shorter: Vec<Option<u32>> = Vec::with_capacity(whole.len());
-        for at in 0..whole.len() {
-            let mut candidate = at.checked_sub(1).map(|before| before as u32);
-            while let Some(before) = candidate {
-                if form(&whole[at]).starts_with(form(&whole[before as usize])) {
-                    break;
+    fn plain(&mut self, value: &str, what: u32) {
+        let plain = self.exact.push(value.as_bytes(), what);
+        let letters = self.letters(value, what);
+        // The first and the last line of a key are the same in all keys.
+        let (mut line_start, mut before) = (0, 0);
+        for (start, character) in value.char_indices() {
+            if !value[line_start..].starts_with("-----") {
+                let least = piece_bytes_min(&value[start..]);
+                self.exact.end_of(plain, start, least);
+                if let Some(letters) = letters {
+                    self.folded.end_of(letters, before, least.max(LETTERS_MIN));
                 }
-                candidate = shorter[before as usize];
             }
-            shorter.push(candidate);
+            before += folded(character.encode_utf8(&mut [0; 4])).len();
+            line_start = if character == '\n' { start + 1 } else { line_start };
         }
-        let forms = whole.len() + ends.len();
-        let (mut heads, mut inner_filter) = (Filter::new(forms), Filter::new(forms));
-        for head in whole.iter().chain(&ends).filter_map(|entry| form(entry).first_chunk()) {
-            heads.insert(word(*head));
-            (0..STRIDE).for_each(|at| inner_filter.insert(inner(word(*head), at)));
-        }
+    }
+
+    /// The form by its letters, if it has enough of them.
+    fn letters(&mut self, form: &str, what: u32) -> Option<Entry> {
+        let letters = Zeroizing::new(folded(form));
+        (letters.len() >= FORM_BYTES_MIN).then(|| self.folded.push(&letters, what))
+    }
+
+    fn into_known(self) -> Result<Known, RedactError> {
+        let Self { exact, folded, short, names } = self;
+        let automaton = AhoCorasick::new(short.iter().map(|(value, _)| value.as_bytes()));
+        let automaton = automaton.map_err(|error| RedactError::TooMuch(error.to_string()))?;
         let replacements = names.iter().map(|name| placeholder(name)).collect();
-        Known {
-            bytes,
-            whole,
-            shorter,
-            ends,
-            heads,
-            inner: inner_filter,
+        Ok(Known {
+            exact: exact.build(),
+            folded: folded.build(),
+            short: (!short.is_empty()).then_some(Short { automaton, values: short }),
             sorted_names: names.iter().cloned().collect(),
             names,
             replacements,
-        }
+        })
     }
 }
 
-/// So many positions are looked at together.
-const STRIDE: usize = 4;
-
-fn word(head: [u8; FORM_BYTES_MIN]) -> u64 {
-    u64::from_le_bytes(head)
+/// A short value that is no word and no number: letters, and digits or signs.
+fn is_mixed(value: &str) -> bool {
+    value.contains(char::is_alphabetic) && value.contains(|letter: char| !letter.is_alphabetic())
 }
 
-/// Five of the eight bytes.
-fn inner(head: u64, at: usize) -> u64 {
-    head >> (8 * at) << 24
-}
-
-/// Which bytes stand in forms: seldom yes where it should be no, never no where it should be yes.
-struct Filter {
-    words: Vec<u64>,
-    shift: u32,
-}
-
-impl Filter {
-    /// Two bits of 32 for each form.
-    fn new(forms: usize) -> Self {
-        let words = (forms / 2).next_power_of_two().max(2);
-        Self { words: vec![0; words], shift: 64 - words.trailing_zeros() }
+/// So many bytes from here on are found where the rest is not: as many as make a chance hit unlikely, more where the
+/// piece may be a word.
+pub(crate) fn piece_bytes_min(value: &str) -> usize {
+    let has = |test: fn(&u8) -> bool| value.bytes().any(|byte| test(&byte));
+    let is_hex = value.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let letters = if is_hex { 6.0 } else { 26.0 };
+    let mut alphabet = 0.0_f64;
+    for (test, size) in [
+        (u8::is_ascii_digit as fn(&u8) -> bool, 10.0),
+        (u8::is_ascii_lowercase, letters),
+        (u8::is_ascii_uppercase, 26.0),
+        (|byte| !byte.is_ascii_alphanumeric(), 8.0),
+    ] {
+        alphabet += if has(test) { size } else { 0.0 };
     }
-
-    fn place(&self, word: u64) -> (usize, u64) {
-        let hash = (word ^ word >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        ((hash >> self.shift) as usize, 1 << (hash >> 20 & 63) | 1 << (hash >> 26 & 63))
-    }
-
-    fn insert(&mut self, word: u64) {
-        let (at, bits) = self.place(word);
-        self.words[at] |= bits;
-    }
-
-    #[inline]
-    fn may_contain(&self, word: u64) -> bool {
-        let (at, bits) = self.place(word);
-        self.words.get(at).is_some_and(|word| word & bits == bits)
-    }
+    let least = (PIECE_BITS / alphabet.max(2.0).log2()).ceil() as usize;
+    let class = |byte: &u8| (byte.is_ascii_digit(), byte.is_ascii_lowercase(), byte.is_ascii_uppercase());
+    let beginning = &value.as_bytes()[..value.len().min(least)];
+    let changes = beginning.windows(2).filter(|pair| class(&pair[0]) != class(&pair[1])).count();
+    if changes >= 3 { least.min(FRAGMENT_BYTES_MIN) } else { FRAGMENT_BYTES_MIN }
 }

@@ -6,11 +6,17 @@
 mod apply;
 mod dump;
 mod entropy;
+mod fold;
 mod forms;
+mod index;
 mod json;
 mod keys;
 mod known;
+mod letters;
+mod numbers;
+mod packed;
 mod patterns;
+mod request;
 mod runs;
 mod sse;
 mod stream;
@@ -84,22 +90,26 @@ pub struct Finding {
 
 /// The secrets that were found, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Findings(BTreeSet<Finding>);
+pub struct Findings {
+    found: BTreeSet<Finding>,
+    /// Bytes that were unpacked on the way.
+    unpacked: usize,
+}
 
 impl Findings {
     pub(crate) fn add(&mut self, rule: Rule, name: &str) {
-        self.0.insert(Finding { rule, name: name.to_owned() });
+        self.found.insert(Finding { rule, name: name.to_owned() });
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
-        self.0.iter()
+        self.found.iter()
     }
 
     /// Whether nothing was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 }
 
@@ -129,8 +139,8 @@ impl fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// A redactor for these secrets. Values of less than 8 bytes are not looked for by value: they stand in
-    /// ordinary text too.
+    /// A redactor for these secrets. Values of less than 6 bytes, and of less than 8 that are a word or a number, are not
+    /// looked for by value: they stand in ordinary text too. `docs/redaction.md` lists what is found.
     ///
     /// # Errors
     /// When they are too many.
@@ -170,6 +180,25 @@ impl Redactor {
             Some(what) => Err(RedactError::Remains(self.known.name(what).to_owned())),
             None => Ok(text),
         }
+    }
+
+    /// The name of a known value that stands over this place.
+    pub(crate) fn over_joint(&self, bytes: &[u8], joint: usize) -> Option<&str> {
+        let found = self.known.find(bytes);
+        let over = found.iter().find(|found| {
+            found.start < joint && joint < found.end && !self.known.is_placeholder(bytes, found)
+        });
+        over.map(|found| self.known.name(found.what))
+    }
+
+    /// The name of a known value that is hidden in a text that was redacted as it stands there: escaped, as numbers, or
+    /// packed.
+    pub(crate) fn hidden_in(&self, text: &str) -> Option<&str> {
+        let bytes = text.as_bytes();
+        let read = self.in_readings(bytes).into_iter().chain(self.in_numbers(bytes));
+        let read = read.filter(|found| !self.known.is_placeholder(bytes, found)).map(|found| found.what);
+        let packed = || self.packed(bytes, &mut 0).into_iter().find_map(|(_, inside)| inside.value());
+        read.min().or_else(packed).map(|what| self.known.name(what))
     }
 
     /// Redacts a stream of bytes by the known values.

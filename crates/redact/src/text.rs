@@ -1,20 +1,23 @@
-//! The rules over one text, or over texts that a reader puts together.
+//! The rules over one text.
 
 use std::borrow::Cow;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::apply::Cover;
-use crate::forms::FORM_BYTES_MIN;
-use crate::known::Found;
+use crate::index::Found;
+use crate::known::VALUE_BYTES_MIN;
+use crate::packed::Inside;
 use crate::patterns::Shape;
 use crate::view::View;
-use crate::{Findings, MARK, Redactor, Rule, dump, entropy, keys, placeholder};
+use crate::{Findings, MARK, Redactor, Rule, dump, entropy, keys, numbers, placeholder};
 
 /// A placeholder with a longer name is none of ours.
 const NAME_BYTES_MAX: usize = 256;
 /// What stands beside a placeholder may look different from before; so often is it looked at again.
 const LOOKS_MAX: usize = 8;
+/// So often what was escaped is read again.
+const READINGS_MAX: usize = 4;
 
 /// Which rules a text is looked through by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +36,7 @@ impl Redactor {
         rules: Rules,
         findings: &mut Findings,
     ) -> Cow<'a, str> {
-        if text.len() < FORM_BYTES_MIN {
+        if text.len() < VALUE_BYTES_MIN {
             return Cow::Borrowed(text);
         }
         let Some(by_value) = self.by_value(text, findings) else {
@@ -42,23 +45,19 @@ impl Redactor {
         Cow::Owned(self.by_look(&by_value, rules, findings).into_owned())
     }
 
-    /// Rule 1. None if nothing was found.
+    /// Rule 1: as it stands there and in every view, then in what is packed. None if nothing was found.
     pub(crate) fn by_value(&self, text: &str, findings: &mut Findings) -> Option<String> {
-        let mut found = self.known.find(text.as_bytes());
-        if let Some(view) = View::of(text) {
-            found.extend(self.known.find(view.bytes()).into_iter().map(|found| {
-                let written = view.written(found.start..found.end);
-                Found { start: written.start, end: written.end, ..found }
-            }));
-        }
-        for (place, digits) in dump::find(text.as_bytes()) {
-            if let Some(first) = self.known.find(&digits).first() {
-                found.push(Found { start: place.start, end: place.end, what: first.what });
-            }
-        }
-        let is_placeholder = |found: &Found| {
-            text.as_bytes()[found.start..found.end] == *self.known.replacement(found.what).as_bytes()
-        };
+        let seen = self.in_views(text, findings);
+        let unpacked = self.unpacked_from(seen.as_deref().unwrap_or(text), findings);
+        unpacked.or(seen)
+    }
+
+    fn in_views(&self, text: &str, findings: &mut Findings) -> Option<String> {
+        let bytes = text.as_bytes();
+        let mut found = self.known.find(bytes);
+        found.extend(self.in_readings(bytes));
+        found.extend(self.in_numbers(bytes));
+        let is_placeholder = |found: &Found| self.known.is_placeholder(bytes, found);
         if found.iter().all(is_placeholder) {
             return None;
         }
@@ -69,51 +68,65 @@ impl Redactor {
             if !is_placeholder(&found) {
                 findings.add(Rule::Value, self.known.name(found.what));
             }
-            cover.replace(text.as_bytes(), found, &self.known, &mut out);
+            cover.replace(bytes, found, &self.known, &mut out);
         }
-        cover.settle(text.as_bytes(), text.len(), &mut out);
+        cover.settle(bytes, text.len(), &mut out);
         Some(String::from_utf8_lossy(&out).into_owned())
     }
 
-    /// Rule 1 over texts that a reader puts together: what was found stands in the first of the texts that it was
-    /// spread over. None if nothing was found across a joint.
-    pub(crate) fn across(&self, texts: &[&str], findings: &mut Findings) -> Option<Vec<String>> {
-        let joined = texts.concat();
-        let found = self.known.find(joined.as_bytes());
-        let mut joints = Vec::new();
-        let mut end = 0;
-        for text in texts {
-            joints.push(end..end + text.len());
-            end += text.len();
+    /// Escapes read, and what was escaped several times read several times.
+    pub(crate) fn in_readings(&self, text: &[u8]) -> Vec<Found> {
+        let (mut found, mut views) = (Vec::new(), Vec::<View>::new());
+        while views.len() < READINGS_MAX {
+            let Some(view) = View::of(views.last().map_or(text, View::bytes)) else { break };
+            views.push(view);
+            let read = views.last().map_or(text, View::bytes);
+            found.extend(self.known.find(read).into_iter().map(|found| {
+                let place =
+                    views.iter().rev().fold(found.start..found.end, |place, view| view.written(place));
+                Found { start: place.start, end: place.end, ..found }
+            }));
         }
-        let crosses =
-            |found: &Found| joints.iter().any(|text| found.start < text.end && text.end < found.end);
-        if !found.iter().any(crosses) {
-            return None;
+        found
+    }
+
+    /// Bytes that are written as numbers.
+    pub(crate) fn in_numbers(&self, text: &[u8]) -> Vec<Found> {
+        let mut found = Vec::new();
+        for list in numbers::lists(text) {
+            found.extend(self.known.find(&list.bytes).into_iter().map(|found| {
+                let place = list.place(found.start..found.end);
+                Found { start: place.start, end: place.end, ..found }
+            }));
         }
-        let mut pieces = Vec::new();
-        let mut replaced: Vec<Found> = Vec::new();
-        for next in found {
-            findings.add(Rule::Value, self.known.name(next.what));
-            match replaced.last_mut() {
-                Some(last) if next.start < last.end => last.end = last.end.max(next.end),
-                _ => replaced.push(next),
+        for (place, digits) in dump::find(text) {
+            if let Some(first) = self.known.find(&digits).first() {
+                found.push(Found { start: place.start, end: place.end, what: first.what });
             }
         }
-        for text in joints {
-            let mut piece = String::new();
-            let mut position = text.start;
-            for gap in replaced.iter().filter(|gap| gap.start < text.end && text.start < gap.end) {
-                piece.push_str(joined.get(position..gap.start.max(position)).unwrap_or_default());
-                if gap.start >= text.start {
-                    piece.push_str(self.known.replacement(gap.what));
+        found
+    }
+
+    fn unpacked_from(&self, text: &str, findings: &mut Findings) -> Option<String> {
+        let packed = self.packed(text.as_bytes(), &mut findings.unpacked);
+        let (mut out, mut position) = (String::new(), 0);
+        for (place, inside) in &packed {
+            out.push_str(&text[position..place.start]);
+            match inside {
+                Inside::Value(what) => {
+                    findings.add(Rule::Value, self.known.name(*what));
+                    out.push_str(self.known.replacement(*what));
                 }
-                position = gap.end.min(text.end);
+                Inside::TooMuch => {
+                    let name = format!("unread/{}", self.short_hash(&text[place.clone()]));
+                    findings.add(Rule::Pattern, &name);
+                    out.push_str(&placeholder(&name));
+                }
             }
-            piece.push_str(joined.get(position..text.end).unwrap_or_default());
-            pieces.push(piece);
+            position = place.end;
         }
-        Some(pieces)
+        out.push_str(&text[position..]);
+        (!packed.is_empty()).then_some(out)
     }
 
     /// Rules 2 and 3.
@@ -193,7 +206,7 @@ fn is_made_name(name: &str) -> bool {
     let hashed = hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     hashed
         && match rule {
-            "entropy" => kind.is_empty(),
+            "entropy" | "unread" => kind.is_empty(),
             "pattern" => kind.len() <= 16,
             "key" => keys::names_a_secret(kind),
             _ => false,

@@ -1,5 +1,5 @@
-//! A text as a reader takes it: invisible characters gone, full-width letters and escapes read, wrapped lines of
-//! encoded text joined.
+//! A text as a reader takes it: invisible characters gone, full-width letters, escapes and entities read, wrapped lines
+//! of encoded text joined.
 
 use std::ops::Range;
 
@@ -10,7 +10,8 @@ pub(crate) struct View {
     stretches: Vec<Stretch>,
 }
 
-/// From `view` on, the view is the text from `written` on; or one byte stands for `stands_for` bytes there.
+/// From `view` on, the view is the text from `written` on; or the bytes to the next stretch stand for `stands_for` bytes
+/// there.
 #[derive(Debug)]
 struct Stretch {
     view: usize,
@@ -21,27 +22,35 @@ struct Stretch {
 /// A stretch that reads as something else than it is written.
 struct Read {
     len: usize,
-    as_byte: Option<u8>,
+    as_what: As,
+}
+
+/// What a stretch reads as.
+enum As {
+    Nothing,
+    Byte(u8),
+    Character(char),
 }
 
 impl View {
     /// None if the text reads as it is written.
-    pub(crate) fn of(text: &str) -> Option<Self> {
-        let (first, _) = tricks(text.as_bytes(), 0).next()?;
-        let written = text.as_bytes();
+    pub(crate) fn of(written: &[u8]) -> Option<Self> {
+        let (first, _) = tricks(written, 0).next()?;
         let mut view = Self { bytes: Vec::with_capacity(written.len()), stretches: Vec::new() };
         let mut position = 0;
         for (at, read) in tricks(written, first) {
             view.copy(written, position..at);
             position = at + read.len;
-            if let Some(byte) = read.as_byte {
-                view.stretches.push(Stretch {
-                    view: view.bytes.len(),
-                    written: at,
-                    stands_for: Some(read.len),
-                });
-                view.bytes.push(byte);
+            let stands_for = Some(read.len);
+            let stretch = Stretch { view: view.bytes.len(), written: at, stands_for };
+            match read.as_what {
+                As::Nothing => continue,
+                As::Byte(byte) => view.bytes.push(byte),
+                As::Character(letter) => {
+                    view.bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+                }
             }
+            view.stretches.push(stretch);
         }
         view.copy(written, position..written.len());
         Some(view)
@@ -66,8 +75,13 @@ impl View {
     fn byte(&self, at: usize) -> Range<usize> {
         let after = self.stretches.partition_point(|stretch| stretch.view <= at);
         let Some(stretch) = self.stretches[..after].last() else { return at..at + 1 };
-        let start = stretch.written + (at - stretch.view);
-        start..start + stretch.stands_for.unwrap_or(1)
+        match stretch.stands_for {
+            Some(len) => stretch.written..stretch.written + len,
+            None => {
+                let start = stretch.written + (at - stretch.view);
+                start..start + 1
+            }
+        }
     }
 }
 
@@ -119,10 +133,11 @@ fn line_break(bytes: &[u8], at: usize) -> Option<Read> {
     let line = &bytes[at.checked_sub(LINE_BYTES_MIN)?..at];
     let len = bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     let goes_on = bytes.get(at + len).is_some_and(encoded);
-    (goes_on && line.iter().all(encoded)).then_some(Read { len, as_byte: None })
+    (goes_on && line.iter().all(encoded)).then_some(Read { len, as_what: As::Nothing })
 }
 
-/// `\u0041`, `\x41`, `\u{41}`, `\U00000041`, with any number of backslashes: escaped again by every writer on the way.
+/// `\u0041`, `\x41`, `\u{41}`, `\U00000041`, `\101`, with any number of backslashes: escaped again by every writer on the
+/// way.
 fn backslashed(rest: &[u8]) -> Option<Read> {
     let backslashes = rest.iter().take_while(|byte| **byte == b'\\').count();
     let after = rest.get(backslashes + 1..)?;
@@ -130,37 +145,115 @@ fn backslashed(rest: &[u8]) -> Option<Read> {
         b'u' | b'x' if after.starts_with(b"{") => braced(rest, backslashes + 2),
         b'x' => escaped(rest, backslashes + 1, 2),
         b'u' if after.starts_with(b"00") => escaped(rest, backslashes + 3, 2),
-        b'U' if after.starts_with(b"000000") => escaped(rest, backslashes + 7, 2),
+        b'u' => unit(rest, backslashes + 1),
+        b'U' => digits(rest, backslashes + 1, 8, 16),
+        b'0'..=b'3' => octal(rest, backslashes),
         _ => None,
     }
 }
 
-/// The digits between braces, zeros in front of them or not.
-fn braced(rest: &[u8], before: usize) -> Option<Read> {
-    let digits = rest.get(before..)?;
-    let len = digits.iter().take(9).position(|byte| *byte == b'}')?;
-    let number = std::str::from_utf8(&digits[..len]).ok()?;
-    let byte =
-        u8::from_str_radix(number, 16).ok().filter(|byte| byte.is_ascii() && !number.starts_with('+'))?;
-    Some(Read { len: before + len + 1, as_byte: Some(byte) })
+/// A character of sixteen bits, or two halves of one.
+fn unit(rest: &[u8], before: usize) -> Option<Read> {
+    let number = |from: usize| {
+        let digits = std::str::from_utf8(rest.get(from..from + 4)?).ok()?;
+        u16::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))
+    };
+    let first = number(before)?;
+    // The second half has as many backslashes.
+    let second = rest[before + 4..].starts_with(&rest[..before]).then(|| number(2 * before + 4)).flatten();
+    if let Some(letter) = char::from_u32(u32::from(first)) {
+        return Some(Read { len: before + 4, as_what: As::Character(letter) });
+    }
+    let letter = char::decode_utf16([first, second?]).next()?.ok()?;
+    Some(Read { len: 2 * (before + 4), as_what: As::Character(letter) })
 }
 
-/// `&#65;` and `&#x41;`.
+/// Three digits of base 8: a byte.
+fn octal(rest: &[u8], before: usize) -> Option<Read> {
+    let digits = std::str::from_utf8(rest.get(before..before + 3)?).ok()?;
+    let byte = u8::from_str_radix(digits, 8).ok()?;
+    Some(Read { len: before + 3, as_what: As::Byte(byte) })
+}
+
+/// The digits between braces, zeros in front of them or not.
+fn braced(rest: &[u8], before: usize) -> Option<Read> {
+    let len = rest.get(before..)?.iter().take(DIGITS_MAX).position(|byte| *byte == b'}')?;
+    let read = digits(rest, before, len, 16)?;
+    Some(Read { len: read.len + 1, ..read })
+}
+
+/// More zeros in front of a number are no number that a program writes.
+const DIGITS_MAX: usize = 64;
+
+fn digits(rest: &[u8], before: usize, len: usize, radix: u32) -> Option<Read> {
+    let digits = std::str::from_utf8(rest.get(before..before + len)?).ok()?;
+    let number = u32::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with('+'))?;
+    Some(Read { len: before + len, as_what: As::Character(char::from_u32(number)?) })
+}
+
+/// `&#65;`, `&#x41;` and `&amp;`, with the semicolon that a browser does not insist on.
 fn entity(rest: &[u8]) -> Option<Read> {
-    let digits = rest.strip_prefix(b"&#")?;
-    let end = digits.iter().take(8).position(|byte| *byte == b';')?;
-    let digits = std::str::from_utf8(&digits[..end]).ok()?;
-    let number = match digits.strip_prefix(['x', 'X']) {
-        Some(digits) => u8::from_str_radix(digits, 16),
-        None => digits.parse(),
+    let (before, radix, is_digit): (usize, u32, fn(&u8) -> bool) = match rest {
+        [b'&', b'#', b'x' | b'X', ..] => (3, 16, u8::is_ascii_hexdigit),
+        [b'&', b'#', ..] => (2, 10, u8::is_ascii_digit),
+        _ => return named(rest),
     };
-    Some(Read { len: 2 + end + 1, as_byte: Some(number.ok().filter(u8::is_ascii)?) })
+    let len = rest[before..].iter().take(DIGITS_MAX).take_while(|byte| is_digit(byte)).count();
+    let read = digits(rest, before, len, radix)?;
+    Some(Read { len: read.len + usize::from(rest.get(read.len) == Some(&b';')), ..read })
+}
+
+/// Signs of ASCII that have names in HTML.
+const ENTITIES: [(&str, char); 37] = [
+    ("amp", '&'),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("quot", '"'),
+    ("apos", '\''),
+    ("num", '#'),
+    ("dollar", '$'),
+    ("percnt", '%'),
+    ("excl", '!'),
+    ("lpar", '('),
+    ("rpar", ')'),
+    ("ast", '*'),
+    ("midast", '*'),
+    ("plus", '+'),
+    ("comma", ','),
+    ("period", '.'),
+    ("sol", '/'),
+    ("colon", ':'),
+    ("semi", ';'),
+    ("equals", '='),
+    ("quest", '?'),
+    ("commat", '@'),
+    ("lsqb", '['),
+    ("lbrack", '['),
+    ("bsol", '\\'),
+    ("rsqb", ']'),
+    ("rbrack", ']'),
+    ("Hat", '^'),
+    ("lowbar", '_'),
+    ("UnderBar", '_'),
+    ("grave", '`'),
+    ("lcub", '{'),
+    ("lbrace", '{'),
+    ("verbar", '|'),
+    ("vert", '|'),
+    ("rcub", '}'),
+    ("rbrace", '}'),
+];
+
+fn named(rest: &[u8]) -> Option<Read> {
+    let len = rest.iter().take(10).position(|byte| *byte == b';')?;
+    let (_, letter) = ENTITIES.iter().find(|(name, _)| name.as_bytes() == &rest[1..len])?;
+    Some(Read { len: len + 1, as_what: As::Character(*letter) })
 }
 
 fn escaped(rest: &[u8], before: usize, digits: usize) -> Option<Read> {
     let digits = std::str::from_utf8(rest.get(before..before + digits)?).ok()?;
     let byte = u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?;
-    Some(Read { len: before + digits.len(), as_byte: Some(byte) })
+    Some(Read { len: before + digits.len(), as_what: As::Byte(byte) })
 }
 
 /// Characters that nobody sees, and wide ones that look like others.
@@ -170,14 +263,14 @@ fn unusual(rest: &[u8]) -> Option<Read> {
         _ => 3,
     };
     let letter = std::str::from_utf8(rest.get(..len)?).ok()?.chars().next()?;
-    let as_byte = match letter {
-        '\u{FF01}'..='\u{FF5E}' => Some((u32::from(letter) - 0xFEE0) as u8),
-        '\u{3000}' => Some(b' '),
+    let as_what = match letter {
+        '\u{FF01}'..='\u{FF5E}' => As::Byte((u32::from(letter) - 0xFEE0) as u8),
+        '\u{3000}' => As::Byte(b' '),
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' => {
-            None
+            As::Nothing
         }
-        '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => None,
+        '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => As::Nothing,
         _ => return None,
     };
-    Some(Read { len, as_byte })
+    Some(Read { len, as_what })
 }

@@ -37,6 +37,9 @@ pub enum VaultError {
     /// The keys in escrow cannot be opened.
     #[error("the escrow cannot be opened: {0}")]
     Escrow(&'static str),
+    /// A new secret is too easy to guess.
+    #[error("the new secret {0} is too easy to guess: it has less than 16 bytes that nobody knows")]
+    Weak(String),
     /// What was to be changed is not there, or cannot be.
     #[error("{0}")]
     Refused(String),
@@ -73,6 +76,11 @@ impl From<VaultError> for Problem {
                 "VAULT009",
                 message,
                 "Give the newest escrow of this tenant and the identity file of one of its recipients.",
+            ),
+            VaultError::Weak(_) => Self::permanent(
+                "VAULT010",
+                message,
+                "Nothing was changed in the vault. Have a longer one made where it comes from, and repeat.",
             ),
             VaultError::Refused(_) => Self::permanent(
                 "VAULT006",

@@ -13,6 +13,7 @@ mod observe;
 pub mod rotation;
 mod seal;
 mod seed;
+mod strength;
 mod vault;
 
 pub use credentials::{
@@ -25,4 +26,5 @@ pub use files::{REGISTRY_KEY_FILE, VAULT_FILE, VaultFiles};
 pub use mask::Mask;
 pub use observe::{Observed, ToolFiles, observe};
 pub use seed::{DESTINATION_SECRET, Given, MODELS};
+pub use strength::is_weak;
 pub use vault::{Entry, Origin, Pending, Retired, Vault};

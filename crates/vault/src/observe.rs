@@ -14,8 +14,9 @@ use crate::{EnvFile, Origin, Vault};
 const TELLING: [&str; 7] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "SALT", "CREDENTIAL"];
 /// Parameters of addresses that hold passwords.
 const PARAMETERS: [&str; 4] = ["p", "password", "pass", "pwd"];
-/// Shorter values stand in ordinary text by chance: `yes`, `3600`.
-const SECRET_BYTES_MIN: usize = 8;
+/// Shorter values stand in ordinary text by chance: `yes`, `3600`. Of those that are taken in, the redactor knows which
+/// it can look for.
+const SECRET_BYTES_MIN: usize = 6;
 
 /// A tool's files, and what its catalog entry says of them.
 pub struct ToolFiles<'a> {

@@ -8,7 +8,7 @@ use letsbe_types::Secret;
 use rand::CryptoRng;
 use serde::Deserialize;
 
-use crate::{Credentials, Origin, Vault, escrow::BACKUP_KEY, seal::new_key};
+use crate::{Credentials, Origin, Vault, VaultError, escrow::BACKUP_KEY, is_weak, seal::new_key};
 
 /// The tool under whose name the keys of model providers are kept.
 pub const MODELS: &str = "models";
@@ -60,6 +60,18 @@ impl Vault {
         }
     }
 
+    /// Whether [`Vault::seed`] may take in what comes from outside. What is in force already stays, however weak.
+    ///
+    /// # Errors
+    /// When a new value is too easy to guess.
+    pub fn check(&self, given: &Given) -> Result<(), VaultError> {
+        let is_new = |tool: &str, key: &str, value: &Secret<String>| {
+            self.entry(tool, key).is_none_or(|entry| !entry.knows(value))
+        };
+        let weak = given.iter().find(|(tool, key, value)| is_weak(value) && is_new(tool, key, value));
+        weak.map_or(Ok(()), |(tool, key, _)| Err(VaultError::Weak(format!("{tool}/{key}"))))
+    }
+
     /// What [`Vault::seed`] would still take in, by name; empty if nothing.
     #[must_use]
     pub fn unseeded(&self, inbox: &Credentials, given: &Given) -> Vec<String> {
@@ -85,6 +97,17 @@ mod tests {
 
     use super::Given;
     use crate::{Credentials, Vault, vault::tests::noon};
+
+    #[test]
+    fn a_weak_secret_from_outside_is_refused_unless_it_is_in_force() {
+        let given = |secret: &str| Given { destination_secret: Some(secret.into()), ..Given::default() };
+        let mut vault = Vault::default();
+        let refused = vault.check(&given("Sommer2026")).expect_err("weak").to_string();
+        assert!(refused.contains("backup/destination_secret") && !refused.contains("Sommer"), "{refused}");
+        assert!(vault.check(&given("kT9vQ2xZ7mB4cR8wN1pL6s")).is_ok());
+        vault.seed(&Credentials::default(), &given("Sommer2026"), &mut StdRng::seed_from_u64(1), noon());
+        assert!(vault.check(&given("Sommer2026")).is_ok());
+    }
 
     #[test]
     fn seeding_again_with_an_older_inbox_changes_nothing_in_force_and_loses_nothing() {

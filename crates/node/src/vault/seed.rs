@@ -30,6 +30,7 @@ pub(super) fn seed(layout: &Layout, input: &Secret<String>, now: DateTime<Utc>) 
     let mut keys = random();
     crash::point(&points::READ);
     let count = Vault::update(&files, &mut random(), |vault| {
+        vault.check(&given)?;
         vault.seed(&inbox, &given, &mut keys, now);
         Ok(vault.entries().count())
     })?;
@@ -86,7 +87,7 @@ mod tests {
         waiting.insert_missing("ghost", "a", "canary-1".into());
         files::write(&layout.credentials(), waiting.to_file().expose().as_bytes()).unwrap();
         assert_eq!(vault::credentials(&layout).unwrap(), Some(waiting));
-        let input = r#"{"models":{"openrouter":"canary-2"}}"#.into();
+        let input = r#"{"models":{"openrouter":"canary-2-kT9vQ2xZ7mB4cR8w"}}"#.into();
         seed(&layout, &input, now).unwrap();
         assert!(layout.credentials().exists(), "removed by whoever called");
         std::fs::remove_file(layout.credentials()).unwrap();
@@ -96,7 +97,9 @@ mod tests {
         assert_eq!(std::fs::read(&vault::files(&layout).sealed).unwrap(), sealed, "seeded once");
         let present = vault::credentials(&layout).unwrap().unwrap();
         assert_eq!(present.get("ghost", "a").unwrap().expose(), "canary-1");
-        assert_eq!(present.get("models", "openrouter").unwrap().expose(), "canary-2");
+        assert_eq!(present.get("models", "openrouter").unwrap().expose(), "canary-2-kT9vQ2xZ7mB4cR8w");
+        let refused = seed(&layout, &r#"{"models":{"openrouter":"canary-4"}}"#.into(), now).unwrap_err();
+        assert!(refused.code == "VAULT010" && !refused.message.contains("canary"), "{refused}");
 
         let refused = seed(&layout, &r#"{"models":{"openrouter":["canary-2"]}}"#.into(), now).unwrap_err();
         assert!(refused.code == "VAULT008" && !refused.message.contains("canary"), "{refused}");

@@ -19,6 +19,8 @@ struct Line {
     age_days: i64,
     /// Whether a rotation has a value for it that is not in force yet.
     pending: bool,
+    /// Whether it is easy to guess: taken in all the same, since it is in force.
+    weak: bool,
     /// How many earlier values are still taken out of what leaves.
     retired: usize,
 }
@@ -33,7 +35,8 @@ pub(super) fn list(layout: &Layout, json: bool, now: DateTime<Utc>) -> Result<()
     for line in lines {
         let from = line.variable.map_or_else(|| line.origin.to_owned(), |it| format!("{} {it}", line.origin));
         let pending = if line.pending { "  rotation pending" } else { "" };
-        println!("{:<44} {:>5} days  {from}{pending}", line.name, line.age_days);
+        let weak = if line.weak { "  weak: replace it" } else { "" };
+        println!("{:<44} {:>5} days  {from}{pending}{weak}", line.name, line.age_days);
     }
     Ok(())
 }
@@ -52,6 +55,7 @@ fn lines(vault: &Vault, now: DateTime<Utc>) -> Vec<Line> {
             changed_at: entry.changed_at,
             age_days: (now - entry.changed_at).num_days(),
             pending: entry.pending.is_some(),
+            weak: letsbe_vault::is_weak(&entry.present),
             retired: entry.retired.len(),
         }
     };
@@ -102,6 +106,7 @@ mod tests {
         assert!(log.contains(r#""secret":"ghost/a""#) && log.contains(r#""did":"vault get""#), "{log}");
         let vault = Vault::open(&VaultFiles::under(folder.path())).unwrap().unwrap();
         let lines = lines(&vault, now);
+        assert!(lines[0].weak, "a hand edit is shown as what it is");
         assert!(lines[0].pending && lines[0].age_days == 3 && lines[0].variable.as_deref() == Some(".env A"));
         assert!(!(serde_json::to_string(&lines).unwrap() + &log).contains("canary"));
     }

@@ -1,88 +1,13 @@
-//! Texts that come in pieces: which strings of an event are pieces of what, and what ends them.
+//! A text under way: what of it may pass, and the event in which the rest can be sent.
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{Redactor, StreamRedactor};
 
-/// Strings of a chat completion's `delta` that are pieces.
-const CHAT_FIELDS: [&str; 4] = ["content", "refusal", "reasoning", "reasoning_content"];
-
-/// A piece of a text, taken out of its event.
-pub(super) struct Piece {
-    /// The text that it belongs to.
-    pub(super) key: String,
-    /// Where it stood.
-    pub(super) pointer: String,
-    pub(super) text: String,
-}
-
-/// What an event means for the texts under way.
-#[derive(Default)]
-pub(super) struct Pieces {
-    pub(super) pieces: Vec<Piece>,
-    /// Beginnings of the keys of texts that end with this event.
-    pub(super) ended: Vec<String>,
-}
-
-/// Takes the pieces out of an event.
-pub(super) fn pieces(event: &mut Value) -> Pieces {
-    if event.get("choices").is_some_and(Value::is_array) {
-        return chat(event);
-    }
-    match event.get("type").and_then(Value::as_str).map(str::to_owned) {
-        Some(kind) => response(event, &kind),
-        None => Pieces::default(),
-    }
-}
-
-fn chat(event: &mut Value) -> Pieces {
-    let mut found = Pieces::default();
-    let choices = event.get("choices").and_then(Value::as_array).cloned().unwrap_or_default();
-    for (place, choice) in choices.iter().enumerate() {
-        let index = choice.get("index").and_then(Value::as_u64).unwrap_or(place as u64);
-        if choice.get("finish_reason").is_some_and(|reason| !reason.is_null()) {
-            found.ended.push(format!("chat/{index}/"));
-        }
-        for field in CHAT_FIELDS {
-            let pointer = format!("/choices/{place}/delta/{field}");
-            found.take(event, format!("chat/{index}/{field}"), pointer);
-        }
-        let calls = choice.pointer("/delta/tool_calls").and_then(Value::as_array);
-        for (position, call) in calls.into_iter().flatten().enumerate() {
-            let number = call.get("index").and_then(Value::as_u64).unwrap_or(position as u64);
-            let pointer = format!("/choices/{place}/delta/tool_calls/{position}/function/arguments");
-            found.take(event, format!("chat/{index}/call/{number}"), pointer);
-        }
-    }
-    found
-}
-
-fn response(event: &mut Value, kind: &str) -> Pieces {
-    let mut found = Pieces::default();
-    let part = |name: &str| event.get(name).map(ToString::to_string).unwrap_or_default();
-    let of =
-        |kind: &str| format!("{kind}/{}/{}/{}", part("item_id"), part("output_index"), part("content_index"));
-    if let Some(name) = kind.strip_suffix(".delta") {
-        let key = of(name);
-        found.take(event, key, "/delta".to_owned());
-    } else if let Some(name) = kind.strip_suffix(".done") {
-        found.ended.push(of(name));
-    } else if matches!(kind, "response.completed" | "response.incomplete" | "response.failed" | "error") {
-        found.ended.push(String::new());
-    }
-    found
-}
-
-impl Pieces {
-    fn take(&mut self, event: &mut Value, key: String, pointer: String) {
-        if let Some(Value::String(text)) = event.pointer_mut(&pointer) {
-            let text = std::mem::take(text);
-            self.pieces.push(Piece { key, pointer, text });
-        }
-    }
-}
+/// So much of what came last is remembered, to see what it becomes with what comes next.
+const TAIL_BYTES: usize = 512;
 
 /// A text under way.
 #[derive(Debug)]
@@ -90,7 +15,24 @@ pub(super) struct Channel {
     stream: StreamRedactor,
     /// Bytes of a character whose rest is held back.
     torn: Vec<u8>,
+    /// What came last, and what passed last.
+    pub(super) tail: Tail,
+    pub(super) passed: Tail,
     pub(super) frame: Frame,
+}
+
+/// The end of a text as it came.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Tail(String);
+
+impl Tail {
+    /// What came before, the text, and where the one becomes the other.
+    pub(super) fn and(&mut self, text: &str) -> (String, usize) {
+        let joined = format!("{}{text}", self.0);
+        let joint = self.0.len();
+        self.0 = joined[joined.ceil_char_boundary(joined.len().saturating_sub(TAIL_BYTES))..].to_owned();
+        (joined, joint)
+    }
 }
 
 /// An event in which a piece of one text, and nothing else, can be sent.
@@ -104,11 +46,19 @@ pub(super) struct Frame {
 impl Channel {
     /// A text that begins at `pointer` of this (redacted) event.
     pub(super) fn new(redactor: &Arc<Redactor>, others: &[String], event: &Value, pointer: &str) -> Self {
-        Self { stream: redactor.stream(), torn: Vec::new(), frame: Frame::of(others, event, pointer) }
+        let frame = Frame::of(others, event, pointer);
+        Self {
+            stream: redactor.stream(),
+            torn: Vec::new(),
+            tail: Tail::default(),
+            passed: Tail::default(),
+            frame,
+        }
     }
 
     /// What may pass after this piece.
     pub(super) fn push(&mut self, text: &str) -> String {
+        self.tail.and(text);
         let mut bytes = std::mem::take(&mut self.torn);
         self.stream.push(text.as_bytes(), &mut bytes);
         let whole = match std::str::from_utf8(&bytes) {
@@ -131,26 +81,39 @@ impl Frame {
     fn of(others: &[String], event: &Value, pointer: &str) -> Self {
         let others = others.to_vec();
         let mut body = event.clone();
-        let parts: Vec<&str> = pointer.split('/').collect();
-        // "/choices/<place>/delta/<field>" and "/choices/<place>/delta/tool_calls/<position>/function/arguments"
-        let (["", "choices", place, "delta", field] | ["", "choices", place, "delta", field, ..]) = parts[..]
-        else {
-            return Self { others, body, pointer: pointer.to_owned() };
+        let parts: Vec<&str> = pointer.split('/').skip(1).collect();
+        let pointer = match parts[..] {
+            ["choices", place, field, ref path @ ..] => {
+                let choice = event.pointer(&format!("/choices/{place}")).unwrap_or(&Value::Null);
+                let (inner, pointer) = only(choice.get(field).unwrap_or(&Value::Null), path);
+                let index = choice.get("index").cloned().unwrap_or(json!(0));
+                body["choices"] = json!([{ "index": index, field: inner, "finish_reason": null }]);
+                format!("/choices/0/{field}{pointer}")
+            }
+            [field, ref path @ ..] => {
+                let (inner, pointer) = only(event.get(field).unwrap_or(&Value::Null), path);
+                body[field] = inner;
+                format!("/{field}{pointer}")
+            }
+            [] => pointer.to_owned(),
         };
-        let index = event.pointer(&format!("/choices/{place}/index")).cloned().unwrap_or(json!(0));
-        let (delta, pointer) = if field == "tool_calls" {
-            let call = event.pointer(pointer.trim_end_matches("/function/arguments"));
-            let number = call.and_then(|call| call.get("index")).cloned().unwrap_or(json!(0));
-            let calls = json!([{ "index": number, "function": { "arguments": "" } }]);
-            (json!({ "tool_calls": calls }), "/choices/0/delta/tool_calls/0/function/arguments".to_owned())
-        } else {
-            (json!({ field: "" }), format!("/choices/0/delta/{field}"))
-        };
-        body["choices"] = json!([{ "index": index, "delta": delta, "finish_reason": null }]);
         if let Some(fields) = body.as_object_mut() {
             fields.remove("usage");
+            fields.remove("obfuscation");
+            if let Some(predicted) = fields.get_mut("logprobs") {
+                *predicted = json!([]);
+            }
         }
         Self { others, body, pointer }
+    }
+
+    /// Whether events of this kind are numbered.
+    pub(super) fn is_numbered(&self) -> bool {
+        self.body.get(super::NUMBER).is_some_and(Value::is_u64)
+    }
+
+    pub(super) fn number(&mut self, number: u64) {
+        self.body[super::NUMBER] = number.into();
     }
 
     /// The event with this text.
@@ -160,4 +123,30 @@ impl Frame {
         }
         self.body
     }
+}
+
+/// Of a value only the text at the end of a path, and what says where it belongs; and the path to it there.
+fn only(value: &Value, path: &[&str]) -> (Value, String) {
+    let Some((name, rest)) = path.split_first() else { return (json!(""), String::new()) };
+    let Value::Array(items) = value else {
+        let field = name.replace("~1", "/").replace("~0", "~");
+        let (inner, pointer) = only(value.get(&field).unwrap_or(&Value::Null), rest);
+        return (Value::Object(Map::from_iter([(field, inner)])), format!("/{name}{pointer}"));
+    };
+    let at: usize = name.parse().unwrap_or_default();
+    let item = items.get(at).unwrap_or(&Value::Null);
+    let (mut inner, pointer) = only(item, rest);
+    if let Some(fields) = inner.as_object_mut() {
+        for name in ["index", "type"] {
+            if let Some(label) = item.get(name) {
+                fields.insert(name.to_owned(), label.clone());
+            }
+        }
+    }
+    if item.get("index").is_some() {
+        return (json!([inner]), format!("/0{pointer}"));
+    }
+    // Without a number of its own it is known by its place.
+    let row: Vec<Value> = (0..at).map(|_| json!({})).chain([inner]).collect();
+    (Value::Array(row), format!("/{at}{pointer}"))
 }

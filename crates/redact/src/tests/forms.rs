@@ -154,9 +154,10 @@ fn of_values_that_begin_alike_the_longest_is_found() {
         ("abcdefghbb", "SECRET_REF(a)bb"),
         ("abcdefgh-Y", "SECRET_REF(a)-Y"),
         ("abcdefgh-Z", "SECRET_REF(b)"),
-        ("abcdefgh-Z-", "SECRET_REF(b)-"),
+        // All but the first and the last of one, too.
+        ("abcdefgh-Z-", "SECRET_REF(b)SECRET_REF(c)"),
         ("abcdefgh-Z-Z", "SECRET_REF(c)"),
-        ("abcdefgh-Z-a", "SECRET_REF(b)-a"),
+        ("abcdefgh-Z-a", "SECRET_REF(b)SECRET_REF(c)a"),
         ("abcdefg", "abcdefg"),
     ] {
         assert_eq!(redactor.text(text), expected);

@@ -120,9 +120,14 @@ fn what_is_random_by_nature_stays_but_for_known_values() {
         "messages": [{"tool_call_id": random, "content": [
             {"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{random}")}},
             {"type": "input_audio", "input_audio": {"data": random, "format": "wav"}},
-        ]}],
+        ]}, {"role": "assistant", "tool_calls": [{"id": "c", "type": "function",
+            "extra_content": {"google": {"thought_signature": random}}}]},
+            {"reasoning_details": [{"type": "reasoning.encrypted", "data": random}]}],
     });
     assert_eq!(redacted(&body), body);
+    let leaking = json!({"extra_content": {"google": {"thought_signature": hex::encode(DATABASE)}}});
+    assert!(!redacted(&leaking).to_string().contains(&hex::encode(&DATABASE[..16])));
+    assert_ne!(redacted(&json!({"data": random})), json!({"data": random}));
     assert_ne!(redacted(&json!({"content": random})), json!({"content": random}));
     assert_eq!(redacted(&json!({"id": DATABASE})), json!({"id": "SECRET_REF(ghost/database)"}));
 }
@@ -152,6 +157,15 @@ fn what_would_still_be_there_stops_the_body() {
     let redactor = super::redactor_for([("odd/json", "],\"b\":[1,2")]);
     let error = redactor.json_body(b"{\"a\":[3],\"b\":[1,2]}").expect_err("refused");
     assert_eq!(error, RedactError::Remains("odd/json".to_owned()));
+}
+
+#[test]
+fn what_cannot_be_taken_out_is_refused() {
+    let fields = HEX.as_bytes().chunks(8).enumerate();
+    let fields = fields.map(|(at, piece)| (String::from_utf8_lossy(piece).into_owned(), json!(at)));
+    let body = Value::Object(fields.collect()).to_string();
+    let error = redactor().json_body(body.as_bytes()).expect_err("refused");
+    assert_eq!(error, RedactError::Remains("n8n/key".to_owned()));
 }
 
 #[test]
@@ -198,4 +212,27 @@ proptest! {
             prop_assert_eq!(String::from_utf8(redactor.json_body(&body).expect("a body")).expect("text"), text);
         }
     }
+}
+
+#[test]
+fn what_unpacks_to_more_than_is_read_is_taken_out_unread() {
+    use base64::Engine as _;
+    use std::io::Write as _;
+    let packed = |bytes: usize| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![b'a'; bytes]).expect("memory");
+        let packed = encoder.finish().expect("memory");
+        json!({ "file_data": format!("data:application/gzip;base64,{}",
+            base64::engine::general_purpose::STANDARD.encode(packed)) })
+    };
+    let fits = packed(1 << 20);
+    assert_eq!(redacted(&fits), fits);
+    let unread = redacted(&json!([packed(9 << 20)]));
+    assert!(
+        unread[0]["file_data"].as_str().is_some_and(|text| text.contains("SECRET_REF(unread/")),
+        "{unread}"
+    );
+    let many = redacted(&Value::from(vec![packed(3 << 20); 3]));
+    assert!(many.to_string().contains("SECRET_REF(unread/"), "counted over the whole request");
+    assert_eq!(redacted(&unread), unread);
 }

@@ -4,6 +4,7 @@ mod forms;
 mod json;
 mod ordinary;
 mod stream;
+mod table;
 
 use std::sync::Arc;
 

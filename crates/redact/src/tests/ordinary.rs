@@ -133,6 +133,61 @@ fn private_keys_go_as_a_whole_and_passwords_out_of_addresses() {
     assert!(redacted.ends_with(")@db:5432/ghost?sslmode=off"), "{redacted}");
 }
 
+/// Like the vault makes them, by a row of numbers that is always the same.
+fn a_thousand_secrets() -> std::sync::Arc<crate::Redactor> {
+    use base64::Engine as _;
+    use sha2::{Digest as _, Sha256};
+    let value = |at: u32| {
+        let digest = Sha256::digest(at.to_le_bytes());
+        match at % 3 {
+            0 => hex::encode(digest),
+            1 => base64::engine::general_purpose::STANDARD.encode(digest),
+            // As people are given them.
+            _ => base64::engine::general_purpose::URL_SAFE.encode(digest)[..12].to_owned(),
+        }
+    };
+    let values: Vec<String> = (0..1_000).map(value).collect();
+    super::redactor_for(values.iter().map(|value| ("tool/key", value.as_str())))
+}
+
+const PROSE: &[&str] = &[
+    "The quick brown fox jumps over the lazy dog while thirteen engineers argue about naming conventions.",
+    "Franz jagt im komplett verwahrlosten Taxi quer durch Bayern; die Überprüfung der Maßnahmen dauert 14 Tage.",
+    "Съешь же ещё этих мягких французских булок, да выпей чаю. 東京は今日も晴れです。 Ελληνικά γράμματα.",
+    "for (let i = 0; i < 10; i++) { total += prices[i] * 1.19; } // 19 % VAT, see RFC 9110 and ISO-8601",
+    "3f2504e0-4f89-11d3-9a0c-0305e82c3301 10.42.0.17:8443 2026-11-28T05:00:00.123Z 00:1a:2b:3c:4d:5e",
+    "[12, 250, 7, 99, 101, 32, 45, 200, 17, 64, 91, 13] 0x1f 0x8b 0777 01100001 01100010 1e-9 3.14159",
+    "&lt;p class=&quot;x&quot;&gt; 50%25 \\u00e4 \\x41 \\101 &#8364; 🙂🙃 a\u{301} \u{200b}\u{fe0f}",
+];
+
+#[test]
+fn a_megabyte_that_holds_none_of_a_thousand_secrets_is_unchanged() {
+    use base64::Engine as _;
+    use sha2::{Digest as _, Sha256};
+    let redactor = a_thousand_secrets();
+    let random: Vec<u8> =
+        (1_000_000..1_010_000_u32).flat_map(|at| Sha256::digest(at.to_le_bytes())).collect();
+    let image = format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(random));
+    let digests: Vec<String> =
+        (2_000_000..2_001_000_u32).map(|at| hex::encode(Sha256::digest(at.to_le_bytes()))).collect();
+    let body = serde_json::json!({ "messages": [
+        { "role": "user", "content": PROSE.join("\n").repeat(400) },
+        { "role": "user", "content": [{ "type": "image_url", "image_url": { "url": image } }] },
+        { "role": "tool", "content": digests.join("\n") },
+        { "role": "assistant", "content": PROSE },
+    ] })
+    .to_string();
+    assert!(body.len() > 700_000);
+    assert!(redactor.json_body(body.as_bytes()).expect("a body") == body.as_bytes());
+    let text = PROSE.join(" ").repeat(50);
+    assert_eq!(redactor.whole_text(&text).expect("a text"), text);
+    let mut stream = redactor.stream();
+    let mut out = Vec::new();
+    text.as_bytes().chunks(1000).for_each(|chunk| stream.push(chunk, &mut out));
+    stream.finish(&mut out);
+    assert!(out == text.as_bytes());
+}
+
 proptest! {
     #[test]
     fn what_holds_no_secret_is_unchanged(words in prop::collection::vec("[a-zäöü]{1,14}|[0-9]{1,8}|[,.;:!?()\n]", 0..80)) {

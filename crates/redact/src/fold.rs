@@ -1,0 +1,115 @@
+//! A text reduced to its letters and digits, see [`letters`]: without what stands between them, without case, style and
+//! marks. Whoever writes a value in groups, letter by letter or in another alphabet's letters writes this.
+
+use std::ops::Range;
+
+use crate::letters::{self, ASCII, Letter};
+
+/// So many bytes are folded together, and their place is remembered.
+const BLOCK: usize = 256;
+
+/// The letters of a text, and from time to time where they stand in it.
+#[derive(Debug, Default)]
+pub(crate) struct Folded {
+    bytes: Vec<u8>,
+    /// From how many letters on the text goes on where.
+    marks: Vec<(usize, usize)>,
+}
+
+impl Folded {
+    /// What is not UTF-8 is no letter.
+    pub(crate) fn of(text: &[u8]) -> Self {
+        let mut folded = Self { bytes: Vec::with_capacity(text.len()), marks: Vec::new() };
+        if let Ok(text) = std::str::from_utf8(text) {
+            folded.push(text, 0);
+            return folded;
+        }
+        let mut start = 0;
+        for chunk in text.utf8_chunks() {
+            folded.push(chunk.valid(), start);
+            start += chunk.valid().len() + chunk.invalid().len();
+        }
+        folded
+    }
+
+    fn push(&mut self, text: &str, start: usize) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            self.marks.push((self.bytes.len(), start + at));
+            let end = bytes.len().min(at + BLOCK);
+            while at < end {
+                let block = &bytes[at..end];
+                let plain = if block.is_ascii() {
+                    block.len()
+                } else {
+                    block.iter().take_while(|byte| byte.is_ascii()).count()
+                };
+                self.push_ascii(&block[..plain]);
+                at += plain;
+                if let Some(letter) = text[at..].chars().next().filter(|_| at < end) {
+                    push(letter, &mut self.bytes);
+                    at += letter.len_utf8();
+                }
+            }
+        }
+    }
+
+    fn push_ascii(&mut self, block: &[u8]) {
+        let mut letters = [0; BLOCK];
+        let mut count = 0;
+        for byte in block {
+            let letter = ASCII[(byte & 0x7F) as usize];
+            letters[count % BLOCK] = letter;
+            count += usize::from(letter != 0);
+        }
+        self.bytes.extend_from_slice(&letters[..count]);
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where each letter of a stretch stands in the text.
+    pub(crate) fn places(&self, text: &[u8], range: Range<usize>) -> Vec<Range<usize>> {
+        let after = self.marks.partition_point(|(letters, _)| *letters <= range.start);
+        let (mut letters, start) = self.marks.get(after.saturating_sub(1)).copied().unwrap_or((0, 0));
+        let mut places = Vec::with_capacity(range.len());
+        let mut buffer = Vec::new();
+        let mut at = start;
+        for chunk in text[start..].utf8_chunks() {
+            for character in chunk.valid().chars() {
+                if letters >= range.end {
+                    return places;
+                }
+                buffer.clear();
+                push(character, &mut buffer);
+                let place = at..at + character.len_utf8();
+                let inside = (letters..letters + buffer.len()).filter(|letter| range.contains(letter));
+                places.extend(inside.map(|_| place.clone()));
+                letters += buffer.len();
+                at = place.end;
+            }
+            at += chunk.invalid().len();
+        }
+        places
+    }
+}
+
+fn push(character: char, bytes: &mut Vec<u8>) {
+    if character.is_ascii() {
+        let letter = ASCII[character as usize];
+        return bytes.extend((letter != 0).then_some(letter));
+    }
+    match letters::letter(character) {
+        Letter::Nothing => {}
+        Letter::Ascii(byte) => bytes.push(byte),
+        Letter::Other(letter) => bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+        Letter::Several(text) => bytes.extend_from_slice(text.as_bytes()),
+    }
+}
+
+/// The letters of a text.
+pub(crate) fn folded(text: &str) -> Vec<u8> {
+    Folded::of(text.as_bytes()).bytes
+}
