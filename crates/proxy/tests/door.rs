@@ -166,6 +166,8 @@ async fn gate(folder: &Path) {
         let told = json!({
             "path": path, "method": method, "body": String::from_utf8_lossy(&body), "headers": names,
             "authorization": headers.get("authorization").and_then(|value| value.to_str().ok()),
+            "host": headers.get("host").and_then(|value| value.to_str().ok()),
+            "origin": headers.get("origin").and_then(|value| value.to_str().ok()),
         });
         let answer = [("content-type", "application/json"), ("mcp-session-id", "s-1"), ("x-internal", "no")];
         (answer, told.to_string())
@@ -179,7 +181,8 @@ async fn tool_calls_reach_the_gate_with_the_headers_that_it_needs() {
     let (address, _agent) = ready(folder.path()).await;
     let call = |method: Method, path: &str| {
         let request = client().request(method, format!("http://{address}{path}")).bearer_auth("gate-key");
-        request.header("cookie", "a=b").header("mcp-session-id", "s-1").header("accept", "text/event-stream")
+        let request = request.header("cookie", "a=b").header("origin", "https://evil.example");
+        request.header("mcp-session-id", "s-1").header("accept", "text/event-stream")
     };
     let away = call(Method::POST, "/mcp").body("{}").send().await.unwrap();
     assert_eq!(code_of(away).await, (502, "PROXY010".to_owned()));
@@ -200,6 +203,9 @@ async fn tool_calls_reach_the_gate_with_the_headers_that_it_needs() {
             (told["body"].as_str(), told["authorization"].as_str()),
             (Some("{\"a\":1}"), Some("Bearer gate-key"))
         );
+        // By the name that the caller has used the gate knows foreign ones.
+        assert_eq!(told["host"], address.to_string());
+        assert_eq!(told["origin"], "https://evil.example");
         let names = told["headers"].to_string();
         assert!(!names.contains("cookie") && names.contains("mcp-session-id"), "{names}");
     }

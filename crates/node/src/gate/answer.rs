@@ -11,7 +11,7 @@ use letsbe_types::{
     api::{ErrorBody, ErrorReply, FieldError},
     ids::ApprovalId,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::gate::Judged;
@@ -27,10 +27,14 @@ pub(super) struct Asked {
     #[serde(default = "nothing")]
     pub(super) arguments: Value,
     /// Only say what would be done.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_no")]
     pub(super) plan_only: bool,
     /// The approval that this call was given before.
     pub(super) approval: Option<ApprovalId>,
+}
+
+fn null_is_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(false))
 }
 
 fn nothing() -> Value {

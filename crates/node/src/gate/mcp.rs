@@ -1,13 +1,19 @@
 //! The gate as an MCP server: every verb is a tool.
 
+mod line;
+
 use std::sync::Arc;
 
+use axum::{Router, middleware::from_fn};
 use letsbe_gate::Verb;
 use letsbe_types::ids::ApprovalId;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
+        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
+        CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Implementation,
+        ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
+        ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
         PaginatedRequestParams, ServerCapabilities, ServerConfig,
     },
     service::RequestContext,
@@ -20,7 +26,12 @@ use serde_json::Value;
 use crate::gate::{Gate, answer::Asked, doors::BODY_BYTES, schema};
 
 /// Names under which the proxy is reached. The key protects the door; this keeps browsers away.
-const HOSTS: [&str; 4] = ["letsbe-secrets-proxy", "localhost", "127.0.0.1", "gate"];
+const HOSTS: [&str; 5] = ["letsbe-secrets-proxy", "localhost", "127.0.0.1", "[::1]", "gate"];
+/// Pages that may ask: those of this server's own addresses.
+const ORIGINS: [&str; 4] =
+    ["http://letsbe-secrets-proxy:*", "http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"];
+/// Methods that there are here. When the library does not know one of them, it is because of its parameters.
+const METHODS: [&str; 4] = ["initialize", "ping", "tools/list", "tools/call"];
 /// MCP says nothing of who asks.
 const AGENT: &str = "openclaw";
 
@@ -31,14 +42,17 @@ pub(super) struct Mcp {
 }
 
 /// The service for `/mcp`: without sessions, so that a restart of the agent loses none.
-pub(super) fn service(gate: &Arc<Gate>) -> StreamableHttpService<Mcp, LocalSessionManager> {
+pub(super) fn service(gate: &Arc<Gate>) -> Router {
     let gate = Arc::clone(gate);
-    let mut config = StreamableHttpServerConfig::default().with_allowed_hosts(HOSTS);
+    let mut config =
+        StreamableHttpServerConfig::default().with_allowed_hosts(HOSTS).with_allowed_origins(ORIGINS);
     config.legacy_session_mode = false;
     config.json_response = true;
     config.max_request_body_bytes = BODY_BYTES;
     let server = move || Ok(Mcp { gate: Arc::clone(&gate) });
-    StreamableHttpService::new(server, Arc::default(), config)
+    let sessions = Arc::<LocalSessionManager>::default();
+    let service = StreamableHttpService::new(server, sessions, config);
+    Router::new().fallback_service(service).layer(from_fn(line::read))
 }
 
 impl ServerHandler for Mcp {
@@ -73,15 +87,69 @@ impl ServerHandler for Mcp {
         };
         Ok(result.into())
     }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = request.method;
+        if METHODS.contains(&method.as_str()) {
+            let message = format!("the parameters of `{method}` do not have the right form");
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
+    }
+
+    // What the library would answer with nothing, though it is not offered.
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>())
+    }
+
+    async fn complete(
+        &self,
+        _request: CompleteRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+    }
 }
 
-/// The arguments of a tool's call, taken apart into what belongs to the gate and what to the verb.
+/// The arguments of a tool's call, taken apart into what belongs to the gate and what to the verb. A `null` is as if
+/// absent, and a whole number is one however it is written (`50.0` is 50).
 fn asked(request: CallToolRequestParams) -> Result<Asked, ErrorData> {
     let mut arguments = request.arguments.unwrap_or_default();
+    arguments.retain(|_, value| !value.is_null());
+    for value in arguments.values_mut().filter(|value| value.is_f64()) {
+        if let Some(whole) = line::whole(value) {
+            *value = whole.into();
+        }
+    }
     let invalid =
         |field: &str| ErrorData::invalid_params(format!("`{field}` is not as its schema says"), None);
     let tool = match arguments.remove("tool") {
-        None | Some(Value::Null) => None,
+        None => None,
         Some(Value::String(tool)) => Some(tool),
         Some(_) => return Err(invalid("tool")),
     };

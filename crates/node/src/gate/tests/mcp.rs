@@ -1,6 +1,8 @@
 use letsbe_types::tenant::Autonomy;
 use serde_json::{Value, json};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::{KEY, Server};
 
 async fn rpc(server: &Server, method: &str, parameters: Value) -> Value {
@@ -82,10 +84,109 @@ async fn calls_over_mcp_are_judged_like_all_others() {
 #[tokio::test]
 async fn malformed_messages_are_refused() {
     let server = Server::new(Autonomy::Level3);
-    for body in ["", "x", "[]", "{}", "{\"jsonrpc\":\"2.0\"}", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}"]
-    {
-        let (status, _) = server.post("/mcp", KEY, body).await;
-        assert!((400..500).contains(&status), "{body}: {status}");
+    for (body, code) in [
+        ("", -32_700),
+        ("x", -32_700),
+        ("{\"jsonrpc\":\"2.0\"", -32_700),
+        ("[]", -32_600),
+        ("{}", -32_600),
+        ("{\"jsonrpc\":\"2.0\"}", -32_600),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", -32_600),
+        ("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}]", -32_600),
+    ] {
+        let (status, answer) = server.post("/mcp", KEY, body).await;
+        assert_eq!((status, answer["error"]["code"].as_i64()), (400, Some(code)), "{body}: {answer}");
+        assert_eq!((&answer["jsonrpc"], answer.get("id").is_some()), (&json!("2.0"), true), "{body}");
     }
     assert!(server.recorder.seen().is_empty() && server.log().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_told_by_its_number() {
+    let server = Server::new(Autonomy::Level3);
+    for (method, parameters, code) in [
+        ("tools/call", json!({}), -32_602),
+        ("tools/call", json!(null), -32_602),
+        ("tools/call", json!([]), -32_602),
+        ("tools/call", json!({ "name": 7 }), -32_602),
+        ("tools/call", json!({ "name": "disk", "_meta": 7 }), -32_602),
+        ("tools/call", json!({ "name": "disk", "arguments": "none" }), -32_602),
+        ("tools/call", json!({ "name": "disk", "arguments": { "plan_only": "yes" } }), -32_602),
+        ("tools/call", json!({ "name": "disk", "arguments": { "approval": 7 } }), -32_602),
+        ("prompts/list", json!({}), -32_601),
+        ("prompts/get", json!({ "name": "x" }), -32_601),
+        ("resources/list", json!({}), -32_601),
+        ("resources/templates/list", json!({}), -32_601),
+        ("resources/read", json!({ "uri": "x:y" }), -32_601),
+        (
+            "completion/complete",
+            json!({ "ref": { "type": "ref/prompt", "name": "x" }, "argument": { "name": "a", "value": "b" } }),
+            -32_601,
+        ),
+        ("logging/setLevel", json!({ "level": "info" }), -32_601),
+        ("no/such", json!({}), -32_601),
+        ("tools/Call", json!({}), -32_601),
+    ] {
+        let answer = rpc(&server, method, parameters.clone()).await;
+        assert_eq!(answer["error"]["code"], code, "{method} {parameters}: {answer}");
+        assert_eq!(answer["id"], 1);
+    }
+    assert!(server.recorder.seen().is_empty() && server.log().is_empty());
+}
+
+/// One request, written by hand.
+async fn raw(server: &Server, headers: &str, body: &str) -> (String, String) {
+    let mut stream = tokio::net::UnixStream::connect(server.socket()).await.expect("a connection");
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\nConnection: close\r\n\
+         Content-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.to_lowercase(), body.to_owned())
+}
+
+#[tokio::test]
+async fn foreign_names_and_pages_are_refused_and_whoever_takes_json_gets_json() {
+    let server = Server::new(Autonomy::Level1);
+    let ask = json!({ "jsonrpc": "2.0", "id": 1.0, "method": "tools/list" }).to_string();
+    for (headers, status) in [
+        ("Host: letsbe-secrets-proxy:8100\r\nAccept: application/json\r\n", 200),
+        ("Host: letsbe-secrets-proxy:8100\r\nAccept: */*\r\n", 200),
+        ("Host: letsbe-secrets-proxy:8100\r\n", 200),
+        ("Host: 127.0.0.1:8100\r\nAccept: text/event-stream, application/json\r\n", 200),
+        ("Host: localhost\r\nOrigin: http://localhost:18789\r\n", 200),
+        ("Host: localhost\r\nAccept: text/event-stream\r\n", 406),
+        ("Host: evil.example\r\n", 403),
+        ("Host: letsbe-secrets-proxy.evil.example\r\n", 403),
+        ("Host: localhost\r\nOrigin: https://evil.example\r\n", 403),
+        ("Host: localhost\r\nOrigin: http://localhost.evil.example\r\n", 403),
+        ("Host: localhost\r\nOrigin: null\r\n", 403),
+        ("Host: localhost\r\nOrigin: x\r\n", 403),
+    ] {
+        let (head, body) = raw(&server, headers, &ask).await;
+        assert!(head.starts_with(&format!("http/1.1 {status}")), "{headers}: {head}");
+        if status == 200 {
+            assert!(head.contains("content-type: application/json"), "{headers}: {head}");
+            let answer: Value = serde_json::from_str(&body).expect("JSON");
+            assert!(answer["result"]["tools"].is_array() && answer["id"] == 1, "{headers}: {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_null_is_as_if_absent_and_a_whole_number_is_one_however_it_is_written() {
+    let server = Server::new(Autonomy::Level1);
+    let nulls = json!({ "tool": null, "plan_only": null, "approval": null });
+    assert_eq!(call(&server, "disk", nulls).await["structuredContent"]["status"], "done");
+    let lines = json!({ "tool": "ghost", "lines": 3.0, "service": null, "plan_only": null });
+    let logs = call(&server, "logs", lines).await;
+    assert_eq!(logs["structuredContent"]["status"], "done", "{logs}");
+    let none = rpc(&server, "tools/call", json!({ "name": "disk", "arguments": null })).await;
+    assert_eq!(none["result"]["structuredContent"]["status"], "done", "{none}");
+    let body = json!({ "agent": "a", "verb": "disk", "tool": null, "plan_only": null, "approval": null });
+    assert_eq!(server.post("/api/v1/tools/execute", KEY, body.to_string()).await.0, 200);
 }
