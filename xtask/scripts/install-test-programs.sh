@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that tests run on this machine itself: nginx and sshd (never started as services), git,
-# rclone, restic 0.17 or later, and Docker Compose v2. Says what it installs before it does; does nothing, quickly, when
+# rclone, restic 0.17 or later, systemd-analyze, and Docker Compose v2. Says what it installs before it does; does nothing, quickly, when
 # all is there.
 set -eu
 
@@ -8,6 +8,7 @@ packages=
 command -v git >/dev/null 2>&1 || packages="$packages git"
 [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
 [ -x /usr/sbin/sshd ] || packages="$packages openssh-server"
+command -v systemd-analyze >/dev/null 2>&1 || packages="$packages systemd"
 command -v rclone >/dev/null 2>&1 || packages="$packages rclone"
 newer=
 docker compose version >/dev/null 2>&1 || newer="$newer docker-compose"
