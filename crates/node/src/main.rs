@@ -5,6 +5,7 @@
 
 mod agent;
 mod backup;
+mod beneath;
 mod control;
 #[cfg(debug_assertions)]
 mod crash_points;
