@@ -16,11 +16,12 @@ pub mod retention;
 pub mod selection;
 mod set;
 mod source;
+mod spelling;
 mod tally;
 
 pub use engine::{
-    Access, counts, dump, first_line, is_last_count, load, parse_counts, parse_snapshot, prepare, ready,
-    session, snapshot_statements, variables,
+    Access, counts, dump, first_line, is_last_count, load, load_with_owners, make_roles, parse_counts,
+    parse_snapshot, prepare, ready, roles, session, snapshot_statements, variables,
 };
 pub use location::{Location, Programs};
 pub use manifest::{
@@ -29,4 +30,5 @@ pub use manifest::{
 pub use repository::{Damage, Listed, NewItem, Repository, Stored, bring_back};
 pub use set::{BackupSet, Item, SetKind, Snapshot, sets};
 pub use source::{DatabaseSource, FilesSource, Source, SqliteSource, platform_sources, sources};
+pub use spelling::spelled;
 pub use tally::Tally;

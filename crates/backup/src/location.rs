@@ -9,7 +9,10 @@ use std::{
 
 use letsbe_types::{
     Problem,
-    backup::{Destination, RcloneDestination, S3Destination},
+    backup::{
+        Destination, RcloneDestination, S3Destination,
+        rclone::{can_be_quoted, quoted},
+    },
 };
 
 /// The programs, as they came with the bundle.
@@ -63,7 +66,8 @@ impl Location {
     /// A destination; what opens it is written to files (0600) in `work`, a folder in memory.
     ///
     /// # Errors
-    /// `REPO010` when the destination cannot be said to rclone, or the files cannot be written.
+    /// `REPO010` when the destination cannot be said to rclone, or the files cannot be written; `REPO020` for a remote that
+    /// may not be a destination.
     pub fn outside(destination: &Destination, programs: &Programs, work: &Path) -> Result<Self, Problem> {
         match destination {
             Destination::S3(s3) => Self::s3(s3, work),
@@ -83,8 +87,8 @@ impl Location {
         let credentials = work.join("s3-credentials");
         let text = format!(
             "[default]\naws_access_key_id={}\naws_secret_access_key={}\n",
-            one_line("access key", &s3.access_key_id)?,
-            one_line("secret access key", s3.secret_access_key.expose())?
+            whole("access key", &s3.access_key_id)?,
+            whole("secret access key", s3.secret_access_key.expose())?
         );
         write_private(&credentials, &text)?;
         let configuration = work.join("s3-rclone.conf");
@@ -104,8 +108,17 @@ impl Location {
     }
 
     fn rclone(rclone: &RcloneDestination, programs: &Programs, work: &Path) -> Result<Self, Problem> {
+        let checked = rclone.checked().map_err(|refused| {
+            let whys: Vec<String> =
+                refused.into_iter().map(|one| format!("{}: {}", one.field, one.why)).collect();
+            Problem::permanent(
+                "REPO020",
+                format!("This rclone remote cannot be a destination. {}", whys.join("; ")),
+                "Set the destination again; see docs/errors/REPO020.md for what is allowed.",
+            )
+        })?;
         let configuration = work.join("rclone.conf");
-        write_private(&configuration, rclone.configuration.expose())?;
+        write_private(&configuration, checked.configuration().expose())?;
         let remote = format!("{}:{}", rclone.remote, rclone.path.trim_end_matches('/'));
         Ok(Self {
             name: format!("the repository at the rclone remote {remote}"),
@@ -127,10 +140,10 @@ pub(crate) fn s3_section(s3: &S3Destination, version_at: Option<&str>) -> Result
     Ok(format!(
         "[{S3_REMOTE}]\ntype = s3\nprovider = Other\nendpoint = {}\nregion = {}\naccess_key_id = {}\n\
          secret_access_key = {}\nno_check_bucket = true\n{version_at}",
-        one_line("endpoint", &s3.endpoint)?,
-        one_line("region", &s3.region)?,
-        one_line("access key", &s3.access_key_id)?,
-        one_line("secret access key", s3.secret_access_key.expose())?,
+        whole("endpoint", &s3.endpoint)?,
+        whole("region", &s3.region)?,
+        whole("access key", &s3.access_key_id)?,
+        whole("secret access key", s3.secret_access_key.expose())?,
     ))
 }
 
@@ -139,16 +152,16 @@ pub(crate) fn s3_remote(s3: &S3Destination) -> String {
     format!("{S3_REMOTE}:{}/{}", s3.bucket, s3.prefix)
 }
 
-/// A value must not become a second line of a configuration.
-fn one_line<'a>(what: &str, value: &'a str) -> Result<&'a str, Problem> {
-    if value.chars().any(char::is_control) || value.is_empty() {
-        return Err(Problem::permanent(
-            "REPO010",
-            format!("the {what} of the backup destination is empty or has control characters"),
-            "Set the destination again with its right values.",
-        ));
+/// A value as rclone and restic both read it back, whatever is in it but a second line or another value's name.
+fn whole(what: &str, value: &str) -> Result<String, Problem> {
+    if can_be_quoted(value) {
+        return Ok(quoted(value));
     }
-    Ok(value)
+    Err(Problem::permanent(
+        "REPO010",
+        format!("the {what} of the backup destination is empty, or has control characters or `%(`"),
+        "Set the destination again with its right values; have another key made if this is the right one.",
+    ))
 }
 
 /// Writes a file that only its owner reads, whole or not at all.
@@ -199,7 +212,7 @@ mod tests {
         let rclone = Destination::Rclone(RcloneDestination {
             remote: "far".to_owned(),
             path: "a/b".to_owned(),
-            configuration: Secret::new("[far]\ntype = local\npass = hunter2hunter2\n".to_owned()),
+            configuration: Secret::new("[far]\ntype = webdav\npass = hunter2hunter2\n".to_owned()),
         });
         for destination in [Destination::S3(s3()), rclone] {
             let location = Location::outside(&destination, &programs(), work.path()).unwrap();
@@ -208,6 +221,22 @@ mod tests {
         for file in fs::read_dir(work.path()).unwrap() {
             assert_eq!(file.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_remote_that_runs_commands_is_refused_before_a_file_is_written() {
+        let work = tempfile::tempdir().unwrap();
+        for line in ["bearer_token_command = /usr/bin/touch /root/owned-by-rclone", "type = local"] {
+            let destination = Destination::Rclone(RcloneDestination {
+                remote: "far".to_owned(),
+                path: "a/b".to_owned(),
+                configuration: Secret::new(format!("[far]\ntype = webdav\n{line}\n")),
+            });
+            let problem = Location::outside(&destination, &programs(), work.path()).unwrap_err();
+            assert_eq!(problem.code, "REPO020");
+            assert!(!problem.message.contains("owned"), "{problem}");
+        }
+        assert_eq!(fs::read_dir(work.path()).unwrap().count(), 0);
     }
 
     #[test]

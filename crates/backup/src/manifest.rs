@@ -84,6 +84,10 @@ pub struct DatabaseFacts {
     pub sha256: String,
     /// Rows by table (`schema.table` for PostgreSQL; collection for MongoDB), of the dump's own moment.
     pub tables: BTreeMap<String, u64>,
+    /// What makes the accounts that the dump names, without their passwords: servers keep them beside their databases. `None`
+    /// where there are none, and in sets of former releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<String>,
 }
 
 /// Facts of a folder, as the repository holds it.
@@ -241,7 +245,7 @@ mod tests {
 
     fn database(tables: &[(&str, u64)]) -> ItemFacts {
         let (engine, sha256) = (DatabaseEngine::Mariadb, String::new());
-        ItemFacts::Database(DatabaseFacts { engine, bytes: 9, sha256, tables: rows(tables) })
+        ItemFacts::Database(DatabaseFacts { engine, bytes: 9, sha256, tables: rows(tables), roles: None })
     }
 
     fn files(files: u64, bytes: u64, listing: &str) -> ItemFacts {

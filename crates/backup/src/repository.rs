@@ -4,6 +4,7 @@
 
 mod answers;
 mod check;
+mod confine;
 mod far;
 mod key;
 mod locks;

@@ -1,6 +1,6 @@
 //! An account at a service: where it is, and the key that opens it.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use letsbe_types::{Secret, is_private_host};
 use thiserror::Error;
@@ -64,6 +64,11 @@ pub fn checked_address(address: &str) -> Result<String, AddressRefused> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused("it must not carry a login"));
     }
+    if is_link_local(host) {
+        return Err(refused(
+            "only this machine's own link has such an address: a cloud's metadata service is there",
+        ));
+    }
     match url.scheme() {
         "https" => {}
         "http" if is_private_host(host) => {}
@@ -71,6 +76,17 @@ pub fn checked_address(address: &str) -> Result<String, AddressRefused> {
         _ => return Err(refused("it must begin with https://")),
     }
     Ok(address.trim_end_matches('/').to_owned())
+}
+
+/// `169.254.…`, `fe80::…`, and the first written as the second.
+fn is_link_local(host: &str) -> bool {
+    match host.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(address)) => address.is_link_local(),
+        Ok(IpAddr::V6(address)) => {
+            address.is_unicast_link_local() || address.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local())
+        }
+        Err(_) => host == "metadata.google.internal",
+    }
 }
 
 impl Account {
@@ -128,6 +144,11 @@ mod tests {
             "https://key:secret@s3.example.com",
             "https://s3.example.com?x=1",
             "ftp://127.0.0.1",
+            "http://169.254.169.254",
+            "https://169.254.169.254",
+            "https://[fe80::1]",
+            "https://[::ffff:169.254.169.254]",
+            "https://metadata.google.internal",
             "s3.example.com",
             "",
         ] {

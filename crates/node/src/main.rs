@@ -8,6 +8,7 @@ extern crate letsbe_types;
 
 mod agent;
 mod backup;
+mod beneath;
 mod control;
 #[cfg(debug_assertions)]
 mod crash_points;

@@ -1,5 +1,7 @@
 //! Backups as several programs speak of them: where they go, what `backup-status.json` says, what a proof found.
 
+pub mod rclone;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +15,7 @@ use crate::{Problem, Secret, ids::SetId, tenant::limits};
 pub enum Destination {
     /// An S3 bucket: Netcup's, or the customer's own.
     S3(S3Destination),
-    /// Any remote that rclone knows.
+    /// A remote of rclone's, of the types in [`rclone`].
     Rclone(RcloneDestination),
 }
 
@@ -46,7 +48,7 @@ pub struct RcloneDestination {
     pub remote: String,
     /// Path on it. One tenant each.
     pub path: String,
-    /// Text of an `rclone.conf` with that remote.
+    /// Text of an `rclone.conf` with that remote. Never given to rclone as it is: see [`RcloneDestination::checked`].
     #[serde(serialize_with = "exposed")]
     pub configuration: Secret<String>,
 }
@@ -134,6 +136,9 @@ pub struct BackupStatus {
     /// When the copy outside was last made and read back.
     #[serde(default)]
     pub remote_at: Option<DateTime<Utc>>,
+    /// The last share of the data outside that was read back, pack by pack, and found whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_check: Option<RepositoryCheck>,
     /// What the far side does against whoever holds this server's credentials; `None` without a destination.
     #[serde(default)]
     pub protection: Option<Protection>,

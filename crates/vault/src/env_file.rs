@@ -2,6 +2,8 @@
 //!
 //! It must never quote what it reads, and never change more than the value it was asked to change.
 
+mod expand;
+
 use std::{collections::BTreeMap, ops::Range};
 
 use letsbe_types::Secret;
@@ -9,8 +11,6 @@ use thiserror::Error;
 
 /// The largest file that is read.
 pub const ENV_FILE_BYTES_MAX: usize = 1 << 20;
-/// The longest value: variables in values could otherwise make a small file grow without end.
-const VALUE_BYTES_MAX: usize = 64 << 10;
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Why a file was refused, or a value cannot stand in it.
@@ -214,45 +214,16 @@ impl Reader<'_> {
 
     /// Puts earlier variables of this file in. `None` where more than this file decides.
     fn expanded(&self, value: &str) -> Result<Option<Secret<String>>, EnvFileError> {
-        let mut result = String::new();
-        let mut rest = value;
-        while let Some((before, after)) = rest.split_once('$') {
-            result.push_str(before);
-            if let Some(after) = after.strip_prefix('$') {
-                result.push('$');
-                rest = after;
-                continue;
-            }
-            let (name, after) = match after.strip_prefix('{') {
-                Some(braced) => match braced.split_once('}') {
-                    Some(parts) => parts,
-                    None => return Err(self.refuse("has a variable in its value that does not end")),
-                },
-                None => after.split_at(after.find(|c| !is_of_name(c)).unwrap_or(after.len())),
-            };
-            if name.is_empty() || !name.chars().all(is_of_name) {
-                return Ok(None);
-            }
-            let earlier = self.assignments.iter().rev().find(|earlier| earlier.name == name);
-            let Some(earlier) = earlier.and_then(|earlier| earlier.value.as_ref()) else { return Ok(None) };
-            result.push_str(earlier.expose());
-            if result.len() > VALUE_BYTES_MAX {
-                return Err(self.refuse("has a value that is too long"));
-            }
-            rest = after;
-        }
-        result.push_str(rest);
-        Ok(Some(Secret::new(result)))
+        expand::expanded(value, &self.assignments).map_err(|error| match error {
+            expand::Refused::NoEnd => self.refuse("has a variable in its value that does not end"),
+            expand::Refused::TooLong => self.refuse("has a value that is too long"),
+        })
     }
 }
 
 /// White space within a line.
 const fn is_blank(character: char) -> bool {
     matches!(character, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}')
-}
-
-const fn is_of_name(character: char) -> bool {
-    character.is_ascii_alphanumeric() || character == '_'
 }
 
 /// Within single quotes a backslash means nothing but before a quote.

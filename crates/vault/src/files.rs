@@ -125,12 +125,17 @@ fn make_folder(path: &Path) -> Result<(), VaultError> {
     made.map_err(VaultError::file(folder))
 }
 
-/// Reads a file whole; `None` if there is none.
+/// Reads a file whole; `None` if there is none. One that others could read is taken away from them first.
 fn read(path: &Path) -> Result<Option<Secret<String>>, VaultError> {
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(VaultError::file(path))?,
     };
+    let mode = file.metadata().map_err(VaultError::file(path))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        // Where this process may not (a unit that only reads here), the next one of the agent does.
+        let _ = file.set_permissions(std::fs::Permissions::from_mode(0o600));
+    }
     let mut content = Vec::new();
     file.take(SEALED_BYTES_MAX).read_to_end(&mut content).map_err(VaultError::file(path))?;
     Ok(Some(Secret::new(String::from_utf8_lossy(&content).into_owned())))
@@ -246,5 +251,20 @@ mod tests {
         });
         assert!(failed.is_err());
         assert_eq!(Vault::open(&files).expect("opens"), Some(vault));
+    }
+
+    #[test]
+    fn a_key_that_others_could_read_is_taken_away_from_them_and_an_empty_one_opens_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = VaultFiles::under(folder.path());
+        put(&files, "a", "b").unwrap();
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(&files.key, open).unwrap();
+        files.read_key().unwrap();
+        assert_eq!(std::fs::metadata(&files.key).unwrap().permissions().mode() & 0o777, 0o600);
+        for empty in ["", "\n", "   ", "abcd"] {
+            std::fs::write(&files.key, empty).unwrap();
+            assert!(matches!(files.read_key(), Err(VaultError::Key { .. })), "{empty:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! How each engine is dumped, loaded and counted: the commands. Pure; passwords go through a file of variables that
 //! only root can read and that is gone afterwards, never through an argument.
 
+mod roles;
 mod rows;
 
 use std::{path::Path, time::Duration};
@@ -9,6 +10,7 @@ use letsbe_catalog::DatabaseEngine;
 use letsbe_host::Command;
 use letsbe_types::Secret;
 
+pub use self::roles::{make_roles, roles};
 use self::rows::{COUNTED, mysql_counts, postgresql_counts};
 pub use self::rows::{is_last_count, parse_counts, parse_snapshot, session, snapshot_statements};
 use crate::DatabaseSource;
@@ -117,14 +119,9 @@ pub fn load(database: &DatabaseSource, access: Access<'_>) -> Command {
     let name = database.name.as_str();
     match database.engine {
         DatabaseEngine::Postgresql => {
-            let fixed =
-                ["pg_restore", "--exit-on-error", "--no-password", "--create", "--clean", "--if-exists"];
-            let mut words = words(&fixed);
-            if database.login == database.user {
-                words.extend(self::words(&["--no-owner", "--no-privileges"]));
-            }
-            words.extend([user(database), format!("--dbname={}", neighbour(database))]);
-            inside(database, access, words)
+            let alone = ["--no-owner", "--no-privileges"];
+            let owners = if database.login == database.user { &alone[..] } else { &[] };
+            restore(database, access, owners)
         }
         DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
             let fixed = [
@@ -147,6 +144,24 @@ pub fn load(database: &DatabaseSource, access: Access<'_>) -> Command {
             inside(database, access, words)
         }
     }
+}
+
+/// The same on a server that has every role of the dump's (see [`make_roles`]): what belonged to one belongs to it again,
+/// and what was granted is granted.
+#[must_use]
+pub fn load_with_owners(database: &DatabaseSource, access: Access<'_>) -> Command {
+    match database.engine {
+        DatabaseEngine::Postgresql => restore(database, access, &[]),
+        _ => load(database, access),
+    }
+}
+
+fn restore(database: &DatabaseSource, access: Access<'_>, owners: &[&str]) -> Command {
+    let mut words =
+        words(&["pg_restore", "--exit-on-error", "--no-password", "--create", "--clean", "--if-exists"]);
+    words.extend(self::words(owners));
+    words.extend([user(database), format!("--dbname={}", neighbour(database))]);
+    inside(database, access, words)
 }
 
 /// Prints a line `rows<TAB>table` for every table of the database as it is; [`parse_counts`] reads it.
@@ -250,7 +265,9 @@ mod tests {
     use letsbe_host::Command;
     use letsbe_types::Secret;
 
-    use super::{Access, counts, dump, first_line, load, prepare, ready, session, variables};
+    use super::{
+        Access, counts, dump, first_line, load, make_roles, prepare, ready, roles, session, variables,
+    };
     use crate::DatabaseSource;
 
     fn access() -> Access<'static> {
@@ -269,7 +286,9 @@ mod tests {
             counts(database, access()),
             ready(database, access()),
         ];
-        fixed.into_iter().chain(prepare(database, access())).collect()
+        let more =
+            [prepare(database, access()), roles(database, access()), make_roles(database, access(), "")];
+        fixed.into_iter().chain(more.into_iter().flatten()).collect()
     }
 
     #[test]

@@ -12,6 +12,8 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
+use super::confine::{self, Reach};
+
 /// Standard error beyond this is dropped.
 const ERRORS: usize = 1 << 20;
 
@@ -42,6 +44,17 @@ pub(super) enum Stopped {
 
 /// Runs `command` with `input`, giving standard output to `sink` piece by piece.
 pub(super) async fn run(
+    command: Command,
+    input: &[u8],
+    limit: Duration,
+    sink: &mut (dyn FnMut(&[u8]) -> Result<(), Problem> + Send),
+) -> Result<Ended, Stopped> {
+    run_within(None, command, input, limit, sink).await
+}
+
+/// The same for a program that may open only what `reach` says, if that is given.
+pub(super) async fn run_within(
+    reach: Option<&Reach>,
     mut command: Command,
     input: &[u8],
     limit: Duration,
@@ -49,7 +62,11 @@ pub(super) async fn run(
 ) -> Result<Ended, Stopped> {
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(Stopped::NotStarted)?;
+    let started = match reach {
+        Some(reach) => confine::spawn(command, reach),
+        None => command.spawn(),
+    };
+    let mut child = started.map_err(Stopped::NotStarted)?;
     let ended = timeout(limit, drive(&mut child, input, sink)).await;
     let stopped = match ended {
         Ok(Ok((status, errors))) => return Ok(Ended { code: status.code(), errors }),

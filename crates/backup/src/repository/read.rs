@@ -1,8 +1,12 @@
 //! Reading back: lists, single files, whole folders.
 
 use std::{
+    ffi::OsStr,
     fs, io,
-    os::unix::fs::{PermissionsExt, chown},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{PermissionsExt, chown},
+    },
     path::Path,
     process::Stdio,
 };
@@ -16,6 +20,7 @@ use super::{
     process::Pieces,
     restic::{Call, collect, not_understood, too_much},
 };
+use crate::spelled;
 
 /// Entries that [`Repository::list`] holds at most.
 const ENTRIES: usize = 1_000_000;
@@ -68,7 +73,7 @@ impl Repository {
             Call::new("listing the links of a snapshot", &["--no-lock", "ls", "--long", snapshot]).long();
         self.run(call, &mut |bytes| {
             lines.feed(bytes, |line| {
-                let line = String::from_utf8_lossy(line);
+                let line = spelled(OsStr::from_bytes(line));
                 while open.next_if(|link| link.path.contains('\n')).is_some() {}
                 if let Some(target) = open.peek().and_then(|link| answers::target(&line, &link.path)) {
                     let target = target.to_owned();

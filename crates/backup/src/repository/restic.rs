@@ -1,12 +1,18 @@
 //! The one way in which restic is run: its arguments, its environment, and what it may take.
 
-use std::{ffi::OsString, path::Path, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use letsbe_types::Problem;
 use tokio::process::Command;
 
 use super::{
-    Repository, problem,
+    Repository,
+    confine::Reach,
+    problem,
     process::{self, Ended},
 };
 
@@ -31,13 +37,15 @@ pub(super) struct Call<'a> {
     limit: Duration,
     /// Exit codes that are an answer.
     answers: &'a [i32],
+    /// What it reads of others, where that is all it may open beside its own.
+    only: Option<Vec<PathBuf>>,
 }
 
 impl<'a> Call<'a> {
     /// A call that may take some minutes, and must end with 0.
     pub(super) fn new(doing: &'a str, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(OsString::from).collect();
-        Self { doing, arguments, input: b"", limit: Duration::from_mins(15), answers: &[0] }
+        Self { doing, arguments, input: b"", limit: Duration::from_mins(15), answers: &[0], only: None }
     }
 
     /// A call over a lot of data: hours.
@@ -48,6 +56,12 @@ impl<'a> Call<'a> {
 
     pub(super) fn arguments(mut self, more: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.arguments.extend(more.into_iter().map(Into::into));
+        self
+    }
+
+    /// restic may open these, its repository and what every program needs, and nothing else of the server.
+    pub(super) fn only(mut self, paths: &[PathBuf]) -> Self {
+        self.only = Some(paths.to_vec());
         self
     }
 
@@ -73,13 +87,29 @@ impl Repository {
         self.reach().await?;
         let mut command = self.restic();
         command.args(&call.arguments);
-        let ended = process::run(command, call.input, call.limit, sink)
+        let reach = call.only.as_ref().map(|paths| self.reach_of(paths));
+        if reach.is_some() {
+            // What everybody may write is not its own.
+            command.env("TMPDIR", &self.cache);
+        }
+        let ended = process::run_within(reach.as_ref(), command, call.input, call.limit, sink)
             .await
             .map_err(|stopped| problem::of_stopped(&self.location.name, call.doing, stopped))?;
         if ended.code.is_some_and(|code| call.answers.contains(&code)) {
             return Ok(ended);
         }
         Err(problem::of(&self.location, call.doing, &ended))
+    }
+
+    /// What restic opens to store these paths in a repository on this server.
+    fn reach_of(&self, paths: &[PathBuf]) -> Reach {
+        let own = [self.programs.restic.clone(), self.key_file.clone()];
+        // Only what is there can be allowed.
+        let _ = std::fs::create_dir_all(&self.cache);
+        Reach {
+            read: own.into_iter().chain(paths.iter().cloned()).collect(),
+            write: [self.cache.clone()].into_iter().chain(self.location.folder.clone()).collect(),
+        }
     }
 
     /// The same, with the whole answer as text.

@@ -33,6 +33,8 @@ impl Repository {
             .arguments(excludes.iter().flat_map(|path| ["--exclude".into(), pattern(path)]))
             .arguments(["--"])
             .arguments(paths);
+        // A repository that rclone serves needs the network and more of the server.
+        let call = if self.location.folder.is_some() { call.only(paths) } else { call };
         self.store(&doing, call).await
     }
 

@@ -8,4 +8,6 @@ mod key;
 mod outside;
 mod place;
 mod restoring;
+mod signed;
 mod storing;
+mod webdav;

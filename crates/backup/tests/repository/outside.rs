@@ -9,11 +9,14 @@ use chrono::TimeDelta;
 use letsbe_backup::{Location, NewItem, Repository, Snapshot, bring_back};
 use letsbe_types::{
     Secret,
-    backup::{Destination, Protection, RcloneDestination, S3Destination},
+    backup::{Destination, Protection, S3Destination},
     ids::SetId,
 };
 
-use crate::place::{Place, files, moment, programs, refused, repository_at};
+use crate::{
+    place::{Place, files, moment, programs, refused, repository_at},
+    webdav::Webdav,
+};
 
 #[tokio::test]
 async fn copies_deduplicate_carry_their_tags_and_can_be_repeated() {
@@ -51,19 +54,14 @@ async fn an_rclone_remote_is_a_repository_like_any_other() {
     let place = Place::new().await;
     let work = place.path("work");
     fs::create_dir(&work).unwrap();
-    let alias = format!("[far]\ntype = alias\nremote = {}\n", place.path("remote").display());
-    let destination = |configuration: &str| {
-        Destination::Rclone(RcloneDestination {
-            remote: "far".to_owned(),
-            path: "tenant".to_owned(),
-            configuration: Secret::new(configuration.to_owned()),
-        })
-    };
-    let open = |configuration: &str| {
-        let location = Location::outside(&destination(configuration), &programs(), &work).unwrap();
+    fs::create_dir(place.path("remote")).unwrap();
+    let served = Webdav::of(&place.path("remote"));
+    let destination = served.destination("tenant");
+    let open = |destination: &Destination| {
+        let location = Location::outside(destination, &programs(), &work).unwrap();
         Repository::new(&programs(), location, &place.path("key"), &place.path("cache")).limited(100_000)
     };
-    let far = open(&alias);
+    let far = open(&destination);
     far.reach().await.unwrap();
     far.ensure(Some(&place.repository)).await.unwrap();
     let one = place.store(&files("data"), place.file("data", 1, 100_000)).await;
@@ -72,12 +70,13 @@ async fn an_rclone_remote_is_a_repository_like_any_other() {
     assert_eq!(far.snapshots().await.unwrap().len(), 1);
     assert!(far.size().await.unwrap() > 100_000);
 
-    let wrong = open("[other]\ntype = local\n");
-    refused(wrong.reach(), "REPO001").await;
-    refused(wrong.snapshots(), "REPO001").await;
     let at = moment();
     let back = place.path("back");
-    refused(bring_back(&destination(&alias), at, &programs(), &work, &back), "REPO014").await;
+    refused(bring_back(&destination, at, &programs(), &work, &back), "REPO014").await;
+    drop(served);
+    let gone = open(&destination);
+    refused(gone.reach(), "REPO001").await;
+    refused(gone.snapshots(), "REPO001").await;
     assert!(!back.exists());
 }
 

@@ -1,11 +1,18 @@
 //! What is written back.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{MetadataExt, PermissionsExt, chown, symlink},
+    },
     path::Path,
     time::{Duration, SystemTime},
 };
+
+use letsbe_backup::spelled;
 
 use crate::place::{Place, files, refused};
 
@@ -44,4 +51,34 @@ async fn a_folder_comes_back_with_owners_modes_links_and_times() {
     assert_eq!(facts(&target), facts(&data));
     assert_eq!(facts(&target.join("deep/secret")), facts(&secret));
     refused(place.repository.restore(&stored.snapshot, "/no/such/folder", &target), "REPO011").await;
+}
+
+#[tokio::test]
+async fn names_that_are_no_text_are_spelt_as_restic_lists_them() {
+    let place = Place::new().await;
+    let folder = place.path("odd");
+    fs::create_dir(&folder).unwrap();
+    let names =
+        [&b"Angebot \xe2\x80.pdf"[..], b"\xff\xfe", "ä € 😀".as_bytes(), b"line\nbreak", b"\xed\xa0\x80"];
+    let mut wanted = BTreeMap::new();
+    for name in names {
+        let path = folder.join(OsStr::from_bytes(name));
+        fs::write(&path, "x").unwrap();
+        wanted.insert(spelled(&path), None);
+    }
+    for (name, target) in
+        [(&b"link \xe2\x80"[..], &b"to \xe2\x80.pdf"[..]), (b"plain", b"\xff"), (b"q", b"a\tb \"c\"")]
+    {
+        let path = folder.join(OsStr::from_bytes(name));
+        symlink(OsStr::from_bytes(target), &path).unwrap();
+        wanted.insert(spelled(&path), Some(spelled(OsStr::from_bytes(target))));
+    }
+    let stored = place.store(&files("odd"), folder.clone()).await;
+    let listed = place.repository.list(&stored.snapshot).await.unwrap();
+    let found: BTreeMap<String, Option<String>> = listed
+        .into_iter()
+        .filter(|entry| entry.kind != "dir")
+        .map(|entry| (entry.path, entry.link))
+        .collect();
+    assert_eq!(found, wanted);
 }

@@ -1,6 +1,14 @@
 //! What is stored: whole or not at all, and as it was named.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use letsbe_backup::{Item, NewItem, Snapshot, sets};
 
@@ -101,4 +109,50 @@ async fn what_was_forgotten_is_gone_and_its_space_is_freed() {
     let left = place.repository.snapshots().await.unwrap();
     assert_eq!(left.iter().map(|snapshot| &snapshot.id).collect::<Vec<_>>(), [&kept.snapshot]);
     assert_eq!(place.repository.check(Some((1, 1))).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_swapped_for_a_link_while_it_is_stored_brings_nothing_of_the_server_along() {
+    let place = Place::new().await;
+    let (volume, outside) = (place.path("volume"), place.path("outside"));
+    let (inner, link) = (volume.join("inner"), volume.join("link"));
+    for (folder, content) in [(&inner, "the tool's own"), (&outside, "SECRET of the server")] {
+        fs::create_dir_all(folder).unwrap();
+        for name in 0..3000 {
+            fs::write(folder.join(name.to_string()), content).unwrap();
+        }
+    }
+    symlink(&outside, &link).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let swapping = std::thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            let exchange = rustix::fs::RenameFlags::EXCHANGE;
+            while !stop.load(Ordering::Relaxed) {
+                rustix::fs::renameat_with(rustix::fs::CWD, &inner, rustix::fs::CWD, &link, exchange).unwrap();
+            }
+        }
+    });
+    let mut stored = Vec::new();
+    for _ in 0..4 {
+        let item = files("volume");
+        stored.extend(place.repository.store_files(&item, std::slice::from_ref(&volume), &[]).await.ok());
+    }
+    stop.store(true, Ordering::Relaxed);
+    swapping.join().unwrap();
+    for (index, one) in stored.iter().enumerate() {
+        let back = place.path(&format!("back-{index}"));
+        let path = volume.to_string_lossy().into_owned();
+        place.repository.restore(&one.snapshot, &path, &back).await.unwrap();
+        for file in
+            walkdir::WalkDir::new(&back).into_iter().flatten().filter(|file| file.file_type().is_file())
+        {
+            assert_eq!(
+                fs::read_to_string(file.path()).unwrap(),
+                "the tool's own",
+                "{}",
+                file.path().display()
+            );
+        }
+    }
 }

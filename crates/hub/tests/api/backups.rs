@@ -214,6 +214,10 @@ async fn a_destination_is_given_by_hand_and_never_answered_again() {
         (json!({"bucket": "two words"}), "bucket"),
         (json!({"secret_access_key": ""}), "secret_access_key"),
         (json!({"kind": "s4"}), "kind"),
+        (json!({"endpoint": "http://169.254.169.254"}), "endpoint"),
+        (json!({"endpoint": "https://[fe80::1]"}), "endpoint"),
+        (json!({"endpoint": "http://localhost:9000"}), "endpoint"),
+        (json!({"endpoint": "https://[::ffff:169.254.169.254]"}), "endpoint"),
     ] {
         let mut body = good.clone();
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -226,6 +230,16 @@ async fn a_destination_is_given_by_hand_and_never_answered_again() {
     assert_eq!(good.status, StatusCode::OK, "{good:?}");
     let bad = hub.json("PUT", &path, Some(&staff), &rclone("[other]\n")).await;
     assert_eq!(bad.fields(), ["configuration"]);
+    for hostile in [
+        "[box]\ntype = webdav\nbearer_token_command = /usr/bin/touch /root/owned\n",
+        "[box]\ntype = local\n",
+        "[box]\ntype = webdav\nurl = http://127.0.0.1:8090/\n",
+        "[box]\ntype = sftp\nhost = 169.254.169.254\n",
+    ] {
+        let bad = hub.json("PUT", &path, Some(&staff), &rclone(hostile)).await;
+        assert_eq!(bad.fields(), ["configuration"], "{hostile}");
+        assert!(!bad.body.contains("owned"), "{bad:?}");
+    }
 }
 
 #[tokio::test]

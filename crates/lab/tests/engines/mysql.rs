@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, process::Stdio};
 
-use letsbe_backup::{Tally, dump, prepare};
+use letsbe_backup::{Tally, dump, make_roles, prepare, roles};
 use letsbe_lab::docker;
 use tokio::io::AsyncReadExt as _;
 
@@ -93,6 +93,29 @@ pub(crate) async fn round_trip<F: Future<Output = Server>>(start: impl Fn() -> F
     assert_eq!(copy.counted().await, facts.2);
     cut_off(&original).await;
     invalid_view(&copy).await;
+    definers(&original, &copy).await;
+}
+
+/// What a trigger runs as comes along with it, without its password.
+async fn definers(original: &Server, copy: &Server) {
+    let watched = "CREATE USER 'report'@'%' IDENTIFIED BY 'Canary-1-password'; GRANT ALL ON shop.* TO 'report'@'%';\
+                   CREATE TABLE watched (a INT); CREATE TABLE noticed (a INT);\
+                   CREATE DEFINER='report'@'%' TRIGGER notice AFTER INSERT ON watched FOR EACH ROW \
+                   INSERT INTO noticed VALUES (NEW.a);";
+    told(original, watched).await;
+    let made = run(&original.with(|of, access| roles(of, access).expect("the superuser may ask")), b"").await;
+    let statements = String::from_utf8(made.output).expect("text");
+    assert!(made.success && statements.contains("'report'@'%'"), "{statements} {}", made.errors);
+    assert!(!statements.contains("Canary"), "{statements}");
+    let (dump, _) = original.dumped(None).await;
+    told(copy, "DROP DATABASE shop; CREATE DATABASE shop;").await;
+    let make = copy.with(|of, access| make_roles(of, access, &statements).expect("the superuser may"));
+    run(&make, b"").await;
+    let loaded = copy.loaded(&dump).await;
+    assert!(loaded.success, "{}", loaded.errors);
+    run(&make, b"").await;
+    let noticed = told(copy, "INSERT INTO watched VALUES (5); SELECT a FROM noticed;").await;
+    assert!(noticed.ends_with("5\n"), "{noticed}");
 }
 
 /// The server drops the connection in the middle of a dump: its client fails, and what has come is no dump.

@@ -2,12 +2,15 @@
 
 use std::process::Stdio;
 
-use letsbe_backup::{Tally, is_last_count, parse_counts, parse_snapshot, session, snapshot_statements};
+use letsbe_backup::{
+    Tally, is_last_count, load_with_owners, make_roles, parse_counts, parse_snapshot, roles, session,
+    snapshot_statements,
+};
 use letsbe_catalog::DatabaseEngine;
 use letsbe_lab::{docker, wait::eventually};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-use crate::server::Server;
+use crate::server::{Server, run};
 
 const SHOP: &str = include_str!("shop.postgresql.sql");
 /// Encoding and collation that are not the image's own.
@@ -22,6 +25,12 @@ const CONTENT: &str = "SELECT md5(string_agg(p::text, '|' ORDER BY id)) FROM pos
 const OWNERS: &str = "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace::regnamespace::text \
                       !~ '^(pg_|information)' UNION SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop';";
 
+/// A role that somebody made by hand, with a setting in this database.
+const A_ROLE: &str =
+    "CREATE ROLE app LOGIN PASSWORD 'canary'; ALTER ROLE app IN DATABASE shop SET work_mem = '8MB';";
+const ITS_SETTING: &str =
+    "SELECT rolname, setconfig FROM pg_db_role_setting JOIN pg_roles r ON r.oid = setrole;";
+
 async fn sql(server: &Server, database: &str, text: &str) -> String {
     let client = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "tool", "-d", database];
     docker::exec_with_input(&server.source.container, &client, text.as_bytes())
@@ -34,6 +43,7 @@ pub(crate) async fn round_trip() {
     let (original, copy) = tokio::join!(Server::postgresql("postgres"), Server::postgresql("shop"));
     sql(&original, "postgres", OF_ITS_OWN).await;
     sql(&original, "shop", SHOP).await;
+    sql(&original, "postgres", A_ROLE).await;
     let before = original.counted().await;
     let rows: Vec<(&str, u64)> = before.iter().map(|(name, rows)| (name.as_str(), *rows)).collect();
     assert_eq!(
@@ -69,8 +79,15 @@ pub(crate) async fn round_trip() {
     assert_eq!(parse_counts(&counted).expect("counts"), before);
     assert_ne!(original.counted().await, before);
 
-    let loaded = copy.loaded(&dump).await;
+    let made = run(&original.with(|of, access| roles(of, access).expect("PostgreSQL has roles")), b"").await;
+    let statements = String::from_utf8(made.output).expect("text");
+    assert!(made.success && !statements.contains("PASSWORD"), "{statements}");
+    assert!(!copy.loaded(&dump).await.success, "a setting names a role that the other server does not have");
+    let make = copy.with(|of, access| make_roles(of, access, &statements).expect("PostgreSQL has roles"));
+    assert!(run(&make, b"").await.success);
+    let loaded = run(&copy.with(load_with_owners), &dump).await;
     assert!(loaded.success, "{}", loaded.errors);
+    assert_eq!(sql(&copy, "shop", ITS_SETTING).await, "app|{work_mem=8MB}");
     assert_eq!(copy.counted().await, before, "as of the snapshot");
     let after = "INSERT INTO empty VALUES (1); DELETE FROM visits;";
     sql(&copy, "shop", after).await;

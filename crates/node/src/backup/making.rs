@@ -297,8 +297,9 @@ impl Making<'_> {
         let folder = self.staging.path.join(&source.name);
         let mut tables = BTreeMap::new();
         for file in &source.files {
-            let (from, to) = (source.path.join(file), folder.join(file));
-            let copied = tokio::task::spawn_blocking(move || sqlite::copy(&from, &to)).await;
+            let (volume, from, to) = (source.path.clone(), file.clone(), folder.join(file));
+            let work = self.staging.raw();
+            let copied = tokio::task::spawn_blocking(move || sqlite::copy(&volume, &from, &work, &to)).await;
             tables.insert(file.to_string_lossy().into_owned(), joined(copied)?);
         }
         let item = self.item(Item::Sqlite(source.name.clone()));

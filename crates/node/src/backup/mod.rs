@@ -35,6 +35,9 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod unit;
+#[cfg(test)]
+#[path = "../../../backup/tests/repository/webdav.rs"]
+pub(crate) mod webdav;
 pub(crate) mod words;
 
 use std::path::PathBuf;

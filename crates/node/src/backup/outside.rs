@@ -2,11 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::Utc;
 use letsbe_backup::{BackupSet, Item, Manifest, Repository, sets};
-use letsbe_types::{Problem, crash, ids::SetId};
+use letsbe_types::{Problem, backup::RepositoryCheck, crash, ids::SetId};
 
 use super::{keeping::Keeping, points, words::Voice};
 use crate::layout::Layout;
+
+const DAY: i64 = 24 * 3600;
+/// So much of the data outside is read back in one night.
+const SHARE_BYTES: u64 = 1 << 30;
+const PARTS_MOST: u64 = 256;
 
 /// The complete sets that the far side lacks, wholly or in part.
 fn lacking<'a>(local: &'a [BackupSet], far: &[BackupSet]) -> Vec<&'a BackupSet> {
@@ -27,7 +33,7 @@ pub(super) async fn copy(
     here: &[BackupSet],
     keeping: &Keeping,
     voice: Voice,
-) -> Result<(), Problem> {
+) -> Result<RepositoryCheck, Problem> {
     far.reach().await?;
     far.ensure(Some(local)).await?;
     far.unlock().await?;
@@ -49,18 +55,33 @@ pub(super) async fn copy(
     }
     let kept_here: BTreeSet<SetId> = here.iter().map(|set| set.id).collect();
     let there = keeping.apply(layout, "remote", far, &kept_here).await?;
-    read_back(far, &lacking, &there).await?;
+    let now = Utc::now();
+    let (part, parts) = share(far.size().await?, u64::try_from(now.timestamp() / DAY).unwrap_or_default());
+    read_back(far, &lacking, &there, (part, parts)).await?;
     crash::point(&points::READ_BACK);
-    voice.say("the copy outside was read back");
-    Ok(())
+    voice.say(&format!("the copy outside was read back, part {part} of {parts} of its data too"));
+    Ok(RepositoryCheck { at: now, part, parts, damage: Vec::new() })
+}
+
+/// Which part of the data outside is read today, and of how many: about a gigabyte, so that what it costs is bounded. restic
+/// knows 256 parts.
+fn share(size: u64, day: u64) -> (u32, u32) {
+    let parts = size.div_ceil(SHARE_BYTES).clamp(1, PARTS_MOST);
+    let small = |number: u64| u32::try_from(number).unwrap_or(1);
+    (small(day % parts + 1), small(parts))
 }
 
 /// Whether the far side has what was copied, whole, as it says itself.
-async fn read_back(far: &Repository, copied: &[BackupSet], there: &[BackupSet]) -> Result<(), Problem> {
+async fn read_back(
+    far: &Repository,
+    copied: &[BackupSet],
+    there: &[BackupSet],
+    share: (u32, u32),
+) -> Result<(), Problem> {
     if let [set, ..] = lacking(copied, there).as_slice() {
         return Err(not_there(&format!("the set of {} of {} is not complete", set.tool, set.taken_at)));
     }
-    if let [damage, ..] = far.check(None).await?.as_slice() {
+    if let [damage, ..] = far.check(Some(share)).await?.as_slice() {
         return Err(not_there(&damage.what));
     }
     for set in copied {
@@ -116,7 +137,7 @@ mod tests {
     use letsbe_backup::{BackupSet, Item, SetKind};
     use letsbe_types::ids::SetId;
 
-    use super::lacking;
+    use super::{lacking, share};
 
     fn set(id: SetId, items: &[Item]) -> BackupSet {
         let items: BTreeMap<Item, String> =
@@ -135,5 +156,16 @@ mod tests {
         assert_eq!(names(&[set(a, &both)]), [b]);
         assert_eq!(names(&[set(a, &[Item::Manifest]), set(b, &[database])]), [a, b]);
         assert!(names(&[set(a, &both), set(b, &both)]).is_empty());
+    }
+
+    #[test]
+    fn nights_in_a_row_read_all_that_is_outside_and_each_a_bounded_part_of_it() {
+        for (size, parts) in [(0, 1), (1, 1), (1 << 30, 1), ((1 << 30) + 1, 2), (7 << 30, 7), (1 << 50, 256)]
+        {
+            let read: std::collections::BTreeSet<_> =
+                (0..parts).map(|day| share(size, 20_000 + day)).collect();
+            assert_eq!(read.len() as u64, parts, "{size}");
+            assert!(read.iter().all(|(part, of)| u64::from(*of) == parts && (1..=*of).contains(part)));
+        }
     }
 }

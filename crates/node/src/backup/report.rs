@@ -64,6 +64,10 @@ pub(super) fn status(former: Option<BackupStatus>, told: &Told<'_>) -> BackupSta
             .or(former.as_ref().map(|status| status.repository_bytes))
             .unwrap_or_default(),
         remote_at,
+        remote_check: outcome
+            .remote_check
+            .clone()
+            .or_else(|| former.as_ref().and_then(|status| status.remote_check.clone())),
         protection: outcome.protection,
         tools,
         check: former.and_then(|status| status.check),

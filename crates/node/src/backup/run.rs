@@ -10,7 +10,7 @@ use letsbe_backup::{SetKind, sets};
 use letsbe_host::Machine;
 use letsbe_types::{
     Problem,
-    backup::{BackupStatus, Protection},
+    backup::{BackupStatus, Protection, RepositoryCheck},
     crash,
     ids::JobId,
 };
@@ -71,6 +71,8 @@ pub(super) struct Outcome {
     pub(super) sets: BTreeMap<String, Result<Made, Problem>>,
     /// The copy outside: when it was read back, or why not; `None` without a destination.
     pub(super) remote: Option<Result<DateTime<Utc>, Problem>>,
+    /// What of its data was read back.
+    pub(super) remote_check: Option<RepositoryCheck>,
     pub(super) protection: Option<Protection>,
     /// What else did not work.
     pub(super) problems: Vec<Problem>,
@@ -160,7 +162,10 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
         tokio::time::sleep(request.before_remote).await;
         space::check_for_copy(space::disk(machine, &super::folder(layout)).await?)?;
         let copied = outside::copy(layout, (&repositories.local, far), &here, &keeping, voice).await;
-        outcome.remote = Some(copied.map(|()| Utc::now()));
+        outcome.remote = Some(copied.map(|check| {
+            outcome.remote_check = Some(check);
+            Utc::now()
+        }));
     }
     Ok(())
 }

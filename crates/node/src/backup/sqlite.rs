@@ -1,61 +1,75 @@
-//! Copies of SQLite files by SQLite's own backup API: whole, whatever the tool writes meanwhile.
+//! Copies of a tool's SQLite files: whole, whatever the tool writes meanwhile, and harmless, whatever it wrote before.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+mod source;
+
+use std::{collections::BTreeMap, path::Path};
 
 use letsbe_types::Problem;
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags,
-    backup::{Backup, StepResult},
-};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, limits::Limit};
 
 use crate::files;
 
-/// Pages that are copied in one go.
-const PAGES: i32 = 4096;
-/// A writer is waited for this long.
-const PATIENCE: Duration = Duration::from_secs(5);
 const HINT: &str =
     "Look at it with `sqlite3 FILE 'PRAGMA integrity_check'`. The sets of former nights are untouched.";
 
-/// Copies one file and answers the rows by table that the copy has.
+/// Copies the file `relative` of a volume to `to`, by way of the folder `work`, which is made for it and removed; answers
+/// the rows by table that the copy has.
 ///
 /// # Errors
-/// When it is no database, is damaged, or is locked for too long.
-pub(super) fn copy(from: &Path, to: &Path) -> Result<BTreeMap<String, u64>, Problem> {
-    let refused = |error: rusqlite::Error| refused(from, &error);
+/// When it is no database, is damaged, is locked for too long, or is not what a tool's own program leaves there.
+pub(super) fn copy(
+    volume: &Path,
+    relative: &Path,
+    work: &Path,
+    to: &Path,
+) -> Result<BTreeMap<String, u64>, Problem> {
     if let Some(folder) = to.parent() {
         files::make_folder(folder)?;
     }
     files::remove(to)?;
-    // Writable: a database in WAL mode is only whole together with its log, which a reader may have to take in.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let source = Connection::open_with_flags(from, flags).map_err(refused)?;
-    source.busy_timeout(PATIENCE).map_err(refused)?;
-    let mut copy = Connection::open(to).map_err(refused)?;
-    all_pages(&source, &mut copy, from)?;
-    // One file: the copy needs no log beside it.
-    copy.pragma_update(None, "journal_mode", "DELETE").map_err(refused)?;
-    let sound: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(refused)?;
+    let copied = source::copy_out(volume, relative, work)
+        .and_then(|copy| settled(&copy, &volume.join(relative)).map(|rows| (copy, rows)))
+        .and_then(|(copy, rows)| {
+            std::fs::rename(&copy, to).map_err(|error| files::unusable(to, error)).map(|()| rows)
+        });
+    let removed = match std::fs::remove_dir_all(work) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(files::unusable(work, error)),
+        _ => Ok(()),
+    };
+    copied.and_then(|rows| removed.map(|()| rows))
+}
+
+/// Takes the log or the journal beside a copy in, so that it is one file.
+fn settled(copy: &Path, of: &Path) -> Result<BTreeMap<String, u64>, Problem> {
+    let refused = |error: rusqlite::Error| refused(of, &error);
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let database = distrusting(copy, flags).map_err(refused)?;
+    // Nobody else opens it: no shared memory is made for the log.
+    database.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(refused)?;
+    database.pragma_update(None, "journal_mode", "DELETE").map_err(refused)?;
+    let sound: String = database.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(refused)?;
     if sound != "ok" {
-        return Err(damaged(from, &sound));
+        return Err(damaged(of, &sound));
     }
-    let rows = rows(&copy).map_err(refused)?;
-    copy.close().map_err(|(_, error)| refused(error))?;
+    let rows = rows(&database).map_err(refused)?;
+    database.close().map_err(|(_, error)| refused(error))?;
     Ok(rows)
 }
 
-fn all_pages(source: &Connection, copy: &mut Connection, from: &Path) -> Result<(), Problem> {
-    let began = std::time::Instant::now();
-    let backup = Backup::new(source, copy).map_err(|error| refused(from, &error))?;
-    loop {
-        match backup.step(PAGES).map_err(|error| refused(from, &error))? {
-            StepResult::Done => return Ok(()),
-            StepResult::More => {}
-            // Each try has waited inside SQLite already.
-            _ if began.elapsed() > PATIENCE => return Err(locked(from)),
-            _ => std::thread::park_timeout(Duration::from_millis(50)),
-        }
+/// Opens a database whose every byte may be chosen by somebody else: nothing in its schema is carried out.
+fn distrusting(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let database = Connection::open_with_flags(path, flags)?;
+    for (setting, value) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    ] {
+        database.set_db_config(setting, value)?;
     }
+    database.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    Ok(database)
 }
 
 /// Rows by table.
@@ -82,14 +96,12 @@ pub(crate) fn rows(database: &Connection) -> rusqlite::Result<BTreeMap<String, u
 /// When it is no database.
 pub(crate) fn count(path: &Path) -> Result<BTreeMap<String, u64>, Problem> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags)
-        .and_then(|database| rows(&database))
-        .map_err(|error| refused(path, &error))
+    distrusting(path, flags).and_then(|database| rows(&database)).map_err(|error| refused(path, &error))
 }
 
-/// Whether a copy failed because a writer had the database locked: it may stand still with its lock.
+/// Whether a copy failed because a writer was in the middle of something: it may stand still with its lock.
 pub(super) fn was_locked(problem: &Problem) -> bool {
-    problem.code == "BAK008" && problem.retryable
+    ["BAK008", "BAK021"].contains(&problem.code.as_str()) && problem.retryable
 }
 
 fn refused(path: &Path, error: &rusqlite::Error) -> Problem {
@@ -117,51 +129,4 @@ fn message(path: &Path, why: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use rusqlite::Connection;
-
-    use super::{copy, count, was_locked};
-
-    #[test]
-    fn a_database_that_is_written_to_is_copied_whole_with_its_log() {
-        let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("kuma.db"), folder.path().join("copies/kuma.db"));
-        let writer = Connection::open(&from).unwrap();
-        writer.pragma_update(None, "journal_mode", "WAL").unwrap();
-        writer.execute_batch("CREATE TABLE beat (id); CREATE TABLE \"odd \"\" name\" (id);").unwrap();
-        for id in 0..1000 {
-            writer.execute("INSERT INTO beat VALUES (?1)", [id]).unwrap();
-        }
-        writer.execute_batch("BEGIN; INSERT INTO beat VALUES (-1);").unwrap();
-        let expected = BTreeMap::from([("beat".to_owned(), 1000), ("odd \" name".to_owned(), 0)]);
-        assert_eq!(copy(&from, &to).unwrap(), expected, "what was not committed is not there");
-        writer.execute_batch("COMMIT").unwrap();
-        assert_eq!(copy(&from, &to).unwrap()["beat"], 1001, "a second copy replaces the first");
-        assert_eq!(count(&to).unwrap()["beat"], 1001);
-        let left: Vec<_> = std::fs::read_dir(to.parent().unwrap()).unwrap().flatten().collect();
-        assert_eq!(left.len(), 1, "{left:?}");
-    }
-
-    #[test]
-    fn a_lock_that_stays_is_told_from_damage() {
-        let folder = tempfile::tempdir().unwrap();
-        let from = folder.path().join("kuma.db");
-        let writer = Connection::open(&from).unwrap();
-        writer.execute_batch("CREATE TABLE a (b); BEGIN EXCLUSIVE; INSERT INTO a VALUES (1);").unwrap();
-        let problem = copy(&from, &folder.path().join("copy")).unwrap_err();
-        assert!(was_locked(&problem), "{problem}");
-    }
-
-    #[test]
-    fn what_is_no_database_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("copy");
-        let from = folder.path().join("text");
-        std::fs::write(&from, "no database at all, but longer than a header of one hundred bytes ".repeat(4))
-            .unwrap();
-        assert_eq!(copy(&from, &to).unwrap_err().code, "BAK008");
-        assert_eq!(copy(&folder.path().join("gone"), &to).unwrap_err().code, "BAK008");
-    }
-}
+mod tests;

@@ -21,6 +21,11 @@ impl Staging {
         remove_folder(&path)?;
         Ok(Self { path })
     }
+
+    /// Where a database is copied to byte by byte, before anything is believed of it. No volume has such a name.
+    pub(super) fn raw(&self) -> PathBuf {
+        self.path.join(".raw")
+    }
 }
 
 impl Drop for Staging {

@@ -9,10 +9,10 @@ use std::{
 
 use letsbe_backup::{
     Access, DatabaseFacts, DatabaseSource, Tally, dump, first_line, is_last_count, parse_counts,
-    parse_snapshot, session, snapshot_statements, variables,
+    parse_snapshot, roles, session, snapshot_statements, variables,
 };
 use letsbe_catalog::DatabaseEngine;
-use letsbe_host::Command;
+use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_types::{Problem, Secret};
 use tokio::{
     io::{
@@ -30,6 +30,9 @@ const PIECE: usize = 256 << 10;
 const WORDS: u64 = 16 << 10;
 /// No more of what a session prints is kept.
 const COUNTS: usize = 16 << 20;
+
+/// No more is kept of what makes the server's roles.
+const ROLES: usize = 1 << 20;
 
 /// What is dumped.
 #[derive(clap::Args)]
@@ -88,7 +91,12 @@ impl Tap<'_> {
     async fn pass(&self, to: &mut (impl AsyncWrite + Unpin)) -> Result<DatabaseFacts, Problem> {
         let access = Access { variables: &self.variables };
         if self.database.engine != DatabaseEngine::Postgresql {
-            return self.counted(dump(self.database, access, None), to).await;
+            let mut facts = self.counted(dump(self.database, access, None), to).await?;
+            facts.roles = self.roles(access).await.unwrap_or_else(|problem| {
+                tracing::warn!("accounts that triggers and views run as are not in the set: {problem}");
+                None
+            });
+            return Ok(facts);
         }
         let mut session = Session::open(&session(self.database, access)).map_err(|why| self.failed(&why))?;
         let snapshot = session.snapshot().await.map_err(|why| self.failed(&why))?;
@@ -99,7 +107,21 @@ impl Tap<'_> {
         let (mut facts, tables) = (facts?, tables.map_err(|why| self.failed(&why))?);
         session.close().await.map_err(|why| self.failed(&why))?;
         facts.tables = tables;
+        facts.roles = self.roles(access).await?;
         Ok(facts)
+    }
+
+    /// The server's roles: without them a dump of PostgreSQL is of no use to another server.
+    async fn roles(&self, access: Access<'_>) -> Result<Option<String>, Problem> {
+        let Some(command) = roles(self.database, access) else { return Ok(None) };
+        let output = LocalMachine.run(&command).await.map_err(|error| self.failed(&error.to_string()))?;
+        if !output.success() {
+            return Err(self.failed(&format!("its roles could not be read: {}", output.tail())));
+        }
+        if output.stdout.len() > ROLES {
+            return Err(self.failed("its roles take more than a megabyte"));
+        }
+        Ok(Some(output.stdout))
     }
 
     /// Runs the dump, passes it on, and counts it.
@@ -129,7 +151,7 @@ impl Tap<'_> {
             return Err(self.failed(&ending(status, &words)));
         }
         let (bytes, sha256, tables) = tally.finish().map_err(|why| self.failed(&why))?;
-        Ok(DatabaseFacts { engine: self.database.engine, bytes, sha256, tables })
+        Ok(DatabaseFacts { engine: self.database.engine, bytes, sha256, tables, roles: None })
     }
 
     async fn passed(&self, child: &mut Child, to: &mut (impl AsyncWrite + Unpin)) -> Result<Tally, Problem> {

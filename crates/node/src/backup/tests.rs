@@ -4,7 +4,7 @@
 use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use letsbe_backup::{BackupSet, Consistency, ItemFacts, SetKind, sets};
 use letsbe_catalog::Catalog;
 use letsbe_types::{
     Problem,
-    backup::{BackupStatus, Destination, Ending, RcloneDestination, RemoteSync},
+    backup::{BackupStatus, Destination, Ending, RemoteSync},
     job::DesiredServer,
 };
 use serde_json::{Value, json};
@@ -27,6 +27,7 @@ use super::{
     repositories::Repositories,
     run::{self, Place, Request},
     set_on, status,
+    webdav::Webdav,
     words::Voice,
 };
 use crate::{files, layout::Layout, server::TenantServer};
@@ -52,6 +53,7 @@ struct Site {
     root: tempfile::TempDir,
     server: TenantServer,
     docker: FakeDocker,
+    served: OnceLock<Webdav>,
 }
 
 impl Site {
@@ -61,7 +63,8 @@ impl Site {
         let catalog =
             Catalog::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog"))).unwrap();
         let server = TenantServer { layout, catalog: Arc::new(catalog), desired: desired() };
-        let site = Self { root, server, docker: FakeDocker::running(["letsbe-ghost", "letsbe-ghost-db"]) };
+        let docker = FakeDocker::running(["letsbe-ghost", "letsbe-ghost-db"]);
+        let site = Self { root, server, docker, served: OnceLock::new() };
         for part in parts::all(&site.server) {
             for path in part.missing() {
                 std::fs::create_dir_all(path).unwrap();
@@ -92,11 +95,8 @@ impl Site {
     }
 
     fn copy_to_folder(&self, folder: &str) {
-        let destination = Destination::Rclone(RcloneDestination {
-            remote: "far".to_owned(),
-            path: self.path(folder).to_string_lossy().into_owned(),
-            configuration: "[far]\ntype = local\n".into(),
-        });
+        let served = self.served.get_or_init(|| Webdav::of(self.root.path()));
+        let destination = served.destination(folder);
         destination::write(&self.server, &destination).unwrap();
     }
 
@@ -229,6 +229,22 @@ async fn a_second_run_adds_little_and_its_copy_outside_is_read_back() {
     assert_eq!(third.remote_sync, RemoteSync::Success, "{:?}", third.errors);
     let far = sets(&repositories.remote.as_ref().unwrap().snapshots().await.unwrap());
     assert_eq!(far.iter().filter(|set| set.is_complete() && set.items.len() == 2).count(), 3, "{far:?}");
+    // A byte that turns in the data outside is seen, though every list and every size is right.
+    let check = third.remote_check.expect("a share of the data outside was read");
+    assert_eq!((check.part, check.parts), (1, 1));
+    let packs = walkdir::WalkDir::new(site.path("far/data")).into_iter().flatten();
+    let largest = packs
+        .filter(|pack| pack.file_type().is_file())
+        .max_by_key(|pack| pack.metadata().map(|found| found.len()).unwrap_or_default())
+        .unwrap();
+    let mut bytes = std::fs::read(largest.path()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::set_permissions(largest.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(largest.path(), bytes).unwrap();
+    let fourth = site.run(Some("static-website")).await.unwrap();
+    assert_eq!(fourth.remote_sync, RemoteSync::Failed, "{:?}", fourth.errors);
+    assert!(fourth.errors.iter().any(|error| error.contains("BAK012")), "{:?}", fourth.errors);
 }
 
 #[tokio::test]

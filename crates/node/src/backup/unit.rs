@@ -8,6 +8,7 @@ use std::{
 };
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
+use letsbe_provision::backups::sandbox::{BACKGROUND, SANDBOX};
 use letsbe_types::{Problem, crash, ids::JobId};
 
 use crate::{files, layout::Layout};
@@ -68,17 +69,9 @@ fn pass_on(path: &Path, from: u64) -> u64 {
 }
 
 fn start(unit: &str, program: &str, (output, progress): (&Path, &Path), arguments: &[String]) -> Command {
-    let mut options = [
-        "--wait",
-        "--collect",
-        "--quiet",
-        "--property=Nice=10",
-        "--property=IOSchedulingClass=idle",
-        "--property=CPUWeight=20",
-        "--property=MemoryMax=1G",
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    let mut options = ["--wait", "--collect", "--quiet"].map(str::to_owned).to_vec();
+    let settings = BACKGROUND.iter().chain(&SANDBOX);
+    options.extend(settings.map(|setting| format!("--property={setting}")));
     // What ends the unit writes to the same files: it must not empty them.
     options.extend([
         format!("--unit={unit}"),
@@ -96,7 +89,7 @@ fn start(unit: &str, program: &str, (output, progress): (&Path, &Path), argument
 mod tests {
     use std::path::Path;
 
-    use super::start;
+    use super::{BACKGROUND, SANDBOX, start};
 
     #[test]
     fn a_manual_run_has_the_limits_of_a_night_and_leaves_nothing_standing_still() {
@@ -108,6 +101,9 @@ mod tests {
         for wanted in ["--property=ExecStopPost=/p backup resume", "--property=MemoryMax=1G", "--wait", kept]
         {
             assert!(command.arguments.iter().any(|argument| argument == wanted), "{wanted}");
+        }
+        for setting in BACKGROUND.iter().chain(&SANDBOX) {
+            assert!(command.arguments.contains(&format!("--property={setting}")), "{setting}");
         }
         let program = command.arguments.iter().position(|argument| argument == "--").unwrap();
         assert_eq!(command.arguments[program + 1..], ["/p", "backup", "run", "--here"]);

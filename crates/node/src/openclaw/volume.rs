@@ -38,14 +38,15 @@ pub(super) async fn stop(machine: &dyn Machine, seconds: &str) -> Result<(), Pro
 
 /// Copies the state of the stopped container, and proves the copy against it. Only root can read the copy.
 pub(super) async fn save(machine: &dyn Machine, image: &str) -> Result<(), Problem> {
-    let (folder, fresh) = (format!("{BACKUPS}:/backup"), format!("{COPY}.new"));
+    let fresh = format!("{COPY}.new");
     let (inside, outside) = (format!("/backup/{fresh}"), format!("{BACKUPS}/{fresh}"));
     let folder_of = |error: letsbe_host::MachineError| not_saved(error.to_string());
     machine.make_folder(BACKUPS.as_ref(), 0o700).await.map_err(folder_of)?;
     // Made by us, so that it is private from its first byte.
     machine.write(&FileWrite::new(&outside, 0o600, "")).await.map_err(folder_of)?;
-    let state = format!("{VOLUME}:/state:ro");
-    let mounts = [state.as_str(), &folder];
+    // Of the backups the container gets this one file, and the state it cannot write.
+    let (state, file) = (read_only(state_volume()), bind(&outside, &inside));
+    let mounts = [state.as_str(), &file];
     let create = ["--create", "--gzip", "--numeric-owner", "--file", &inside, "--directory", "/state", "."];
     must(machine, tar(image, &mounts, &create), not_saved).await?;
     let compare = ["--compare", "--gzip", "--numeric-owner", "--file", &inside, "--directory", "/state"];
@@ -57,9 +58,9 @@ pub(super) async fn save(machine: &dyn Machine, image: &str) -> Result<(), Probl
 
 /// Puts the copied state back into the volume of the stopped container.
 pub(super) async fn restore(machine: &dyn Machine, image: &str) -> Result<(), Problem> {
-    let (state, folder) = (format!("{VOLUME}:/state"), format!("{BACKUPS}:/backup:ro"));
-    let mounts = [state.as_str(), &folder];
     let place = format!("/backup/{COPY}");
+    let (state, file) = (state_volume(), read_only(bind(&format!("{BACKUPS}/{COPY}"), &place)));
+    let mounts = [state.as_str(), &file];
     // What cannot be unpacked must not cost the state that is there.
     must(machine, tar(image, &mounts, &["--list", "--gzip", "--file", &place]), not_restored).await?;
     let empty = inside(image, "find", &mounts, &["/state", "-mindepth", "1", "-delete"]);
@@ -67,6 +68,19 @@ pub(super) async fn restore(machine: &dyn Machine, image: &str) -> Result<(), Pr
     let extract =
         ["--extract", "--gzip", "--preserve-permissions", "--file", &place, "--directory", "/state"];
     must(machine, tar(image, &mounts, &extract), not_restored).await
+}
+
+fn state_volume() -> String {
+    format!("type=volume,source={VOLUME},target=/state")
+}
+
+/// A file that must be there: Docker makes nothing in its place.
+fn bind(file: &str, inside: &str) -> String {
+    format!("type=bind,source={file},target={inside}")
+}
+
+fn read_only(mount: String) -> String {
+    mount + ",readonly"
 }
 
 fn tar(image: &str, mounts: &[&str], arguments: &[&str]) -> Command {
@@ -77,7 +91,7 @@ fn tar(image: &str, mounts: &[&str], arguments: &[&str]) -> Command {
 fn inside(image: &str, program: &str, mounts: &[&str], arguments: &[&str]) -> Command {
     let fixed =
         ["run", "--rm", "--pull", "never", "--network", "none", "--user", "0:0", "--entrypoint", program];
-    let mounts = mounts.iter().flat_map(|mount| ["--volume", mount]);
+    let mounts = mounts.iter().flat_map(|mount| ["--mount", mount]);
     let words = fixed.into_iter().chain(mounts).chain([image]).chain(arguments.iter().copied());
     Command::new("docker", words).within(PATIENCE)
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine, machine::FileState};
 use letsbe_types::{Problem, backup::Destination, job::DesiredServer};
 
-use super::{DESTINATION, without_secret};
+use super::{DESTINATION, sandbox, without_secret};
 use crate::stacks::{is_written, read_file, read_unit};
 
 pub(super) const TIMER: &str = "letsbe-backup.timer";
@@ -12,6 +12,8 @@ const BACKUPS: &str = "/opt/letsbe/backups";
 /// restic's cache, beside the repository.
 const CACHE: &str = "cache";
 
+/// The nightly run's unit; its text is [`sandbox::nightly_unit`].
+const SERVICE: &str = "/etc/systemd/system/letsbe-backup.service";
 /// The runbook's commands (4.1, 5.1) and the nightly run.
 const FILES: [(&str, u32, &str); 6] = [
     (
@@ -20,28 +22,7 @@ const FILES: [(&str, u32, &str); 6] = [
         "#!/bin/sh\nexec /opt/letsbe/bin/letsbe-node backup run \"$@\"\n",
     ),
     ("/opt/letsbe/scripts/restore.sh", 0o755, "#!/bin/sh\nexec /opt/letsbe/bin/letsbe-node restore \"$@\"\n"),
-    (
-        "/etc/systemd/system/letsbe-backup.service",
-        0o644,
-        "# Written by letsbe-node.
-[Unit]
-Description=LetsBe nightly backup
-After=network-online.target docker.service
-Wants=network-online.target
-
-[Service]
-Type=oneshot
-ExecStart=/opt/letsbe/bin/letsbe-node backup nightly
-# Whatever happened, no tool stays paused.
-ExecStopPost=/opt/letsbe/bin/letsbe-node backup resume
-TimeoutStartSec=8h
-UMask=0077
-Nice=10
-IOSchedulingClass=idle
-CPUWeight=20
-MemoryMax=1G
-",
-    ),
+    (SERVICE, 0o644, ""),
     (
         "/etc/systemd/system/letsbe-backup.timer",
         0o644,
@@ -130,7 +111,10 @@ pub(super) async fn timer_runs(machine: &dyn Machine) -> Result<bool, Problem> {
 }
 
 fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
-    let wanted = FILES.map(|(path, mode, text)| FileWrite::new(path, mode, text));
+    let wanted = FILES.map(|(path, mode, text)| match path {
+        SERVICE => FileWrite::new(path, mode, sandbox::nightly_unit()),
+        _ => FileWrite::new(path, mode, text),
+    });
     let differing: Vec<FileWrite> = wanted
         .into_iter()
         .zip(&facts.files)

@@ -7,6 +7,7 @@
 mod configured;
 mod ready;
 mod recovery;
+pub mod sandbox;
 
 use letsbe_types::{Secret, backup::Destination};
 

@@ -28,6 +28,7 @@ Restart=always
 RestartSec=5
 UMask=0077
 MemoryMax=256M
+TasksMax=1024
 NoNewPrivileges=yes
 ProtectSystem=strict
 ReadWritePaths=-/opt/letsbe -/var/log/letsbe -/etc/letsbe
@@ -37,9 +38,20 @@ RuntimeDirectoryMode=0700
 RuntimeDirectoryPreserve=yes
 ProtectHome=read-only
 PrivateTmp=yes
+PrivateDevices=yes
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
+ProtectKernelLogs=yes
 ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+KeyringMode=private
+RestrictNamespaces=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
+# `ufw status` and what belongs to containers; long work runs in units of its own.
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_NET_ADMIN CAP_NET_RAW
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
 LockPersonality=yes
 RestrictRealtime=yes
@@ -148,7 +160,7 @@ impl Converge for AgentRunning {
     }
 }
 
-fn unit_file() -> FileWrite {
+pub(crate) fn unit_file() -> FileWrite {
     FileWrite::new(UNIT_FILE, 0o644, UNIT_TEXT)
 }
 

@@ -35,6 +35,8 @@ use letsbe_host::{Machine, Operation};
 use letsbe_types::{Problem, job::DesiredServer};
 use letsbe_vault::Credentials;
 
+#[cfg(test)]
+pub(crate) use agent::unit_file as agent_unit;
 pub(crate) use containers::Container;
 #[cfg(test)]
 pub(crate) use containers::running as running_container;

@@ -8,6 +8,7 @@ use letsbe_types::{
     backup::Destination,
     backups::DestinationEntry,
     ids::OrderId,
+    is_own_host,
 };
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
 };
 
 const NAME_BYTES: usize = 200;
+/// The address of the server itself, or of the cloud's metadata service beside it.
+const NOT_ITSELF: &str = "backups cannot go to the server itself (localhost, 127.…) or its own link (169.254.…, fe80::…); name another host";
 const KEY_BYTES: usize = 4096;
 
 /// `GET /api/v1/admin/orders/{id}/destination`
@@ -50,6 +53,16 @@ pub(crate) async fn give(
     Ok(Json(Reply::new(state.store.destination(id).await?)))
 }
 
+/// The host in an address that was checked.
+fn host(endpoint: &str) -> Option<&str> {
+    let (_, rest) = endpoint.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map(|(host, _)| host),
+        None => authority.split(':').next(),
+    }
+}
+
 /// What is wrong with a destination as a person wrote it.
 pub(crate) fn wrong(destination: &Destination) -> Vec<FieldError> {
     let mut wrong = Vec::new();
@@ -74,20 +87,21 @@ pub(crate) fn wrong(destination: &Destination) -> Vec<FieldError> {
                     "write it without slashes at its ends, and the bucket without any",
                 ));
             }
-            if let Err(refused) = checked_address(&s3.endpoint) {
-                wrong.push(field("endpoint", refused.to_string()));
+            match checked_address(&s3.endpoint) {
+                Err(refused) => wrong.push(field("endpoint", refused.to_string())),
+                Ok(_) if host(&s3.endpoint).is_none_or(is_own_host) => {
+                    wrong.push(field("endpoint", NOT_ITSELF))
+                }
+                Ok(_) => {}
             }
         }
-        Destination::Rclone(remote) => {
-            name("remote", &remote.remote, NAME_BYTES);
-            let named = format!("[{}]", remote.remote);
-            if !remote.configuration.expose().lines().any(|line| line.trim() == named) {
-                wrong.push(field("configuration", format!("there is no section {named} in it")));
+        Destination::Rclone(remote) => match remote.checked() {
+            Err(refused) => wrong.extend(refused.into_iter().map(|one| field(one.field, one.why))),
+            Ok(checked) if checked.leads_to_itself() => {
+                wrong.push(field("configuration", NOT_ITSELF));
             }
-            if remote.path.starts_with('-') || remote.path.chars().any(char::is_control) {
-                wrong.push(field("path", "write a path on the remote"));
-            }
-        }
+            Ok(_) => {}
+        },
     }
     wrong
 }

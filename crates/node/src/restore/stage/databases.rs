@@ -7,8 +7,8 @@ use std::{
 };
 
 use letsbe_backup::{
-    Access, DatabaseFacts, DatabaseSource, Repository, counts, first_line, load, parse_counts, prepare,
-    ready, variables,
+    Access, DatabaseFacts, DatabaseSource, Repository, counts, first_line, load, load_with_owners,
+    make_roles, parse_counts, prepare, ready, variables,
 };
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_types::{Problem, Secret};
@@ -31,6 +31,8 @@ pub(crate) struct StageDatabase {
     database: DatabaseSource,
     password: Secret<String>,
     variables: PathBuf,
+    /// Whether the server has every role that the dump names.
+    has_roles: bool,
 }
 
 impl Drop for StageDatabase {
@@ -48,7 +50,7 @@ impl StageDatabase {
     ) -> Result<Self, Problem> {
         let path = layout.volatile("restore").join(format!("{}-{}", database.container, database.name));
         files::write(&path, variables(&database, &password).expose().as_bytes())?;
-        Ok(Self { database, password, variables: path })
+        Ok(Self { database, password, variables: path, has_roles: false })
     }
 
     fn access(&self) -> Access<'_> {
@@ -66,6 +68,17 @@ impl StageDatabase {
         }
         let Some(command) = prepare(&self.database, self.access()) else { return Ok(()) };
         if self.run(command).await?.0 { Ok(()) } else { Err(self.trouble("does not take its settings")) }
+    }
+
+    /// Makes the roles of the server that the dump was taken from. What cannot be made, the dump will miss.
+    pub(crate) async fn make_roles(&mut self, statements: Option<&str>) -> Result<(), Problem> {
+        let make = |statements| make_roles(&self.database, self.access(), statements);
+        let Some(command) = statements.and_then(make) else { return Ok(()) };
+        if self.run(command).await?.0 {
+            Ok(())
+        } else {
+            Err(self.trouble("does not take the roles of the set"))
+        }
     }
 
     async fn run(&self, command: Command) -> Result<(bool, String), Problem> {
@@ -99,6 +112,7 @@ impl StageDatabase {
         let mut reader = repository.dump(snapshot, path);
         reader.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut reader = reader.spawn().map_err(|error| unreadable(&error.to_string()))?;
+        let load = if self.has_roles { load_with_owners } else { load };
         let mut client = load(&self.database, self.access()).process();
         client.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let start = |error: std::io::Error| self.trouble(&format!("cannot be asked: {error}"));
@@ -169,7 +183,7 @@ impl StageDatabase {
             return Err(self.trouble("does not count its rows"));
         }
         let tables = parse_counts(&text).map_err(|_| self.trouble("counts its rows in an unknown form"))?;
-        Ok(DatabaseFacts { engine: self.database.engine, bytes, sha256, tables })
+        Ok(DatabaseFacts { engine: self.database.engine, bytes, sha256, tables, roles: None })
     }
 
     fn trouble(&self, what: &str) -> Problem {

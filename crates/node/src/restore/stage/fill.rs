@@ -49,11 +49,15 @@ impl Stage {
             let item = source.item();
             match source {
                 Source::Database(source) => {
-                    let database = self.database(survey, source)?;
+                    let mut database = self.database(survey, source)?;
                     database.prepare().await?;
+                    let roles = self.roles(&item);
+                    database.make_roles(roles).await?;
                     let snapshot = snapshot(script, &item)?;
                     let path = dump_path(&script.repository.list(snapshot).await?, &item)?;
                     let passed = database.load(script.repository, snapshot, &path).await?;
+                    // Once more: what is granted on a table needs the table.
+                    database.make_roles(roles).await?;
                     loaded.push((item, database, passed));
                     crash::point(&inside::DATABASE_LOADED);
                 }
@@ -109,6 +113,14 @@ impl Stage {
             .map_err(|problem| self.silent(problem))
     }
 
+    /// What makes the accounts that a dump names; nothing in sets of former releases.
+    fn roles(&self, item: &Item) -> Option<&str> {
+        match self.manifest.items.get(&item.to_string())? {
+            ItemFacts::Database(taken) => taken.roles.as_deref(),
+            _ => None,
+        }
+    }
+
     fn database(&self, survey: &Survey<'_>, source: &DatabaseSource) -> Result<StageDatabase, Problem> {
         let password =
             survey.credentials.get(survey.tool.name.as_str(), &source.password).ok_or_else(|| {
@@ -151,9 +163,9 @@ impl Stage {
         for file in taken.tables.keys() {
             let Some(folder) = top_of(&listed, file) else { continue };
             script.repository.restore(snapshot, &folder, &beside).await?;
-            let target = place.beside.join(file);
-            folders::put(&beside.join(file), &target, &place.live.join(file))?;
-            found.tables.insert(file.clone(), sqlite::count(&target)?);
+            // Counted while it lies where nothing of the set's own choosing is beside it.
+            found.tables.insert(file.clone(), sqlite::count(&beside.join(file))?);
+            folders::put(&beside.join(file), &place.beside, &place.live, Path::new(file))?;
         }
         folders::remove(&beside)?;
         Ok(ItemFacts::Sqlite(found))

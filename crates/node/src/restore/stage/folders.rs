@@ -2,15 +2,17 @@
 
 use std::{
     io::ErrorKind,
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown},
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
+use letsbe_backup::spelled;
 use letsbe_types::Problem;
 use walkdir::WalkDir;
 
 use crate::{
     backup::listing::Entry,
+    beneath::Beneath,
     files::{self, unusable},
 };
 
@@ -36,38 +38,24 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<Entry>, Problem> {
         };
         let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         found.push(Entry {
-            path: path.to_string_lossy().into_owned(),
+            path: spelled(path),
             kind: name.to_owned(),
             mode: metadata.mode() & 0o7777,
             size: if kind.is_file() { metadata.len() } else { 0 },
-            link: link.map(|link| link.to_string_lossy().into_owned()),
+            link: link.map(spelled),
         });
     }
     Ok(found)
 }
 
-/// Gives a file the owner and mode that another one has; nothing where there is no other.
-fn like(path: &Path, other: &Path) -> Result<(), Problem> {
-    let metadata = match std::fs::metadata(other) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        found => found.map_err(|error| unusable(other, error))?,
+/// Moves a restored file to its place below the stage's folder, replacing what is there; it belongs to whom the tool's
+/// own file belongs, else to whom its folder does. What is in either folder was chosen by the tool: no link is followed.
+pub(crate) fn put(file: &Path, stage: &Path, of_tool: &Path, relative: &Path) -> Result<(), Problem> {
+    let like = match of_tool.symlink_metadata() {
+        Ok(_) => Beneath::open(of_tool)?.ownership(relative)?,
+        Err(_) => None,
     };
-    chown(path, Some(metadata.uid()), Some(metadata.gid())).map_err(|error| unusable(path, error))?;
-    let mode = std::fs::Permissions::from_mode(metadata.mode() & 0o7777);
-    std::fs::set_permissions(path, mode).map_err(|error| unusable(path, error))
-}
-
-/// Moves a restored file to its place in a folder, replacing what is there; it belongs to whom the file of the tool
-/// belongs, else to whom its folder does.
-pub(crate) fn put(file: &Path, place: &Path, of_tool: &Path) -> Result<(), Problem> {
-    let folder = place.parent().unwrap_or(place);
-    std::fs::create_dir_all(folder).map_err(|error| unusable(folder, error))?;
-    std::fs::rename(file, place).map_err(|error| unusable(place, error))?;
-    if of_tool.exists() {
-        return like(place, of_tool);
-    }
-    let owner = std::fs::metadata(folder).map_err(|error| unusable(folder, error))?;
-    chown(place, Some(owner.uid()), Some(owner.gid())).map_err(|error| unusable(place, error))
+    Beneath::open(stage)?.put(file, relative, like)
 }
 
 /// Removes a folder with everything in it; fine if it is not there.
@@ -104,7 +92,7 @@ mod tests {
 
     use letsbe_backup::Listed;
 
-    use super::{entries, like, put, remove};
+    use super::{entries, put, remove};
     use crate::backup::listing::{facts, of_snapshot};
 
     #[test]
@@ -143,13 +131,18 @@ mod tests {
     fn a_restored_file_belongs_to_whom_the_tools_does() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("live.db"), "old").unwrap();
-        std::fs::set_permissions(at("live.db"), std::fs::Permissions::from_mode(0o640)).unwrap();
+        for name in ["live", "beside"] {
+            std::fs::create_dir(at(name)).unwrap();
+        }
+        std::fs::write(at("live/a.db"), "old").unwrap();
+        std::fs::set_permissions(at("live/a.db"), std::fs::Permissions::from_mode(0o640)).unwrap();
         std::fs::write(at("copy"), "new").unwrap();
-        put(&at("copy"), &at("beside/a.db"), &at("live.db")).unwrap();
+        put(&at("copy"), &at("beside"), &at("live"), Path::new("a.db")).unwrap();
         let mode = std::fs::metadata(at("beside/a.db")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
-        like(&at("beside"), &at("nothing")).unwrap();
+        std::fs::write(at("copy"), "new").unwrap();
+        put(&at("copy"), &at("beside"), &at("nothing"), Path::new("b.db")).unwrap();
+        assert!(at("beside/b.db").exists());
         std::fs::write(at("beside/stage.json"), "{}").unwrap();
         std::fs::create_dir(at("beside/folder")).unwrap();
         super::remove_but(&at("beside"), "stage.json").unwrap();

@@ -10,7 +10,7 @@ use letsbe_backup::{
     Consistency, FilesFacts, Item, ItemFacts, Location, Manifest, NewItem, Programs, Repository, SetKind,
 };
 use letsbe_types::{
-    backup::{Destination, RcloneDestination},
+    backup::Destination,
     ids::SetId,
     job::{DesiredServer, RestoreFrom},
 };
@@ -18,7 +18,13 @@ use letsbe_vault::{BACKUP_KEY, Origin, Vault};
 use serde_json::json;
 
 use super::{bring_back, under};
-use crate::{backup::listing, files, layout::Layout, restore::stage::folders, run::recover::read_record};
+use crate::{
+    backup::{listing, webdav::Webdav},
+    files,
+    layout::Layout,
+    restore::stage::folders,
+    run::recover::read_record,
+};
 
 const BACKUP: &str = "canary-backup-key-that-is-as-long-as-that-of-a-server";
 const REGISTRY_KEY: &str = "abababababababababababababababababababababababababababababababab";
@@ -43,6 +49,7 @@ struct Lost {
     folder: tempfile::TempDir,
     repository: Repository,
     source: Destination,
+    _served: Webdav,
 }
 
 impl Lost {
@@ -51,15 +58,12 @@ impl Lost {
         let path = |name: &str| folder.path().join(name);
         files::write(&path("key"), BACKUP.as_bytes()).unwrap();
         let far = path("far");
-        let source = Destination::Rclone(RcloneDestination {
-            remote: "far".to_owned(),
-            path: far.display().to_string(),
-            configuration: "[far]\ntype = local\n".into(),
-        });
+        let served = Webdav::of(folder.path());
+        let source = served.destination("far");
         let programs = Programs { restic: "restic".into(), rclone: "rclone".into() };
         let repository = Repository::new(&programs, Location::folder(&far), &path("key"), &path("cache"));
         repository.ensure(None).await.unwrap();
-        let lost = Self { folder, repository, source };
+        let lost = Self { folder, repository, source, _served: served };
         let state = lost.root().join("opt/letsbe/state");
         let mut vault = Vault::default();
         vault.put(BACKUP_KEY.0, BACKUP_KEY.1, BACKUP.into(), Origin::Made, noon());
