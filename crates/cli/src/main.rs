@@ -178,6 +178,7 @@ mod tests {
             "letsbe tenants command ORDER check-drift",
             "letsbe tenants command ORDER report",
             "letsbe tenants revoke ORDER --plan",
+            "letsbe tenants renew-relay-key ORDER --plan",
             "letsbe tenants approvals ORDER",
             "letsbe tenants approve ORDER ORDER",
             "letsbe tenants refuse acme.example ORDER",

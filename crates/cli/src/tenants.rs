@@ -85,6 +85,11 @@ pub(crate) enum TenantsCommand {
         #[command(flatten)]
         target: Target,
     },
+    /// Make the server's key for models useless; the server fetches a new one with its next heartbeat.
+    RenewRelayKey {
+        #[command(flatten)]
+        target: Target,
+    },
     /// List what waits for a person's word, and what was decided.
     Approvals {
         /// The tenant: its id, or its domain.
@@ -201,6 +206,7 @@ pub(crate) async fn carry_out(address: &str, command: TenantsCommand, json: bool
             ask::command(&hub, &target, work.into(), !no_wait, json).await
         }
         TenantsCommand::Revoke { target } => ask::revoke(&hub, &target, json).await,
+        TenantsCommand::RenewRelayKey { target } => ask::renew_relay_key(&hub, &target, json).await,
         TenantsCommand::Approve { target, approval } => {
             ask::decide(&hub, &target, approval, true, json).await
         }

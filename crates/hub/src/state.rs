@@ -7,7 +7,7 @@ use letsbe_lifecycle::order::Pace;
 use letsbe_store::Store;
 use letsbe_types::{Secret, clock::Clock};
 
-use crate::tenants::Tenants;
+use crate::{relay::SharedRelay, tenants::Tenants};
 
 /// Shared by requests. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub struct AppState {
     pub stripe_secret: Arc<Secret<String>>,
     /// Serves tenants' servers.
     pub tenants: Tenants,
+    /// Asks models for tenants' servers.
+    pub relay: SharedRelay,
     /// Address at which people reach the Hub; cookies are `Secure` when it is HTTPS.
     pub public_url: Arc<str>,
     /// Folder for the files of running jobs.

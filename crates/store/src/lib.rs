@@ -14,6 +14,7 @@ mod orders;
 mod outbox;
 mod payments;
 mod recoveries;
+mod relay;
 mod staff;
 mod tenants;
 mod timeline;
@@ -35,6 +36,11 @@ pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
 pub use payments::PaymentOutcome;
 pub use recoveries::{KeysGiven, NewRecovery, Recovery};
+pub use relay::{
+    keys::KeyGiven,
+    requests::{RelayRequest, RelayUse, Reserved},
+    usage::MeteredDay,
+};
 pub use staff::Staff;
 pub use tenants::{
     KeyRefused,

@@ -6,6 +6,7 @@ mod backups;
 mod guardian;
 mod proofs;
 mod recoveries;
+mod relay;
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(proofs::Proofs),
             Box::new(recoveries::Recoveries),
             Box::new(backups::Backups),
+            Box::new(relay::Relay),
         ]
     }
 }

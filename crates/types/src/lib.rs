@@ -15,6 +15,7 @@ pub mod job;
 pub mod link;
 mod problem;
 pub mod recovery;
+pub mod relay;
 mod secret;
 pub mod tenant;
 pub mod tenants;

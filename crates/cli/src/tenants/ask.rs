@@ -137,6 +137,21 @@ pub(super) async fn revoke(hub: &Hub, target: &Target, json: bool) -> anyhow::Re
     Ok(())
 }
 
+pub(super) async fn renew_relay_key(hub: &Hub, target: &Target, json: bool) -> anyhow::Result<()> {
+    let id = id_of(hub, &target.tenant).await?;
+    let asked = Asked::of("POST", id, "relay-key", &json!({}))?;
+    if target.plan {
+        return asked.shown(json);
+    }
+    let now: TenantSummary = hub.post(&asked.path, &asked.body).await?;
+    if json {
+        return style::say_json(&now);
+    }
+    style::say(&format!("{} the key of {}'s server for models is dead", Level::Fine.mark(), now.domain));
+    style::say("  Its AI team has no models until the server fetches a new one: five minutes at most.");
+    Ok(())
+}
+
 /// Queues a command and follows it to its end.
 async fn queue(
     hub: &Hub,

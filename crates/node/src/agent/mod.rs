@@ -12,6 +12,7 @@ mod escrow;
 mod lines;
 mod link;
 pub(crate) mod meter;
+mod models;
 pub(crate) mod outbox;
 mod proofs;
 mod pulse;
@@ -49,6 +50,7 @@ use self::{
     escrow::Escrow,
     link::{Link, Proxies},
     meter::Meter,
+    models::Models,
     outbox::Queue,
     pulse::Pulses,
     secrets::Keeper,
@@ -206,6 +208,7 @@ impl Agent {
             queue: Arc::clone(&shared.queue),
             configurations: Arc::clone(&shared.configurations),
             commands: Arc::clone(&commands),
+            models: Models::new(layout, &shared.keeper),
             report: Arc::clone(&shared.report),
             pulse: pulses.part("heartbeats", HEART_SILENCE),
         };

@@ -71,7 +71,7 @@ async fn heartbeat(State(hub): State<Shared>, Json(beat): Json<Heartbeat>) -> Js
         ..TenantConfiguration::default()
     });
     hub.send_modify(|hub| hub.heartbeats.push(beat));
-    Json(Reply::new(HeartbeatReply { configuration, commands: waiting(&hub) }))
+    Json(Reply::new(HeartbeatReply { configuration, commands: waiting(&hub), models: None }))
 }
 
 fn waiting(hub: &Shared) -> Vec<TenantCommand> {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{KeyRefused, commands, signed};
 use crate::{
     Store, StoreError,
-    entities::{agent, configuration, rollup, tenant_state},
+    entities::{agent, configuration, relay_key, rollup, tenant_state},
     row_error,
 };
 
@@ -63,7 +63,7 @@ impl Beat {
 }
 
 /// A heartbeat that was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
     /// Whose.
     pub tenant: OrderId,
@@ -71,6 +71,8 @@ pub struct Heard {
     pub configuration: u64,
     /// Whether commands wait.
     pub commands_wait: bool,
+    /// Hash of the tenant's key at the relay.
+    pub relay_key_hash: Option<String>,
 }
 
 impl Store {
@@ -101,11 +103,12 @@ struct Known {
     order: Uuid,
     revoked: bool,
     configuration: Option<i64>,
+    relay_key_hash: Option<String>,
 }
 
 type Keys = HashMap<String, Known>;
-/// Hash, order, when it was revoked, version of the configuration.
-type KeyRow = (String, Uuid, Option<DateTime<Utc>>, Option<i64>);
+/// Hash, order, when it was revoked, version of the configuration, hash of the key at the relay.
+type KeyRow = (String, Uuid, Option<DateTime<Utc>>, Option<i64>, Option<String>);
 
 async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, StoreError> {
     let mut keys = Keys::new();
@@ -113,18 +116,24 @@ async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, S
         .from(agent::Column::OrderId)
         .to(configuration::Column::OrderId);
     let configured: sea_orm::RelationDef = configured.into();
+    let relayed = agent::Entity::belongs_to(relay_key::Entity)
+        .from(agent::Column::OrderId)
+        .to(relay_key::Column::OrderId);
+    let relayed: sea_orm::RelationDef = relayed.into();
     for piece in pieces(beats) {
         let rows: Vec<KeyRow> = agent::Entity::find()
             .select_only()
             .columns([agent::Column::KeyHash, agent::Column::OrderId, agent::Column::RevokedAt])
             .column(configuration::Column::Version)
+            .column_as(relay_key::Column::KeyHash, "relay_key_hash")
             .join(JoinType::LeftJoin, configured.clone())
+            .join(JoinType::LeftJoin, relayed.clone())
             .filter(agent::Column::KeyHash.is_in(piece.iter().map(|beat| beat.key_hash.as_str())))
             .into_tuple()
             .all(db)
             .await?;
-        keys.extend(rows.into_iter().map(|(key, order, revoked_at, configuration)| {
-            (key, Known { order, revoked: revoked_at.is_some(), configuration })
+        keys.extend(rows.into_iter().map(|(key, order, revoked_at, configuration, relay_key_hash)| {
+            (key, Known { order, revoked: revoked_at.is_some(), configuration, relay_key_hash })
         }));
     }
     Ok(keys)
@@ -139,6 +148,7 @@ fn answer(keys: &Keys, waiting: &HashSet<Uuid>, beat: &Beat) -> Result<Heard, Ke
         tenant: OrderId(known.order),
         configuration: super::unsigned(known.configuration.unwrap_or(0)),
         commands_wait: waiting.contains(&known.order),
+        relay_key_hash: known.relay_key_hash.clone(),
     })
 }
 

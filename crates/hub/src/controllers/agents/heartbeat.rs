@@ -40,7 +40,8 @@ async fn answer(
     heard: &Heard,
     known_configuration: u64,
 ) -> ApiResult<HeartbeatReply> {
-    let mut reply = HeartbeatReply::default();
+    let models = state.relay.as_ref().map(|relay| relay.fingerprint(heard.relay_key_hash.as_deref()));
+    let mut reply = HeartbeatReply { models, ..HeartbeatReply::default() };
     if heard.configuration != known_configuration {
         reply.configuration = state.store.configuration(heard.tenant).await?;
     }

@@ -6,6 +6,7 @@ pub(crate) mod configuration;
 pub(crate) mod escrow;
 pub(crate) mod health;
 pub(crate) mod list;
+pub(crate) mod relay_key;
 pub(crate) mod revoke;
 
 use letsbe_store::{NewEntry, Tenant};
