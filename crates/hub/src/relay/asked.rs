@@ -92,7 +92,8 @@ impl Asked {
         if !(1..=CHOICES).contains(&choices) {
             return Err(NotAsked::Body(format!("`n` is not between 1 and {CHOICES}.")));
         }
-        let set = |name: &str| fields.iter().any(|(key, is)| key == name && is.get() != "null");
+        let set =
+            |name: &str| fields.iter().any(|(key, is)| key == name && !matches!(is.get(), "null" | "false"));
         if let Some(name) = NOT_LET_THROUGH.iter().find(|name| set(name)) {
             return Err(NotAsked::Body(format!("`{name}` is not let through: name one model.")));
         }
@@ -209,7 +210,12 @@ mod tests {
                 json!({ "stream": true, "stream_options": { "include_usage": true },
                         "max_completion_tokens": 100 }),
             ),
-            (Form::Responses, json!({ "max_output_tokens": 9 }), 9, json!({ "max_output_tokens": 9 })),
+            (
+                Form::Responses,
+                json!({ "max_output_tokens": 9, "background": false }),
+                9,
+                json!({ "max_output_tokens": 9, "background": false }),
+            ),
             (
                 Form::Responses,
                 json!({ "stream": true }),

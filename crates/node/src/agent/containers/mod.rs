@@ -47,8 +47,12 @@ pub(crate) struct Containers {
     slots: Arc<Semaphore>,
 }
 
-/// A request that is not done.
-struct Refused(StatusCode, String);
+/// A request that is not done: the status, the code of its page in `docs/errors`, and why.
+struct Refused(StatusCode, &'static str, String);
+
+const NOT_LET_THROUGH: &str = "PROXY030";
+const TOO_MANY: &str = "PROXY031";
+const NO_ANSWER: &str = "PROXY032";
 
 impl Containers {
     pub(crate) fn new(layout: &Layout) -> Result<Self, Problem> {
@@ -78,12 +82,12 @@ async fn answer(State(containers): State<Arc<Containers>>, request: Request) -> 
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let Some(allowed) = decide(&method, uri.path(), uri.query()) else {
         tracing::warn!(%method, path = uri.path(), "a request to Docker is not let through");
-        let why = "PROXY030: this is not let through: containers are looked at here, and tools restarted";
-        return Refused(StatusCode::FORBIDDEN, why.to_owned()).into_response();
+        let why = "this is not let through: containers are looked at here, and tools restarted";
+        return Refused(StatusCode::FORBIDDEN, NOT_LET_THROUGH, why.to_owned()).into_response();
     };
     let Ok(slot) = Arc::clone(&containers.slots).try_acquire_owned() else {
-        let why = "PROXY031: too many requests at the same time";
-        return Refused(StatusCode::TOO_MANY_REQUESTS, why.to_owned()).into_response();
+        let why = "too many requests at the same time";
+        return Refused(StatusCode::TOO_MANY_REQUESTS, TOO_MANY, why.to_owned()).into_response();
     };
     let answered = containers.answer(method, allowed, slot).await;
     answered.unwrap_or_else(Refused::into_response)
@@ -129,11 +133,11 @@ impl Containers {
         // By its id: a name could be another container's by then.
         let id = inspected["Id"].as_str().filter(|_| found && shown::is_tools(&inspected));
         let Some(id) = id else {
-            let why = format!("PROXY030: {container} is no tool's container: its state is not changed here");
-            return Err(Refused(StatusCode::FORBIDDEN, why));
+            let why = format!("{container} is no tool's container: its state is not changed here");
+            return Err(Refused(StatusCode::FORBIDDEN, NOT_LET_THROUGH, why));
         };
         let run = JobId::generate();
-        let locked = |problem: Problem| Refused(StatusCode::CONFLICT, problem.to_string());
+        let locked = |problem: Problem| Refused(StatusCode::CONFLICT, NOT_LET_THROUGH, problem.to_string());
         lock::acquire(&self.layout, OWNER, run, Utc::now()).map_err(locked)?;
         let changed = self.ask(Method::POST, &target.replacen(container, id, 1)).await;
         lock::release(&self.layout, run).map_err(locked)?;
@@ -145,14 +149,14 @@ impl Containers {
         let request = self.docker.request(method, format!("http://docker{target}"));
         // A restart takes as long as the container needs to stop.
         let sent = tokio::time::timeout(PATIENCE * 4, request.send()).await;
-        let late = |_| Refused(StatusCode::GATEWAY_TIMEOUT, "PROXY032: Docker does not answer".to_owned());
-        let gone = |_| Refused(StatusCode::BAD_GATEWAY, "PROXY032: Docker cannot be reached".to_owned());
+        let late = |_| Refused(StatusCode::GATEWAY_TIMEOUT, NO_ANSWER, "Docker does not answer".to_owned());
+        let gone = |_| Refused(StatusCode::BAD_GATEWAY, NO_ANSWER, "Docker cannot be reached".to_owned());
         sent.map_err(late)?.map_err(gone)
     }
 }
 
 async fn read(mut reply: reqwest::Response) -> Result<Value, Refused> {
-    let broken = || Refused(StatusCode::BAD_GATEWAY, "PROXY032: Docker's answer cannot be read".to_owned());
+    let broken = || Refused(StatusCode::BAD_GATEWAY, NO_ANSWER, "Docker's answer cannot be read".to_owned());
     let mut body = Vec::new();
     loop {
         let chunk = tokio::time::timeout(PATIENCE, reply.chunk()).await.map_err(|_| broken())?;
@@ -181,7 +185,8 @@ fn passed_headers(headers: &HeaderMap) -> HeaderMap {
 
 impl Refused {
     fn into_response(self) -> Response {
-        let mut response = (self.0, Json(json!({ "message": self.1 }))).into_response();
+        let mut response =
+            (self.0, Json(json!({ "message": format!("{}: {}", self.1, self.2) }))).into_response();
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         response
     }
