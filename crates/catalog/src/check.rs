@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Rules that an entry may ask to be excepted from.
-const RULES: [&str; 3] = ["docker-socket", "healthcheck", "host-network"];
+const RULES: [&str; 3] = ["container-view", "healthcheck", "host-network"];
 
 /// Checks one entry on its own. `base` is its folder, relative to the catalog's.
 pub(crate) fn alone(tool: &Tool, base: &str, folder: &str, kind: Kind) -> Vec<CatalogError> {

@@ -8,9 +8,32 @@ use crate::{Kind, Service, Tool, state};
 
 type Found = Vec<(String, String)>;
 
-const SOCKET: &str = "/var/run/docker.sock";
+/// Docker's own socket: whoever has it is root on the server.
+const DOCKER_SOCKET: &str = "docker.sock";
+/// Folder of the agent's socket that shows the containers, and lets tools be restarted.
+const CONTAINERS: &str = "/run/letsbe/docker";
+/// Folder of the sockets between the agent and the secrets proxy.
+const GUARDIAN: &str = "/run/letsbe/guardian";
 /// What of the server's own folders a container may see.
-const MOUNTABLE: [&str; 3] = ["/opt/letsbe/", "/etc/letsencrypt", "/run/letsbe/guardian"];
+const MOUNTABLE: [&str; 4] = ["/opt/letsbe/", "/etc/letsencrypt", GUARDIAN, CONTAINERS];
+
+/// Fields that no service has: each is a way to the server, or to what another container has.
+const NEVER: [&str; 14] = [
+    "privileged",
+    "cap_add",
+    "devices",
+    "device_cgroup_rules",
+    "pid",
+    "ipc",
+    "cgroup",
+    "build",
+    "extends",
+    "userns_mode",
+    "group_add",
+    "volumes_from",
+    "secrets",
+    "configs",
+];
 
 /// Compares a rendered compose file with the entry's declarations and with the house rules.
 pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
@@ -101,7 +124,7 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
     demand("logging", rotated, "must be json-file with max-size and max-file".to_owned());
     let kept = texts(&service["security_opt"]).iter().any(|option| option == "no-new-privileges:true");
     demand("security_opt", kept, "must hold no-new-privileges:true".to_owned());
-    for field in ["privileged", "cap_add", "devices", "pid", "ipc", "build", "extends", "userns_mode"] {
+    for field in NEVER {
         demand(field, service[field].is_null(), "is not allowed".to_owned());
     }
     let network = &service["network_mode"];
@@ -123,14 +146,30 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
         if wanted.is_empty() { "must publish nothing".to_owned() } else { format!("must be exactly {list}") };
     demand("ports", given == wanted, why);
     for mount in texts(&service["volumes"]) {
-        let socket = mount.starts_with(SOCKET) || mount.starts_with("/run/docker.sock");
-        demand(
-            "volumes",
-            !socket || excepted("docker-socket"),
-            "mounts the Docker socket without an exception \"docker-socket\"".to_owned(),
-        );
+        if let Some(why) = socket_fault(tool, name, mount.split(':').next().unwrap_or_default()) {
+            demand("volumes", false, why);
+        }
     }
     found
+}
+
+/// What is wrong with what a service would have of the server's sockets.
+fn socket_fault(tool: &Tool, service: &str, source: &str) -> Option<String> {
+    if source.ends_with(DOCKER_SOCKET) {
+        let why = "mounts the Docker socket, which makes it root: containers are shown in";
+        return Some(format!("{why} {CONTAINERS}"));
+    }
+    if is_in(source, CONTAINERS) && !tool.is_excepted("container-view", service) {
+        return Some("sees the containers without an exception \"container-view\"".to_owned());
+    }
+    let is_platforms = is_in(source, GUARDIAN) && tool.kind != Kind::Platform;
+    is_platforms.then(|| format!("{GUARDIAN} is for the platform's own stacks"))
+}
+
+/// Whether a path is this folder or lies in it.
+fn is_in(path: &str, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Named volumes are declared at both ends; paths lie where the platform keeps things; writable ones are state.
@@ -147,12 +186,12 @@ fn check_volumes(tool: &Tool, document: &Value, services: &serde_json::Map<Strin
             let source = mount.split(':').next().unwrap_or_default().to_owned();
             let read_only = mount.ends_with(":ro");
             let field = format!("services.{name}.volumes");
-            if source.starts_with("./") || source.starts_with(SOCKET) {
+            if source.starts_with("./") {
                 if !read_only && source.starts_with("./") {
                     found.push((field, format!("{source} is the stack's own and must be mounted read-only")));
                 }
             } else if source.starts_with('/') {
-                let ours = MOUNTABLE.iter().any(|folder| source.starts_with(folder));
+                let ours = MOUNTABLE.iter().any(|folder| is_in(&source, folder));
                 if !ours || source.contains("..") {
                     found.push((field, format!("{source} lies outside {}", MOUNTABLE.join(", "))));
                 } else if !read_only && !paths.contains(&source.as_str()) {
@@ -161,6 +200,11 @@ fn check_volumes(tool: &Tool, document: &Value, services: &serde_json::Map<Strin
             } else {
                 mounted.insert(source);
             }
+        }
+    }
+    for (name, volume) in document["volumes"].as_object().unwrap_or(&empty) {
+        if !volume.is_null() {
+            found.push((format!("volumes.{name}"), "must say nothing more than its name".to_owned()));
         }
     }
     let mounted: BTreeSet<&str> = mounted.iter().map(String::as_str).collect();

@@ -331,7 +331,7 @@ pub enum MonitorKind {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleException {
-    /// The rule: `docker-socket`, `host-network` or `healthcheck`.
+    /// The rule: `container-view`, `host-network` or `healthcheck`.
     pub rule: String,
     /// The service.
     pub service: String,

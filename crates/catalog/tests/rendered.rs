@@ -368,7 +368,8 @@ fn tls_has_modern_ciphers_only_and_a_page_without_headers_of_its_own_gets_ours()
     let (catalog, front) = (shipped(), Front::new());
     fs::set_permissions(front.folder.path(), fs::Permissions::from_mode(0o755)).expect("mode");
     let selection = catalog.select(Tier::Lite, &["ghost".to_owned()]).expect("fits");
-    let sites = render_sites(&catalog, &selection, &context(), |_| Door::Open(&front.certificate)).expect("sites");
+    let sites =
+        render_sites(&catalog, &selection, &context(), |_| Door::Open(&front.certificate)).expect("sites");
     let nginx = Running::start(&front, &sites);
     let url = "https://bakery.example/";
     let (code, reply) = nginx.ask_with(url, &["--head"]);

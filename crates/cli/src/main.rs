@@ -204,6 +204,7 @@ mod tests {
             "letsbe tenants command ORDER restart ghost --plan",
             "letsbe tenants revoke ORDER --plan",
             "letsbe tenants revoke ORDER --yes",
+            "letsbe tenants renew-relay-key ORDER --plan",
             "letsbe tenants approvals ORDER",
             "letsbe tenants approve ORDER ORDER",
             "letsbe tenants refuse acme.example ORDER",

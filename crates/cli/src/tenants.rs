@@ -83,6 +83,11 @@ pub(crate) enum TenantsCommand {
         #[command(flatten)]
         yes: Yes,
     },
+    /// Make the server's key for models useless; the server fetches a new one with its next heartbeat.
+    RenewRelayKey {
+        #[command(flatten)]
+        target: Target,
+    },
     /// List what waits for a person's word, and what was decided.
     Approvals {
         /// The tenant: its id, or its domain.
@@ -228,6 +233,7 @@ pub(crate) async fn carry_out(
             ask::command(&hub, &target, work.into(), !no_wait, json).await
         }
         TenantsCommand::Revoke { target, yes } => ask::revoke(&hub, &target, yes, json).await,
+        TenantsCommand::RenewRelayKey { target } => ask::renew_relay_key(&hub, &target, json).await,
         TenantsCommand::Approve { target, approval } => {
             ask::decide(&hub, &target, approval, true, json).await
         }

@@ -189,11 +189,26 @@ pub struct ProviderConfig {
     pub name: String,
     /// Base address up to and including the version, `https://…/v1`; `http://` only for private addresses.
     pub base_url: String,
-    /// File with the key (mode 0600); read when a server is provisioned.
-    pub key_file: PathBuf,
-    /// File with the roots of its certificate (PEM), where servers do not trust it by themselves.
+    /// Who asks it.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// File with the key (mode 0600), for a relayed provider; it never leaves the Hub.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// File with the roots of its certificate (PEM), where whoever asks it does not trust it by themselves.
     #[serde(default)]
     pub roots_pem_file: Option<PathBuf>,
+}
+
+/// Who asks a model provider.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// The Hub, for all tenants, with a key that only the Hub has.
+    #[default]
+    Relay,
+    /// Each tenant's server, with a key of its own that is put into its vault there.
+    Tenant,
 }
 
 /// Who can open the keys that tenants' servers seal away (the backup key and the vault's key).
@@ -310,6 +325,17 @@ impl ModelsConfig {
             if !provider.base_url.starts_with("https://") && !provider.base_url.starts_with("http://") {
                 return Some(format!("models.providers: the base_url of {} is no address", provider.name));
             }
+            let name = &provider.name;
+            match (provider.delivery, &provider.key_file) {
+                (Delivery::Relay, None) => {
+                    return Some(format!("models.providers: {name} has no key_file"));
+                }
+                (Delivery::Tenant, Some(_)) => {
+                    let why = "its key is put into each tenant's vault, so it has no key_file here";
+                    return Some(format!("models.providers: {name}: {why}"));
+                }
+                _ => {}
+            }
         }
         self.models.iter().find_map(|model| {
             let unknown = model.chain.iter().find(|target| !names.contains(target.provider.as_str()));
@@ -390,6 +416,9 @@ mod tests {
             ("name = \"openrouter\"", "name = \"Open Router\"", "no short name"),
             ("provider = \"openrouter\"", "provider = \"nobody\"", "nobody"),
             ("https://", "ftp://", "base_url"),
+            ("key_file = \"/etc/letsbe/openrouter-key\"", "", "no key_file"),
+            ("key_file", "delivery = \"tenant\"\nkey_file", "vault"),
+            ("key_file", "delivery = \"everybody\"\nkey_file", "delivery"),
         ] {
             let refused = load(&models.replacen(part, other, 1), after).unwrap_err();
             assert!(refused.contains(named), "{refused}");

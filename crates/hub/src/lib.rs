@@ -9,6 +9,7 @@ pub mod config;
 mod controllers;
 pub mod providers;
 pub mod recovery;
+pub mod relay;
 pub mod router;
 pub mod security;
 pub mod state;

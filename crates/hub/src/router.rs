@@ -15,9 +15,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     AppState,
     controllers::{
-        agents, backups, health, jobs, orders, payments, recovery, sessions,
-        tenants::{self, configuration},
+        agents, backups, health, jobs, models, orders, payments, recovery, sessions,
+        tenants::{self, configuration, relay_key},
     },
+    relay::REQUEST_BYTES,
     security::{
         limit::{self as rate, Limited, Limits, Scope},
         sessions::{Stranger, require},
@@ -102,12 +103,17 @@ fn line(method: Method, path: &'static str, access: Access, handler: MethodRoute
 fn tenant_routes() -> Vec<Route> {
     use Access::{Keyed, Staff, StaffPage};
     let (read, write, put) = (|| Method::GET, || Method::POST, || Method::PUT);
+    let asked = |handler: MethodRouter<AppState>| handler.layer(DefaultBodyLimit::max(REQUEST_BYTES));
     let events = post(agents::events::events).layer(DefaultBodyLimit::max(limits::EVENT_BYTES));
     vec![
         line(write(), "/api/v1/tenant/register", Keyed, post(agents::register)),
         line(write(), "/api/v1/tenant/heartbeat", Keyed, post(agents::heartbeat::heartbeat)),
         line(write(), "/api/v1/tenant/events", Keyed, events),
         line(read(), "/api/v1/tenant/commands", Keyed, get(agents::commands::commands)),
+        line(write(), "/api/v1/tenant/models", Keyed, post(models::grant)),
+        line(write(), "/api/v1/tenant/models/{provider}/chat/completions", Keyed, asked(post(models::chat))),
+        line(write(), "/api/v1/tenant/models/{provider}/responses", Keyed, asked(post(models::responses))),
+        line(write(), "/api/v1/tenant/models/{provider}/embeddings", Keyed, asked(post(models::embeddings))),
         line(read(), "/api/v1/admin/tenants", Staff, get(tenants::list::list)),
         line(read(), "/api/v1/admin/tenants/{id}", Staff, get(tenants::list::show)),
         line(read(), "/api/v1/admin/tenants/{id}/configuration", Staff, get(configuration::show)),
@@ -131,6 +137,7 @@ fn tenant_routes() -> Vec<Route> {
         ),
         line(read(), "/api/v1/admin/tenants/{id}/escrow", Staff, get(tenants::escrow::show)),
         line(write(), "/api/v1/admin/tenants/{id}/revoke", Staff, post(tenants::revoke::revoke)),
+        line(write(), "/api/v1/admin/tenants/{id}/relay-key", Staff, post(relay_key::renew)),
         line(read(), "/tenants", StaffPage, get(web::tenants::list)),
         line(read(), "/tenants/{id}", StaffPage, get(web::tenants::show)),
         line(write(), "/tenants/{id}/approvals/{approval}", StaffPage, post(web::tenants::decide)),

@@ -7,7 +7,7 @@ use letsbe_lifecycle::order::Pace;
 use letsbe_store::Store;
 use letsbe_types::{Secret, clock::Clock};
 
-use crate::{config::PaymentTerms, security::logins::Logins, tenants::Tenants};
+use crate::{config::PaymentTerms, relay::SharedRelay, security::logins::Logins, tenants::Tenants};
 
 /// Shared by requests. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +28,8 @@ pub struct AppState {
     pub logins: Arc<Logins>,
     /// Serves tenants' servers.
     pub tenants: Tenants,
+    /// Asks models for tenants' servers.
+    pub relay: SharedRelay,
     /// Address at which people reach the Hub; cookies are `Secure` when it is HTTPS.
     pub public_url: Arc<str>,
     /// Folder for the files of running jobs.

@@ -7,6 +7,7 @@ use letsbe_provision::hub_address;
 use letsbe_types::{
     Problem, Secret,
     api::{ErrorReply, RegisterReply, RegisterRequest, Reply},
+    relay::{ModelGrant, RELAY_PATH},
     tenant::{CommandsReply, EventsReply, Heartbeat, HeartbeatReply, TenantEvents, limits},
 };
 use reqwest::StatusCode;
@@ -106,6 +107,12 @@ impl Client {
         let request = self.http.get(format!("{}/api/v1/tenant/commands?wait={wait}", self.url));
         let patience = Duration::from_secs(wait) + REQUEST_TIMEOUT;
         ask(request.timeout(patience).bearer_auth(self.key.expose())).await
+    }
+
+    /// Asks for this server's access to models; the key in the answer is a new one.
+    pub(crate) async fn models(&self) -> Result<ModelGrant, Problem> {
+        let request = self.http.post(format!("{}{RELAY_PATH}", self.url));
+        ask(request.bearer_auth(self.key.expose())).await
     }
 
     /// Tells what happened.

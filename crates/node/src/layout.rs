@@ -86,6 +86,11 @@ impl Layout {
         self.volatile("control.sock")
     }
 
+    /// Folder of the socket that shows the containers; mounted into the tool that shows them to people.
+    pub(crate) fn containers(&self) -> PathBuf {
+        self.volatile("docker")
+    }
+
     /// Folder of the sockets that the secrets proxy may use.
     pub(crate) fn guardian(&self) -> PathBuf {
         self.root.join(letsbe_types::link::FOLDER.trim_start_matches('/'))

@@ -14,6 +14,7 @@ mod orders;
 mod outbox;
 mod payments;
 mod recoveries;
+mod relay;
 mod staff;
 mod tasks;
 mod tenants;
@@ -36,6 +37,11 @@ pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
 pub use payments::{PaymentNews, PaymentOutcome, StripeNews};
 pub use recoveries::{KeysGiven, NewRecovery, Recovery};
+pub use relay::{
+    keys::KeyGiven,
+    requests::{RelayRequest, RelayUse, Reserved},
+    usage::MeteredDay,
+};
 pub use staff::{Staff, StaffMember};
 pub use tenants::{
     KeyRefused,

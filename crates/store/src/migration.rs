@@ -10,6 +10,7 @@ mod payments;
 mod proofs;
 mod quotas;
 mod recoveries;
+mod relay;
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(gate_heads::GateHeads),
             Box::new(payments::Payments),
             Box::new(quotas::Quotas),
+            Box::new(relay::Relay),
         ]
     }
 }

@@ -17,6 +17,7 @@ pub mod print;
 mod printable;
 mod problem;
 pub mod recovery;
+pub mod relay;
 mod secret;
 pub mod tenant;
 pub mod tenants;

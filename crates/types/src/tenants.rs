@@ -98,6 +98,9 @@ pub struct TenantDetail {
     pub tokens_by_hour: Vec<TokenUse>,
     /// Tokens of the last 31 days, by day and model, newest first.
     pub tokens_by_day: Vec<TokenUse>,
+    /// Tokens of the last 31 days as the Hub's relay counted them, by day and model, newest first.
+    #[serde(default)]
+    pub relayed_by_day: Vec<RelayedDay>,
     /// Heartbeats of the last two days, hour by hour, newest first.
     pub hours: Vec<Rollup>,
     /// Heartbeats of the last 31 days, day by day, newest first.
@@ -106,6 +109,23 @@ pub struct TenantDetail {
     pub events: Vec<EventEntry>,
     /// The newest escrow, if there is one.
     pub escrow: Option<EscrowEntry>,
+}
+
+/// Tokens of one day and one model, as the Hub's relay counted them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayedDay {
+    /// Start of the day.
+    pub start: DateTime<Utc>,
+    /// Provider and model, `openrouter/some-model`.
+    pub model: String,
+    /// Tokens read.
+    pub input: u64,
+    /// Tokens written.
+    pub output: u64,
+    /// Requests.
+    pub requests: u64,
+    /// Requests for which the provider reported no usage: their tokens are an upper estimate.
+    pub estimated: u64,
 }
 
 /// Where a tenant's server is reached, and how it is known again.

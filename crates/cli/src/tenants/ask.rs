@@ -189,7 +189,8 @@ pub(super) async fn revoke(hub: &Hub, target: &Target, yes: Yes, json: bool) -> 
 
 pub(super) async fn accept_gate_log(hub: &Hub, target: &Target, json: bool) -> anyhow::Result<()> {
     let id = id_of(hub, &target.tenant).await?;
-    let asked = Asked::of("POST", id, "gate-heads/accept", &json!({}))?;
+    let does = "The gate's log counts as it is now; what differed before is an alarm no more.".to_owned();
+    let asked = Asked::of("POST", id, "gate-heads/accept", &json!({}))?.with(vec![does]);
     if target.plan {
         return asked.shown(json);
     }
@@ -198,6 +199,22 @@ pub(super) async fn accept_gate_log(hub: &Hub, target: &Target, json: bool) -> a
         return style::say_json(&now);
     }
     style::say(&format!("{} the gate's log of {} counts as it is now", Level::Fine.mark(), now.domain));
+    Ok(())
+}
+
+pub(super) async fn renew_relay_key(hub: &Hub, target: &Target, json: bool) -> anyhow::Result<()> {
+    let id = id_of(hub, &target.tenant).await?;
+    let does = "The server's key for models dies; it fetches a new one with its next heartbeat.".to_owned();
+    let asked = Asked::of("POST", id, "relay-key", &json!({}))?.with(vec![does]);
+    if target.plan {
+        return asked.shown(json);
+    }
+    let now: TenantSummary = hub.post(&asked.path, &asked.body).await?;
+    if json {
+        return style::say_json(&now);
+    }
+    style::say(&format!("{} the key of {}'s server for models is dead", Level::Fine.mark(), now.domain));
+    style::say("  Its AI team has no models until the server fetches a new one: five minutes at most.");
     Ok(())
 }
 

@@ -10,7 +10,9 @@ use letsbe_hub::{
     AppState,
     backups::{drills, own, storage::Storage, watch},
     config::HubConfig,
-    providers, router,
+    providers,
+    relay::{self, Patience, Relay},
+    router,
     tenants::Tenants,
     worker::{Mailer, Worker, tokens::random_token},
 };
@@ -41,7 +43,9 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
     if changed > 0 {
         tracing::info!(tenants = changed, "escrow recipients are others than before");
     }
+    let open = |models| Relay::open(models, &config.public_url, Patience::default()).map(Arc::new);
     let state = AppState {
+        relay: config.models.as_ref().map(open).transpose()?,
         tenants: Tenants::start(&store, &clock, defaults),
         store: store.clone(),
         catalog: catalog.clone(),
@@ -60,6 +64,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
     }
     let jobs_folder = config.data_folder.join("jobs");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&jobs_folder)?;
+    tokio::spawn(relay::keep(store.clone(), clock.clone()));
     tokio::spawn(drills::keep(store.clone(), clock.clone()));
     tokio::spawn(own::keep(store.clone(), config.clone(), config_file.to_owned(), clock.clone()));
     let storage = config.backups.s3.as_ref().map(Storage::open).transpose()?;

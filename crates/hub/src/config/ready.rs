@@ -35,7 +35,10 @@ impl HubConfig {
             found.secret("servers.refresh_token_file", refresh_token_file, Form::Json);
         }
         for provider in self.models.iter().flat_map(|models| &models.providers) {
-            found.secret("models.providers.key_file", &provider.key_file, Form::Word);
+            // A customer's own provider has its key on the customer's server only.
+            if let Some(key_file) = &provider.key_file {
+                found.secret("models.providers.key_file", key_file, Form::Word);
+            }
             provider
                 .roots_pem_file
                 .iter()

@@ -2,9 +2,10 @@
 
 pub(crate) mod agents;
 pub(crate) mod backups;
-mod extract;
+pub(crate) mod extract;
 pub(crate) mod health;
 pub(crate) mod jobs;
+pub(crate) mod models;
 pub(crate) mod orders;
 pub(crate) mod payments;
 pub(crate) mod recovery;

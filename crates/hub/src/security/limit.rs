@@ -94,6 +94,10 @@ pub(crate) async fn every(State(limited): State<Limited>, request: Request, next
     next.run(request).await
 }
 
+/// Marks the answer to a caller whose key was good: what is refused to it is no attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KnownCaller;
+
 /// Counts only what was refused: whoever brings a good key is never held up.
 pub(crate) async fn refused(State(limited): State<Limited>, request: Request, next: Next) -> Response {
     let (caller, now) = (caller(&request), limited.state.clock.now());
@@ -101,7 +105,8 @@ pub(crate) async fn refused(State(limited): State<Limited>, request: Request, ne
         return ApiError::too_many().into_response();
     }
     let response = next.run(request).await;
-    if response.status().is_client_error() {
+    let is_known = response.extensions().get::<KnownCaller>().is_some();
+    if response.status().is_client_error() && !is_known {
         limited.limits.allows(limited.scope, caller, 1.0, now);
     }
     response

@@ -8,10 +8,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use letsbe_types::relay::RELAY_PATH;
 use tokio::time::{Instant, timeout};
 
 use super::error_page;
-use crate::{AppState, controllers::ApiError};
+use crate::{AppState, controllers::ApiError, relay::Patience};
 
 /// Scripts and styles come from files of ours only: nothing inline, so no nonce is needed.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -46,7 +47,9 @@ pub(crate) async fn logged(request: Request, next: Next) -> Response {
     let (begun, method) = (Instant::now(), request.method().clone());
     let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = matched.unwrap_or_else(|| "(no route)".to_owned());
-    let response = timeout(LONGEST, next.run(request)).await.unwrap_or_else(|_| {
+    // The relay waits for models, with limits of its own.
+    let longest = if route.starts_with(RELAY_PATH) { Patience::default().whole } else { LONGEST };
+    let response = timeout(longest, next.run(request)).await.unwrap_or_else(|_| {
         ApiError::new(StatusCode::REQUEST_TIMEOUT, "The request took too long.").into_response()
     });
     let (status, milliseconds) = (response.status().as_u16(), begun.elapsed().as_millis());

@@ -71,6 +71,23 @@ impl JobFiles {
         secret_file::read(&path, Form::Word).map_err(|why| failed(&path)(io::Error::other(why)))
     }
 
+    /// The server's key for models; made when it is asked for first.
+    pub(super) fn relay_key(&self) -> Result<Secret<String>, Problem> {
+        let path = self.folder.join("relay-key");
+        match fs::read_to_string(&path) {
+            Ok(key) => Ok(Secret::new(key)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = random_token();
+                // Whole or not at all: half a key would be taken for one.
+                let fresh = path.with_extension("new");
+                write_secret(&fresh, &key)?;
+                fs::rename(&fresh, &path).map_err(failed(&path))?;
+                Ok(key)
+            }
+            Err(error) => Err(failed(&path)(error)),
+        }
+    }
+
     fn destination_file(&self) -> PathBuf {
         self.folder.join("destination.json")
     }

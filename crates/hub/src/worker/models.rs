@@ -1,88 +1,72 @@
-//! Which models a new server's AI team may use, with the providers' keys. Keys are read when they are needed, from
-//! files that only the Hub's user can read, and are never logged.
-
-use std::{fs, path::Path};
+//! Which models a new server's AI team may use: its addresses and its own key at the Hub's relay. No provider's key.
 
 use letsbe_types::{
     Problem, Secret,
-    link::{ModelAccess, ModelsConfiguration, Provider, ProviderKey},
+    link::{ModelAccess, ProviderKey},
 };
 
 use crate::{
-    config::ModelsConfig,
-    security::secret_file::{self, Form},
+    config::{Delivery, ModelsConfig},
+    relay::for_servers,
 };
 
 /// What goes into the server's job.
-pub(super) fn access(config: &ModelsConfig, token_pool: u64) -> Result<ModelAccess, Problem> {
-    let mut models = ModelsConfiguration { providers: Vec::new(), models: config.models.clone() };
-    let mut keys = std::collections::BTreeMap::new();
-    for provider in &config.providers {
-        let read =
-            |path: &Path| fs::read_to_string(path).map_err(|error| unreadable(path, &error.to_string()));
-        keys.insert(provider.name.clone(), ProviderKey(key(&provider.key_file)?.expose().clone()));
-        models.providers.push(Provider {
-            name: provider.name.clone(),
-            base_url: provider.base_url.clone(),
-            key: format!("models/{}", provider.name),
-            roots_pem: provider.roots_pem_file.as_deref().map(read).transpose()?,
-        });
-    }
-    Ok(ModelAccess { models, keys, token_pool })
-}
-
-fn key(path: &Path) -> Result<Secret<String>, Problem> {
-    secret_file::read(path, Form::Word).map_err(|why| unreadable(path, &why))
-}
-
-fn unreadable(path: &Path, why: &str) -> Problem {
-    let message = format!("{} cannot be used: {why}.", path.display());
-    Problem::permanent(
-        "TENANT001",
-        message,
-        "Put the file right ([models] in the Hub's settings), then retry.",
-    )
+pub(super) fn access(
+    config: &ModelsConfig,
+    hub_url: &str,
+    relay_key: &Secret<String>,
+    token_pool: u64,
+) -> Result<ModelAccess, Problem> {
+    let relayed = config.providers.iter().filter(|provider| provider.delivery == Delivery::Relay);
+    let keys = relayed.map(|provider| (provider.name.clone(), ProviderKey(relay_key.expose().clone())));
+    Ok(ModelAccess { models: for_servers(config, hub_url)?, keys: keys.collect(), token_pool })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+    use std::fs;
 
     use letsbe_types::link::{Model, Target};
 
     use super::access;
-    use crate::config::{ModelsConfig, ProviderConfig};
-
-    fn config(key_file: &Path) -> ModelsConfig {
-        let target = Target { provider: "openrouter".into(), model: "some/model".into() };
-        ModelsConfig {
-            providers: vec![ProviderConfig {
-                name: "openrouter".into(),
-                base_url: "https://models.example/v1".into(),
-                key_file: key_file.to_owned(),
-                roots_pem_file: None,
-            }],
-            models: vec![Model { name: "assistant".into(), chain: vec![target], output_tokens_max: 1000 }],
-        }
-    }
+    use crate::config::{Delivery, ModelsConfig, ProviderConfig};
 
     #[test]
-    fn a_key_comes_from_a_private_file_and_is_not_printed() {
+    fn a_server_gets_a_key_of_its_own_and_no_providers() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("key");
-        assert_eq!(access(&config(&file), 7).unwrap_err().code, "TENANT001");
-        fs::write(&file, "sk-canary-1\n").unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-        let refused = access(&config(&file), 7).unwrap_err();
-        assert!(refused.message.contains("chmod 600") && !refused.message.contains("canary"));
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        let given = access(&config(&file), 7).unwrap();
-        assert_eq!(given.keys["openrouter"].0, "sk-canary-1");
-        assert_eq!((given.models.providers[0].key.as_str(), given.token_pool), ("models/openrouter", 7));
+        let (key_file, roots) = (folder.path().join("key"), folder.path().join("roots.pem"));
+        fs::write(&key_file, "sk-canary-1\n").unwrap();
+        let provider = |name: &str, delivery| ProviderConfig {
+            name: name.into(),
+            base_url: format!("https://{name}.example/v1"),
+            delivery,
+            key_file: (delivery == Delivery::Relay).then(|| key_file.clone()),
+            roots_pem_file: Some(roots.clone()),
+        };
+        let target = |provider: &str| Target { provider: provider.into(), model: "some/model".into() };
+        let config = ModelsConfig {
+            providers: vec![provider("shared", Delivery::Relay), provider("own", Delivery::Tenant)],
+            models: vec![Model {
+                name: "assistant".into(),
+                chain: vec![target("shared"), target("own")],
+                output_tokens_max: 1000,
+            }],
+        };
+        let given = || access(&config, "https://hub.example.com/", &"relay-canary".into(), 7);
+        assert_eq!(given().unwrap_err().code, "TENANT001", "the roots are not there");
+        fs::write(&roots, "roots").unwrap();
+        let given = given().unwrap();
         assert!(!format!("{given:?}").contains("canary"));
-        for bad in ["", "two words", "two\nlines"] {
-            fs::write(&file, bad).unwrap();
-            assert_eq!(access(&config(&file), 7).unwrap_err().code, "TENANT001", "{bad:?}");
-        }
+        assert!(!serde_json::to_string(&given).unwrap().contains("sk-canary"));
+        let keys: Vec<_> = given.keys.iter().map(|(name, key)| (name.as_str(), key.0.as_str())).collect();
+        assert_eq!(keys, [("shared", "relay-canary")], "a tenant's own key is put into its vault there");
+        let [shared, own] = given.models.providers.as_slice() else { panic!("two") };
+        assert_eq!(shared.base_url, "https://hub.example.com/api/v1/tenant/models/shared");
+        assert_eq!((shared.key.as_str(), &shared.roots_pem), ("models/shared", &None));
+        assert_eq!(
+            (own.base_url.as_str(), own.roots_pem.as_deref()),
+            ("https://own.example/v1", Some("roots"))
+        );
+        assert_eq!(given.token_pool, 7);
     }
 }

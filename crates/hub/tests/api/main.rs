@@ -12,6 +12,7 @@ mod pages;
 mod payments;
 mod public;
 mod recovery;
+mod relay;
 mod tenant;
 mod tenant_commands;
 mod tenant_events;
@@ -32,7 +33,14 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use letsbe_catalog::Catalog;
-use letsbe_hub::{AppState, config::PaymentTerms, router, security::passwords, tenants::Tenants};
+use letsbe_hub::{
+    AppState,
+    config::PaymentTerms,
+    relay::{Relay, SharedRelay},
+    router,
+    security::passwords,
+    tenants::Tenants,
+};
 use letsbe_lifecycle::order::{Event, Pace};
 use letsbe_store::{Defaults, NewOrder, Quotas, Store};
 use letsbe_types::{
@@ -114,18 +122,27 @@ impl Hub {
 
     /// On the database of this name.
     pub(crate) async fn at(folder: Arc<tempfile::TempDir>, database: &str) -> Self {
+        Self::built(folder, database, None).await
+    }
+
+    /// One that relays models.
+    pub(crate) async fn with_relay(relay: Relay) -> Self {
+        Self::built(Arc::new(tempfile::tempdir().unwrap()), "hub.db", Some(Arc::new(relay))).await
+    }
+
+    async fn built(folder: Arc<tempfile::TempDir>, database: &str, relay: SharedRelay) -> Self {
         let store = Store::open(&folder.path().join(database)).await.unwrap();
-        Self::with(folder, store)
+        Self::with(folder, store, relay)
     }
 
     /// With quotas that a test can reach.
     pub(crate) async fn limited(quotas: Quotas) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
-        Self::with(folder, store.limited(quotas))
+        Self::with(folder, store.limited(quotas), None)
     }
 
-    fn with(folder: Arc<tempfile::TempDir>, store: Store) -> Self {
+    fn with(folder: Arc<tempfile::TempDir>, store: Store, relay: SharedRelay) -> Self {
         let clock = ManualClock::at(start());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let tenants = Tenants::start(&store, &shared, defaults());
@@ -138,6 +155,7 @@ impl Hub {
             payments: PaymentTerms { live: false, free: false },
             logins: Arc::default(),
             stripe_secret: Arc::new(Secret::from(STRIPE_SECRET)),
+            relay,
             public_url: "https://hub.example.com".into(),
             jobs_folder: folder.path().join("jobs").into(),
             own_backup: Some(folder.path().join("backup-status.json").into()),
@@ -161,6 +179,11 @@ impl Hub {
     }
 
     pub(crate) async fn staffed(self) -> (Self, String) {
+        let key = self.staff().await;
+        (self, key)
+    }
+
+    pub(crate) async fn staff(&self) -> String {
         // One hash for all tests: hashing is slow on purpose.
         static HASH: OnceLock<String> = OnceLock::new();
         let hash = HASH.get_or_init(|| passwords::hash(&Secret::from(PASSWORD)).unwrap());
@@ -169,7 +192,7 @@ impl Hub {
         let token = "test-session".to_owned();
         let until = start() + chrono::TimeDelta::hours(12);
         self.store.create_session(&letsbe_store::token_hash(&token), staff.id, until, start()).await.unwrap();
-        (self, token)
+        token
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> axum::response::Response {

@@ -40,6 +40,7 @@ pub struct HubSettings {
     url: String,
     stripe_secret: Secret<String>,
     password: Secret<String>,
+    model_key: Secret<String>,
     crash_log: PathBuf,
     /// Whether it dies at crash points.
     dies: AtomicBool,
@@ -74,7 +75,8 @@ impl HubSettings {
         let refresh =
             serde_json::json!({ "refresh_token": netcup.login().expose(), "used_at": chrono::Utc::now() });
         write_private(&data.join("netcup-token"), &refresh.to_string())?;
-        write_private(&data.join(MODEL_KEY), &random_hex())?;
+        let model_key = Secret::new(random_hex());
+        write_private(&data.join(MODEL_KEY), model_key.expose())?;
         let account = &lab.storage.operator;
         write_private(&data.join(STORAGE_KEY), &account.access_key_id)?;
         write_private(&data.join(STORAGE_SECRET), account.secret_access_key.expose())?;
@@ -94,6 +96,7 @@ impl HubSettings {
             url,
             stripe_secret,
             password: Secret::new(random_hex()),
+            model_key,
             crash_log: folder.join("crashes.log"),
             dies: AtomicBool::new(options.crash),
         })
@@ -240,6 +243,12 @@ impl HubProcess {
     #[must_use]
     pub fn staff_password(&self) -> &Secret<String> {
         &self.settings.password
+    }
+
+    /// The key of the model provider, which only the Hub has.
+    #[must_use]
+    pub fn model_key(&self) -> &Secret<String> {
+        &self.settings.model_key
     }
 
     /// The file with the crash points that were hit, if crashing was asked for.

@@ -1,6 +1,7 @@
 //! Attackers at a real server of the lab, while it is built and afterwards. Each part is a module with one list of
 //! checks; what must go on during the whole run is started before the order is placed.
 
+mod backup;
 mod kuma;
 mod owners;
 mod stranger;
@@ -51,6 +52,7 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
     let checks: Vec<Check<'_>> = vec![
         ("a stranger was there all the time, and got nothing", Box::pin(async { seen.judge() })),
         ("every owner's log-in works with the vault's password", Box::pin(owners::log_in(&target))),
+        ("the backup is no way out of a container", Box::pin(backup::backup_is_no_way_out(&target.host))),
     ];
     Ok(carry_out(checks, CHECK).await)
 }

@@ -10,13 +10,15 @@ use crate::{NODE, Scene, attacks::PLACEHOLDER};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Models are asked through the Hub; what they asked for is decided and done without it.
 pub(crate) async fn without_the_hub(scene: &Scene<'_>) -> anyhow::Result<()> {
+    restart(scene).await?;
+    secret_in_a_command(scene).await
+}
+
+async fn away<T>(scene: &Scene<'_>, meanwhile: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     scene.fleet.hub.take_away().await;
-    let result = async {
-        restart(scene).await?;
-        secret_in_a_command(scene).await
-    };
-    let result = result.await;
+    let result = meanwhile.await;
     scene.fleet.hub.bring_back().await?;
     result
 }
@@ -32,11 +34,14 @@ async fn restart(scene: &Scene<'_>) -> anyhow::Result<()> {
     let answer = scene.call("Ghost is slow. Restart it.", "restart", json!({ "tool": "ghost" })).await?;
     ensure!(answer["status"] == "waiting" && answer["class"] == "YELLOW", "at level 1: {answer}");
     ensure!(scene.started_at("letsbe-ghost").await? == before, "it was restarted unasked");
-    approve(scene, &answer).await?;
-    eventually("the restart", PATIENCE, || async {
-        Ok((scene.started_at("letsbe-ghost").await? != before).then_some(()))
-    })
-    .await
+    let decided = async {
+        approve(scene, &answer).await?;
+        eventually("the restart", PATIENCE, || async {
+            Ok((scene.started_at("letsbe-ghost").await? != before).then_some(()))
+        })
+        .await
+    };
+    away(scene, decided).await
 }
 
 /// The model names the secret; the gate puts it in at the last moment and takes it out of what comes back, here out
@@ -49,7 +54,20 @@ async fn secret_in_a_command(scene: &Scene<'_>) -> anyhow::Result<()> {
     });
     let answer = scene.call("Try the password that you have.", "run", arguments).await?;
     ensure!(answer["status"] == "waiting" && answer["class"] == "CRITICAL_RED", "{answer}");
-    let id = approve(scene, &answer).await?;
+    let decided = async {
+        let ended = async || {
+            let log = scene.gate_log().await?;
+            anyhow::Ok(log.iter().filter(|entry| entry["phase"] == "ended").count())
+        };
+        let before = ended().await?;
+        let id = approve(scene, &answer).await?;
+        eventually("the command's end in the log", PATIENCE, || async {
+            Ok((ended().await? > before).then_some(()))
+        })
+        .await?;
+        Ok(id)
+    };
+    let id = away(scene, decided).await?;
     let told = eventually("the command's end", PATIENCE, || async {
         let asked = json!({ "approval": id });
         let answer = scene.call("Is it done?", "approval_status", asked).await?;

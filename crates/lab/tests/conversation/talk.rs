@@ -61,9 +61,11 @@ pub(crate) async fn hello(scene: &Scene<'_>) -> anyhow::Result<()> {
     ensure!(turn.reply.contains("Good morning."), "{}", turn.reply);
     let request = &turn.requests[0];
     ensure!(request.model() == "lab-large", "the provider was asked for {}", request.model());
-    let key = scene.secrets.get("models", "lab").context("the provider's key")?;
+    let relay_key = scene.secrets.get("models", "lab").context("the server's key at the relay")?;
+    let key = scene.fleet.hub.model_key();
+    ensure!(relay_key.expose() != key.expose(), "the vault has the provider's key");
     let bearer = format!("Bearer {}", key.expose());
-    ensure!(request.header("authorization") == Some(&bearer), "the provider's key is not the vault's");
+    ensure!(request.header("authorization") == Some(&bearer), "the provider is not asked with the Hub's key");
     let tools = request.tools();
     for tool in ["gate__run", "gate__logs", "gate__restart", "gate__approval_status"] {
         ensure!(tools.iter().any(|known| known == tool), "the model does not see {tool}: {tools:?}");

@@ -1,6 +1,7 @@
 //! One paid order, carried out by the real programs, and all that must be true of the server that comes out.
 
 mod again;
+mod containers;
 mod doors;
 mod fulfilled;
 mod guardian;
@@ -60,6 +61,7 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ("of all ports, only the wanted are open", Box::pin(doors::all_ports(&live))),
         ("the firewall lets mail in and databases not", Box::pin(doors::firewall(&live))),
         ("a published container is out of reach", Box::pin(doors::published_container(&live))),
+        ("the containers' socket makes nobody root", Box::pin(containers::are_looked_at_only(&live))),
         ("SSH takes the admin's key and nothing else", Box::pin(doors::ssh(&live))),
         ("a second run changes nothing", Box::pin(again::changes_nothing(&live))),
         ("a plan for a good server is empty", Box::pin(again::empty_plan(&live))),

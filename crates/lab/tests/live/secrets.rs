@@ -31,6 +31,39 @@ const ON_THE_SERVER: [(&str, &str); 10] = [
     ("the processes' arguments", "ps -eo args"),
 ];
 
+/// Files of the Hub's that hold secrets of its own.
+const PRIVATE_FILES: [&str; 4] = ["tenants-key", "netcup-token", "stripe-secret", "model-key"];
+
+/// Everything of the server that root can read of what we and its containers have, the vault included.
+const ALL_OF_THE_SERVER: [(&str, &str); 4] = [
+    (
+        "the vault",
+        "node=/opt/letsbe/bin/letsbe-node; for name in $($node vault list | awk '{ print $1 }' | grep /); \
+         do $node vault get $name; done",
+    ),
+    ("our files", "find /opt/letsbe /etc/letsbe /run/letsbe -type f -size -64M -exec cat {} +"),
+    ("the containers", "docker inspect $(docker ps -aq)"),
+    ("the processes' environments", "cat /proc/[0-9]*/environ || true"),
+];
+
+/// The operator's key at the model provider lies nowhere on the server, not even for root.
+async fn model_key_is_at_the_hub_only(live: &Live<'_>) -> anyhow::Result<()> {
+    let value = live.fleet.hub.model_key().clone();
+    let scanner = Scanner::new(&[Named { name: "the model provider's key".to_owned(), value }])?;
+    let relay_key = vault::host_vault(&live.host).await?.context("no vault")?;
+    let relay_key = relay_key.entry("models", "lab").context("no key for the relay")?.present.clone();
+    let own = Scanner::new(&[Named { name: "the server's key at the relay".to_owned(), value: relay_key }])?;
+    for (place, command) in ALL_OF_THE_SERVER {
+        let content = live.host.script(command).await?;
+        let hits = scanner.hits(place, content.as_bytes());
+        ensure!(hits.is_empty(), "the model provider's key is in {place}");
+        if place == "the vault" {
+            ensure!(!own.hits(place, content.as_bytes()).is_empty(), "the vault was not read");
+        }
+    }
+    Ok(())
+}
+
 /// The secrets of the server, and those of them that the Hub gave it.
 async fn of_server(live: &Live<'_>) -> anyhow::Result<(Vec<Named>, Vec<Named>)> {
     let read = |file: String| async move {
@@ -73,6 +106,7 @@ fn of_hub(live: &Live<'_>) -> anyhow::Result<Vec<Named>> {
         named("the operator's password", hub.staff_password().expose()),
         named("the operator's session", live.customer.token()),
         named("Stripe's secret", hub.stripe_secret().expose()),
+        named("the model provider's key", hub.model_key().expose()),
     ];
     let data = live.fleet.folder.path().join("hub");
     let key = std::fs::read_to_string(data.join("tenants-key"))?;
@@ -167,6 +201,7 @@ async fn canaries_are_found(live: &Live<'_>) -> anyhow::Result<()> {
 
 pub(crate) async fn nowhere_else(live: &Live<'_>) -> anyhow::Result<()> {
     canaries_are_found(live).await?;
+    model_key_is_at_the_hub_only(live).await?;
     let ((made, given), hub) = (of_server(live).await?, of_hub(live)?);
     let count = made.len() + given.len() + hub.len();
     let (made, given, of_hub) = (Scanner::new(&made)?, Scanner::new(&given)?, Scanner::new(&hub)?);
@@ -190,7 +225,7 @@ pub(crate) async fn nowhere_else(live: &Live<'_>) -> anyhow::Result<()> {
         [&made, &given, &of_hub].into_iter().for_each(|secrets| hits.extend(secrets.hits(place, content)));
     }
     // Private files of the Hub's data folder hold the Hub's own secrets, and those that it gives to servers.
-    for (place, content) in files(&folder.join("hub"), &["tenants-key", "netcup-token", "stripe-secret"])? {
+    for (place, content) in files(&folder.join("hub"), &PRIVATE_FILES)? {
         hits.extend(of_hub.hits(&place, &content));
     }
     for (place, content) in files(&folder.join("hub"), &[])? {

@@ -14,6 +14,7 @@ use super::{
     commands::Commands,
     configuration::Configurations,
     meter::Meter,
+    models::Models,
     outbox::Queue,
     pulse::Beat,
     signs::{self, Signs},
@@ -44,6 +45,7 @@ pub(crate) struct Heart {
     pub(crate) queue: Arc<Queue>,
     pub(crate) configurations: Arc<Configurations>,
     pub(crate) commands: Arc<Commands>,
+    pub(crate) models: Models,
     /// Asks for a heartbeat now.
     pub(crate) report: Arc<Notify>,
     pub(crate) pulse: Beat,
@@ -59,7 +61,15 @@ impl Heart {
             self.tell_tokens();
             let heartbeat = signs::bounded(self.signs.collect().await);
             self.pulse.beat();
-            let result = self.door.note(hub.heartbeat(&heartbeat).await).and_then(|reply| self.take(reply));
+            let result = match self.door.note(hub.heartbeat(&heartbeat).await) {
+                Ok(mut reply) => {
+                    let models = reply.models.take();
+                    let taken = self.take(reply);
+                    self.alive(self.models.follow(&hub, models.as_deref())).await;
+                    taken
+                }
+                Err(problem) => Err(problem),
+            };
             let pause = match result {
                 Ok(()) => {
                     failures = 0;

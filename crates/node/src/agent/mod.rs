@@ -5,6 +5,7 @@ mod approvals;
 mod beats;
 pub(crate) mod commands;
 mod configuration;
+mod containers;
 mod doors;
 pub(crate) mod drift;
 mod ended;
@@ -12,6 +13,7 @@ mod escrow;
 mod lines;
 mod link;
 pub(crate) mod meter;
+mod models;
 pub(crate) mod outbox;
 mod proofs;
 mod pulse;
@@ -45,10 +47,12 @@ use self::{
     beats::Heart,
     commands::{Commands, Works},
     configuration::Configurations,
+    containers::Containers,
     drift::Drift,
     escrow::Escrow,
     link::{Link, Proxies},
     meter::Meter,
+    models::Models,
     outbox::Queue,
     pulse::Pulses,
     secrets::Keeper,
@@ -206,6 +210,7 @@ impl Agent {
             queue: Arc::clone(&shared.queue),
             configurations: Arc::clone(&shared.configurations),
             commands: Arc::clone(&commands),
+            models: Models::new(layout, &shared.keeper),
             report: Arc::clone(&shared.report),
             pulse: pulses.part("heartbeats", HEART_SILENCE),
         };
@@ -246,6 +251,8 @@ impl Agent {
         let tools_door = doors::shared(&folder.join(GATE_SOCKET), PROXY_USER)?;
         let control_door = doors::private(&layout.control_socket())?;
 
+        let containers_door = doors::private(&layout.containers().join(containers::SOCKET))?;
+        let seen = Containers::new(&layout)?.router();
         let link = shared.link();
         let tools = updates::router(Arc::clone(&shared.updates)).merge(shared.gate.tools());
         let controls = serve::router(Arc::new(control)).merge(shared.gate.control());
@@ -263,6 +270,7 @@ impl Agent {
         part("the line to the secrets proxy", Box::pin(link::serve(link_door, link)));
         part("the door for the AI team", Box::pin(serve::http(tools_door, tools)));
         part("the door for this server", Box::pin(serve::http(control_door, controls)));
+        part("the containers' socket", Box::pin(serve::http(containers_door, seen)));
         part("heartbeats", Box::pin(async move { heart.beat().await }));
         part("events", Box::pin(async move { beats::tell_events(&events_door, &queue).await }));
         part("commands", Box::pin(async move { commands::ask(&door, &commands).await }));

@@ -69,7 +69,7 @@ fn files(layout: &Layout) -> VaultFiles {
     VaultFiles::under(&layout.root())
 }
 
-fn random() -> StdRng {
+pub(crate) fn random() -> StdRng {
     StdRng::from_rng(&mut rand::rng())
 }
 

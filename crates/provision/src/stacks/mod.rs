@@ -138,9 +138,10 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     operations.push(sites(sites::Stage::Published));
     operations.push(Box::new(certificate::CertificateRenewed));
 
+    // Before the vault: the key for models is never sent to where an older configuration says.
+    operations.push(Box::new(models::ModelsConfigured));
     operations.push(Box::new(vault::VaultSeeded));
     operations.push(Box::new(registry::RegistryWritten { deployment: Arc::clone(deployment) }));
-    operations.push(Box::new(models::ModelsConfigured));
     operations.extend(start(["platform.rendered", "platform.running", "platform.healthy"], &platform, &[]));
     // Before the tools come back: a restore that is killed is ended by the next start, which asks the record.
     operations.push(Box::new(server::ServerRecorded));

@@ -321,6 +321,7 @@ mod tests {
         let standing = |covered: &[&str], closed: &[&str]| Standing {
             certificate: Some(Certificate {
                 names: covered.iter().map(|name| (*name).to_owned()).collect(),
+                begins: Utc::now(),
                 ends: Utc::now(),
                 digest: String::new(),
             }),

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Store, StoreError,
-    entities::{agent, configuration, gate_head, rollup, tenant_state},
+    entities::{agent, configuration, gate_head, relay_key, rollup, tenant_state},
     row_error, timeline,
 };
 
@@ -86,6 +86,8 @@ pub struct Heard {
     pub commands_wait: bool,
     /// The last line of the gate's log to which it could be followed.
     pub gate_log: LogHead,
+    /// Hash of the tenant's key at the relay.
+    pub relay_key_hash: Option<String>,
 }
 
 impl Store {
@@ -130,6 +132,7 @@ struct Known {
     generation: i64,
     revoked: bool,
     configuration: Option<i64>,
+    relay_key_hash: Option<String>,
     log: Followed,
 }
 
@@ -146,13 +149,14 @@ impl Known {
             configuration: super::unsigned(self.configuration.unwrap_or(0)),
             commands_wait: waiting.contains(&self.order),
             gate_log: self.log.head.clone(),
+            relay_key_hash: self.relay_key_hash.clone(),
         }
     }
 }
 
 type Keys = HashMap<String, Known>;
-/// Hash, order, its generation, when it was revoked, version of the configuration.
-type KeyRow = (String, Uuid, i64, Option<DateTime<Utc>>, Option<i64>);
+/// Hash, order, its generation, when it was revoked, version of the configuration, hash of the key at the relay.
+type KeyRow = (String, Uuid, i64, Option<DateTime<Utc>>, Option<i64>, Option<String>);
 
 async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, StoreError> {
     let mut keys = Keys::new();
@@ -160,22 +164,40 @@ async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, S
         .from(agent::Column::OrderId)
         .to(configuration::Column::OrderId);
     let configured: sea_orm::RelationDef = configured.into();
+    let relayed = agent::Entity::belongs_to(relay_key::Entity)
+        .from(agent::Column::OrderId)
+        .to(relay_key::Column::OrderId);
+    let relayed: sea_orm::RelationDef = relayed.into();
     for piece in pieces(beats) {
         let rows: Vec<KeyRow> = agent::Entity::find()
             .select_only()
             .columns([agent::Column::KeyHash, agent::Column::OrderId, agent::Column::Generation])
             .column(agent::Column::RevokedAt)
             .column(configuration::Column::Version)
+            .column_as(relay_key::Column::KeyHash, "relay_key_hash")
             .join(JoinType::LeftJoin, configured.clone())
+            .join(JoinType::LeftJoin, relayed.clone())
             .filter(agent::Column::KeyHash.is_in(piece.iter().map(|beat| beat.key_hash.as_str())))
             .into_tuple()
             .all(db)
             .await?;
         let mut logs = followed(db, piece.len(), rows.iter().map(|row| row.1)).await?;
-        keys.extend(rows.into_iter().map(|(key, order, generation, revoked_at, configuration)| {
-            let log = logs.remove(&order).unwrap_or_default();
-            (key, Known { order, generation, revoked: revoked_at.is_some(), configuration, log })
-        }));
+        keys.extend(rows.into_iter().map(
+            |(key, order, generation, revoked_at, configuration, relay_key_hash)| {
+                let log = logs.remove(&order).unwrap_or_default();
+                (
+                    key,
+                    Known {
+                        order,
+                        generation,
+                        revoked: revoked_at.is_some(),
+                        configuration,
+                        relay_key_hash,
+                        log,
+                    },
+                )
+            },
+        ));
     }
     Ok(keys)
 }

@@ -15,6 +15,7 @@ use super::{approvals, commands, events, gate_log, unsigned};
 use crate::{
     Store, StoreError,
     entities::{rollup, token, upkeep},
+    relay::usage,
     row_error,
 };
 
@@ -80,6 +81,7 @@ impl Store {
         forget(&transaction, "hour", due.hours_from.min(next)).await?;
         forget(&transaction, "day", due.days_from).await?;
         token::Entity::delete_many().filter(token::Column::Hour.lt(due.days_from)).exec(&transaction).await?;
+        usage::forget_before(&transaction, due.days_from).await?;
         events::forget_before(&transaction, now - DAYS_KEPT).await?;
         commands::forget_before(&transaction, now - DAYS_KEPT).await?;
         approvals::forget_before(&transaction, now - DAYS_KEPT).await?;

@@ -23,6 +23,7 @@ use crate::{
         agent, approval, backup_alarm, backup_destination, backup_look, configuration, escrow, order,
         tenant_state,
     },
+    relay::usage::{self, MeteredDay},
     row_error,
 };
 
@@ -43,6 +44,8 @@ pub struct Tenant {
     pub look: Option<Look>,
     /// What the counting found wrong and nobody has acknowledged, newest first.
     pub alarms: Vec<Alarm>,
+    /// The last days whose tokens the Hub's relay counted, oldest first; the present one is not over.
+    pub metered: Vec<MeteredDay>,
 }
 
 impl Store {
@@ -117,6 +120,7 @@ impl Store {
         let mut decided: HashMap<Uuid, configuration::Model> =
             decided.all(db).await?.into_iter().map(|row| (row.order_id, row)).collect();
         let mut outside = Outside::of(self, &ids).await?;
+        let mut metered = usage::metered(db, &ids).await?;
         let pending: Vec<(Uuid, i64)> = approval::Entity::find()
             .select_only()
             .column(approval::Column::OrderId)
@@ -142,6 +146,7 @@ impl Store {
                 destination: outside.destinations.remove(&id).map(destinations::entry).transpose()?,
                 look: outside.looks.remove(&id).as_ref().map(looks::look),
                 alarms: outside.alarms.remove(&id).unwrap_or_default(),
+                metered: metered.remove(&id).unwrap_or_default(),
             });
         }
         Ok(tenants)

@@ -6,6 +6,7 @@ mod orders;
 mod payments;
 mod records;
 mod recoveries;
+mod relay;
 mod tenants;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -11,11 +11,11 @@ use letsbe_types::{
 
 use crate::{World, start};
 
-fn key(order: OrderId) -> String {
+pub(crate) fn key(order: OrderId) -> String {
     token_hash(&format!("key of {order}"))
 }
 
-async fn tenant(world: &World) -> OrderId {
+pub(crate) async fn tenant(world: &World) -> OrderId {
     let order = world.order().await;
     let new = NewJob {
         id: JobId::generate(),

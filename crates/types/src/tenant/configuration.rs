@@ -13,6 +13,10 @@ pub struct HeartbeatReply {
     /// an older Hub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_log: Option<super::LogHead>,
+    /// Fingerprint of the access to models that the server should have ([`crate::relay::fingerprint`]); a server with
+    /// another one asks for it. `None`: the Hub relays no models, and the server keeps what it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<String>,
 }
 
 /// What the Hub decides about a tenant; kept by the agent, so that it goes on without the Hub.

@@ -29,7 +29,7 @@ pub(super) fn wanted(config: &HubConfig, config_file: &Path) -> io::Result<Vec<P
         files.push(refresh_token_file.clone());
     }
     for provider in config.models.iter().flat_map(|models| &models.providers) {
-        files.push(provider.key_file.clone());
+        files.extend(provider.key_file.clone());
         files.extend(provider.roots_pem_file.clone());
     }
     if let Some(s3) = &config.backups.s3 {

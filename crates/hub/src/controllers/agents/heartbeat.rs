@@ -40,7 +40,9 @@ async fn answer(
     heard: &Heard,
     known_configuration: u64,
 ) -> ApiResult<HeartbeatReply> {
-    let mut reply = HeartbeatReply { gate_log: Some(heard.gate_log.clone()), ..HeartbeatReply::default() };
+    let models = state.relay.as_ref().map(|relay| relay.fingerprint(heard.relay_key_hash.as_deref()));
+    let gate_log = Some(heard.gate_log.clone());
+    let mut reply = HeartbeatReply { models, gate_log, ..HeartbeatReply::default() };
     if heard.configuration != known_configuration {
         reply.configuration = state.store.configuration(heard.tenant).await?;
     }

@@ -19,12 +19,12 @@ use crate::{
 pub(crate) use register::register;
 pub(crate) use words::is_recipient;
 
-fn bearer(request: &Request) -> ApiResult<String> {
+pub(crate) fn bearer(request: &Request) -> ApiResult<String> {
     let key = keys::bearer(request.headers()).map(str::to_owned);
     key.ok_or_else(|| ApiError::unauthorized("Send the key as Authorization: Bearer …"))
 }
 
-fn refused(why: KeyRefused) -> ApiError {
+pub(crate) fn refused(why: KeyRefused) -> ApiError {
     ApiError::unauthorized(match why {
         KeyRefused::Unknown => "No agent has this key.",
         KeyRefused::Revoked => "This agent's key was revoked.",

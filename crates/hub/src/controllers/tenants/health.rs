@@ -1,14 +1,17 @@
 //! How a server is, from what it said last. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_store::{AgentStatus, CutKind, LogCut};
+use letsbe_store::{AgentStatus, CutKind, LogCut, MeteredDay};
 use letsbe_types::{
     backups::Alarm,
     tenant::{ContainerState, Heartbeat},
     tenants::Health,
 };
 
-use crate::backups::state::{self, Weight};
+use crate::{
+    backups::state::{self, Weight},
+    relay::health::mismatch,
+};
 
 /// Three heartbeats that did not come.
 const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -19,12 +22,18 @@ const TOKENS_LOW: u64 = 90;
 const NAMED: usize = 5;
 
 /// How it is, and what is wrong in a sentence each.
-pub(crate) fn of(agent: &AgentStatus, alarms: &[Alarm], now: DateTime<Utc>) -> (Health, Vec<String>) {
+pub(crate) fn of(
+    agent: &AgentStatus,
+    alarms: &[Alarm],
+    metered: &[MeteredDay],
+    now: DateTime<Utc>,
+) -> (Health, Vec<String>) {
     let mut troubles = agent.last_heartbeat.as_ref().map_or_else(Vec::new, |heartbeat| said(heartbeat, now));
     let sign = agent.last_heartbeat.as_ref().and_then(|heartbeat| heartbeat.backup.as_ref());
     let backups = state::remarks(sign, alarms, agent.registered_at, now);
     let wrong = backups.into_iter().filter(|remark| remark.weight > Weight::Note);
     troubles.extend(wrong.map(|remark| remark.text));
+    troubles.extend(mismatch(metered, now));
     troubles.extend(agent.log_cut.as_ref().map(log_cut));
     let health = match agent.last_heartbeat_at {
         _ if agent.revoked_at.is_some() => Health::Revoked,
@@ -104,7 +113,7 @@ mod tests {
     use serde_json::json;
 
     fn of(agent: &AgentStatus, now: DateTime<Utc>) -> (Health, Vec<String>) {
-        super::of(agent, &[], now)
+        super::of(agent, &[], &[], now)
     }
 
     fn now() -> DateTime<Utc> {

@@ -84,6 +84,7 @@ pub(crate) async fn detail(state: &AppState, id: OrderId) -> ApiResult<TenantDet
         approvals: store.approvals(id).await?,
         tokens_by_hour: recent,
         tokens_by_day: by_day(tokens),
+        relayed_by_day: store.relayed(id, now - DAYS).await?,
         hours: store.hours(id, now - HOURS).await?,
         days: store.days(id, now - DAYS).await?,
         events: store.tenant_events(id, EVENTS).await?,
@@ -93,7 +94,7 @@ pub(crate) async fn detail(state: &AppState, id: OrderId) -> ApiResult<TenantDet
 
 /// A tenant without its history.
 pub(crate) fn summary(tenant: &Tenant, now: DateTime<Utc>) -> TenantSummary {
-    let (health, troubles) = health::of(&tenant.agent, &tenant.alarms, now);
+    let (health, troubles) = health::of(&tenant.agent, &tenant.alarms, &tenant.metered, now);
     let order = &tenant.order.new;
     let heartbeat = tenant.agent.last_heartbeat.as_ref();
     TenantSummary {

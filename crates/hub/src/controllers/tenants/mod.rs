@@ -7,6 +7,7 @@ pub(crate) mod escrow;
 pub(crate) mod gate_heads;
 pub(crate) mod health;
 pub(crate) mod list;
+pub(crate) mod relay_key;
 pub(crate) mod revoke;
 
 use letsbe_store::{NewEntry, Tenant};

@@ -13,7 +13,7 @@ use letsbe_types::{
     backup::Destination,
     ids::JobId,
     job::{DesiredServer, HubLink, ProvisionJob, ReportTarget, RestoreFrom},
-    link::ModelAccess,
+    relay::key_hash,
 };
 use tokio::io::AsyncWriteExt as _;
 
@@ -45,6 +45,13 @@ pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Resu
         let backups = destinations::of_job(worker, order, &files).await?;
         let restore = restore_from(worker, order, backups.as_ref()).await?;
         let mut work = provision_job(worker, order, job.id, &files, restore)?;
+        if let Some(models) = &worker.models {
+            let key = files.relay_key()?;
+            let (hash, now) = (key_hash(key.expose()), worker.clock.now());
+            worker.store.put_relay_key(order.new.id, &hash, now).await.map_err(store_problem)?;
+            let pool = worker.catalog.tier(order.new.tier).tokens_month;
+            work.desired.models = Some(models::access(models, &worker.public_url, &key, pool)?);
+        }
         // A server that comes back goes on where its copies are.
         let source = work.desired.restore.as_ref().map(|restore| restore.source.clone());
         work.desired.backups = backups.or(source);
@@ -156,7 +163,7 @@ fn provision_job(
             url: worker.public_url.clone(),
             registration_token: files.registration_token()?.expose().clone(),
         }),
-        models: settings_of_models(worker, order)?,
+        models: None,
         backups: None,
         restore,
     };
@@ -173,11 +180,6 @@ fn provision_job(
         }),
         desired,
     })
-}
-
-fn settings_of_models(worker: &Worker, order: &Order) -> Result<Option<ModelAccess>, Problem> {
-    let pool = worker.catalog.tier(order.new.tier).tokens_month;
-    worker.models.as_ref().map(|models| models::access(models, pool)).transpose()
 }
 
 async fn run_provisioner(worker: &Worker, order: &Order, work: &ProvisionJob) -> Result<ExitStatus, Problem> {
