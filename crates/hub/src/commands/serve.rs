@@ -91,9 +91,13 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         jobs_folder,
     });
     tokio::spawn(worker.run());
-    let listener = tokio::net::TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    answer(config.listen, state).await
+}
+
+/// Answers requests until the process is told to end.
+async fn answer(listen: std::net::SocketAddr, state: AppState) -> anyhow::Result<()> {
+    let listener =
+        tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     tracing::info!(address = %listener.local_addr()?, "the Hub listens");
     let service = router::router(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(terminated());

@@ -152,14 +152,14 @@ struct ReverseName {
 }
 
 /// An address of this version that one of the account's servers has.
-fn own_address(shared: &Shared, version: &str, ip: &str) -> Result<IpAddr, Response> {
+fn own_address(shared: &Shared, version: &str, ip: &str) -> Result<IpAddr, &'static str> {
     let parsed = ip.parse::<IpAddr>().ok().filter(|ip| ip.is_ipv4() == (version == "ipv4"));
     let Some(address) = parsed.filter(|_| matches!(version, "ipv4" | "ipv6")) else {
-        return Err(invalid("ip", "must be an IP address"));
+        return Err("must be an IP address");
     };
     let state = shared.state();
     let owned = state.servers.values().any(|server| IpAddr::from(server.address) == address);
-    if owned { Ok(address) } else { Err(invalid("ip", "The IP address does not belong to you")) }
+    if owned { Ok(address) } else { Err("The IP address does not belong to you") }
 }
 
 async fn set_reverse_name(
@@ -175,7 +175,7 @@ async fn set_reverse_name(
             shared.state().reverse_names.insert(address.to_string(), wanted.rdns);
             StatusCode::OK.into_response()
         }
-        Err(refused) => refused,
+        Err(why) => invalid("ip", why),
     }
 }
 
@@ -185,7 +185,7 @@ async fn reverse_name(AnyState(shared): Sim, Path((version, ip)): Path<(String, 
             let name = shared.state().reverse_names.get(&address.to_string()).cloned();
             Json(present([("rdns", name)])).into_response()
         }
-        Err(refused) => refused,
+        Err(why) => invalid("ip", why),
     }
 }
 
@@ -195,6 +195,6 @@ async fn remove_reverse_name(AnyState(shared): Sim, Path((version, ip)): Path<(S
             shared.state().reverse_names.remove(&address.to_string());
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(refused) => refused,
+        Err(why) => invalid("ip", why),
     }
 }

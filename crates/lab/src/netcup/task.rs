@@ -200,6 +200,19 @@ async fn carry_out(shared: &Shared, target: &SimServer, work: &Work) -> anyhow::
             let active = *active;
             Box::new(move |server| server.rescue = active)
         }
+        // A machine of the lab keeps its disk: what a revert or a format does to it is not played.
+        Work::RevertSnapshot | Work::Format => Box::new(|server| server.state = "SHUTOFF".into()),
+        _ => return note(shared, target, work),
+    };
+    if let Some(server) = shared.state().servers.get_mut(&target.id) {
+        after(server);
+    }
+    Ok(())
+}
+
+/// What changes the account's books only.
+fn note(shared: &Shared, target: &SimServer, work: &Work) -> anyhow::Result<()> {
+    match work {
         Work::CreateSnapshot(wanted) => {
             let snapshot = types::SnapshotMinimal {
                 uuid: Some(Uuid::new_v4().to_string()),
@@ -210,13 +223,11 @@ async fn carry_out(shared: &Shared, target: &SimServer, work: &Work) -> anyhow::
                 ..Default::default()
             };
             shared.state().snapshots.entry(target.id).or_default().push(snapshot);
-            return Ok(());
         }
         Work::DeleteSnapshot(name) => {
             let mut state = shared.state();
             let kept = state.snapshots.entry(target.id).or_default();
             kept.retain(|snapshot| snapshot.name.as_ref() != Some(name));
-            return Ok(());
         }
         Work::Firewall(active, policies) => {
             let mut state = shared.state();
@@ -224,7 +235,6 @@ async fn carry_out(shared: &Shared, target: &SimServer, work: &Work) -> anyhow::
             let chosen = chosen.map(serde_json::from_value).collect::<Result<_, _>>()?;
             let firewall = state.firewalls.entry(target.id).or_default();
             (firewall.active, firewall.user_policies) = (Some(*active), Some(chosen));
-            return Ok(());
         }
         Work::ExportSnapshot(name) => {
             let mut state = shared.state();
@@ -232,22 +242,14 @@ async fn carry_out(shared: &Shared, target: &SimServer, work: &Work) -> anyhow::
             for snapshot in kept.iter_mut().filter(|snapshot| snapshot.name.as_ref() == Some(name)) {
                 (snapshot.exported, snapshot.exported_size_in_ki_b) = (Some(true), Some(1024));
             }
-            return Ok(());
         }
         Work::DiskDriver(driver) => {
             shared.state().disk_drivers.insert(target.id, driver.clone());
-            return Ok(());
         }
         Work::AttachIso => {
             shared.state().isos.insert(target.id, "Debian 12".into());
-            return Ok(());
         }
-        // A machine of the lab keeps its disk: what a revert or a format does to it is not played.
-        Work::RevertSnapshot | Work::Format => Box::new(|server| server.state = "SHUTOFF".into()),
-        Work::Reapply | Work::Optimise | Work::Interface | Work::Setting => return Ok(()),
-    };
-    if let Some(server) = shared.state().servers.get_mut(&target.id) {
-        after(server);
+        _ => {}
     }
     Ok(())
 }
