@@ -41,7 +41,8 @@ fn tests_named(text: &str) -> Vec<&str> {
     named.split('`').skip(1).step_by(2).collect()
 }
 
-fn tests_of(repository: &Repository) -> BTreeSet<&str> {
+/// The names of all tests.
+pub(super) fn tests_of(repository: &Repository) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for file in repository.rust() {
         let mut attribute = false;

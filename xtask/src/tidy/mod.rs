@@ -6,6 +6,7 @@ pub mod layers;
 pub mod makefile;
 pub mod openings;
 pub mod purity;
+pub mod security;
 pub mod sizes;
 pub mod words;
 

@@ -312,8 +312,11 @@ mod tests {
     #[test]
     fn images_of_mariadb_have_its_own_names_only() {
         for (engine, wanted) in [
-            (Mysql, ["mysqldump", "mysql", "mysql", "mysqladmin", "mysql"]),
-            (Mariadb, ["mariadb-dump", "mariadb", "mariadb", "mariadb-admin", "mariadb"]),
+            (Mysql, ["mysqldump", "mysql", "mysql", "mysqladmin", "mysql", "mysql", "mysql"]),
+            (
+                Mariadb,
+                ["mariadb-dump", "mariadb", "mariadb", "mariadb-admin", "mariadb", "mariadb", "mariadb"],
+            ),
         ] {
             let programs: Vec<String> = all(&database(engine, "root"))
                 .into_iter()

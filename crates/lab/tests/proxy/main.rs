@@ -119,7 +119,8 @@ fn events(stream: &str) -> Vec<String> {
 fn said(stream: &str) -> String {
     let content = |data: &String| {
         let event: Value = serde_json::from_str(data).ok()?;
-        event["choices"][0]["delta"]["content"].as_str().map(str::to_owned)
+        let piece = event["choices"][0]["delta"]["content"].as_str().or(event["delta"].as_str());
+        piece.map(str::to_owned)
     };
     events(stream).iter().filter_map(content).collect()
 }

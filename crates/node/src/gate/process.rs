@@ -1,8 +1,7 @@
 //! Runs one program in bounded memory and time. Its output, both streams together, is redacted before anything else
-//! sees it: first redacted, then shortened. Where that does not go, because there is no end of it, what stands beside
-//! the cut is not shown.
+//! sees it. Of long output the beginning and the end are kept, and what stands beside the cut is not shown.
 
-use std::{process::Stdio, sync::Arc, time::Duration};
+use std::{process::Stdio, time::Duration};
 
 use letsbe_gate::{Excerpt, Parts};
 use letsbe_host::Command;
@@ -41,7 +40,7 @@ impl Output {
 }
 
 /// Runs a program; any exit code is an answer.
-pub(super) async fn run(command: &Command, id: &str, redactor: &Arc<Redactor>) -> Result<Output, Problem> {
+pub(super) async fn run(command: &Command, id: &str, redactor: &Redactor) -> Result<Output, Problem> {
     let failed =
         |error: std::io::Error| problem::failed(format!("{} could not be run: {error}", command.program));
     let mut child = command.process().env(MARK, id).spawn().map_err(failed)?;
@@ -55,7 +54,7 @@ pub(super) async fn run(command: &Command, id: &str, redactor: &Arc<Redactor>) -
     let kept_of = |bytes| Excerpt::new(bytes + 2 * MARGIN_BYTES);
     let mut kept = (kept_of(KEPT_BYTES.0), kept_of(KEPT_BYTES.1));
     let work = async {
-        tokio::join!(feed, pump(out, redactor, &mut kept.0), pump(err, redactor, &mut kept.1));
+        tokio::join!(feed, pump(out, &mut kept.0), pump(err, &mut kept.1));
         child.wait().await
     };
     let ended = tokio::time::timeout(command.timeout, work).await;
@@ -82,18 +81,14 @@ fn shown(out: Parts, err: Parts, redactor: &Redactor) -> Result<(String, String)
     Ok((out.shown(MARGIN_BYTES), err.shown(MARGIN_BYTES)))
 }
 
-async fn pump(pipe: Option<impl AsyncRead + Unpin>, redactor: &Arc<Redactor>, kept: &mut Excerpt) {
+/// What is kept was not looked through yet: a piece that one stream alone would lose would hide the rest in the other.
+async fn pump(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Excerpt) {
     let Some(mut pipe) = pipe else { return };
-    let mut stream = redactor.stream();
-    let (mut chunk, mut passed) = (vec![0; 16 * 1024], Vec::new());
+    let mut chunk = vec![0; 16 * 1024];
     // A pipe that cannot be read has ended.
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
-        stream.push(&chunk[..count], &mut passed);
-        kept.push(&passed);
-        passed.clear();
+        kept.push(&chunk[..count]);
     }
-    stream.finish(&mut passed);
-    kept.push(&passed);
 }
 
 /// Ends every process of a call. Ending `docker exec` alone would leave the program in the container running.
