@@ -146,7 +146,10 @@ const BROKEN: [Broken; 3] = [
     Broken {
         how: "ufw disable",
         still: "ufw status | grep inactive || true",
-        planned: &[("firewall.closed", "ufw --force enable")],
+        planned: &[
+            ("firewall.closed", "ufw --force enable"),
+            ("openclaw.confined", "letsbe-openclaw reaches"),
+        ],
         mended: &["firewall.closed"],
     },
     Broken {
