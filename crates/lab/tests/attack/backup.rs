@@ -5,7 +5,7 @@ use letsbe_lab::hosts::Host;
 
 const CANARY: &str = "/etc/letsbe/canary";
 const VOLUME: &str = "/var/lib/docker/volumes/letsbe-uptime-kuma_data/_data";
-const BACKUP: &str = "/opt/letsbe/bin/letsbe-node backup run --tool uptime-kuma; true";
+const BACKUP: &str = "/opt/letsbe/bin/letsbe-node backup run --tool uptime-kuma 2>&1 || true";
 
 /// `uptime-kuma` is on the server. What is put into its volume is what a process in its container could put there.
 pub(crate) async fn backup_is_no_way_out(host: &Host) -> anyhow::Result<()> {
@@ -20,7 +20,8 @@ pub(crate) async fn backup_is_no_way_out(host: &Host) -> anyhow::Result<()> {
     for (name, attack) in attacks {
         host.script(&attack).await?;
         // Docker refuses to pause what stands still already: the run itself finds it so.
-        let said = host.script(&format!("docker unpause letsbe-uptime-kuma; {BACKUP}")).await?;
+        let said = host.script(&format!("docker unpause letsbe-uptime-kuma || true; {BACKUP}")).await?;
+        ensure!(said.contains("BAK02"), "{name}: the backup did not see it: {said}");
         ensure!(
             host.script(&format!("cat {CANARY}")).await? == "canary",
             "{name}: the canary is gone: {said}"

@@ -11,7 +11,8 @@ use letsbe_types::{
 
 use crate::server::{LOCAL, NODE, Server};
 
-const LOG: &str = "/root/crashed";
+/// Where the unit of a backup may write.
+const LOG: &str = "/var/log/letsbe/crashed";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 async fn hit(server: &Server<'_>) -> anyhow::Result<BTreeSet<String>> {
