@@ -9,8 +9,8 @@ LAB := target/debug/letsbe-lab
 FAST_TEST := RUST_TEST_THREADS=8 cargo test --workspace --no-fail-fast
 # The end-to-end tests: those that crates/lab/Cargo.toml keeps out of `cargo test`.
 END_TO_END := $(shell sed -n '/^\[\[test\]\]/{n;s/^name = "\(.*\)"/\1/p}' crates/lab/Cargo.toml)
-# So many at once: most of the time each waits for its servers. One needs about 4 GB of memory.
-AT_ONCE ?= 3
+# So many at once: one needs about 4 GB of memory, and on two cores a third makes none of them faster.
+AT_ONCE ?= 2
 
 # Not by its own name in a recipe: what names that is run even by `make -n`, which shall only print.
 AGAIN = $(MAKE)
@@ -41,7 +41,7 @@ unit: test-programs ## The fast tests only; needs no lab (and root only if a pro
 	$(FAST_TEST) --lib --bins --tests
 
 # They start dockerd and the lab themselves. What one says is shown when it has ended.
-end-to-end: setup build ## The end-to-end tests in the lab, AT_ONCE (3) at a time.
+end-to-end: setup build ## The end-to-end tests in the lab, AT_ONCE (2) at a time.
 	cargo test --workspace --no-run $(END_TO_END:%=--test %)
 	$(LAB) images
 	$(AGAIN) --keep-going --jobs $(AT_ONCE) --output-sync=target $(END_TO_END:%=end-to-end-%)

@@ -24,7 +24,7 @@ use server::Server;
 use site::Site;
 
 /// No single check may take longer.
-const CHECK: Duration = Duration::from_secs(10 * 60);
+const CHECK: Duration = Duration::from_secs(15 * 60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn backups_are_proven_and_restores_bring_back_what_was_there() {
