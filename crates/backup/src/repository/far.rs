@@ -205,6 +205,8 @@ pub async fn bring_back(
         .await
         .map_err(|stopped| problem::of_stopped(&place, doing, stopped))?;
     if ended.code != Some(0) {
+        // Its words are never quoted; its exit code tells a missing folder (3) from a refusal, and none from a kill.
+        tracing::warn!(code = ended.code, place, "rclone could not list the place as it was");
         return Err(problem::unreachable(&place, doing));
     }
     if !answer.split(|byte| *byte == b'\n').any(|line| line == b"config") {
@@ -223,6 +225,9 @@ pub async fn bring_back(
     match ended.code {
         Some(0) => Ok(()),
         _ if ended.errors.contains("no space left on device") => Err(problem::full(&place, doing)),
-        _ => Err(problem::unreachable(&place, doing)),
+        code => {
+            tracing::warn!(code, place, "rclone could not copy the place as it was");
+            Err(problem::unreachable(&place, doing))
+        }
     }
 }
