@@ -21,7 +21,7 @@ pub(super) async fn reload(layout: &Layout) -> Result<(), Problem> {
 mod tests {
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::UnixListener,
+        net::{UnixListener, UnixStream},
     };
 
     use super::reload;
@@ -49,6 +49,10 @@ mod tests {
         assert!(reload(&layout).await.is_ok());
         assert!(reload(&layout).await.is_err());
         agent.await.unwrap();
+        // A child that another test of this process forks at this moment holds the listener until it executes.
+        while UnixStream::connect(layout.control_socket()).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
         assert!(reload(&layout).await.is_ok(), "the socket of a dead agent");
     }
 }
