@@ -37,22 +37,25 @@ pub(crate) async fn asks(target: &Target<'_>, level: u8) -> anyhow::Result<()> {
     host.exec(&["docker", "exec", "letsbe-ghost", "sh", "-c", &format!("echo canary > {CANARY}")]).await?;
     let key = target.secret("openclaw", "gate_key").await?;
     let run = |command: &[&str]| json!({ "service": "app", "command": command });
-    let mut calls: Vec<(&str, &str, Value)> =
-        COMMANDS.iter().map(|command| ("run", "ghost", run(command))).collect();
-    calls.push(("restore", "static-website", json!({ "date": "2026-11-28" })));
-    calls.push((
-        "run",
-        "ghost",
-        json!({ "service": "db", "command": ["mysqlslap", "--query=DROP DATABASE ghost"] }),
-    ));
-    let mut held = Vec::new();
-    for (verb, tool, arguments) in calls {
+    let call = async |verb: &str, tool: &str, arguments: Value| {
         let body = json!({ "agent": "mallory", "verb": verb, "tool": tool, "arguments": arguments });
         let answer = host.ask_proxy("/api/v1/tools/execute", Some(&key), &body).await;
-        let answer = answer.with_context(|| body.to_string())?;
-        let answer: Value = serde_json::from_str(&answer)?;
-        let answer = &answer["data"];
-        ensure!(answer["status"] == "waiting" && answer["class"] == "CRITICAL_RED", "{body}: {answer}");
+        let answer: Value = serde_json::from_str(&answer.with_context(|| body.to_string())?)?;
+        anyhow::Ok(answer["data"].clone())
+    };
+    // What a row lists for its level is done, so what is held is not held for another reason.
+    let listed = call("restart", "static-website", json!({})).await?;
+    ensure!(listed["status"] == if level == 1 { "waiting" } else { "done" }, "a restart: {listed}");
+    let mut calls: Vec<(&str, &str, Value)> =
+        COMMANDS.iter().map(|command| ("run", "ghost", run(command))).collect();
+    calls.push(("restore", "static-website", json!({ "date": "2026-01-31" })));
+    let drop = json!({ "service": "db", "command": ["mysqlslap", "--query=DROP DATABASE ghost"] });
+    calls.push(("run", "ghost", drop));
+    let mut held = Vec::new();
+    for (verb, tool, arguments) in calls {
+        let answer = call(verb, tool, arguments.clone()).await?;
+        let asked = answer["status"] == "waiting" && answer["class"] == "CRITICAL_RED";
+        ensure!(asked, "{verb} {tool} {arguments}: {answer}");
         held.push(answer["approval"].as_str().context("nothing to decide")?.to_owned());
     }
     let canary = host.exec(&["docker", "exec", "letsbe-ghost", "cat", CANARY]).await?;
