@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Rules that an entry may ask to be excepted from.
-const RULES: [&str; 3] = ["container-view", "healthcheck", "host-network"];
+const RULES: [&str; 5] = ["audit-log", "container-view", "healthcheck", "host-network", "raw-sockets"];
 
 /// Checks one entry on its own. `base` is its folder, relative to the catalog's.
 pub(crate) fn alone(tool: &Tool, base: &str, folder: &str, kind: Kind) -> Vec<CatalogError> {
@@ -144,6 +144,14 @@ fn references(tool: &Tool) -> Found {
             }
         };
         refer(format!("monitors[{i}].target"), what, &monitor.target, known);
+    }
+    for (i, vhost) in tool.vhosts.iter().enumerate() {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        let wrong = |path: &&String| !path.starts_with('/') || !path.chars().all(plain);
+        if let Some(path) = vhost.logins.iter().find(wrong) {
+            let why = format!("{path:?} is no plain path (/, letters, digits, `.`, `_`, `-`)");
+            found.push((format!("vhosts[{i}].logins"), why));
+        }
     }
     if tool.vhosts.is_empty() == (tool.files.nginx.is_some() && tool.kind == Kind::Tool) {
         found.push(("vhosts".to_owned(), "vhosts and nginx.conf go together: both or neither".to_owned()));

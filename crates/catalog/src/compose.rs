@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{Kind, Service, Tool, state};
+use crate::{Kind, Service, Tool, confine, state};
 
 type Found = Vec<(String, String)>;
 
@@ -17,10 +17,13 @@ const GUARDIAN: &str = "/run/letsbe/guardian";
 /// What of the server's own folders a container may see.
 const MOUNTABLE: [&str; 4] = ["/opt/letsbe/", "/etc/letsencrypt", GUARDIAN, CONTAINERS];
 
+/// Why a service is not bounded: the bounds are written behind this line.
+const CONFINED: &str =
+    "cannot be set here: `    container_name: <name>` must be a line of its own, and cap_drop be [ALL]";
+
 /// Fields that no service has: each is a way to the server, or to what another container has.
-const NEVER: [&str; 14] = [
+const NEVER: [&str; 13] = [
     "privileged",
-    "cap_add",
     "devices",
     "device_cgroup_rules",
     "pid",
@@ -124,6 +127,12 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
     demand("logging", rotated, "must be json-file with max-size and max-file".to_owned());
     let kept = texts(&service["security_opt"]).iter().any(|option| option == "no-new-privileges:true");
     demand("security_opt", kept, "must hold no-new-privileges:true".to_owned());
+    demand("pids_limit", service["pids_limit"].is_u64(), CONFINED.to_owned());
+    demand("cap_drop", texts(&service["cap_drop"]) == ["ALL"], CONFINED.to_owned());
+    let added = texts(&service["cap_add"]);
+    let kept = confine::capabilities(tool, name);
+    let few = added.iter().all(|capability| kept.contains(&capability.as_str()));
+    demand("cap_add", few, format!("must hold nothing else than {}", kept.join(", ")));
     for field in NEVER {
         demand(field, service[field].is_null(), "is not allowed".to_owned());
     }

@@ -6,6 +6,7 @@
 
 mod check;
 mod compose;
+mod confine;
 mod credential;
 mod exchange;
 mod load;

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use letsbe_types::{DomainName, EmailAddress, Secret};
 
 use crate::{
-    Agent, Catalog, RenderError, Tool,
+    Agent, Catalog, RenderError, Tool, confine,
     template::{self, Shared, Variables},
 };
 
@@ -109,8 +109,9 @@ pub fn render_stack(
     for (path, text) in &tool.files.other {
         files.push((path.clone(), template::render(&format!("{}/files/{path}", tool.name), text, &public)?));
     }
+    let compose = template::render(&format!("{}/compose.yml", tool.name), &tool.files.compose, &public)?;
     Ok(RenderedStack {
-        compose: template::render(&format!("{}/compose.yml", tool.name), &tool.files.compose, &public)?,
+        compose: confine::confined(tool, &compose),
         env,
         nginx: crate::render_nginx(tool, context, None)?,
         files,

@@ -172,6 +172,9 @@ pub struct Vhost {
     pub websocket: bool,
     /// Largest request body that nginx takes, in MiB.
     pub body_mb: u32,
+    /// Where people log in by POST: nginx lets an address try so often a minute and no more.
+    #[serde(default)]
+    pub logins: Vec<String>,
 }
 
 /// Kind of database.
@@ -331,7 +334,7 @@ pub enum MonitorKind {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleException {
-    /// The rule: `container-view`, `host-network` or `healthcheck`.
+    /// The rule: `audit-log`, `container-view`, `healthcheck`, `host-network` or `raw-sockets`.
     pub rule: String,
     /// The service.
     pub service: String,

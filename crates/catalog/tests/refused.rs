@@ -194,7 +194,7 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
     (
         "[needs]",
         "[[exceptions]]\nrule = \"privileged\"\nservice = \"app\"\nreason = \"why not\"\n[needs]",
-        "exceptions[0].rule: \"privileged\" is none of container-view, healthcheck, host-network",
+        "exceptions[0].rule: \"privileged\" is none of audit-log, container-view, healthcheck, host-network, raw-sockets",
     ),
     (
         "{{ admin_password }}",
@@ -260,7 +260,10 @@ fn a_fault_in_compose_yml_is_named() {
         ("127.0.0.1:3999:80", "3999:80", format!("{app}.ports: must be exactly 127.0.0.1:3999:80")),
         ("127.0.0.1:3999:80", "0.0.0.0:3999:80", format!("{app}.ports: must be exactly 127.0.0.1:3999:80")),
         ("    mem_limit", "    privileged: true\n    mem_limit", format!("{app}.privileged: is not allowed")),
-        ("    mem_limit", "    cap_add: [ALL]\n    mem_limit", format!("{app}.cap_add: is not allowed")),
+        ("    mem_limit", "    cap_add: [ALL]\n    mem_limit", format!("{app}.cap_add: must hold nothing else than CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, NET_BIND_SERVICE, SETGID, SETUID")),
+        ("    mem_limit", "    cap_drop: [ALL]\n    cap_add: [SYS_ADMIN]\n    mem_limit", format!("{app}.cap_add: must hold nothing else than CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, NET_BIND_SERVICE, SETGID, SETUID")),
+        ("    mem_limit", "    cap_drop: [NET_RAW]\n    mem_limit", format!("{app}.cap_drop: cannot be set here: `    container_name: <name>` must be a line of its own, and cap_drop be [ALL]")),
+        ("    mem_limit", "    pids_limit: -1\n    mem_limit", format!("{app}.pids_limit: cannot be set here: `    container_name: <name>` must be a line of its own, and cap_drop be [ALL]")),
         ("    mem_limit", "    network_mode: host\n    mem_limit", format!("{app}.network_mode: is not allowed without an exception \"host-network\"")),
         ("- data:/data", "- /var/run/docker.sock:/var/run/docker.sock\n      - data:/data", format!("{app}.volumes: mounts the Docker socket, which makes it root: containers are shown in /run/letsbe/docker")),
         ("- data:/data", "- /run/docker.sock:/x:ro\n      - data:/data", format!("{app}.volumes: mounts the Docker socket, which makes it root: containers are shown in /run/letsbe/docker")),

@@ -2,6 +2,7 @@
 
 mod backups;
 mod ready;
+mod unpaid;
 
 use std::{
     collections::BTreeSet,
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use backups::{BackupsConfig, HubBackupConfig, KeysFrom, S3Config};
+pub use unpaid::UnpaidConfig;
 
 use crate::{
     controllers::is_recipient,
@@ -82,6 +84,9 @@ pub struct HubConfig {
     /// How long to wait for what.
     #[serde(default)]
     pub pace: PaceConfig,
+    /// How long an order waits for its payment.
+    #[serde(default)]
+    pub unpaid: UnpaidConfig,
 }
 
 /// Stripe's part.
@@ -371,7 +376,8 @@ impl HubConfig {
         let refused = |why| ConfigError::Content { path: path.to_owned(), why };
         let config: Self = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
         let models = config.models.as_ref().and_then(ModelsConfig::problem);
-        match models.or_else(|| config.escrow.problem()).or_else(|| config.backups.problem()) {
+        let others = || config.backups.problem().or_else(|| config.unpaid.problem());
+        match models.or_else(|| config.escrow.problem()).or_else(others) {
             Some(why) => Err(refused(why)),
             None => Ok(config),
         }
@@ -380,7 +386,7 @@ impl HubConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::{HubConfig, ServersConfig};
+    use super::{HubConfig, ServersConfig, UnpaidConfig};
 
     #[test]
     fn the_example_configuration_is_accepted_and_unknown_fields_are_not() {
@@ -388,6 +394,7 @@ mod tests {
         let config = HubConfig::load(path.as_ref()).unwrap();
         assert!(matches!(config.servers, ServersConfig::Netcup { .. }));
         assert_eq!(config.pace.pace(), letsbe_lifecycle::order::Pace::default());
+        assert_eq!(config.unpaid, UnpaidConfig::default());
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("hub.toml");
         let text = std::fs::read_to_string(path).unwrap();

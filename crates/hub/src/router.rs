@@ -9,7 +9,9 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{self, MethodRouter, get, patch, post},
 };
+use letsbe_serve::Bounds;
 use letsbe_types::tenant::limits;
+use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
@@ -40,6 +42,8 @@ pub enum Access {
     Limited(Scope),
     /// Whoever brings the right key or signature; the handler checks it, and refusals are counted.
     Keyed,
+    /// Whoever brings an agent's key; the handler checks it. Refusals are counted, and what a good key asks, too.
+    Agent,
     /// Staff; others get 401.
     Staff,
     /// Staff; others are sent to the login page.
@@ -68,7 +72,7 @@ pub fn routes() -> Vec<Route> {
     let stripe = post(payments::webhook::take).layer(DefaultBodyLimit::max(STRIPE_LIMIT));
     let mut table = vec![
         line(read(), "/healthz", Open, get(health::health)),
-        line(write(), "/api/v1/public/orders", public, post(orders::checkout::create)),
+        line(write(), "/api/v1/public/orders", Limited(Scope::Checkout), post(orders::checkout::create)),
         line(read(), "/api/v1/public/orders/{id}", public, get(orders::progress::show)),
         line(write(), "/api/v1/webhooks/stripe", Keyed, stripe),
         line(change(), "/api/v1/jobs/{id}", Keyed, report),
@@ -101,16 +105,16 @@ fn line(method: Method, path: &'static str, access: Access, handler: MethodRoute
 
 /// The doors of tenants' agents, and what staff does about tenants.
 fn tenant_routes() -> Vec<Route> {
-    use Access::{Keyed, Staff, StaffPage};
+    use Access::{Agent, Keyed, Staff, StaffPage};
     let (read, write, put) = (|| Method::GET, || Method::POST, || Method::PUT);
     let asked = |handler: MethodRouter<AppState>| handler.layer(DefaultBodyLimit::max(REQUEST_BYTES));
     let events = post(agents::events::events).layer(DefaultBodyLimit::max(limits::EVENT_BYTES));
     vec![
-        line(write(), "/api/v1/tenant/register", Keyed, post(agents::register)),
-        line(write(), "/api/v1/tenant/heartbeat", Keyed, post(agents::heartbeat::heartbeat)),
-        line(write(), "/api/v1/tenant/events", Keyed, events),
-        line(read(), "/api/v1/tenant/commands", Keyed, get(agents::commands::commands)),
-        line(write(), "/api/v1/tenant/models", Keyed, post(models::grant)),
+        line(write(), "/api/v1/tenant/register", Agent, post(agents::register)),
+        line(write(), "/api/v1/tenant/heartbeat", Agent, post(agents::heartbeat::heartbeat)),
+        line(write(), "/api/v1/tenant/events", Agent, events),
+        line(read(), "/api/v1/tenant/commands", Agent, get(agents::commands::commands)),
+        line(write(), "/api/v1/tenant/models", Agent, post(models::grant)),
         line(write(), "/api/v1/tenant/models/{provider}/chat/completions", Keyed, asked(post(models::chat))),
         line(write(), "/api/v1/tenant/models/{provider}/responses", Keyed, asked(post(models::responses))),
         line(write(), "/api/v1/tenant/models/{provider}/embeddings", Keyed, asked(post(models::embeddings))),
@@ -186,11 +190,22 @@ fn recovery_routes() -> Vec<Route> {
     ]
 }
 
-/// The Hub's HTTP service. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: callers are told
-/// apart by their address.
+/// Answers requests until `stop` is ready. Callers are told apart by their address, and none holds the Hub.
+pub async fn serve(
+    listener: TcpListener,
+    state: AppState,
+    bounds: Bounds,
+    stop: impl Future<Output = ()> + Send,
+) {
+    letsbe_serve::serve(listener, router(state), bounds, stop).await;
+}
+
+/// The Hub's HTTP service, as [`serve`] serves it.
 pub fn router(state: AppState) -> Router {
     let limits = Arc::new(Limits::default());
     let limited = |scope| Limited { state: state.clone(), limits: Arc::clone(&limits), scope };
+    // Apart from the others: whoever has many addresses makes nobody's key forgotten.
+    let agents = Limited { state: state.clone(), limits: Arc::default(), scope: Scope::Agent };
     let staff = |stranger| from_fn_with_state((state.clone(), stranger), require);
     let mut router = Router::new();
     for Route { path, access, handler, .. } in routes() {
@@ -198,6 +213,9 @@ pub fn router(state: AppState) -> Router {
             Access::Open => handler,
             Access::Limited(scope) => handler.route_layer(from_fn_with_state(limited(scope), rate::every)),
             Access::Keyed => handler.route_layer(from_fn_with_state(limited(Scope::Refused), rate::refused)),
+            Access::Agent => handler
+                .route_layer(from_fn_with_state(agents.clone(), rate::known))
+                .route_layer(from_fn_with_state(limited(Scope::Refused), rate::refused)),
             Access::Staff => handler.route_layer(staff(Stranger::Refuse)),
             Access::StaffPage => handler.route_layer(staff(Stranger::Redirect)),
         };

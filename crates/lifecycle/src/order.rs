@@ -2,7 +2,8 @@
 //!
 //! `AWAITING_PAYMENT → PAYMENT_CONFIRMED → AWAITING_SERVER → SERVER_READY → DNS_PENDING → DNS_READY → PROVISIONING
 //! → FULFILLED`, with `FAILED` on the side (retried after 1, 5 and 15 minutes, then the operator's desk) and
-//! `STOPPED` as the other end (refund, dispute, abandoned, not paid in time).
+//! `STOPPED` as the other end (refund, dispute, abandoned). What is not paid in time is `EXPIRED`; a payment that comes after
+//! all revives it.
 //!
 //! A lost server is replaced on the same machine (runbook 5.2): `FULFILLED → SERVER_LOST → AWAITING_SERVER →
 //! REPLACEMENT_READY → PROVISIONING → SERVER_READY → DNS_PENDING → FULFILLED`. DNS comes last, because the customer's
@@ -54,11 +55,13 @@ pub enum Phase {
     ReplacementReady,
     /// The server was not lost after all; what was claimed in its place is taken out of use.
     RecoveryCancelled,
+    /// Not paid in time; a payment that comes after all is taken.
+    Expired,
 }
 
 impl Phase {
     /// All phases.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AwaitingPayment,
         Self::PaymentConfirmed,
         Self::AwaitingServer,
@@ -72,6 +75,7 @@ impl Phase {
         Self::ServerLost,
         Self::ReplacementReady,
         Self::RecoveryCancelled,
+        Self::Expired,
     ];
 
     /// The runbook's spelling.
@@ -91,6 +95,7 @@ impl Phase {
             Self::ServerLost => "SERVER_LOST",
             Self::ReplacementReady => "REPLACEMENT_READY",
             Self::RecoveryCancelled => "RECOVERY_CANCELLED",
+            Self::Expired => "EXPIRED",
         }
     }
 }
@@ -179,6 +184,8 @@ pub enum Event {
     },
     /// An open payment failed.
     PaymentFailed,
+    /// No payment came within the time that an order waits for it.
+    PaymentOverdue,
     /// The money went back, or the bank disputes it.
     PaymentWithdrawn {
         /// `refund` or `dispute`.

@@ -40,6 +40,7 @@ fn every_event() -> Vec<Event> {
         Event::PaymentOpened,
         Event::PaymentDiffers { why: "1.00 eur".into() },
         Event::PaymentFailed,
+        Event::PaymentOverdue,
         Event::PaymentWithdrawn { why: "refund".into() },
         Event::ServerClaimed { server: server() },
         Event::PoolEmpty { why: "none".into() },
@@ -112,7 +113,8 @@ fn every_pair_of_phase_and_event_has_an_answer() {
         let state = State {
             phase,
             resume: (phase == Phase::Failed).then_some(Phase::DnsPending),
-            server: (!matches!(phase, Phase::AwaitingPayment | Phase::PaymentConfirmed)).then(server),
+            server: (!matches!(phase, Phase::AwaitingPayment | Phase::Expired | Phase::PaymentConfirmed))
+                .then(server),
             ..State::new()
         };
         table.push_str(&legal(&state));
@@ -145,6 +147,7 @@ fn every_pair_of_phase_and_event_in_a_recovery_has_an_answer() {
             let reached = !matches!(
                 phase,
                 Phase::AwaitingPayment
+                    | Phase::Expired
                     | Phase::PaymentConfirmed
                     | Phase::DnsReady
                     | Phase::Fulfilled
@@ -335,5 +338,20 @@ proptest! {
                 prop_assert!(outstanding.contains(&kind), "{state:?} has no {kind:?} in {outstanding:?}");
             }
         }
+    }
+}
+
+#[test]
+fn what_is_not_paid_in_time_expires_and_money_that_comes_after_all_revives_it() {
+    let (expired, effects) = after(&State::new(), Event::PaymentOverdue);
+    assert_eq!((expired.phase, effects), (Phase::Expired, vec![]));
+    let (revived, effects) = after(&expired, Event::PaymentReceived);
+    assert_eq!((revived.phase, effects), (Phase::PaymentConfirmed, vec![EffectKind::ClaimServer]));
+    assert_eq!(after(&expired, Event::PaymentOpened).0.phase, Phase::AwaitingPayment);
+    let (parked, effects) = after(&expired, Event::PaymentDiffers { why: "1.00 eur".into() });
+    assert_eq!((parked.phase, parked.needs_operator, effects), (Phase::AwaitingPayment, true, vec![]));
+    // Nothing that somebody paid for expires.
+    for state in [&parked, &revived, &live()] {
+        assert!(transition(state, &Event::PaymentOverdue, now(), &Pace::default()).is_err(), "{state:?}");
     }
 }

@@ -71,7 +71,8 @@ async fn serve(wanted: SocketAddr, guardian: PathBuf) -> anyhow::Result<()> {
     };
     let proxy =
         Proxy::new(line, &guardian, patience).context("no client for the command gate can be made")?;
-    proxy.serve(listener, shutdown).await.context("serving failed")
+    proxy.serve(listener, shutdown).await;
+    Ok(())
 }
 
 async fn check(url: &str) -> anyhow::Result<()> {

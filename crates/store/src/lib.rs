@@ -19,6 +19,7 @@ mod staff;
 mod tasks;
 mod tenants;
 mod timeline;
+mod unpaid;
 
 use std::path::Path;
 

@@ -182,6 +182,11 @@ async fn checkout(
     }
     remember(db, Some(order), references, (counted, amount, None), now).await?;
     let outcome = apply(db, order, event, pace, now).await?;
+    let is_money = matches!(event, Event::PaymentReceived | Event::PaymentDiffers { .. });
+    if outcome == PaymentOutcome::Outdated && is_money && !known.counted && known.withdrawn.is_none() {
+        let detail = "a payment arrived after the order had ended: pay it back, or have it ordered again";
+        tasks::open_in(db, order, "payment_late", detail, now).await?;
+    }
     if counted && let Some(why) = &known.withdrawn {
         // The message that it went back was quicker.
         let event = Event::PaymentWithdrawn { why: why.clone() };

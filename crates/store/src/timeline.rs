@@ -142,7 +142,7 @@ pub(crate) fn about(before: &State, after: &State, event: &Event) -> Vec<NewEntr
 const fn state_level(phase: Phase) -> &'static str {
     match phase {
         Phase::Failed => "failed",
-        Phase::Stopped | Phase::ServerLost | Phase::RecoveryCancelled => "warning",
+        Phase::Stopped | Phase::Expired | Phase::ServerLost | Phase::RecoveryCancelled => "warning",
         Phase::DnsPending | Phase::AwaitingPayment => "waiting",
         _ => "ok",
     }
@@ -154,6 +154,7 @@ const fn level(event: &Event) -> &'static str {
         Event::PaymentFailed | Event::EffectFailed { .. } => "failed",
         Event::PaymentWithdrawn { .. }
         | Event::PaymentDiffers { .. }
+        | Event::PaymentOverdue
         | Event::OperatorAbandon { .. }
         | Event::OperatorSkip { .. }
         | Event::OperatorCancelRecovery { .. } => "warning",
@@ -163,7 +164,7 @@ const fn level(event: &Event) -> &'static str {
 
 fn sentence(before: &State, event: &Event) -> Option<String> {
     // What comes late about the beginning of a payment, or about the same money once more, says nothing new.
-    let paid = before.phase != Phase::AwaitingPayment;
+    let paid = !matches!(before.phase, Phase::AwaitingPayment | Phase::Expired);
     Some(match event {
         Event::PaymentReceived | Event::PaymentOpened if paid => return None,
         Event::PaymentDiffers { why } if paid => {
@@ -176,6 +177,7 @@ fn sentence(before: &State, event: &Event) -> Option<String> {
         Event::PaymentOpened => {
             "The payment was begun and is still open; work starts when the money is there".into()
         }
+        Event::PaymentOverdue => "No payment came in time".to_owned(),
         Event::PaymentWithdrawn { why } => format!("The payment was withdrawn ({why})"),
         Event::ServerClaimed { server } => format!("Server {server} claimed"),
         Event::ServerInstalled { address } => format!("Debian is installed; the server answers at {address}"),

@@ -14,9 +14,10 @@ use letsbe_hub::{
     relay::{self, Patience, Relay},
     router,
     tenants::Tenants,
-    worker::{Mailer, Worker, tokens::random_token},
+    worker::{Mailer, Worker, tokens::random_token, unpaid},
 };
 use letsbe_netcup::ScpClient;
+use letsbe_serve::Bounds;
 use letsbe_store::{Defaults, Store};
 use letsbe_types::{
     Tier,
@@ -65,6 +66,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
     let jobs_folder = config.data_folder.join("jobs");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&jobs_folder)?;
     tokio::spawn(relay::keep(store.clone(), clock.clone()));
+    tokio::spawn(unpaid::keep(store.clone(), config.unpaid, config.pace.pace(), clock.clone()));
     tokio::spawn(drills::keep(store.clone(), clock.clone()));
     tokio::spawn(own::keep(store.clone(), config.clone(), config_file.to_owned(), clock.clone()));
     let storage = config.backups.s3.as_ref().map(Storage::open).transpose()?;
@@ -99,11 +101,10 @@ async fn answer(listen: std::net::SocketAddr, state: AppState) -> anyhow::Result
     let listener =
         tokio::net::TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     tracing::info!(address = %listener.local_addr()?, "the Hub listens");
-    let service = router::router(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(terminated());
+    let served = router::serve(listener, state, Bounds::default(), terminated());
     // Live pages hold their streams open; they come back to the next process by themselves.
     tokio::select! {
-        served = served => served?,
+        () = served => {}
         () = async { terminated().await; tokio::time::sleep(STREAMS_END_AFTER).await } => {}
     }
     Ok(())

@@ -62,6 +62,13 @@ impl ApiError {
         Self { retry_after: Some(60), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
+    /// A good key that asks more than any server has to ask.
+    pub(crate) fn too_many_of_one(wait: TimeDelta) -> Self {
+        let message = "This server asks more often than any server has to; wait, then try again.";
+        let seconds = wait.num_seconds().saturating_add(1);
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+
     /// Too many log-ins of one account failed.
     pub(crate) fn too_often(wait: TimeDelta) -> Self {
         let message = "Too many log-ins of this account failed; wait, then try again.";

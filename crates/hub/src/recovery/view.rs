@@ -17,6 +17,7 @@ pub(crate) fn waits_for(order: &State, keys: Option<&KeysRequest>) -> WaitsFor {
         Phase::Failed if order.needs_operator => WaitsFor::Operator,
         Phase::Failed => WaitsFor::Retry,
         Phase::AwaitingPayment
+        | Phase::Expired
         | Phase::PaymentConfirmed
         | Phase::DnsReady
         | Phase::Fulfilled

@@ -8,12 +8,14 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, Request, State},
+    http::StatusCode,
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_store::token_hash;
 
-use crate::{AppState, controllers::ApiError};
+use crate::{AppState, controllers::ApiError, security::keys};
 
 /// Callers kept at most. Beyond it, memory is worth more than the memory of who called.
 const MOST_CALLERS: usize = 10_000;
@@ -25,16 +27,31 @@ pub enum Scope {
     Login,
     /// What anybody may ask.
     Public,
+    /// Orders: each is kept for weeks, paid or not.
+    Checkout,
     /// Refused requests of those who come with a key or a signature.
     Refused,
+    /// What an agent asks with a key that is good. A busy server asks some ten times a minute; one that was away for a week
+    /// hands its queue over in some hundred requests.
+    Agent,
 }
 
 impl Scope {
-    /// Requests a minute, and how many may come at once.
+    /// Requests a minute.
     const fn per_minute(self) -> f64 {
         match self {
+            Self::Checkout => 2.0,
             Self::Login => 10.0,
             Self::Public | Self::Refused => 60.0,
+            Self::Agent => 240.0,
+        }
+    }
+
+    /// How many may come at once.
+    const fn burst(self) -> f64 {
+        match self {
+            Self::Checkout => 30.0,
+            other => other.per_minute(),
         }
     }
 }
@@ -47,33 +64,54 @@ struct Bucket {
 impl Bucket {
     fn refilled(&self, scope: Scope, now: DateTime<Utc>) -> f64 {
         let seconds = (now - self.at).num_milliseconds().max(0) as f64 / 1000.0;
-        (self.tokens + seconds * scope.per_minute() / 60.0).min(scope.per_minute())
+        (self.tokens + seconds * scope.per_minute() / 60.0).min(scope.burst())
     }
+}
+
+/// Who is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Who {
+    /// Everybody at an address.
+    Address(IpAddr),
+    /// Whoever has the key with this hash.
+    Key(String),
 }
 
 /// All buckets.
 #[derive(Default)]
-pub(crate) struct Limits(Mutex<HashMap<(Scope, IpAddr), Bucket>>);
+pub(crate) struct Limits(Mutex<HashMap<(Scope, Who), Bucket>>);
 
 impl Limits {
     /// Whether this caller may go on; `cost` tokens are taken if so.
     fn allows(&self, scope: Scope, caller: IpAddr, cost: f64, now: DateTime<Utc>) -> bool {
+        self.take(scope, Who::Address(caller), cost, now).is_ok()
+    }
+
+    /// Takes `cost` tokens, or says how long it is until there is one.
+    fn take(&self, scope: Scope, who: Who, cost: f64, now: DateTime<Utc>) -> Result<(), TimeDelta> {
+        let key = (scope, who);
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let tokens =
-            buckets.get(&(scope, caller)).map_or(scope.per_minute(), |bucket| bucket.refilled(scope, now));
+        let tokens = buckets.get(&key).map_or(scope.burst(), |bucket| bucket.refilled(scope, now));
         if tokens < 1.0 {
-            return false;
+            let seconds = (1.0 - tokens) * 60.0 / scope.per_minute();
+            return Err(TimeDelta::milliseconds((seconds * 1000.0) as i64));
         }
         if buckets.len() >= MOST_CALLERS {
-            buckets.retain(|(scope, _), bucket| bucket.refilled(*scope, now) < scope.per_minute());
+            buckets.retain(|(scope, _), bucket| bucket.refilled(*scope, now) < scope.burst());
             if buckets.len() >= MOST_CALLERS {
                 buckets.clear();
             }
         }
         if cost > 0.0 {
-            buckets.insert((scope, caller), Bucket { tokens: tokens - cost, at: now });
+            buckets.insert(key, Bucket { tokens: tokens - cost, at: now });
         }
-        true
+        Ok(())
+    }
+
+    /// Whether this key was good before: only such keys have buckets.
+    fn knows(&self, key: &str) -> bool {
+        let buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.contains_key(&(Scope::Agent, Who::Key(key.to_owned())))
     }
 }
 
@@ -98,7 +136,26 @@ pub(crate) async fn every(State(limited): State<Limited>, request: Request, next
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KnownCaller;
 
-/// Counts only what was refused: whoever brings a good key is never held up.
+/// Counts what a good key asks, so that one tenant's server, or whoever took its key, cannot keep the Hub busy for others.
+/// A key that was never good gets no bucket: what is refused is counted by address.
+pub(crate) async fn known(State(limited): State<Limited>, request: Request, next: Next) -> Response {
+    let now = limited.state.clock.now();
+    let Some(key) = keys::bearer(request.headers()).map(token_hash) else { return next.run(request).await };
+    let is_known = limited.limits.knows(&key);
+    let take = || limited.limits.take(limited.scope, Who::Key(key.clone()), 1.0, now);
+    let mut response = match is_known.then(take) {
+        Some(Err(wait)) => ApiError::too_many_of_one(wait).into_response(),
+        _ => next.run(request).await,
+    };
+    if is_known && response.status() != StatusCode::UNAUTHORIZED {
+        response.extensions_mut().insert(KnownCaller);
+    } else if response.status().is_success() {
+        let _ = take();
+    }
+    response
+}
+
+/// Counts only what was refused: whoever brings a good key is not held up by it.
 pub(crate) async fn refused(State(limited): State<Limited>, request: Request, next: Next) -> Response {
     let (caller, now) = (caller(&request), limited.state.clock.now());
     if !limited.limits.allows(limited.scope, caller, 0.0, now) {
@@ -145,6 +202,10 @@ mod tests {
         now += TimeDelta::days(1);
         assert_eq!(takes(now), 60);
         assert!(limits.allows(Scope::Login, caller, 1.0, now), "scopes are counted apart");
+        let orders = |now| (0..100).filter(|_| limits.allows(Scope::Checkout, caller, 1.0, now)).count();
+        assert_eq!(orders(now), 30);
+        now += TimeDelta::minutes(2);
+        assert_eq!(orders(now), 4);
     }
 
     #[test]

@@ -87,6 +87,10 @@ const fn words(phase: Phase) -> (&'static str, &'static str) {
             "We are waiting for your payment",
             "Cards are confirmed at once; a bank transfer can take a few days. Work begins as soon as it arrives.",
         ),
+        Phase::Expired => (
+            "This order was not paid in time",
+            "Nothing is being set up for it. Order again; if you have paid meanwhile, it goes on by itself.",
+        ),
         Phase::PaymentConfirmed | Phase::ServerLost => (
             "Thank you, your payment has arrived",
             "We are setting a server aside for you. You need not do anything.",

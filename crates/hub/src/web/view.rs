@@ -52,6 +52,7 @@ pub(super) const fn mark(level: &str) -> &'static str {
 pub(super) const fn label(state: &State) -> Label {
     let (level, words) = match state.phase {
         Phase::AwaitingPayment => ("waiting", "Awaiting payment"),
+        Phase::Expired => ("warning", "Not paid in time"),
         Phase::PaymentConfirmed if state.purchase_asked => ("waiting", "Waiting for a server"),
         Phase::PaymentConfirmed => ("running", "Claiming a server"),
         Phase::ServerLost if state.purchase_asked => ("waiting", "Lost; waiting for a server"),
@@ -103,7 +104,7 @@ pub(super) fn stages(state: &State, words: Option<[&'static str; 6]>) -> Vec<Sta
         Phase::ServerReady | Phase::DnsPending | Phase::ReplacementReady => 3,
         Phase::DnsReady | Phase::Provisioning => 4,
         Phase::Fulfilled => 6,
-        Phase::Stopped | Phase::Failed | Phase::RecoveryCancelled => return Vec::new(),
+        Phase::Stopped | Phase::Expired | Phase::Failed | Phase::RecoveryCancelled => return Vec::new(),
     };
     let stuck = state.phase == Phase::Failed;
     let own = if recovery { RECOVERY_STAGES } else { STAGES };
@@ -181,7 +182,10 @@ mod tests {
             assert!(!label(&state).words.is_empty());
             let stages = stages(&state, None);
             let here = stages.iter().filter(|stage| ["current", "stuck"].contains(&stage.status)).count();
-            let on_the_way = !matches!(phase, Phase::Fulfilled | Phase::Stopped | Phase::RecoveryCancelled);
+            let on_the_way = !matches!(
+                phase,
+                Phase::Fulfilled | Phase::Stopped | Phase::Expired | Phase::RecoveryCancelled
+            );
             assert_eq!(here, usize::from(on_the_way), "{phase}");
         }
     }

@@ -9,6 +9,7 @@ mod job_files;
 mod mail;
 mod models;
 pub mod tokens;
+pub mod unpaid;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 

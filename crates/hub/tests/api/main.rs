@@ -3,6 +3,7 @@
 
 mod admin;
 mod backups;
+mod edge;
 mod envelope;
 mod escrows;
 mod floods;
@@ -17,6 +18,7 @@ mod tenant;
 mod tenant_commands;
 mod tenant_events;
 mod tenants;
+mod unpaid;
 mod webhooks;
 #[path = "../worker/mod.rs"]
 mod worker;
@@ -58,6 +60,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// A Hub on a fresh database, at a moment that stands still.
 pub(crate) struct Hub {
     router: Router,
+    state: AppState,
     pub(crate) store: Store,
     pub(crate) clock: ManualClock,
     pub(crate) tenants: Tenants,
@@ -160,12 +163,17 @@ impl Hub {
             jobs_folder: folder.path().join("jobs").into(),
             own_backup: Some(folder.path().join("backup-status.json").into()),
         };
-        Self { router: router(state), store, clock, tenants, folder }
+        Self { router: router(state.clone()), state, store, clock, tenants, folder }
     }
 
     /// Another process on the same database, with a member of staff.
     pub(crate) async fn another_process(&self) -> (Self, String) {
         Self::on(self.folder.clone()).await.staffed().await
+    }
+
+    /// What its requests share.
+    pub(crate) fn state(&self) -> AppState {
+        self.state.clone()
     }
 
     /// Where the files of jobs are.

@@ -95,7 +95,7 @@ async fn a_proxy_that_is_stopped_breaks_off_and_settles_first() {
     let text = streaming.text().await.unwrap();
     assert!(text.contains("PROXY009") && !text.contains("[DONE]"), "{text}");
     assert_eq!(hanging.await.unwrap().unwrap().status().as_u16(), 503);
-    site.ended.await.unwrap().unwrap();
+    site.ended.await.unwrap();
     site.ledger.until_all_settled().await;
     assert_eq!(site.ledger.books().usage().count(), 2);
 }

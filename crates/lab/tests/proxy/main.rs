@@ -29,7 +29,7 @@ struct Site {
     agent: Option<Agent>,
     proxy: SocketAddr,
     stop: watch::Sender<bool>,
-    ended: JoinHandle<std::io::Result<()>>,
+    ended: JoinHandle<()>,
     client: Client,
 }
 

@@ -17,7 +17,7 @@ pub const fn work_of(phase: Phase) -> Option<EffectKind> {
         Phase::DnsReady | Phase::ReplacementReady => Some(EffectKind::PrepareProvisioning),
         Phase::Provisioning => Some(EffectKind::Provision),
         Phase::RecoveryCancelled => Some(EffectKind::ReleaseServer),
-        Phase::AwaitingPayment | Phase::Fulfilled | Phase::Failed | Phase::Stopped => None,
+        Phase::AwaitingPayment | Phase::Expired | Phase::Fulfilled | Phase::Failed | Phase::Stopped => None,
     }
 }
 
@@ -37,6 +37,7 @@ pub fn transition(
         | Event::PaymentOpened
         | Event::PaymentDiffers { .. }
         | Event::PaymentFailed
+        | Event::PaymentOverdue
         | Event::PaymentWithdrawn { .. } => payment(state, event, now),
         Event::ServerClaimed { .. }
         | Event::PoolEmpty { .. }
@@ -88,6 +89,17 @@ fn payment(state: &State, event: &Event, now: DateTime<Utc>) -> Option<Next> {
             let parked = State { problem: Some(problem), needs_operator: true, ..state.clone() };
             Some(stay(&parked))
         }
+        // What was paid and waits for a person does not go away by itself.
+        (Phase::AwaitingPayment, Event::PaymentOverdue) if !state.needs_operator => {
+            let expired = State { phase: Phase::Expired, problem: None, ..state.clone() };
+            Some(stay(&expired))
+        }
+        (_, Event::PaymentOverdue) => None,
+        // Money that comes after all is for what was ordered.
+        (Phase::Expired, Event::PaymentReceived | Event::PaymentOpened | Event::PaymentDiffers { .. }) => {
+            payment(&State { phase: Phase::AwaitingPayment, ..state.clone() }, event, now)
+        }
+        (Phase::Expired, Event::PaymentFailed) => Some(stay(state)),
         // Paid already: a second message about the same money, or a late one about its beginning.
         (Phase::Stopped, _) => None,
         (_, Event::PaymentReceived | Event::PaymentOpened | Event::PaymentDiffers { .. }) => {
@@ -194,7 +206,7 @@ fn failure(state: &State, problem: &Problem, now: DateTime<Utc>, pace: &Pace) ->
             let state = State { failures, needs_operator, problem: Some(problem.clone()), ..state.clone() };
             Some(Next { state, effects, void_pending: false })
         }
-        Phase::AwaitingPayment | Phase::Failed => None,
+        Phase::AwaitingPayment | Phase::Expired | Phase::Failed => None,
         phase => {
             let failures = state.failures + 1;
             let pause = pace.retries.get(failures as usize - 1).filter(|_| problem.retryable);

@@ -9,6 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use chrono::{DateTime, Utc};
+use letsbe_serve::Bounds;
 use letsbe_types::{Problem, tenant::Heartbeat};
 use serde::{Deserialize, Serialize};
 use tokio::{net::UnixListener, sync::Notify};
@@ -99,7 +100,5 @@ async fn heartbeat(State(control): State<Arc<Control>>) -> StatusCode {
 
 /// Serves HTTP on a socket for ever.
 pub(crate) async fn http(listener: UnixListener, router: Router) {
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "a socket of the agent is not served any more");
-    }
+    letsbe_serve::serve(listener, router, Bounds::local(), std::future::pending()).await;
 }

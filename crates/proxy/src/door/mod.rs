@@ -20,6 +20,7 @@ use axum::{
     routing::{any, get, post},
     serve::ListenerExt as _,
 };
+use letsbe_serve::Bounds;
 use letsbe_types::link::GATE_SOCKET;
 use serde_json::{Value, json};
 use tokio::{
@@ -84,18 +85,12 @@ impl Proxy {
 
     /// Serves until `stop` is ready, the requests under way have ended or were broken off, and the agent knows what
     /// they used.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) {
         let listener = listener.tap_io(|stream: &mut TcpStream| {
             // Events are passed on at once.
             let _ = stream.set_nodelay(true);
         });
+        let bounds = Bounds { head: self.0.asker.patience.caller, ..Bounds::local() };
         let served = Arc::clone(&self.0);
         let stopping = Arc::clone(&self.0);
         let stop = async move {
@@ -105,9 +100,8 @@ impl Proxy {
                 stopping.close.send_replace(true);
             });
         };
-        axum::serve(listener, self.router()).with_graceful_shutdown(stop).await?;
+        letsbe_serve::serve(listener, self.router(), bounds, stop).await;
         served.asker.link.all_said(served.asker.patience.agent).await;
-        Ok(())
     }
 
     fn router(self) -> Router {

@@ -243,7 +243,7 @@ pub(crate) async fn proxy_until(
     folder: &Path,
     patience: Patience,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> (SocketAddr, JoinHandle<std::io::Result<()>>) {
+) -> (SocketAddr, JoinHandle<()>) {
     let link = Link::new(patience.connect);
     tokio::spawn(Arc::clone(&link).keep(folder.join(LINK_SOCKET)));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -29,7 +29,7 @@ pub(crate) async fn show(
 /// How much of the way is done, by phase; while an order waits for a retry, what it had reached.
 pub(crate) fn percent(state: &OrderState) -> u8 {
     match state.resume.filter(|_| state.phase == Phase::Failed).unwrap_or(state.phase) {
-        Phase::AwaitingPayment | Phase::Failed | Phase::Stopped => 0,
+        Phase::AwaitingPayment | Phase::Expired | Phase::Failed | Phase::Stopped => 0,
         Phase::ServerReady | Phase::DnsPending if state.recovery.is_some() => 90,
         Phase::PaymentConfirmed | Phase::ServerLost => 10,
         Phase::AwaitingServer => 25,

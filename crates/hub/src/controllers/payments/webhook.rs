@@ -7,8 +7,8 @@ use axum::{
     http::HeaderMap,
 };
 use letsbe_lifecycle::order::Event;
-use letsbe_store::{NewEntry, PaymentNews, PaymentOutcome, StripeNews};
-use letsbe_types::{api::Reply, ids::OrderId};
+use letsbe_store::{PaymentNews, PaymentOutcome, StripeNews};
+use letsbe_types::{Problem, api::Reply, ids::OrderId};
 use serde::Serialize;
 
 use super::{
@@ -60,16 +60,6 @@ pub(crate) async fn take(State(state): State<AppState>, request: Request) -> Api
 async fn taken(state: &AppState, told: &StripeNews) -> ApiResult<Json<Reply<Taken>>> {
     let now = state.clock.now();
     let outcome = state.store.take_payment_event(told, &state.pace, now).await?;
-    let late = matches!(
-        &told.news,
-        PaymentNews::Checkout { event: Event::PaymentReceived | Event::PaymentDiffers { .. }, .. }
-    );
-    if let (PaymentOutcome::Outdated, true, Some(order)) = (outcome, late, told.order) {
-        let message = "A payment arrived after the order had ended: see whether it must be paid back";
-        let once_key = Some(format!("late-payment:{}", told.id));
-        let entry = NewEntry { once_key, ..NewEntry::new("effect", "warning", message) };
-        state.store.note(order, &entry, now).await?;
-    }
     tracing::info!(event = told.id, kind = told.kind, ?outcome, "a Stripe event was taken");
     Ok(match outcome {
         PaymentOutcome::Applied => answer("applied", None),
@@ -81,7 +71,15 @@ async fn taken(state: &AppState, told: &StripeNews) -> ApiResult<Json<Reply<Take
 
 /// What a checkout means for its order: what was paid is compared with what was ordered.
 async fn checkout(state: &AppState, id: OrderId, step: Step) -> ApiResult<Option<PaymentNews>> {
-    let Some(order) = state.store.order(id).await? else { return Ok(None) };
+    let Some(order) = state.store.order(id).await? else {
+        if matches!(step, Step::Paid(_)) {
+            let message = format!("A payment names the order {id}, which is not here (any more)");
+            let problem =
+                Problem::permanent("HUB022", message, "Find it at Stripe by this id and pay it back.");
+            tracing::error!(%problem, hint = problem.hint);
+        }
+        return Ok(None);
+    };
     let (event, amount) = match step {
         Step::Opened => (Event::PaymentOpened, None),
         Step::Failed => (Event::PaymentFailed, None),

@@ -84,7 +84,7 @@ async fn a_stolen_relay_key_opens_nothing_of_another_tenant_and_no_other_route()
         let refused = match route.access {
             Access::Open | Access::Limited(_) => continue,
             Access::Keyed if path.contains("{provider}") || path.contains("webhooks") => continue,
-            Access::Keyed | Access::Staff => StatusCode::UNAUTHORIZED,
+            Access::Keyed | Access::Agent | Access::Staff => StatusCode::UNAUTHORIZED,
             Access::StaffPage => StatusCode::SEE_OTHER,
         };
         walked += 1;

@@ -1,170 +1,27 @@
-//! What is rendered is accepted by the programs that read it: `docker compose` and `nginx`. A missing program is a
-//! failure, never a skip.
-
-mod support;
+//! nginx with the rendered sites: what it accepts, and what it answers.
 
 use std::{
-    collections::BTreeMap,
     fs,
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use letsbe_catalog::{
-    CertificatePaths, CredentialMethod, Door, RenderContext, RenderedStack, Selection, SiteFile, Tool,
-    ToolId, render_agents, render_main_nginx, render_nginx, render_sites, render_stack,
+    CertificatePaths, Door, Selection, SiteFile, Tool, ToolId, render_main_nginx, render_nginx, render_sites,
 };
-use letsbe_types::{Secret, Tier};
-use serde_json::Value;
-use support::shipped;
+use letsbe_types::Tier;
 
-fn context() -> RenderContext {
-    RenderContext {
-        domain: "bakery.example".parse().expect("domain"),
-        owner_email: "o'brien+x@bakery.example".parse().expect("address"),
-        acme_email: "ssl@bakery.example".parse().expect("address"),
-        timezone: "Europe/Berlin".to_owned(),
-        tenant: "tenant-1".to_owned(),
-        ipv6: false,
-        values: BTreeMap::new(),
-    }
-}
-
-/// Distinct values with all awkward characters of their method.
-fn credentials(tool: &Tool) -> BTreeMap<String, Secret<String>> {
-    let numbered = tool.credentials.iter().enumerate();
-    numbered
-        .map(|(index, credential)| {
-            let value = match credential.method {
-                CredentialMethod::Hex => format!("{index:02x}").repeat(32),
-                CredentialMethod::Base64 | CredentialMethod::Ed25519 => {
-                    format!("Se+cret/{index:02}{}=", "Ab9+/".repeat(6))
-                }
-            };
-            (credential.key.clone(), Secret::new(value))
-        })
-        .collect()
-}
-
-fn run(command: &mut Command) -> Output {
-    command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?} cannot be started ({error}): install it first"))
-}
-
-fn must_succeed(command: &mut Command) -> String {
-    let output = run(command);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed:\n{errors}");
-    String::from_utf8(output.stdout).expect("text")
-}
-
-fn stack(tool: &Tool) -> RenderedStack {
-    render_stack(tool, &context(), &credentials(tool)).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn write_stack(folder: &Path, stack: &RenderedStack) {
-    fs::create_dir_all(folder).expect("folder");
-    fs::write(folder.join("compose.yml"), &stack.compose).expect("compose");
-    for file in &stack.env {
-        fs::write(folder.join(&file.name), file.contents.expose()).expect("env");
-    }
-    for (path, contents) in &stack.files {
-        fs::write(folder.join(path), contents).expect("file");
-    }
-}
-
-fn compose(folder: &Path, arguments: &[&str]) -> String {
-    must_succeed(
-        Command::new("docker").args(["compose", "-f", "compose.yml"]).args(arguments).current_dir(folder),
-    )
-}
-
-#[test]
-fn docker_compose_accepts_every_stack_and_reads_every_value_back() {
-    let catalog = shipped();
-    let folder = tempfile::tempdir().expect("folder");
-    for tool in catalog.platform().chain(catalog.tools()) {
-        let place = folder.path().join(tool.name.as_str());
-        write_stack(&place, &stack(tool));
-        compose(&place, &["config", "-q"]);
-        let read: Value =
-            serde_json::from_str(&compose(&place, &["config", "--format", "json"])).expect("JSON");
-        let environments: Vec<&Value> = read["services"]
-            .as_object()
-            .expect("services")
-            .values()
-            .map(|service| &service["environment"])
-            .collect();
-        let secrets = credentials(tool);
-        for (variable, template) in tool.env.values().flatten() {
-            let mut wanted = template
-                .replace("{{ hostname }}", context().hostname(tool).as_str())
-                .replace("{{ owner_email }}", context().owner_email.as_str());
-            for (key, value) in &secrets {
-                wanted = wanted.replace(&format!("{{{{ {key} }}}}"), value.expose());
-            }
-            assert!(
-                environments.iter().any(|all| all[variable] == wanted.as_str()),
-                "{}: {variable} is lost",
-                tool.name
-            );
-        }
-    }
-}
-
-#[test]
-fn docker_compose_accepts_all_stacks_together() {
-    let catalog = shipped();
-    let folder = tempfile::tempdir().expect("folder");
-    let mut command = Command::new("docker");
-    command.args(["compose", "--project-directory"]).arg(folder.path());
-    let mut services = Vec::new();
-    for tool in catalog.platform().chain(catalog.tools()) {
-        let stack = stack(tool);
-        // One project needs distinct names; on a server every stack is a project of its own.
-        let mut document: Value = serde_saphyr::from_str(&stack.compose).expect("YAML");
-        let own = document["services"].as_object_mut().expect("services");
-        let mut renamed = serde_json::Map::new();
-        for (name, mut service) in std::mem::take(own) {
-            if let Some(Value::Object(needed)) = service.get_mut("depends_on") {
-                let theirs = std::mem::take(needed);
-                needed.extend(theirs.into_iter().map(|(other, how)| (format!("{}-{other}", tool.name), how)));
-            }
-            if service["env_file"].is_array() {
-                let files = service["env_file"].as_array().expect("list").iter().filter_map(Value::as_str);
-                service["env_file"] =
-                    files.map(|file| format!("{}/{file}", tool.name)).collect::<Vec<_>>().into();
-            }
-            services.push(service["container_name"].as_str().expect("name").to_owned());
-            renamed.insert(format!("{}-{name}", tool.name), service);
-        }
-        document["services"] = renamed.into();
-        // What one stack makes another one joins.
-        if let Some(networks) = document.get_mut("networks").and_then(Value::as_object_mut) {
-            networks.retain(|_, network| network["external"] != true);
-        }
-        document["name"] = "letsbe".into();
-        write_stack(&folder.path().join(tool.name.as_str()), &stack);
-        let file = folder.path().join(format!("{}.json", tool.name));
-        fs::write(&file, document.to_string()).expect("file");
-        command.arg("-f").arg(file);
-    }
-    let read: Value =
-        serde_json::from_str(&must_succeed(command.args(["config", "--format", "json"]))).expect("JSON");
-    assert_eq!(read["services"].as_object().expect("services").len(), services.len());
-}
+use crate::{context, must_succeed, run, support::shipped};
 
 /// A folder that nginx can be pointed at, with a throwaway certificate.
-struct Front {
-    folder: tempfile::TempDir,
-    certificate: CertificatePaths,
+pub(crate) struct Front {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) certificate: CertificatePaths,
 }
 
 impl Front {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("folder");
         fs::create_dir_all(folder.path().join("sites")).expect("folder");
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
@@ -239,7 +96,7 @@ fn nginx_accepts_every_site_alone_and_all_together_with_and_without_a_certificat
 }
 
 /// nginx, running on free ports; ended when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     http: u16,
     https: u16,
@@ -253,7 +110,7 @@ impl Drop for Running {
 }
 
 impl Running {
-    fn start(front: &Front, sites: &[SiteFile]) -> Self {
+    pub(crate) fn start(front: &Front, sites: &[SiteFile]) -> Self {
         front.test(sites).expect("sound");
         let [http, https, health] = free_ports();
         let here = front.folder.path();
@@ -284,7 +141,7 @@ impl Running {
         self.ask_with(url, &[])
     }
 
-    fn ask_with(&self, url: &str, options: &[&str]) -> (i32, String) {
+    pub(crate) fn ask_with(&self, url: &str, options: &[&str]) -> (i32, String) {
         let (http, https) = (format!("::127.0.0.1:{}", self.http), format!("::127.0.0.1:{}", self.https));
         let connect = ["--connect-to", if url.starts_with("https") { &https } else { &http }];
         let fixed = ["-ks", "--max-time", "20", "-w", " %{http_code} %{redirect_url}"];
@@ -390,36 +247,5 @@ fn tls_has_modern_ciphers_only_and_a_page_without_headers_of_its_own_gets_ours()
     }
     for old in ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES128-CCM8"] {
         assert_eq!(with(old), 35, "{old}");
-    }
-}
-
-#[test]
-fn no_secret_leaves_its_files() {
-    let catalog = shipped();
-    for tool in catalog.platform().chain(catalog.tools()) {
-        let stack = stack(tool);
-        let printed = format!("{stack:?}");
-        for (key, value) in credentials(tool) {
-            assert!(!printed.contains(value.expose()), "{}: {key} is outside the secret files", tool.name);
-        }
-    }
-}
-
-#[test]
-fn agents_know_the_tools() {
-    let catalog = shipped();
-    let selection = catalog.select(Tier::Lite, &["ghost".to_owned()]).expect("fits");
-    let files = render_agents(&catalog, &selection, &context()).expect("renders");
-    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(paths, ["agents/assistant/SOUL.md", "agents/it-admin/SOUL.md"]);
-    let openclaw = catalog.platform().find(|tool| tool.name.as_str() == "openclaw").expect("OpenClaw");
-    let stack = stack(openclaw);
-    let (_, configuration) = stack.files.iter().find(|(path, _)| path == "openclaw.json").expect("its own");
-    for agent in catalog.agents() {
-        let workspace = format!("workspace: \"/agents/{}\"", agent.name);
-        assert!(configuration.contains(&workspace), "OpenClaw does not know {}", agent.name);
-    }
-    for (path, text) in &files {
-        assert!(text.contains("- Ghost (https://blog.bakery.example)\n"), "{path}:\n{text}");
     }
 }
