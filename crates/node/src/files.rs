@@ -10,13 +10,21 @@ use std::{
 use letsbe_types::Problem;
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::operator::root;
+
 /// A problem with a file.
 pub(crate) fn unusable(path: &Path, error: impl std::fmt::Display) -> Problem {
-    Problem::transient(
-        "NODE005",
-        format!("{}: {error}", path.display()),
-        "Look at the disk's space, its health and the file's permissions.",
-    )
+    let message = format!("{}: {error}", path.display());
+    let hint = hint(&message, root::is_root());
+    Problem::transient("NODE005", message, hint)
+}
+
+fn hint(message: &str, is_root: bool) -> &'static str {
+    if !is_root && message.contains("Permission denied") {
+        "This needs root's rights: run it with sudo (`sudo letsbe-node …`)."
+    } else {
+        "Look at the disk's space, its health and the file's permissions."
+    }
 }
 
 /// Makes a folder with its parents, for root only.
@@ -26,11 +34,20 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Problem> {
 
 /// Writes a file atomically, for root only.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Problem> {
+    write_with_mode(path, content, 0o600)
+}
+
+/// Writes a file without secrets atomically, for whoever reaches it.
+pub(crate) fn write_readable(path: &Path, content: &[u8]) -> Result<(), Problem> {
+    write_with_mode(path, content, 0o644)
+}
+
+fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), Problem> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     make_folder(folder)?;
     let attempt = || {
         let mut file = tempfile::Builder::new().prefix(".letsbe-").tempfile_in(folder)?;
-        file.as_file().set_permissions(Permissions::from_mode(0o600))?;
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
         file.write_all(content)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
@@ -65,5 +82,19 @@ pub(crate) fn remove(path: &Path) -> Result<(), Problem> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(unusable(path, error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hint;
+
+    #[test]
+    fn who_has_no_rights_is_not_sent_to_look_at_the_disk() {
+        let denied = "/opt/letsbe/state/x: Permission denied (os error 13)";
+        assert!(hint(denied, false).contains("sudo"));
+        for (message, is_root) in [(denied, true), ("/x: No space left on device (os error 28)", false)] {
+            assert!(hint(message, is_root).contains("disk's space"), "{message}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 extern crate letsbe_types;
 
 mod agent;
+mod audience;
 mod backup;
 mod beneath;
 mod control;
@@ -22,6 +23,7 @@ mod layout;
 mod limit;
 mod lock;
 mod openclaw;
+mod operator;
 mod proof;
 mod restore;
 mod reveal;
@@ -32,13 +34,12 @@ mod status;
 mod vault;
 mod work;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use letsbe_provision::protocol::NodeLine;
 use letsbe_types::{Problem, ids::JobId};
 
-use crate::{install::Wanted, layout::Layout};
+use crate::{audience::Audience, install::Wanted, layout::Layout};
 
 /// The program on a tenant's server.
 #[derive(Parser)]
@@ -48,55 +49,29 @@ struct Arguments {
     command: Command,
 }
 
+/// The operator's first, in the order of the help; those of the protocol are hidden.
 #[derive(Subcommand)]
 enum Command {
-    /// Provisioning runs.
+    /// What this server is, and what is wrong.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// What is installed too, by hash.
+        #[arg(short, long)]
+        verbose: bool,
+    },
+    #[command(flatten)]
+    Operator(operator::OperatorCommand),
+    /// Backups: made, listed, looked into, proven, and where their copies go.
     #[command(subcommand)]
-    Run(RunCommand),
-    /// Answer a pending request to prove that SSH works.
-    ConfirmSsh {
-        /// The number from the request.
-        nonce: String,
-    },
-    /// Put SSH back to how it was before an unconfirmed change.
-    RevertSsh,
-    /// Install an uploaded program and bundle.
-    Install {
-        /// Folder they were uploaded to; removed afterwards.
-        #[arg(long)]
-        from: PathBuf,
-        #[command(flatten)]
-        wanted: Wanted,
-    },
-    /// Register with the Hub: reads {"hub_url", "token"} as JSON from standard input.
-    Register,
-    /// Hold the vault, count tokens, and report to the Hub (a systemd unit runs this).
-    Agent,
-    /// Print what differs from what was provisioned (the agent asks for it).
-    Drift,
-    /// Do a tool's first set-up.
-    SetupTool {
-        /// The tool's name in the catalog.
-        tool: String,
-    },
-    /// Say, after a look at its users, that a tool's present administrator is the customer.
-    AcceptOwner {
-        /// The tool's name in the catalog.
-        tool: String,
-    },
-    /// Show a tool's logins, to hand them to the customer; who asked and when is kept.
-    Reveal {
-        /// The tool's name in the catalog.
-        #[arg(long)]
-        tool: String,
-    },
+    Backup(backup::BackupCommand),
     /// Bring tools back to what they had; or a copy of a tool beside it, to look into.
     Restore(restore::RestoreArguments),
     /// Give tools new secrets: database, files and containers together, or not at all.
     Rotate(rotate::RotateArguments),
-    /// The AI runtime.
-    #[command(subcommand, name = "openclaw")]
-    OpenClaw(openclaw::OpenClawCommand),
+    /// Show the logins of one tool or all, to hand them to the customer; who asked and when is kept.
+    Reveal(reveal::RevealArguments),
     /// The secrets of this server.
     #[command(subcommand)]
     Vault(vault::VaultCommand),
@@ -106,19 +81,71 @@ enum Command {
     /// The command gate's log.
     #[command(subcommand)]
     Gate(gate::GateCommand),
-    /// Backups: made, listed, looked into, proven, and where their copies go.
-    #[command(subcommand)]
-    Backup(backup::BackupCommand),
-    /// What this server is.
-    Status {
+    /// The AI runtime.
+    #[command(subcommand, name = "openclaw")]
+    OpenClaw(openclaw::OpenClawCommand),
+    /// Print what differs from what was provisioned.
+    Drift {
         /// As JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Say, after a look at its users, that a tool's present administrator is the customer.
+    AcceptOwner {
+        /// The tool's name in the catalog.
+        tool: String,
+    },
+    /// Put SSH back to how it was before an unconfirmed change.
+    RevertSsh,
+    /// Provisioning runs (the provisioner asks for them).
+    #[command(subcommand, hide = true)]
+    Run(RunCommand),
+    /// Answer a pending request to prove that SSH works.
+    #[command(hide = true)]
+    ConfirmSsh {
+        /// The number from the request.
+        nonce: String,
+    },
+    /// Install an uploaded program and bundle.
+    #[command(hide = true)]
+    Install {
+        /// Folder they were uploaded to; removed afterwards.
+        #[arg(long)]
+        from: PathBuf,
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+    /// Register with the Hub: reads {"hub_url", "token"} as JSON from standard input.
+    #[command(hide = true)]
+    Register,
+    /// Hold the vault, count tokens, and report to the Hub (a systemd unit runs this).
+    #[command(hide = true)]
+    Agent,
+    /// Do a tool's first set-up.
+    #[command(hide = true)]
+    SetupTool {
+        /// The tool's name in the catalog.
+        tool: String,
     },
     /// Where a test can kill this program.
     #[cfg(debug_assertions)]
     #[command(hide = true)]
     CrashPoints,
+}
+
+impl Command {
+    /// Whether it is of the protocol between the programs: never typed by people.
+    const fn is_protocol(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::ConfirmSsh { .. }
+                | Self::Install { .. }
+                | Self::Register
+                | Self::Agent
+                | Self::SetupTool { .. }
+        )
+    }
 }
 
 #[derive(Subcommand)]
@@ -184,21 +211,39 @@ struct Follow {
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    // Asked for help, it answers; all else needs root.
+    let command = Arguments::parse().command;
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let for_programs = std::env::var_os(audience::FOR_PROGRAMS).is_some();
+    let audience = Audience::of(&arguments, command.is_protocol(), for_programs);
+    log_to_stderr(command.is_protocol());
+    let layout = Layout::default();
+    let done = match operator::root::become_root(&layout, &arguments) {
+        Ok(()) => carry_out(command, &layout).await,
+        Err(problem) => Err(problem),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(problem) => {
+            audience.tell(problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// People read sentences; the journal keeps level and place.
+fn log_to_stderr(is_protocol: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .without_time()
-        .with_ansi(false)
-        .init();
-    match carry_out(Arguments::parse().command, &Layout::default()).await {
-        Ok(code) => ExitCode::from(code),
-        Err(problem) => {
-            tracing::error!("{problem} {}", problem.hint);
-            // The provisioner reads this line; a closed pipe means that nobody does.
-            let _ = run::print_line(&NodeLine::Refused { problem });
-            ExitCode::FAILURE
-        }
+        .with_ansi(false);
+    // systemd says by this that the error output is the journal.
+    if is_protocol || std::env::var_os("JOURNAL_STREAM").is_some() {
+        log.init();
+    } else {
+        log.event_format(audience::Sentences).init();
     }
 }
 
@@ -214,6 +259,7 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
             return run::plan::plan(layout, bundle, &wanted).await;
         }
         Command::Backup(command) => return backup::carry_out(layout, command).await,
+        Command::Operator(command) => return operator::carry_out(layout, command).await,
         Command::Run(RunCommand::Execute { job }) => run::execute::execute(layout, job).await?,
         Command::Run(RunCommand::Recover { part }) => run::recover::carry_out(layout, part).await?,
         Command::Run(RunCommand::Keys { job }) => run::keys::accept(layout, job)?,
@@ -223,7 +269,7 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Install { from, wanted } => install::install(layout, &from, &wanted)?,
         Command::Register => hub::register(layout).await?,
         Command::Agent => agent::run(layout).await?,
-        Command::Drift => agent::drift::print(layout).await?,
+        Command::Drift { json } => agent::drift::print(layout, json).await?,
         Command::SetupTool { tool } => {
             let catalog = run::catalog(&layout.bundle())?;
             letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
@@ -232,16 +278,15 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
             let catalog = run::catalog(&layout.bundle())?;
             letsbe_provision::stacks::accept_owner(&letsbe_host::LocalMachine, &catalog, &tool).await?;
         }
-        Command::Reveal { tool } => {
-            reveal::reveal(layout, &run::catalog(&layout.bundle())?, &tool, chrono::Utc::now())?;
-        }
+        Command::Reveal(arguments) => reveal::command(layout, &arguments, chrono::Utc::now())?,
         Command::Restore(arguments) => restore::command(layout, arguments).await?,
         Command::Rotate(arguments) => rotate::command(layout, arguments).await?,
         Command::OpenClaw(command) => openclaw::carry_out(layout, command).await?,
         Command::Vault(command) => vault::carry_out(layout, command)?,
         Command::Approvals(command) => gate::approvals(layout, command).await?,
         Command::Gate(command) => gate::gate(layout, command)?,
-        Command::Status { json } => status::print(layout, json).await?,
+        Command::Status { json: true, .. } => status::print_json(layout).await?,
+        Command::Status { verbose, .. } => status::print(layout, verbose).await?,
         #[cfg(debug_assertions)]
         Command::CrashPoints => crash_points::print(),
     }
@@ -252,4 +297,27 @@ async fn revert_ssh() -> Result<(), Problem> {
     let reverted = letsbe_host::operations::ssh::revert(&letsbe_host::LocalMachine).await?;
     tracing::info!(reverted, "the record of the SSH move was looked at");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_help_begins_with_the_operators_verbs_and_has_none_of_the_protocol() {
+        let mut command = Arguments::command();
+        command.clone().debug_assert();
+        let help = command.render_help().to_string();
+        let place =
+            |verb: &str| help.find(&format!("\n  {verb} ")).unwrap_or_else(|| panic!("{verb}: {help}"));
+        let first = ["status", "ps", "restart", "logs", "cert", "firewall", "fail2ban", "disk", "memory"];
+        let rest = ["backup", "restore", "rotate", "reveal", "drift", "revert-ssh"];
+        let places: Vec<usize> = first.iter().chain(&rest).map(|verb| place(verb)).collect();
+        assert!(places.is_sorted(), "{help}");
+        for hidden in ["run", "confirm-ssh", "install", "register", "agent", "setup-tool", "as-written"] {
+            assert!(!help.contains(&format!("\n  {hidden} ")), "{hidden}: {help}");
+        }
+    }
 }

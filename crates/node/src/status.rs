@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 use letsbe_provision::protocol::Installed;
 use letsbe_types::{
     Problem,
+    job::DesiredServer,
     tenant::{ContainerState, Heartbeat},
 };
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
 use crate::{
-    agent::{AgentStatus, Answer, Pace},
+    agent::{AgentStatus, Answer, Pace, memory_total_mib, read_text},
     control, files,
     hub::{self, AgentState, HeartbeatState},
     install,
@@ -25,6 +26,7 @@ use crate::{
 #[derive(Serialize)]
 struct Status {
     node_version: &'static str,
+    domain: Option<String>,
     identity: Option<String>,
     installed: Installed,
     locked_by: Option<HostLock>,
@@ -35,6 +37,8 @@ struct Status {
     /// Why it says nothing.
     problem: Option<Problem>,
     vital_signs: Option<VitalSigns>,
+    /// Of the whole server.
+    memory_total_mib: u64,
 }
 
 #[derive(Serialize)]
@@ -53,7 +57,7 @@ impl VitalSigns {
 }
 
 /// How a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Mood {
     Plain,
     Fine,
@@ -61,18 +65,45 @@ enum Mood {
     Failed,
 }
 
-/// Prints the status, as JSON or as lines.
-pub(crate) async fn print(layout: &Layout, json: bool) -> Result<(), Problem> {
+/// Prints the status as JSON.
+pub(crate) async fn print_json(layout: &Layout) -> Result<(), Problem> {
     let status = read(layout).await?;
-    let text = if json {
-        serde_json::to_string_pretty(&status).map_err(|error| files::unusable(&layout.home(), error))?
-    } else {
-        let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let rows = rows(&status, Utc::now());
-        rows.into_iter().map(|row| line(row, coloured)).collect::<Vec<_>>().join("\n")
-    };
-    println!("{text}");
+    let text = serde_json::to_string_pretty(&status);
+    println!("{}", text.map_err(|error| files::unusable(&layout.home(), error))?);
     Ok(())
+}
+
+/// Prints the status for people: how it is, what is wrong, everything else; with `verbose`, what is installed too.
+pub(crate) async fn print(layout: &Layout, verbose: bool) -> Result<(), Problem> {
+    let status = read(layout).await?;
+    let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut rows = rows(&status, Utc::now());
+    // What is wrong first, the worst before the rest; what belongs together stays together.
+    rows.sort_by_key(|(_, mood, _)| std::cmp::Reverse((*mood).max(Mood::Fine)));
+    let wrong = rows.iter().take_while(|(_, mood, _)| *mood >= Mood::Warning).count();
+    if verbose {
+        rows.extend(installed(&status));
+    }
+    println!("{}", verdict(&status, &rows, coloured));
+    for (index, row) in rows.into_iter().enumerate() {
+        if index == wrong && index > 0 {
+            println!();
+        }
+        println!("{}", line(row, coloured));
+    }
+    Ok(())
+}
+
+/// The first line: which server, and whether all is well.
+fn verdict(status: &Status, rows: &[Row], coloured: bool) -> String {
+    let domain = status.domain.as_deref().unwrap_or("This server (not provisioned to its end)");
+    let count = |wanted: Mood| rows.iter().filter(|(_, mood, _)| *mood == wanted).count();
+    let (mood, word) = match (count(Mood::Failed), count(Mood::Warning)) {
+        (0, 0) => (Mood::Fine, "fine".to_owned()),
+        (0, warnings) => (Mood::Warning, format!("fine, but look at {warnings}")),
+        (failures, _) => (Mood::Failed, format!("troubled: {failures} not as it must be")),
+    };
+    format!("{domain} is {}", painted(mood, word, coloured))
 }
 
 async fn read(layout: &Layout) -> Result<Status, Problem> {
@@ -89,8 +120,10 @@ async fn read(layout: &Layout) -> Result<Status, Problem> {
         Ok(Answer { agent, vital_signs }) => (Some(agent), Some(VitalSigns::of(vital_signs)), None),
         Err(problem) => (None, None, Some(problem)),
     };
+    let desired: Option<DesiredServer> = files::read_json(&layout.state("server.json"))?;
     Ok(Status {
         node_version: hub::VERSION,
+        domain: desired.map(|desired| desired.domain.to_string()),
         identity: identity.map(|identity| String::from_utf8_lossy(&identity).trim().to_owned()),
         installed: install::installed(layout)?,
         locked_by: lock.filter(|lock| lock.expires_at > Utc::now()),
@@ -99,32 +132,39 @@ async fn read(layout: &Layout) -> Result<Status, Problem> {
         agent: agent_says,
         problem,
         vital_signs,
+        memory_total_mib: memory_total_mib(&read_text("/proc/meminfo")),
     })
 }
 
 type Row = (&'static str, Mood, String);
 
 fn line((name, mood, value): Row, coloured: bool) -> String {
-    let value = match mood {
+    format!("{name:<11} {}", painted(mood, value, coloured))
+}
+
+fn painted(mood: Mood, value: String, coloured: bool) -> String {
+    match mood {
         _ if !coloured => value,
         Mood::Plain => value,
         Mood::Fine => value.green().to_string(),
         Mood::Warning => value.yellow().to_string(),
         Mood::Failed => value.red().to_string(),
-    };
-    format!("{name:<11} {value}")
+    }
+}
+
+/// What is installed, to compare with another server's.
+fn installed(status: &Status) -> Vec<Row> {
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    vec![
+        ("identity", Mood::Plain, or_none(&status.identity)),
+        ("program", Mood::Plain, or_none(&status.installed.node_sha256)),
+        ("bundle", Mood::Plain, or_none(&status.installed.bundle_sha256)),
+    ]
 }
 
 fn rows(status: &Status, now: DateTime<Utc>) -> Vec<Row> {
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
     let lock = status.locked_by.as_ref().map(|lock| format!("{} ({})", lock.owner, lock.run));
-    let mut rows = vec![
-        ("node", Mood::Plain, status.node_version.to_owned()),
-        ("identity", Mood::Plain, or_none(status.identity.clone())),
-        ("program", Mood::Plain, or_none(status.installed.node_sha256.clone())),
-        ("bundle", Mood::Plain, or_none(status.installed.bundle_sha256.clone())),
-        ("locked by", Mood::Plain, or_none(lock)),
-    ];
+    let mut rows = Vec::new();
     if let Some(problem) = &status.problem {
         rows.push(("agent", Mood::Failed, format!("{problem} {}", problem.hint)));
     }
@@ -132,8 +172,10 @@ fn rows(status: &Status, now: DateTime<Utc>) -> Vec<Row> {
         rows.extend(of_agent(agent, now));
     }
     if let Some(signs) = &status.vital_signs {
-        rows.extend(of_signs(signs, now));
+        rows.extend(of_signs(signs, status.memory_total_mib, now));
     }
+    rows.push(("node", Mood::Plain, status.node_version.to_owned()));
+    rows.push(("locked by", Mood::Plain, lock.unwrap_or_else(|| "nobody".to_owned())));
     rows
 }
 
@@ -176,7 +218,7 @@ fn of_agent(agent: &AgentStatus, now: DateTime<Utc>) -> Vec<Row> {
     ]
 }
 
-fn of_signs(signs: &VitalSigns, now: DateTime<Utc>) -> Vec<Row> {
+fn of_signs(signs: &VitalSigns, memory_total_mib: u64, now: DateTime<Utc>) -> Vec<Row> {
     let all = &signs.all;
     let bad = |container: &&letsbe_types::tenant::ContainerSign| container.state != ContainerState::Fine;
     let not_ok: Vec<&str> =
@@ -228,14 +270,35 @@ fn of_signs(signs: &VitalSigns, now: DateTime<Utc>) -> Vec<Row> {
         row("drift", drift),
         ("updates", Mood::Plain, format!("{} seen", all.updates.len())),
         ("certificate", Mood::Plain, certificate),
-        ("uptime", Mood::Plain, format!("{} s", all.uptime_seconds)),
-        ("disk", Mood::Plain, format!("{} % used", all.disk_used_percent)),
-        (
-            "memory",
-            Mood::Plain,
-            format!("{} MiB used, agent {} MiB", all.memory_used_mib, all.agent_memory_mib),
-        ),
+        ("uptime", Mood::Plain, uptime(all.uptime_seconds)),
+        disk(all.disk_used_percent),
+        memory(all.memory_used_mib, memory_total_mib, all.agent_memory_mib),
     ]
+}
+
+fn disk(used_percent: u8) -> Row {
+    let mood = match used_percent {
+        ..85 => Mood::Plain,
+        85..95 => Mood::Warning,
+        _ => Mood::Failed,
+    };
+    ("disk", mood, format!("{used_percent} % used"))
+}
+
+fn memory(used: u64, total: u64, agent: u64) -> Row {
+    let text = if total == 0 { format!("{used} MiB used") } else { format!("{used} of {total} MiB used") };
+    let mood = if total > 0 && used * 100 >= total * 95 { Mood::Warning } else { Mood::Plain };
+    ("memory", mood, format!("{text}, agent {agent} MiB"))
+}
+
+/// A time in its two largest units.
+fn uptime(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min"),
+        (0, hours) => format!("{hours} h {minutes} min"),
+        (days, hours) => format!("{days} days {hours} h"),
+    }
 }
 
 /// `3 min ago`.
@@ -254,7 +317,7 @@ fn ago(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
 mod tests {
     use chrono::{TimeDelta, Utc};
 
-    use super::{ago, read, rows};
+    use super::{Mood, ago, disk, memory, read, rows, uptime, verdict};
     use crate::layout::Layout;
 
     #[tokio::test]
@@ -264,6 +327,37 @@ mod tests {
         let rows = rows(&status, Utc::now());
         let (_, _, agent) = rows.iter().find(|(name, ..)| *name == "agent").unwrap();
         assert!(agent.contains("NODE071") && agent.contains("systemctl status letsbe-agent"), "{agent}");
+        let first = verdict(&status, &rows, false);
+        assert!(first.ends_with("is troubled: 1 not as it must be"), "{first}");
+    }
+
+    #[tokio::test]
+    async fn the_first_line_names_the_server_and_says_whether_all_is_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut status = read(&Layout::under(folder.path())).await.unwrap();
+        status.domain = Some("acme.example".to_owned());
+        let row = |mood| ("x", mood, "…".to_owned());
+        for (moods, expected) in [
+            (&[Mood::Plain, Mood::Fine][..], "acme.example is fine"),
+            (&[Mood::Warning, Mood::Warning], "acme.example is fine, but look at 2"),
+            (&[Mood::Warning, Mood::Failed], "acme.example is troubled: 1 not as it must be"),
+        ] {
+            let rows: Vec<_> = moods.iter().map(|mood| row(*mood)).collect();
+            assert_eq!(verdict(&status, &rows, false), expected);
+        }
+    }
+
+    #[test]
+    fn sizes_are_told_beside_what_there_is_and_times_in_units_that_people_use() {
+        assert_eq!(
+            memory(900, 2000, 20),
+            ("memory", Mood::Plain, "900 of 2000 MiB used, agent 20 MiB".to_owned())
+        );
+        assert_eq!(memory(1900, 2000, 20).1, Mood::Warning);
+        assert_eq!((disk(50).1, disk(93).1, disk(99).1), (Mood::Plain, Mood::Warning, Mood::Failed));
+        for (seconds, expected) in [(59, "0 min"), (3_660, "1 h 1 min"), (200_000, "2 days 7 h")] {
+            assert_eq!(uptime(seconds), expected);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_provision::{backups::sandbox::SANDBOX, protocol::NodeLine};
 use letsbe_types::Problem;
 
-use crate::{files, layout::Layout};
+use crate::{audience::FOR_PROGRAMS, files, layout::Layout};
 
 /// The longest work (the first backup of a full server, or the proof of everything on it) ends within this time.
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
@@ -55,6 +55,8 @@ fn start<'a>(
         "--collect".to_owned(),
         "--quiet".to_owned(),
         format!("--property=StandardOutput=truncate:{output}"),
+        // The refusal is read from the output.
+        format!("--setenv={FOR_PROGRAMS}=1"),
     ];
     // What works on backups reads what containers wrote, as root: it may do what that takes, and no more.
     let works_on_backups =
@@ -88,13 +90,13 @@ mod tests {
             command.arguments[..3],
             ["--unit=letsbe-rotate-7".to_owned(), "--wait".to_owned(), "--collect".to_owned()]
         );
-        assert_eq!(command.arguments[5..], ["--", "/p", "rotate", "--tool", "a b"]);
+        assert_eq!(command.arguments[6..], ["--", "/p", "rotate", "--tool", "a b"]);
         for verb in ["backup", "restore"] {
             let command = start("letsbe-x-7", "/run/letsbe/work/x.out", "/p", [verb, "--resume"]);
             let end = command.arguments.len() - 4;
             assert_eq!(command.arguments[end..], ["--", "/p", verb, "--resume"]);
             let strict = "--property=ProtectSystem=strict".to_owned();
-            assert!(command.arguments[5..end].contains(&strict), "{verb} is in a sandbox");
+            assert!(command.arguments[6..end].contains(&strict), "{verb} is in a sandbox");
         }
     }
 

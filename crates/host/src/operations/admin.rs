@@ -5,7 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use letsbe_types::{Problem, job::DesiredServer};
 
-use super::{ADMIN, NODE};
+use super::{ADMIN, NODE, NODE_ON_PATH};
 use crate::{
     change::{Change, Command, FileWrite},
     facts::{
@@ -30,15 +30,32 @@ const KEY_TYPES: [&str; 6] = [
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
 
-/// The user `letsbe-admin`: keys only, Docker, and root's rights for the node program alone.
+/// Groups that it is in, where they exist, and what is said when it is not.
+const GROUPS: [(&str, &str); 2] =
+    [("docker", "not in the group docker"), ("systemd-journal", "not in the group systemd-journal")];
+/// What it may run as root besides the node program: exactly these, and each of them only looks (or, for the last one,
+/// does what certbot's own timer does).
+const LOOKS: [&str; 9] = [
+    "/usr/sbin/ufw status",
+    "/usr/sbin/ufw status verbose",
+    "/usr/sbin/ufw status numbered",
+    "/usr/sbin/iptables -L DOCKER-USER",
+    "/usr/sbin/iptables -L letsbe-input",
+    "/usr/bin/fail2ban-client status",
+    "/usr/bin/fail2ban-client status sshd",
+    "/usr/bin/certbot certificates",
+    "/usr/bin/certbot renew",
+];
+
+/// The user `letsbe-admin`: keys only, Docker, the journal, and root's rights for the node program and for looking.
 pub(super) struct AdminUser;
 
 /// What is there.
 pub(super) struct Found {
     account: Option<Account>,
     locked: bool,
-    /// `None` if there is no group `docker` (then Docker is not installed yet).
-    in_docker: Option<bool>,
+    /// Of [`GROUPS`], those that exist (`docker` comes with Docker), and whether it is in them.
+    groups: Vec<(&'static str, &'static str, bool)>,
     keys: Option<String>,
     /// Lines `<mode>|<owner>:<group>|<path>` of the home folder, `.ssh` and `authorized_keys`.
     modes: Vec<String>,
@@ -46,7 +63,12 @@ pub(super) struct Found {
 }
 
 fn sudoers() -> String {
-    format!("# Written by LetsBe. Root's rights for one program only.\n{ADMIN} ALL=(root) NOPASSWD: {NODE}\n")
+    format!(
+        "# Written by LetsBe. Root's rights for one program, and for looking.\n\
+         {ADMIN} ALL=(root) NOPASSWD: {NODE}, {NODE_ON_PATH}\n\
+         {ADMIN} ALL=(root) NOPASSWD: {}\n",
+        LOOKS.join(", ")
+    )
 }
 
 /// The text of `authorized_keys`.
@@ -98,8 +120,13 @@ impl Converge for AdminUser {
         let paths = format!("{home} {home}/.ssh {home}/.ssh/authorized_keys");
         Ok(Found {
             locked: parse_password_locked(&shadow, ADMIN),
-            in_docker: parse_group_members(&group, "docker")
-                .map(|members| members.iter().any(|member| member == ADMIN)),
+            groups: GROUPS
+                .into_iter()
+                .filter_map(|(name, missing)| {
+                    let members = parse_group_members(&group, name)?;
+                    Some((name, missing, members.iter().any(|member| member == ADMIN)))
+                })
+                .collect(),
             keys: text_of(machine, Path::new(&home).join(".ssh/authorized_keys")).await?,
             modes: ask(machine, &format!("stat -c %F|%a|%U:%G|%n {paths}"))
                 .await?
@@ -153,7 +180,7 @@ impl Converge for AdminUser {
         }
         if changes.is_empty() {
             return Ok(Assessment::converged(format!(
-                "{ADMIN} logs in with {} keys and has rights for the node program only",
+                "{ADMIN} logs in with {} keys and has rights for the node program and for looking only",
                 desired.admin_keys.len()
             )));
         }
@@ -166,7 +193,8 @@ fn account_changes(found: &Found) -> Result<(Vec<&'static str>, Vec<Change>), Pr
     match &found.account {
         None => {
             because.push("there is no such user");
-            let groups = if found.in_docker.is_some() { " -G docker" } else { "" };
+            let groups: Vec<&str> = found.groups.iter().map(|(name, ..)| *name).collect();
+            let groups = if groups.is_empty() { String::new() } else { format!(" -G {}", groups.join(",")) };
             changes.push(Change::Run(Command::words(&format!("useradd -m -U -s {SHELL}{groups} {ADMIN}"))));
         }
         Some(account) if account.uid == 0 => {
@@ -181,9 +209,9 @@ fn account_changes(found: &Found) -> Result<(Vec<&'static str>, Vec<Change>), Pr
                 because.push("another shell");
                 changes.push(Change::Run(Command::words(&format!("usermod -s {SHELL} {ADMIN}"))));
             }
-            if found.in_docker == Some(false) {
-                because.push("not in the group docker");
-                changes.push(Change::Run(Command::words(&format!("usermod -a -G docker {ADMIN}"))));
+            for (name, missing, _) in found.groups.iter().filter(|(.., is_member)| !is_member) {
+                because.push(*missing);
+                changes.push(Change::Run(Command::words(&format!("usermod -a -G {name} {ADMIN}"))));
             }
             if !found.locked {
                 because.push("has a password");

@@ -10,12 +10,13 @@ use crate::{
     operation::{Assessment, Converge},
 };
 
-/// Folder and mode. What holds secrets or customers' data is closed to everybody but root.
+/// Folder and mode. What holds secrets or customers' data is closed to everybody but root; in the folder of backups the
+/// status can be read by its name, and nothing can be listed.
 const FOLDERS: [(&str, u32); 10] = [
     ("/opt/letsbe", 0o755),
     ("/opt/letsbe/stacks", 0o755),
     ("/opt/letsbe/env", 0o700),
-    ("/opt/letsbe/backups", 0o700),
+    ("/opt/letsbe/backups", 0o711),
     ("/opt/letsbe/nginx", 0o755),
     ("/opt/letsbe/scripts", 0o755),
     ("/opt/letsbe/state", 0o700),

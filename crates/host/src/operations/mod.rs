@@ -1,6 +1,7 @@
 //! What a tenant's server must be, step by step (runbook 3.2, steps 1 to 8).
 
 mod admin;
+pub mod commands;
 mod conflicts;
 mod docker;
 mod docker_packages;
@@ -27,6 +28,8 @@ pub const HOME: &str = "/opt/letsbe";
 pub const STATE: &str = "/opt/letsbe/state";
 /// The node program.
 pub const NODE: &str = "/opt/letsbe/bin/letsbe-node";
+/// The same, where people and `sudo` find it.
+pub const NODE_ON_PATH: &str = "/usr/local/bin/letsbe-node";
 /// The only user who may log in from outside.
 pub const ADMIN: &str = "letsbe-admin";
 /// The SSH port of a provisioned server.
@@ -47,6 +50,7 @@ pub fn server_operations(mail: &BTreeSet<u16>) -> Vec<Box<dyn Operation>> {
         Box::new(folders::NginxFolders),
         Box::new(firewall::Firewall { mail: mail.clone() }),
         Box::new(admin::AdminUser),
+        Box::new(commands::AdminCommands),
         Box::new(ssh::SshMove::default()),
         Box::new(fail2ban::Fail2ban),
         Box::new(updates::SecurityUpdates::default()),

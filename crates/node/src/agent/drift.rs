@@ -40,7 +40,7 @@ impl Drift {
     /// Looks now.
     pub(crate) async fn check(&self, id: &str) -> Result<DriftSign, Problem> {
         let _one_at_a_time = self.looking.lock().await;
-        let output = work::run(&self.layout, "drift", id, ["drift"]).await?;
+        let output = work::run(&self.layout, "drift", id, ["drift", "--json"]).await?;
         let line = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let seen: DriftSign = serde_json::from_str(line).map_err(|error| {
             let message = format!("What `letsbe-node drift` printed cannot be read: {error}");
@@ -52,7 +52,7 @@ impl Drift {
 }
 
 /// `letsbe-node drift`: prints what differs from what was provisioned.
-pub(crate) async fn print(layout: &Layout) -> Result<(), Problem> {
+pub(crate) async fn print(layout: &Layout, json: bool) -> Result<(), Problem> {
     let path = layout.state("server.json");
     let desired: DesiredServer = files::read_json(&path)?.ok_or_else(|| {
         Problem::permanent(
@@ -66,30 +66,50 @@ pub(crate) async fn print(layout: &Layout) -> Result<(), Problem> {
         operations.into_iter().filter(|operation| operation.step() <= LAST_STEP).collect();
     let planned = Engine::new(&LocalMachine, &operations).plan(&desired).await;
     let assessed = planned.into_iter().map(|planned| (planned.operation, planned.assessment));
-    let seen = differing(assessed, Utc::now());
-    let line = serde_json::to_string(&seen).map_err(|error| files::unusable(&path, error))?;
-    println!("{line}");
+    let differing = differing(assessed);
+    if !json {
+        in_words(&differing).iter().for_each(|line| println!("{line}"));
+        return Ok(());
+    }
+    let line = serde_json::to_string(&sign(differing, Utc::now()));
+    println!("{}", line.map_err(|error| files::unusable(&path, error))?);
     Ok(())
 }
+
+/// An operation that would change something, and why.
+type Differing = (&'static str, String);
 
 /// The operations that would change something. One that cannot tell is told in the log, not called drift.
 fn differing(
     assessed: impl IntoIterator<Item = (&'static str, Result<Assessment, Problem>)>,
-    checked_at: DateTime<Utc>,
-) -> DriftSign {
-    let mut operations = Vec::new();
+) -> Vec<Differing> {
+    let mut differing = Vec::new();
     for (name, assessment) in assessed {
         match assessment {
-            Ok(Assessment::Needed { because, .. }) => {
-                tracing::info!(name, because, "differs");
-                operations.push(name.to_owned());
-            }
+            Ok(Assessment::Needed { because, .. }) => differing.push((name, because)),
             Ok(_) => {}
-            Err(problem) => tracing::warn!(name, %problem, "could not be looked at"),
+            Err(problem) => tracing::warn!("{name} could not be looked at: {problem}"),
         }
     }
-    operations.truncate(limits::LIST);
+    differing
+}
+
+fn sign(differing: Vec<Differing>, checked_at: DateTime<Utc>) -> DriftSign {
+    let operations = differing.into_iter().take(limits::LIST).map(|(name, _)| name.to_owned()).collect();
     DriftSign { checked_at, operations }
+}
+
+fn in_words(differing: &[Differing]) -> Vec<String> {
+    if differing.is_empty() {
+        return vec!["Nothing differs from what was provisioned.".to_owned()];
+    }
+    let count = match differing.len() {
+        1 => "One thing differs".to_owned(),
+        count => format!("{count} things differ"),
+    };
+    let lines = differing.iter().map(|(name, because)| format!("  {name}: {because}"));
+    let first = format!("{count} from what was provisioned; `letsbe provision …` brings it back:");
+    std::iter::once(first).chain(lines).collect()
 }
 
 #[cfg(test)]
@@ -98,7 +118,7 @@ mod tests {
     use letsbe_host::{Assessment, Change};
     use letsbe_types::Problem;
 
-    use super::differing;
+    use super::{differing, in_words, sign};
 
     #[test]
     fn drift_is_what_would_be_changed_and_nothing_else() {
@@ -110,6 +130,9 @@ mod tests {
             ("d.warned", Ok(Assessment::Warned { warning: "a blemish".to_owned() })),
             ("e.unknown", Err(Problem::transient("NODE040", "no", "look"))),
         ];
-        assert_eq!(differing(assessed, Utc::now()).operations, ["b.gone"]);
+        let found = differing(assessed);
+        assert_eq!(in_words(&found)[1..], ["  b.gone: it is gone"]);
+        assert_eq!(in_words(&[]), ["Nothing differs from what was provisioned."]);
+        assert_eq!(sign(found, Utc::now()).operations, ["b.gone"]);
     }
 }

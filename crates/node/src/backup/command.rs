@@ -32,6 +32,12 @@ pub(crate) enum BackupCommand {
         #[arg(long)]
         at_once: bool,
     },
+    /// How the last run went, and each tool's newest set and last proof.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the sets.
     List(look::ListArguments),
     /// Print everything that a set holds.
@@ -99,6 +105,7 @@ pub(crate) async fn carry_out(layout: &Layout, command: BackupCommand) -> Result
     match command {
         BackupCommand::Run(arguments) => return manual(&server()?, &arguments).await,
         BackupCommand::Nightly { at_once } => return nightly(&server()?, at_once).await,
+        BackupCommand::Status { json } => tell(super::status::read(layout)?, json)?,
         BackupCommand::List(arguments) => look::list(&server()?, &arguments).await?,
         BackupCommand::Browse(arguments) => look::browse(&server()?, &arguments).await?,
         BackupCommand::Export(arguments) => export::carry_out(&server()?, &arguments).await?,
@@ -158,6 +165,25 @@ async fn manual(server: &TenantServer, arguments: &RunArguments) -> Result<u8, P
             .await?;
     words::print(*json, &status, || lines(&status))?;
     Ok(code(&status))
+}
+
+/// `backup status`: what `backup-status.json` says, in words.
+fn tell(status: Option<BackupStatus>, json: bool) -> Result<(), Problem> {
+    let Some(status) = status else {
+        return words::print(json, &serde_json::Value::Null, || {
+            vec!["No backup was made yet. `letsbe-node backup run` makes one now.".to_owned()]
+        });
+    };
+    words::print(json, &status, || lines(&status).into_iter().chain(of_tools(&status)).collect())
+}
+
+fn of_tools(status: &BackupStatus) -> impl Iterator<Item = String> {
+    let said = |at: Option<chrono::DateTime<Utc>>| at.map_or_else(|| "never".to_owned(), moment);
+    status.tools.iter().map(move |(name, tool)| {
+        let problem = tool.problem.as_ref().map(|problem| format!("  {problem}")).unwrap_or_default();
+        let (taken, proven) = (said(tool.taken_at), said(tool.proven_at));
+        format!("  {name:<16} set of {taken}, {}, proven {proven}{problem}", size(tool.bytes))
+    })
 }
 
 const fn code(status: &BackupStatus) -> u8 {

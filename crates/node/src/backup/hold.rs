@@ -85,7 +85,7 @@ pub(crate) async fn resume(machine: &dyn Machine, layout: &Layout) -> Result<Vec
     if journal.process != Process::own() && journal.process.lives() {
         return Ok(Vec::new());
     }
-    tracing::warn!(containers = ?journal.containers, "a backup that was killed left containers standing still");
+    tracing::warn!("a backup that was killed left these standing still: {}", journal.containers.join(", "));
     let_go_on(machine, &journal.containers).await?;
     files::remove(&path(layout))?;
     Ok(journal.containers)

@@ -47,12 +47,12 @@ pub(super) fn replace(
     }
 }
 
-/// Pretty: people read it too.
+/// Pretty, and readable: people read it too (runbook 4.4), and it holds no secret.
 fn write(layout: &Layout, status: &BackupStatus) -> Result<(), Problem> {
     let path = layout.backup_status();
     let mut text = serde_json::to_vec_pretty(status).map_err(|error| files::unusable(&path, error))?;
     text.push(b'\n');
-    files::write(&path, &text)
+    files::write_readable(&path, &text)
 }
 
 fn guard(layout: &Layout) -> Result<File, Problem> {

@@ -11,7 +11,7 @@ use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_provision::backups::sandbox::{BACKGROUND, SANDBOX};
 use letsbe_types::{Problem, crash, ids::JobId};
 
-use crate::{files, layout::Layout};
+use crate::{audience::FOR_PROGRAMS, files, layout::Layout};
 
 /// The longest run ends within this time.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
@@ -81,6 +81,8 @@ fn start(unit: &str, program: &str, (output, progress): (&Path, &Path), argument
     ]);
     let crash_log = cfg!(debug_assertions).then(|| std::env::var(crash::LOG_VARIABLE).ok()).flatten();
     options.extend(crash_log.map(|path| format!("--setenv={}={path}", crash::LOG_VARIABLE)));
+    // What is said in the unit is passed on: it has the same audience.
+    options.extend(std::env::var_os(FOR_PROGRAMS).map(|_| format!("--setenv={FOR_PROGRAMS}=1")));
     options.extend(["--".to_owned(), program.to_owned()]);
     Command::new("systemd-run", options.into_iter().chain(arguments.iter().cloned()))
 }

@@ -8,7 +8,7 @@ use letsbe_host::{Command, CommandOutput, Engine, Journal, Machine, Operation, Q
 use letsbe_provision::stacks::tool_operations;
 use letsbe_types::{
     Problem,
-    job::{DesiredServer, RunEventKind},
+    job::{DesiredServer, Outcome, RunEventKind},
 };
 use letsbe_vault::{Vault, VaultFiles};
 
@@ -132,7 +132,10 @@ struct Quiet;
 impl Journal for Quiet {
     async fn record(&self, event: RunEventKind) -> Result<(), Problem> {
         if let RunEventKind::Operation { operation, outcome, .. } = event {
-            tracing::info!(operation, ?outcome, "OpenClaw");
+            match outcome {
+                Outcome::Changed { what } => tracing::info!("{operation}: {what}"),
+                other => tracing::debug!(operation, ?other, "OpenClaw"),
+            }
         }
         Ok(())
     }

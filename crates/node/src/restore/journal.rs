@@ -46,6 +46,18 @@ impl Action {
             Self::Finish => "finish",
         }
     }
+
+    /// For people, as what is to be done.
+    pub(crate) const fn in_words(self) -> &'static str {
+        match self {
+            Self::MakeSafety => "save what the tool has now",
+            Self::Build => "build the set up beside the tool and compare it",
+            Self::StopTool => "stop the tool",
+            Self::Exchange => "exchange its data",
+            Self::Start => "start the tool and wait until it is healthy",
+            Self::Finish => "put what it had aside",
+        }
+    }
 }
 
 /// What becomes of what the tool had before.

@@ -240,7 +240,7 @@ async fn finish(server: &TenantServer) -> Result<Vec<RestoredTool>, Problem> {
     backup::carry_out(&server.layout, BackupCommand::Resume).await?;
     let mut done = Vec::new();
     for journal in journal::unfinished(&server.layout)? {
-        tracing::info!(tool = %journal.tool, "ending the restore that was interrupted");
+        tracing::info!("{}: the restore that was interrupted is ended first", journal.tool);
         let restored = Work { server, origin: None }.drive(journal.resumed()).await?;
         restored.say();
         done.push(restored);
@@ -302,10 +302,9 @@ impl RestoredTool {
     }
 
     fn say(&self) {
-        match &self.problem {
-            None => tracing::info!(tool = %self.tool, set = %self.set, "restored"),
-            Some(problem) => tracing::error!(tool = %self.tool, "{problem} {}", problem.hint),
-        }
+        // What went wrong is told by whoever asked for it, once.
+        let how = if self.problem.is_none() { "restored" } else { "not restored" };
+        tracing::info!("{}: {how} from its set {}", self.tool, self.set);
     }
 }
 

@@ -128,7 +128,8 @@ impl Preview {
             words::size(self.memory_needed),
             words::size(self.memory_free)
         ));
-        lines.extend(self.problem.iter().map(|problem| format!("  REFUSED     {problem} {}", problem.hint)));
+        // In full it is told once, at the end.
+        lines.extend(self.problem.iter().map(|problem| format!("  REFUSED     {}", problem.code)));
         lines
     }
 }
@@ -204,8 +205,13 @@ fn table(tools: &[RestoredTool]) -> Vec<String> {
     }
     let mut lines =
         vec![format!("{:<16} {:<26} {:>10} {:>10} {:>8}", "tool", "set of", "rows", "files", "seconds")];
-    for tool in tools {
+    let first = tools.iter().position(|tool| tool.problem.is_some());
+    for (index, tool) in tools.iter().enumerate() {
         match &tool.problem {
+            // In full it is told once, at the end.
+            Some(problem) if Some(index) == first => {
+                lines.push(format!("{:<16} NOT RESTORED: {}", tool.tool, problem.code));
+            }
             None => lines.push(format!(
                 "{:<16} {:<26} {:>10} {:>10} {:>8.1}",
                 tool.tool,
@@ -214,7 +220,7 @@ fn table(tools: &[RestoredTool]) -> Vec<String> {
                 tool.files,
                 std::time::Duration::from_millis(tool.milliseconds).as_secs_f64()
             )),
-            Some(problem) => lines.push(format!("{:<16} {problem}", tool.tool)),
+            Some(problem) => lines.push(format!("{:<16} NOT RESTORED: {problem}", tool.tool)),
         }
     }
     lines

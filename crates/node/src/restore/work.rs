@@ -59,14 +59,15 @@ impl Work<'_> {
             if action >= Action::StopTool && hangup.is_none() {
                 hangup = Some(deaf());
             }
-            tracing::info!(tool = %journal.tool, action = action.name(), back = journal.back.is_some(), "restoring");
+            let back = if journal.back.is_some() { ", back to what it had" } else { "" };
+            tracing::info!("{}: {}{back}", journal.tool, action.in_words());
             match self.act(&mut journal, action).await {
                 Ok(()) => {
                     crash::point(&points::done(action));
                     journal.record(action);
                 }
                 Err(problem) => {
-                    tracing::warn!(tool = %journal.tool, action = action.name(), "{problem}");
+                    tracing::warn!("{}: could not {}: {problem}", journal.tool, action.in_words());
                     if let AfterFailure::Stay(problem) = journal.after_failure(action, problem) {
                         return Err(unfinished(&journal, action, &problem));
                     }
@@ -110,7 +111,7 @@ impl Work<'_> {
         if !stage.differences.is_empty() {
             return Err(different(&journal.tool, &stage.differences));
         }
-        stage.equal.iter().for_each(|line| tracing::info!(tool = %journal.tool, "equal: {line}"));
+        stage.equal.iter().for_each(|line| tracing::info!("{}: as it was stored: {line}", journal.tool));
         stage.settle().await?;
         stage.hold(Holding::Restore)?;
         journal.pairs = stage.pairs()?;
@@ -241,7 +242,7 @@ struct Told;
 impl Journal for Told {
     async fn record(&self, event: RunEventKind) -> Result<(), Problem> {
         if let RunEventKind::Operation { operation, outcome: Outcome::Changed { what }, .. } = event {
-            tracing::info!(operation, what, "changed");
+            tracing::info!("{operation}: {what}");
         }
         Ok(())
     }

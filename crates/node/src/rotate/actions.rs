@@ -82,7 +82,7 @@ impl Rotations {
     async fn drive(&self, tool: &Tool, mut journal: RotationJournal) -> Result<RotatedTool, Problem> {
         let name = tool.name.as_str();
         while let Some(action) = journal.next() {
-            tracing::info!(tool = name, action = action.name(), "rotating");
+            tracing::info!("{name}: {}", action.name().replace('_', " "));
             match self.act(tool, &journal, action).await {
                 Ok(()) => {
                     crash::point(&points::done(action));
@@ -115,7 +115,7 @@ impl Rotations {
         action: Action,
         problem: Problem,
     ) -> Result<(), Problem> {
-        tracing::warn!(tool = name, action = action.name(), "{problem}");
+        tracing::warn!("{name}: could not {}: {problem}", action.name().replace('_', " "));
         let pending = Vault::open(&self.server.vault_files())
             .ok()
             .flatten()
@@ -237,7 +237,7 @@ struct Told;
 impl Journal for Told {
     async fn record(&self, event: RunEventKind) -> Result<(), Problem> {
         if let RunEventKind::Operation { operation, outcome: Outcome::Changed { what }, .. } = event {
-            tracing::info!(operation, what, "changed");
+            tracing::info!("{operation}: {what}");
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ use crate::{layout::Layout, lock, server::TenantServer};
 #[derive(clap::Args)]
 pub(crate) struct RotateArguments {
     /// One tool (or `openclaw`).
-    #[arg(long, conflicts_with = "all", required_unless_present_any = ["all", "resume"])]
+    #[arg(long, conflicts_with = "all")]
     tool: Option<String>,
     /// Every tool, one after the other; one that fails does not stop the others.
     #[arg(long)]
@@ -76,7 +76,14 @@ pub(crate) async fn command(layout: &Layout, arguments: RotateArguments) -> Resu
     let selection = match arguments.tool {
         Some(tool) => Selection::One(tool),
         None if arguments.all => Selection::All,
-        None => Selection::Interrupted,
+        None if arguments.resume => Selection::Interrupted,
+        None => {
+            return Err(cannot(
+                "it was not said whose secrets",
+                "Say --tool <tool>, --all (every tool, after a leak), or --resume (what was interrupted); \
+                 --plan with it only says what would be done.",
+            ));
+        }
     };
     if arguments.plan {
         let plans = Rotations::read(layout)?.plans(&selection)?;
@@ -84,7 +91,9 @@ pub(crate) async fn command(layout: &Layout, arguments: RotateArguments) -> Resu
         return Ok(());
     }
     let tools = rotate(layout, &selection).await?;
-    print(arguments.json, &serde_json::json!({ "tools": tools }), tools.iter().map(rotated));
+    let first = tools.iter().position(|tool| tool.problem.is_some());
+    let lines = tools.iter().enumerate().map(|(index, tool)| rotated(tool, Some(index) == first));
+    print(arguments.json, &serde_json::json!({ "tools": tools }), lines);
     match tools.into_iter().find_map(|tool| tool.problem) {
         Some(problem) => Err(problem),
         None => Ok(()),
@@ -174,7 +183,7 @@ impl Rotations {
         let interrupted = journals::interrupted(&self.server.layout, &self.server.vault()?)?;
         let mut done = Vec::new();
         for name in &interrupted {
-            tracing::info!(tool = %name, "finishing the rotation that was interrupted");
+            tracing::info!("{name}: the rotation that was interrupted is finished first");
             done.push(self.told(name, self.resume(name).await));
         }
         let resumed: BTreeSet<&str> = interrupted.iter().map(String::as_str).collect();
@@ -192,9 +201,9 @@ impl Rotations {
             kept: vec![],
             problem: Some(problem),
         });
-        match &told.problem {
-            None => tracing::info!(tool = %told.tool, secrets = told.secrets, "rotated"),
-            Some(problem) => tracing::error!(tool = %told.tool, "{problem} {}", problem.hint),
+        // What went wrong is told by whoever asked for it, once.
+        if told.problem.is_none() {
+            tracing::info!("{}: rotated, {} secrets are new", told.tool, told.secrets);
         }
         told
     }
@@ -226,9 +235,11 @@ fn planned(plan: &RotationPlan) -> String {
     text
 }
 
-fn rotated(tool: &RotatedTool) -> String {
+/// The first problem is told in full once, at the end.
+fn rotated(tool: &RotatedTool, is_told_later: bool) -> String {
     match &tool.problem {
-        Some(problem) => format!("{}: {problem}", tool.tool),
+        Some(problem) if is_told_later => format!("{}: NOT ROTATED: {}", tool.tool, problem.code),
+        Some(problem) => format!("{}: NOT ROTATED: {problem}", tool.tool),
         None => format!("{}: {} secrets are new, {} stay", tool.tool, tool.secrets, tool.kept.len()),
     }
 }

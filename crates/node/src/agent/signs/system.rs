@@ -24,6 +24,11 @@ pub(crate) fn memory_used_mib(meminfo: &str) -> u64 {
     kib(meminfo, "MemTotal:").saturating_sub(kib(meminfo, "MemAvailable:")) / 1024
 }
 
+/// From `/proc/meminfo`: all there is.
+pub(crate) fn memory_total_mib(meminfo: &str) -> u64 {
+    kib(meminfo, "MemTotal:") / 1024
+}
+
 /// From `/proc/self/status`.
 pub(crate) fn own_memory_mib(status: &str) -> u64 {
     kib(status, "VmRSS:") / 1024
@@ -49,12 +54,12 @@ pub(crate) fn certificate_ends(pem: &[u8]) -> Option<DateTime<Utc>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{certificate_ends, memory_used_mib, own_memory_mib, uptime_seconds};
+    use super::{certificate_ends, memory_total_mib, memory_used_mib, own_memory_mib, uptime_seconds};
 
     #[test]
     fn memory_is_what_is_not_available() {
         let text = "MemTotal:        8000000 kB\nMemFree:          100 kB\nMemAvailable:    5952000 kB\n";
-        assert_eq!(memory_used_mib(text), 2000);
+        assert_eq!((memory_used_mib(text), memory_total_mib(text)), (2000, 7812));
         assert_eq!(own_memory_mib("Name:\tx\nVmRSS:\t   20480 kB\n"), 20);
         assert_eq!((uptime_seconds("123.45 99.0\n"), uptime_seconds("")), (123, 0));
     }

@@ -122,7 +122,12 @@ impl Stage {
             record,
             places: Vec::new(),
         };
-        tracing::info!(project = %stage.project, set = %script.set.id, "a set is restored on a stage");
+        tracing::info!(
+            "{}: the set {} is built up beside it, as {}",
+            script.set.tool,
+            script.set.id,
+            stage.project
+        );
         match stage.fill(script, &survey, &shape).await {
             Ok(()) => Ok(stage),
             Err(problem) => {
@@ -268,7 +273,7 @@ pub(crate) async fn remove_abandoned(server: &TenantServer) -> Result<(), Proble
             }
         };
         if abandoned {
-            tracing::info!(stage = %id, "a stage that nobody wants any more is removed");
+            tracing::info!("the stage {id}, which nobody wants any more, is removed");
             first = first.and(remove_all(layout, &id).await);
         }
     }
