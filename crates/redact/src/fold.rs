@@ -19,7 +19,8 @@ pub(crate) struct Folded {
 impl Folded {
     /// What is not UTF-8 is no letter.
     pub(crate) fn of(text: &[u8]) -> Self {
-        let mut folded = Self { bytes: Vec::with_capacity(text.len()), marks: Vec::new() };
+        let marks = Vec::with_capacity(text.len() / BLOCK + 1);
+        let mut folded = Self { bytes: Vec::with_capacity(text.len()), marks };
         if let Ok(text) = std::str::from_utf8(text) {
             folded.push(text, 0);
             return folded;
@@ -32,7 +33,14 @@ impl Folded {
         folded
     }
 
-    fn push(&mut self, text: &str, start: usize) {
+    /// Nothing, with the room that it had.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.marks.clear();
+    }
+
+    /// The letters of a text that begins at `start`.
+    pub(crate) fn push(&mut self, text: &str, start: usize) {
         let bytes = text.as_bytes();
         let mut at = 0;
         while at < bytes.len() {

@@ -110,9 +110,19 @@ impl Index {
 
     /// Everything in a whole text, by beginning; the findings may overlap.
     pub(crate) fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Found> + 'a {
+        self.find_before(text.len(), text)
+    }
+
+    /// The same, if it begins before this place.
+    pub(crate) fn find_before<'a>(
+        &'a self,
+        place: usize,
+        text: &'a [u8],
+    ) -> impl Iterator<Item = Found> + 'a {
+        let reach = &text[..text.len().min(place.saturating_add(FORM_BYTES_MIN - 1))];
         let mut position = 0;
         std::iter::from_fn(move || {
-            while let Some(start) = self.candidate(text, position) {
+            while let Some(start) = self.candidate(reach, position) {
                 position = start + 1;
                 if let Some((len, what)) = self.here(&text[start..]).longest {
                     return Some(Found { start, end: start + len, what });

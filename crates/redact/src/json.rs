@@ -1,7 +1,10 @@
 //! Looks through JSON: every string, every key, and what is JSON inside a string.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
+use crate::clean::Clean;
 use crate::text::Rules;
 use crate::{Findings, RedactError, Redactor, keys};
 
@@ -36,8 +39,8 @@ struct Place<'a> {
     key: &'a str,
     /// Under which key the object stands that has the key.
     parent: &'a str,
-    /// What the object that has the key says it is.
-    kind: &'a str,
+    /// The object that has the key says that it holds sealed state.
+    is_sealed: bool,
     /// The names of tools' parameters are no names of secrets.
     in_tools: bool,
     in_schema: bool,
@@ -50,7 +53,8 @@ pub(crate) fn is_sealed(kind: &str) -> bool {
 }
 
 impl<'a> Place<'a> {
-    const ROOT: Self = Self { key: "", parent: "", kind: "", in_tools: false, in_schema: false, depth: 0 };
+    const ROOT: Self =
+        Self { key: "", parent: "", is_sealed: false, in_tools: false, in_schema: false, depth: 0 };
 
     fn deeper(self) -> Result<Self, RedactError> {
         if self.depth == DEPTH_MAX {
@@ -71,9 +75,20 @@ impl<'a> Place<'a> {
 
     fn rules(self, text: &str) -> Rules {
         let media = MEDIA.contains(&self.key) && text.starts_with("data:")
-            || self.key == "data" && (self.parent == "input_audio" || is_sealed(self.kind));
+            || self.key == "data" && (self.parent == "input_audio" || self.is_sealed);
         if media || OPAQUE.contains(&self.key) { Rules::RandomByNature } else { Rules::All }
     }
+}
+
+/// What was seen in one body so far.
+struct Look {
+    findings: Findings,
+    /// Something was taken out.
+    changed: bool,
+    /// Texts in which nothing was found.
+    texts: Clean,
+    /// Names of fields in which nothing was found, and that name no secret.
+    names: Clean,
 }
 
 impl Redactor {
@@ -98,23 +113,25 @@ impl Redactor {
     /// # Errors
     /// When it is nested deeper than 64.
     pub fn json_value(&self, value: &mut Value) -> Result<Findings, RedactError> {
-        let mut findings = Findings::default();
-        self.whole_request(value, &mut findings)?;
-        self.walk(value, Place::ROOT, &mut findings)?;
-        Ok(findings)
+        let mut look =
+            Look { findings: Findings::default(), changed: false, texts: Clean::new(), names: Clean::new() };
+        self.whole_request(value, &mut look.findings)?;
+        self.walk(value, Place::ROOT, &mut look)?;
+        Ok(look.findings)
     }
 
-    fn walk(&self, value: &mut Value, place: Place<'_>, findings: &mut Findings) -> Result<(), RedactError> {
+    fn walk(&self, value: &mut Value, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
         match value {
-            Value::String(text) => self.string(text, place, findings),
+            Value::String(text) => self.string(text, place, look),
             Value::Array(items) => {
                 let inside = place.deeper()?;
-                items.iter_mut().try_for_each(|item| self.walk(item, inside, findings))
+                items.iter_mut().try_for_each(|item| self.walk(item, inside, look))
             }
-            Value::Object(fields) => self.object(fields, place.deeper()?, findings),
+            Value::Object(fields) => self.object(fields, place.deeper()?, look),
             Value::Number(number) if number.as_u64().is_none_or(|number| number >= SECRET_NUMBER_MIN) => {
-                if let Some(redacted) = self.by_value(&number.to_string(), findings) {
+                if let Some(redacted) = self.by_value(&number.to_string(), &mut look.findings) {
                     *value = Value::String(redacted);
+                    look.changed = true;
                 }
                 Ok(())
             }
@@ -126,75 +143,91 @@ impl Redactor {
         &self,
         fields: &mut Map<String, Value>,
         place: Place<'_>,
-        findings: &mut Findings,
+        look: &mut Look,
     ) -> Result<(), RedactError> {
         // A token that a model predicted, not one that opens something.
         let predicted = fields.get("logprob").is_some_and(Value::is_number);
-        let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let is_sealed = fields.get("type").and_then(Value::as_str).is_some_and(is_sealed);
         let mut renamed = Vec::new();
         for (key, value) in fields.iter_mut() {
-            let inner = Place { kind: &kind, ..place }.under(key);
-            if keys::names_a_secret(key) && !predicted && !inner.in_schema {
-                self.named(key, value, findings);
+            let inner = Place { is_sealed, ..place }.under(key);
+            // In `names` are only those that name no secret.
+            let is_clean = look.names.has(key, Rules::All);
+            let names_a_secret = !is_clean && keys::names_a_secret(key);
+            if names_a_secret && !predicted && !inner.in_schema {
+                self.named(key, value, look);
             }
-            self.walk(value, inner, findings)?;
-            let looked_through = self.looked_through(key, Rules::All, findings);
-            if looked_through != key.as_str() {
-                renamed.push((key.clone(), looked_through.into_owned()));
+            self.walk(value, inner, look)?;
+            if is_clean {
+                continue;
+            }
+            match self.looked_through(key, Rules::All, &mut look.findings) {
+                Cow::Owned(new) if new != *key => renamed.push((key.clone(), new)),
+                _ if !names_a_secret => look.names.add(key, Rules::All),
+                _ => {}
             }
         }
         for (key, new) in renamed {
             if let Some(value) = fields.remove(&key) {
                 fields.insert(new, value);
+                look.changed = true;
             }
         }
         Ok(())
     }
 
     /// Rules 1 and 4 for the strings under a key that names a secret: one that is known keeps its name.
-    fn named(&self, key: &str, value: &mut Value, findings: &mut Findings) {
+    fn named(&self, key: &str, value: &mut Value, look: &mut Look) {
         match value {
             Value::String(text) => {
-                if let Some(redacted) = self.by_value(text, findings) {
+                if let Some(redacted) = self.by_value(text, &mut look.findings) {
                     *text = redacted;
+                    look.changed = true;
                 }
                 if keys::hides_something(text) {
-                    *text = self.by_key(key, text, findings);
+                    *text = self.by_key(key, text, &mut look.findings);
+                    look.changed = true;
                 }
             }
             Value::Array(items) => {
                 for item in items.iter_mut().filter(|item| item.is_string()) {
-                    self.named(key, item, findings);
+                    self.named(key, item, look);
                 }
             }
             _ => {}
         }
     }
 
-    fn string(
-        &self,
-        text: &mut String,
-        place: Place<'_>,
-        findings: &mut Findings,
-    ) -> Result<(), RedactError> {
-        let inner = json_inside(text);
-        let is_json = inner.is_some();
-        if let Some(mut inner) = inner {
-            let before = inner.clone();
-            let inside = Place { key: "", parent: "", kind: "", ..place }.deeper()?;
-            self.whole_request(&mut inner, findings)?;
-            self.walk(&mut inner, inside, findings)?;
-            // An escape is not in what was looked at: then it is written anew too.
-            if inner != before || text.contains('\\') {
-                *text = inner.to_string();
-            }
-        }
+    fn string(&self, text: &mut String, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
+        let is_json = self.json_in(text, place, look)?;
         let rules = if is_json { Rules::RandomByNature } else { place.rules(text) };
-        let looked_through = self.looked_through(text, rules, findings);
-        if looked_through != text.as_str() {
-            *text = looked_through.into_owned();
+        if look.texts.has(text, rules) {
+            return Ok(());
+        }
+        match self.looked_through(text, rules, &mut look.findings) {
+            Cow::Owned(new) if new != *text => {
+                *text = new;
+                look.changed = true;
+            }
+            _ => look.texts.add(text, rules),
         }
         Ok(())
+    }
+
+    /// Looks through the JSON that a text is. False if it is none.
+    fn json_in(&self, text: &mut String, place: Place<'_>, look: &mut Look) -> Result<bool, RedactError> {
+        let Some(mut inner) = json_inside(text) else { return Ok(false) };
+        let changed_before = std::mem::take(&mut look.changed);
+        let inside = Place { key: "", parent: "", is_sealed: false, ..place }.deeper()?;
+        look.changed |= self.whole_request(&mut inner, &mut look.findings)?;
+        self.walk(&mut inner, inside, look)?;
+        // An escape is not in what was looked at: then it is written anew too.
+        if look.changed || text.contains('\\') {
+            *text = inner.to_string();
+            look.changed = true;
+        }
+        look.changed |= changed_before;
+        Ok(true)
     }
 }
 

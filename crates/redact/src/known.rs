@@ -98,6 +98,21 @@ impl Known {
         found
     }
 
+    /// Whether [`Self::find`] finds nothing that begins before this place. `false` where that is not certain.
+    pub(crate) fn none_begins_before(&self, place: usize, text: &[u8], letters: &mut Folded) -> bool {
+        let (first, rest) = text.split_at(place);
+        let (Ok(first), Ok(rest)) = (std::str::from_utf8(first), std::str::from_utf8(rest)) else {
+            return false;
+        };
+        letters.clear();
+        letters.push(first, 0);
+        let of_first = letters.bytes().len();
+        letters.push(rest, place);
+        self.shortest(text).next().is_none()
+            && self.exact.find_before(place, text).next().is_none()
+            && self.folded.find_before(of_first, letters.bytes()).next().is_none()
+    }
+
     pub(crate) fn is_placeholder(&self, text: &[u8], found: &Found) -> bool {
         text[found.start..found.end] == *self.replacement(found.what).as_bytes()
     }

@@ -4,6 +4,7 @@
 //! It must never print a value, pass what it does not understand, or hold back a byte that no secret begins with.
 
 mod apply;
+mod clean;
 mod dump;
 mod entropy;
 mod fold;

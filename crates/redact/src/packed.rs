@@ -1,5 +1,6 @@
 //! What is packed into a text: encoded, compressed, or both, several times over. It is unpacked and looked through.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::ops::Range;
 
@@ -85,35 +86,40 @@ impl Redactor {
     }
 
     fn in_run(&self, run: &[u8], bounds: &mut Bounds) -> Option<Inside> {
-        let run: Vec<u8> = run.iter().filter(|byte| !byte.is_ascii_whitespace()).copied().collect();
+        let run = if run.iter().any(u8::is_ascii_whitespace) {
+            Cow::Owned(run.iter().filter(|byte| !byte.is_ascii_whitespace()).copied().collect())
+        } else {
+            Cow::Borrowed(run)
+        };
         let beginning = &run[..run.len().min(BEGINNING_BYTES)];
-        let is_encoded = bounds.in_address || may_be_encoded(beginning) || may_be_encoded(&run);
-        if run.len() < RUN_BYTES_MIN || !is_encoded {
+        let is_encoded = || {
+            bounds.in_address
+                || may_be_encoded(beginning)
+                || run.len() > beginning.len() && may_be_encoded(&run)
+        };
+        if run.len() < RUN_BYTES_MIN || !is_encoded() {
             return None;
         }
         if run.iter().all(u8::is_ascii_hexdigit) {
-            let shifts = [&run[..], &run[1..]];
-            let bytes = shifts.iter().filter_map(|run| hex::decode(&run[..run.len() / 2 * 2]).ok());
-            return bytes.into_iter().find_map(|bytes| self.inside(&bytes, bounds));
+            return [&run[..], &run[1..]].into_iter().find_map(|run| {
+                let bytes = hex::decode(&run[..run.len() / 2 * 2]).ok()?;
+                self.inside(&bytes, bounds)
+            });
         }
         if let Some(bytes) = base32(&run)
             && let Some(inside) = self.inside(&bytes, bounds)
         {
             return Some(inside);
         }
-        let run: Vec<u8> = run
-            .iter()
-            .map(|byte| match byte {
-                b'-' => b'+',
-                b'_' => b'/',
-                other => *other,
-            })
-            .collect();
+        let run = standard(run);
         let shifts = if run.len() > SHIFTED_BYTES_MAX { 1 } else { 4 };
+        let mut bytes = Vec::new();
         (0..shifts).find_map(|shift| {
             let run = &run[shift..];
             let whole = if run.len() % 4 == 1 { run.len() - 1 } else { run.len() };
-            self.inside(&BASE64.decode(&run[..whole]).ok()?, bounds)
+            bytes.clear();
+            BASE64.decode_vec(&run[..whole], &mut bytes).ok()?;
+            self.inside(&bytes, bounds)
         })
     }
 
@@ -217,10 +223,28 @@ impl Redactor {
 
 /// Words, names and paths are not: encoded text has digits, or changes between small and capital letters all the time.
 fn may_be_encoded(run: &[u8]) -> bool {
-    let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let count = |test: fn(&&u8) -> bool| run.iter().filter(test).count();
+    let digits = count(|byte| byte.is_ascii_digit());
+    let capitals = count(|byte| byte.is_ascii_uppercase());
     let changes =
-        run.windows(2).filter(|pair| pair[0].is_ascii_lowercase() != pair[1].is_ascii_lowercase()).count();
-    digits * 24 >= run.len() || changes * 5 >= run.len() || run.iter().all(u8::is_ascii_uppercase)
+        || run.windows(2).filter(|pair| pair[0].is_ascii_lowercase() != pair[1].is_ascii_lowercase()).count();
+    digits * 24 >= run.len() || capitals == run.len() || capitals > 0 && changes() * 5 >= run.len()
+}
+
+/// In the alphabet that is not for addresses.
+fn standard(run: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    if !run.iter().any(|byte| matches!(byte, b'-' | b'_')) {
+        return run;
+    }
+    let mut run = run.into_owned();
+    for byte in &mut run {
+        match byte {
+            b'-' => *byte = b'+',
+            b'_' => *byte = b'/',
+            _ => {}
+        }
+    }
+    Cow::Owned(run)
 }
 
 fn base32(run: &[u8]) -> Option<Vec<u8>> {

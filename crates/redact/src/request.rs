@@ -3,11 +3,12 @@
 //!
 //! A long piece is found by itself, so only what stands near the beginning and the end of each text is put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use crate::fold::Folded;
 use crate::numbers::BYTE_MIN;
 use crate::{Findings, RedactError, Redactor, Rule};
 
@@ -33,11 +34,13 @@ const LABELS: [&str; 16] = [
     "filename",
 ];
 
-/// Texts one after the other.
+/// Texts one after the other, in rows.
 #[derive(Default)]
-struct Row {
+struct Rows {
     text: Vec<u8>,
     pieces: Vec<Piece>,
+    /// The first pieces of all rows but the first.
+    begins: Vec<usize>,
 }
 
 /// A part of a row, and which part of which leaf of the document it is.
@@ -46,6 +49,14 @@ struct Piece {
     leaf: usize,
     /// None for a number, which goes as a whole.
     from: Option<usize>,
+}
+
+/// Texts that are read as one.
+struct Row<'a> {
+    text: &'a [u8],
+    pieces: &'a [Piece],
+    /// Where it begins among all rows.
+    start: usize,
 }
 
 /// Leaves, and which parts of them.
@@ -58,22 +69,24 @@ struct Cut {
 }
 
 #[derive(Default)]
-struct Rows {
+struct Reader {
     /// Leaves that were seen.
     leaves: usize,
     /// All texts but labels.
-    all: Vec<Row>,
+    all: Rows,
     /// Texts of one role under one name.
-    alike: BTreeMap<u64, Vec<Row>>,
+    alike: BTreeMap<u64, Rows>,
     /// Numbers that may be bytes.
-    numbers: BTreeMap<u64, Row>,
+    numbers: BTreeMap<u64, Rows>,
     /// Names of fields.
-    names: Vec<Row>,
+    names: Rows,
+    /// Objects often have the names that another one had: each names and what ends it.
+    names_seen: HashSet<Vec<u8>>,
 }
 
 impl Redactor {
     /// Rule 1 over everything that a reader may put together: what was found stands in the first of the leaves that it
-    /// was spread over.
+    /// was spread over. Says whether something was found.
     ///
     /// # Errors
     /// When it is spread over names of fields, from which it cannot be taken out.
@@ -81,17 +94,18 @@ impl Redactor {
         &self,
         document: &mut Value,
         findings: &mut Findings,
-    ) -> Result<(), RedactError> {
-        let mut rows = Rows::default();
-        rows.collect(document, Place { hash: 0, is_label: false });
-        for row in &rows.names {
-            if let Some((what, _)) = self.spread(row).first() {
+    ) -> Result<bool, RedactError> {
+        let mut reader = Reader::default();
+        reader.collect(document, Place { hash: 0, is_label: false });
+        let mut letters = Folded::default();
+        for row in reader.names.rows() {
+            if let Some((what, _)) = self.spread(&row, &mut letters).first() {
                 return Err(RedactError::Remains(self.known.name(*what).to_owned()));
             }
         }
         let mut cuts: BTreeMap<usize, Vec<Cut>> = BTreeMap::new();
-        let rows = rows.all.iter().chain(rows.alike.values().flatten()).chain(rows.numbers.values());
-        for (what, parts) in rows.flat_map(|row| self.spread(row)) {
+        let rows = [&reader.all].into_iter().chain(reader.alike.values()).chain(reader.numbers.values());
+        for (what, parts) in rows.flat_map(Rows::rows).flat_map(|row| self.spread(&row, &mut letters)) {
             findings.add(Rule::Value, self.known.name(what));
             for (at, (leaf, range)) in parts.into_iter().enumerate() {
                 cuts.entry(leaf).or_default().push(Cut { range, what: (at == 0).then_some(what) });
@@ -100,17 +114,19 @@ impl Redactor {
         if !cuts.is_empty() {
             self.cut(document, &mut 0, &cuts);
         }
-        Ok(())
+        Ok(!cuts.is_empty())
     }
 
     /// Values that stand in more than one leaf of a row, and which parts of which.
-    fn spread(&self, row: &Row) -> Vec<(u32, Parts)> {
-        if row.pieces.len() < 2 {
+    fn spread(&self, row: &Row<'_>, letters: &mut Folded) -> Vec<(u32, Parts)> {
+        // What is found in the last piece alone is not spread.
+        let Some(last) = row.pieces.last().filter(|_| row.pieces.len() > 1) else { return Vec::new() };
+        if self.known.none_begins_before(last.start - row.start, row.text, letters) {
             return Vec::new();
         }
         let mut spread: Vec<(u32, Range<usize>)> = Vec::new();
-        let mut found = self.known.find(&row.text);
-        found.retain(|found| !self.known.is_placeholder(&row.text, found));
+        let mut found = self.known.find(row.text);
+        found.retain(|found| !self.known.is_placeholder(row.text, found));
         found.sort_by_key(|found| found.start);
         for next in found {
             match spread.last_mut() {
@@ -125,14 +141,16 @@ impl Redactor {
     fn cut(&self, value: &mut Value, leaf: &mut usize, cuts: &BTreeMap<usize, Vec<Cut>>) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.cut(item, leaf, cuts)),
-            Value::Object(fields) => {
-                let keys: Vec<String> = in_order(fields).into_iter().cloned().collect();
-                for key in keys {
-                    if let Some(field) = fields.get_mut(&key) {
-                        self.cut(field, leaf, cuts);
+            Value::Object(fields) => match in_order(fields) {
+                None => fields.values_mut().for_each(|field| self.cut(field, leaf, cuts)),
+                Some(keys) => {
+                    for key in keys.into_iter().cloned().collect::<Vec<_>>() {
+                        if let Some(field) = fields.get_mut(&key) {
+                            self.cut(field, leaf, cuts);
+                        }
                     }
                 }
-            }
+            },
             Value::String(text) => {
                 if let Some(cuts) = cuts.get(leaf) {
                     *text = self.without(text, cuts);
@@ -184,7 +202,7 @@ impl Place {
     }
 }
 
-impl Rows {
+impl Reader {
     fn collect(&mut self, value: &Value, place: Place) {
         match value {
             Value::String(text) => self.text(text, place),
@@ -207,9 +225,11 @@ impl Rows {
         let role = fields.get("role").and_then(Value::as_str).map_or(0, hash);
         let place = Place { hash: mixed(place.hash, role), ..place };
         self.names(fields);
-        for key in in_order(fields) {
-            if let Some(field) = fields.get(key) {
-                self.collect(field, place.under(key));
+        match in_order(fields) {
+            None => fields.iter().for_each(|(key, field)| self.collect(field, place.under(key))),
+            Some(keys) => {
+                let fields = keys.into_iter().filter_map(|key| fields.get_key_value(key));
+                fields.for_each(|(key, field)| self.collect(field, place.under(key)));
             }
         }
     }
@@ -219,23 +239,31 @@ impl Rows {
         if fields.len() < 2 {
             return;
         }
-        let keys: Vec<&String> = fields.keys().collect();
-        let mut rows = vec![keys.clone()];
         if fields.values().all(Value::is_number) {
-            let mut by_value = keys;
+            let mut by_value: Vec<&String> = fields.keys().collect();
             let value = |key: &&String| fields[key.as_str()].as_f64().unwrap_or_default();
             by_value.sort_by(|a, b| value(a).total_cmp(&value(b)));
-            rows.push(by_value);
+            self.names_in_a_row(by_value.into_iter());
         }
-        for keys in rows {
-            let (mut names, mut bytes) = (Row::default(), Row::default());
-            for (at, key) in keys.iter().enumerate() {
-                names.push(key, at, 0);
-                if let Some(byte) = key.parse::<u8>().ok().filter(|byte| *byte >= BYTE_MIN) {
-                    bytes.push_byte(byte, at);
-                }
+        let mut together = Vec::new();
+        for key in fields.keys() {
+            together.extend_from_slice(&key.len().to_le_bytes());
+            together.extend_from_slice(key.as_bytes());
+        }
+        if !self.names_seen.contains(&together) {
+            self.names_seen.insert(together);
+            self.names_in_a_row(fields.keys());
+        }
+    }
+
+    fn names_in_a_row<'a>(&mut self, keys: impl Iterator<Item = &'a String> + Clone) {
+        self.names.begin();
+        keys.clone().enumerate().for_each(|(at, key)| self.names.push(key, at, 0));
+        self.names.begin();
+        for (at, key) in keys.enumerate() {
+            if let Some(byte) = key.parse::<u8>().ok().filter(|byte| *byte >= BYTE_MIN) {
+                self.names.push_byte(byte, at);
             }
-            self.names.extend([names, bytes]);
         }
     }
 
@@ -262,24 +290,35 @@ impl Rows {
 }
 
 /// A text at the end of the last row; a long one ends that row and begins the next.
-fn add(rows: &mut Vec<Row>, text: &str, leaf: usize) {
-    if rows.is_empty() {
-        rows.push(Row::default());
-    }
+fn add(rows: &mut Rows, text: &str, leaf: usize) {
     let first = text.floor_char_boundary(EDGE_BYTES);
     let last = text.ceil_char_boundary(text.len().saturating_sub(EDGE_BYTES));
-    let is_long = first < last;
-    if let Some(row) = rows.last_mut() {
-        row.push(if is_long { &text[..first] } else { text }, leaf, 0);
-    }
-    if is_long {
-        let mut row = Row::default();
-        row.push(&text[last..], leaf, last);
-        rows.push(row);
+    if first < last {
+        rows.push(&text[..first], leaf, 0);
+        rows.begin();
+        rows.push(&text[last..], leaf, last);
+    } else {
+        rows.push(text, leaf, 0);
     }
 }
 
-impl Row {
+impl Rows {
+    /// What comes is another row.
+    fn begin(&mut self) {
+        self.begins.push(self.pieces.len());
+    }
+
+    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let ends = self.begins.iter().copied().chain([self.pieces.len()]);
+        let begins = [0].into_iter().chain(self.begins.iter().copied());
+        let start = |piece: usize| self.pieces.get(piece).map_or(self.text.len(), |piece| piece.start);
+        begins.zip(ends).map(move |(begin, end)| Row {
+            text: &self.text[start(begin)..start(end)],
+            pieces: &self.pieces[begin..end],
+            start: start(begin),
+        })
+    }
+
     fn push(&mut self, text: &str, leaf: usize, from: usize) {
         if !text.is_empty() {
             self.pieces.push(Piece { start: self.text.len(), leaf, from: Some(from) });
@@ -291,10 +330,14 @@ impl Row {
         self.pieces.push(Piece { start: self.text.len(), leaf, from: None });
         self.text.push(byte);
     }
+}
 
+impl Row<'_> {
     /// Which parts of which leaves a range of the row is.
     fn parts(&self, range: Range<usize>) -> Parts {
-        let ends = self.pieces.iter().skip(1).map(|piece| piece.start).chain([self.text.len()]);
+        let range = range.start + self.start..range.end + self.start;
+        let end = self.start + self.text.len();
+        let ends = self.pieces.iter().skip(1).map(|piece| piece.start).chain([end]);
         let overlapping = self.pieces.iter().zip(ends).filter_map(|(piece, end)| {
             let (start, end) = (range.start.max(piece.start), range.end.min(end));
             let part = |from: usize| from + start - piece.start..from + end - piece.start;
@@ -305,13 +348,15 @@ impl Row {
     }
 }
 
-/// Names of fields; numbers by their value, as a list that was written as an object has them.
-fn in_order(fields: &Map<String, Value>) -> Vec<&String> {
-    let mut keys: Vec<&String> = fields.keys().collect();
-    if keys.iter().any(|key| key.starts_with(|first: char| first.is_ascii_digit())) {
-        keys.sort_by_key(|key| key.parse::<u64>().ok());
+/// Names of fields where they are in another order than in the object: numbers by their value, as a list that was
+/// written as an object has them.
+fn in_order(fields: &Map<String, Value>) -> Option<Vec<&String>> {
+    if !fields.keys().any(|key| key.starts_with(|first: char| first.is_ascii_digit())) {
+        return None;
     }
-    keys
+    let mut keys: Vec<&String> = fields.keys().collect();
+    keys.sort_by_key(|key| key.parse::<u64>().ok());
+    Some(keys)
 }
 
 fn hash(text: &str) -> u64 {
