@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Next, Pace, Phase, State, transition};
 use letsbe_types::{
-    DomainName, EmailAddress, Region, Tier,
+    DomainName, EmailAddress, Language, Region, Tier,
     ids::{OrderId, ServerId, ServerIdentity},
 };
 use sea_orm::{
@@ -14,7 +14,7 @@ use sea_orm::{
 use crate::{
     Store, StoreError,
     entities::{claim, order},
-    outbox, recoveries, row_error,
+    messages, outbox, recoveries, row_error, tasks,
     timeline::{self, NewEntry},
 };
 
@@ -42,6 +42,8 @@ pub struct NewOrder {
 pub struct Order {
     /// What was ordered.
     pub new: NewOrder,
+    /// The language in which the customer is written to.
+    pub language: Language,
     /// Where it stands.
     pub state: State,
     /// The server's host key, once seen.
@@ -69,6 +71,7 @@ impl TryFrom<order::Model> for Order {
                 tools: serde_json::from_value(row.tools).map_err(|error| bad(&error))?,
                 identity: ServerIdentity(row.identity),
             },
+            language: Language::of_tag(&row.language),
             state: serde_json::from_value(row.state).map_err(|error| bad(&error))?,
             host_key: row.host_key,
             install_requested_at: row.install_requested_at,
@@ -83,11 +86,24 @@ fn state_json(state: &State) -> Result<serde_json::Value, StoreError> {
 }
 
 impl Store {
-    /// Stores a checked-out order.
+    /// Stores a checked-out order of a customer who is written to in English.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn create_order(&self, new: &NewOrder, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.create_order_in(Language::default(), new, now).await
+    }
+
+    /// Stores a checked-out order of a customer who is written to in this language.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_order_in(
+        &self,
+        language: Language,
+        new: &NewOrder,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let transaction = self.begin_write().await?;
         let state = State::new();
         order::ActiveModel {
@@ -104,6 +120,7 @@ impl Store {
             install_requested_at: Set(None),
             created_at: Set(now),
             updated_at: Set(now),
+            language: Set(language.tag().to_owned()),
         }
         .insert(&transaction)
         .await?;
@@ -229,6 +246,14 @@ pub(crate) async fn apply_in(
     change.update(transaction).await?;
     for entry in timeline::about(&order.state, &state, event) {
         timeline::append(transaction, id, &entry, now).await?;
+    }
+    let wanted = messages::about(id, &order.state, &state, now);
+    messages::insert_in(transaction, id, wanted, now).await?;
+    if state.server.is_some() || !state.purchase_asked || state.phase == Phase::Stopped {
+        tasks::close_purchases_in(transaction, id, now).await?;
+    }
+    if messages::trouble_ended(&order.state, &state) {
+        messages::void_delayed_in(transaction, id, now).await?;
     }
     recoveries::follow_in(transaction, &order, &state, event, now).await?;
     if event == &Event::ServerReleased && state.phase == Phase::Stopped {
