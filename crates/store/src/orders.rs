@@ -7,13 +7,16 @@ use letsbe_types::{
     ids::{OrderId, ServerId, ServerIdentity},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, SqlErr,
+    ActiveModelTrait as _,
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, SqlErr,
+    sea_query::{Expr, ExprTrait as _},
 };
 
 use crate::{
     Store, StoreError,
-    entities::{claim, order},
+    entities::{claim, effect, order},
     messages, outbox, recoveries, row_error, tasks,
     timeline::{self, NewEntry},
 };
@@ -150,6 +153,36 @@ impl Store {
         let total = pages.num_items().await?;
         let rows = pages.fetch_page(page).await?;
         Ok((rows.into_iter().map(Order::try_from).collect::<Result<_, _>>()?, total))
+    }
+
+    /// Orders that do not go on without a person, those that have waited longest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn orders_that_need_a_person(&self, limit: u64) -> Result<Vec<Order>, StoreError> {
+        let state = Expr::col(order::Column::State).cast_as("text");
+        let rows = order::Entity::find()
+            .filter(state.like("%\"needs_operator\":true%"))
+            .order_by_asc(order::Column::UpdatedAt)
+            .limit(limit)
+            .all(&self.db)
+            .await?;
+        let orders: Vec<Order> = rows.into_iter().map(Order::try_from).collect::<Result<_, _>>()?;
+        Ok(orders.into_iter().filter(|order| order.state.needs_operator).collect())
+    }
+
+    /// When something is done for an order next, by itself.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_try(&self, id: OrderId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let next = effect::Entity::find()
+            .filter(effect::Column::OrderId.eq(id.0))
+            .filter(effect::Column::Status.eq("pending"))
+            .order_by_asc(effect::Column::NotBefore)
+            .one(&self.db)
+            .await?;
+        Ok(next.map(|row| row.not_before))
     }
 
     /// Applies an event that comes from outside (an operator): state, effects and a line in the timeline.
@@ -290,7 +323,7 @@ async fn release_in(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     claim::Entity::update_many()
-        .col_expr(claim::Column::ReleasedAt, sea_orm::sea_query::Expr::value(now))
+        .col_expr(claim::Column::ReleasedAt, Expr::value(now))
         .filter(claim::Column::OrderId.eq(id.0))
         .filter(claim::Column::ReleasedAt.is_null())
         .filter(claim::Column::LostAt.is_null())

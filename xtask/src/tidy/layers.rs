@@ -6,6 +6,7 @@ use crate::{File, Finding, Repository};
 /// layer belongs there, or into the lab.
 const LAYERS: &[(&str, &[&str])] = &[
     ("types", &[]),
+    ("explain", &[]),
     ("lifecycle", &["types"]),
     ("catalog", &["types"]),
     ("netcup", &["types"]),
@@ -21,8 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("buckets", &["types"]),
     ("provision", &["types", "catalog", "host", "vault", "backup"]),
     ("node", &["types", "catalog", "host", "vault", "backup", "provision", "redact", "gate"]),
-    ("cli", &["types", "catalog", "host", "vault", "provision"]),
-    ("hub", &["types", "catalog", "lifecycle", "netcup", "dns", "servers", "store", "buckets"]),
+    ("cli", &["types", "catalog", "host", "vault", "provision", "explain"]),
+    ("hub", &["types", "catalog", "lifecycle", "netcup", "dns", "servers", "store", "buckets", "explain"]),
     // The lab may use everything; nobody may use the lab.
     (
         "lab",
@@ -43,6 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "buckets",
             "provision",
             "node",
+            "explain",
             "cli",
             "hub",
         ],

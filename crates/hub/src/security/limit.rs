@@ -13,7 +13,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 
-use crate::{AppState, controllers::ApiError};
+use crate::{AppState, controllers::ApiError, web};
 
 /// Callers kept at most. Beyond it, memory is worth more than the memory of who called.
 const MOST_CALLERS: usize = 10_000;
@@ -75,6 +75,14 @@ impl Limits {
         }
         true
     }
+
+    /// Seconds until the next request of this caller is let through.
+    fn wait(&self, scope: Scope, caller: IpAddr, now: DateTime<Utc>) -> i64 {
+        let buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokens = buckets.get(&(scope, caller)).map_or(1.0, |bucket| bucket.refilled(scope, now));
+        let seconds = ((1.0 - tokens) * 60.0 / scope.per_minute()).ceil();
+        (seconds as i64).clamp(1, 60)
+    }
 }
 
 /// What the two layers below need.
@@ -89,7 +97,9 @@ pub(crate) struct Limited {
 pub(crate) async fn every(State(limited): State<Limited>, request: Request, next: Next) -> Response {
     let now = limited.state.clock.now();
     if !limited.limits.allows(limited.scope, caller(&request), 1.0, now) {
-        return ApiError::too_many().into_response();
+        let seconds = limited.limits.wait(limited.scope, caller(&request), now);
+        return web::refused(&limited.state, request.uri(), request.headers(), ApiError::too_many(seconds))
+            .await;
     }
     next.run(request).await
 }
@@ -102,7 +112,7 @@ pub(crate) struct KnownCaller;
 pub(crate) async fn refused(State(limited): State<Limited>, request: Request, next: Next) -> Response {
     let (caller, now) = (caller(&request), limited.state.clock.now());
     if !limited.limits.allows(limited.scope, caller, 0.0, now) {
-        return ApiError::too_many().into_response();
+        return ApiError::too_many(limited.limits.wait(limited.scope, caller, now)).into_response();
     }
     let response = next.run(request).await;
     let is_known = response.extensions().get::<KnownCaller>().is_some();

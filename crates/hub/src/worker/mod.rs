@@ -184,7 +184,7 @@ fn store_problem(error: StoreError) -> Problem {
     Problem::transient(
         "WORK001",
         "The Hub's database could not be used.",
-        "See the Hub's log; check its disk.",
+        "Check the Hub's disk. On its machine: journalctl -u letsbe-hub",
     )
 }
 

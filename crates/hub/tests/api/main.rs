@@ -18,6 +18,7 @@ mod tenant;
 mod tenant_commands;
 mod tenant_events;
 mod tenants;
+mod waiting;
 mod webhooks;
 #[path = "../worker/mod.rs"]
 mod worker;

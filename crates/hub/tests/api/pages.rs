@@ -7,7 +7,7 @@ use crate::{Answer, EMAIL, Hub, PASSWORD};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
-const COOKIE: (&str, &str) = ("cookie", "theme=dark; letsbe_session=test-session");
+pub(crate) const COOKIE: (&str, &str) = ("cookie", "theme=dark; letsbe_session=test-session");
 
 impl Hub {
     pub(crate) async fn page(&self, path: &str) -> Answer {
