@@ -5,6 +5,7 @@
 mod backups;
 mod confirm;
 mod demo;
+mod explain;
 mod hub;
 mod logins;
 mod order_name;
@@ -55,6 +56,11 @@ enum Command {
     Logout,
     /// Say who is logged in to which Hub.
     Whoami,
+    /// Say what an error code means and what to do; asks nobody.
+    Explain {
+        /// The code, for example DNS001.
+        code: String,
+    },
     /// Provision one server, with no Hub.
     Provision(Box<provision::ProvisionArguments>),
     /// Show the product in the lab on this machine, from the project's folder.
@@ -107,6 +113,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         Command::Login { email } => hub::login(hub, &email, json).await,
         Command::Logout => hub::logout(hub, json).await,
         Command::Whoami => hub::whoami(hub, json).await,
+        Command::Explain { code } => explain::show(&code, json),
         Command::Provision(arguments) => provision::carry_out(*arguments, json).await,
         Command::Demo { story } => demo::show(story),
         Command::Completions { shell } => {

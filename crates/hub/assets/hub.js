@@ -21,18 +21,39 @@ function showTimes(root = document) {
   }
 }
 
+// Buttons that copy a text are shown where a script can do it.
+function showCopies(root = document) {
+  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+}
+
+async function copy(button) {
+  const words = [...button.childNodes];
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Not copied";
+  }
+  setTimeout(() => { button.replaceChildren(...words); }, 2000);
+}
+
 // Takes a part of this page anew from the server, unless the reader is busy in it.
 async function refresh(selector) {
   const old = document.querySelector(selector);
   if (!old || document.hidden) return;
-  if (old.querySelector("details[open]") || old.contains(document.activeElement)) return;
+  const copied = document.activeElement?.dataset?.copy;
+  const busy = old.contains(document.activeElement) && copied === undefined;
+  if (busy || old.querySelector("details[open]:not(.folded)")) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector(selector);
   if (!fresh) return;
   showTimes(fresh);
+  showCopies(fresh);
+  const order = [...old.querySelectorAll("[data-copy]")].indexOf(document.activeElement);
   old.replaceWith(fresh);
+  fresh.querySelectorAll("[data-copy]")[order]?.focus();
   document.title = page.title;
 }
 
@@ -81,6 +102,11 @@ function followTimeline(list) {
 }
 
 showTimes();
+showCopies();
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (button) copy(button);
+});
 setInterval(() => showTimes(), 1000);
 const timeline = document.getElementById("timeline");
 if (timeline) followTimeline(timeline);

@@ -233,6 +233,9 @@ pub struct MailConfig {
     pub smtp_url_file: PathBuf,
     /// Sender.
     pub from: EmailAddress,
+    /// Who is written to when something waits for a person; every member of staff unless given.
+    #[serde(default)]
+    pub staff: Vec<EmailAddress>,
 }
 
 /// How long to wait for what, in seconds. The runbook's values unless given.

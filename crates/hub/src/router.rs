@@ -91,6 +91,9 @@ pub fn routes() -> Vec<Route> {
         line(read(), "/login", Open, get(web::login::show)),
         line(write(), "/login", login, post(web::login::submit)),
         line(read(), "/progress/{id}", public, get(web::progress::show)),
+        line(read(), "/waiting", StaffPage, get(web::waiting::show)),
+        line(write(), "/waiting/tasks/{id}", StaffPage, post(web::waiting::done)),
+        line(read(), "/errors/{code}", public, get(web::explain::show)),
         line(read(), "/assets/{name}", Open, get(web::assets::asset)),
     ];
     table.extend(tenant_routes());

@@ -200,6 +200,9 @@ pub enum Event {
     PoolEmpty {
         /// Why none fits, for the operator.
         why: String,
+        /// Nobody looks for one: servers are assigned by hand (MANUAL mode).
+        #[serde(default)]
+        by_hand: bool,
     },
     /// The claimed server runs the wanted system.
     ServerInstalled {
@@ -213,6 +216,11 @@ pub enum Event {
         /// One line each: what to type where.
         missing: Vec<String>,
     },
+    /// The zone cannot be read: nothing is known about the records.
+    DnsUnreadable {
+        /// Why.
+        why: String,
+    },
     /// The provisioning job exists.
     ProvisioningPrepared,
     /// All ten steps and the verification passed.
@@ -221,7 +229,7 @@ pub enum Event {
     CustomerNotified,
     /// The server of a stopped order was taken out of use.
     ServerReleased,
-    /// The operator was asked to buy a server.
+    /// A task says that a server is wanted.
     PurchaseRequested,
     /// An effect did not succeed.
     EffectFailed {

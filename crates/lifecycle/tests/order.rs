@@ -43,10 +43,11 @@ fn every_event() -> Vec<Event> {
         Event::PaymentOverdue,
         Event::PaymentWithdrawn { why: "refund".into() },
         Event::ServerClaimed { server: server() },
-        Event::PoolEmpty { why: "none".into() },
+        Event::PoolEmpty { why: "none".into(), by_hand: false },
         Event::ServerInstalled { address: address() },
         Event::DnsComplete,
         Event::DnsIncomplete { missing: vec!["A blog".into()] },
+        Event::DnsUnreadable { why: "nobody is authoritative".into() },
         Event::ProvisioningPrepared,
         Event::ProvisioningSucceeded,
         Event::CustomerNotified,
@@ -172,7 +173,7 @@ fn a_lost_server_is_replaced_and_dns_comes_after_the_data() {
     let walk = [
         (region, Phase::ServerLost, vec![EffectKind::ClaimServer]),
         (
-            Event::PoolEmpty { why: "none".into() },
+            Event::PoolEmpty { why: "none".into(), by_hand: false },
             Phase::ServerLost,
             vec![EffectKind::ClaimServer, EffectKind::RequestPurchase],
         ),
@@ -286,6 +287,23 @@ fn a_permanent_problem_goes_straight_to_the_desk() {
 }
 
 #[test]
+fn what_dns_and_the_pool_lack_is_said_in_the_right_number_and_for_the_mode() {
+    let message =
+        |event| after(&State { phase: Phase::DnsPending, ..State::new() }, event).0.problem.unwrap();
+    let missing = |count: usize| Event::DnsIncomplete { missing: vec!["A blog".into(); count] };
+    assert_eq!(message(missing(1)).message, "1 DNS record is missing or wrong: A blog");
+    assert_eq!(message(missing(2)).message, "2 DNS records are missing or wrong: A blog; A blog");
+    let unread = message(Event::DnsUnreadable { why: "nobody is authoritative".into() });
+    assert_eq!(unread.message, "The DNS records cannot be read: nobody is authoritative");
+    let hint = |by_hand| {
+        let (paid, _) = after(&State::new(), Event::PaymentReceived);
+        after(&paid, Event::PoolEmpty { why: "none".into(), by_hand }).0.problem.unwrap().hint
+    };
+    assert!(hint(false).starts_with("Buy a server") && hint(false).contains("by itself"));
+    assert!(hint(true).contains("letsbe orders assign") && !hint(true).contains("Buy"), "{}", hint(true));
+}
+
+#[test]
 fn a_refund_before_the_end_releases_the_server() {
     let (state, _) = after(&State::new(), Event::PaymentReceived);
     let (state, _) = after(&state, Event::ServerClaimed { server: server() });
@@ -296,9 +314,9 @@ fn a_refund_before_the_end_releases_the_server() {
 #[test]
 fn an_empty_pool_asks_for_a_purchase_once_and_keeps_looking() {
     let (state, _) = after(&State::new(), Event::PaymentReceived);
-    let (state, first) = after(&state, Event::PoolEmpty { why: "none".into() });
+    let (state, first) = after(&state, Event::PoolEmpty { why: "none".into(), by_hand: false });
     assert_eq!(first, [EffectKind::ClaimServer, EffectKind::RequestPurchase]);
-    let (state, second) = after(&state, Event::PoolEmpty { why: "none".into() });
+    let (state, second) = after(&state, Event::PoolEmpty { why: "none".into(), by_hand: false });
     assert_eq!((state.phase, second), (Phase::PaymentConfirmed, vec![EffectKind::ClaimServer]));
 }
 
@@ -306,7 +324,7 @@ proptest! {
     /// Whatever happens in whatever order: no panic, and an order that waits for work of ours has that work.
     #[test]
     fn random_walks_never_get_stuck(
-        choices in proptest::collection::vec(0..23_usize, 0..60),
+        choices in proptest::collection::vec(0..25_usize, 0..60),
         start in prop_oneof![Just(State::new()), Just(live()), Just(after(&live(), recover(1)).0)],
     ) {
         let events = every_event();
@@ -320,7 +338,9 @@ proptest! {
                 Event::RetryDue => Some(EffectKind::Wait),
                 Event::ServerClaimed { .. } | Event::PoolEmpty { .. } => Some(EffectKind::ClaimServer),
                 Event::ServerInstalled { .. } => Some(EffectKind::InstallServer),
-                Event::DnsComplete | Event::DnsIncomplete { .. } => Some(EffectKind::CheckDns),
+                Event::DnsComplete | Event::DnsIncomplete { .. } | Event::DnsUnreadable { .. } => {
+                    Some(EffectKind::CheckDns)
+                }
                 Event::ProvisioningPrepared => Some(EffectKind::PrepareProvisioning),
                 Event::ProvisioningSucceeded => Some(EffectKind::Provision),
                 Event::ServerReleased => Some(EffectKind::ReleaseServer),

@@ -3,18 +3,21 @@
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Next, Pace, Phase, State, transition};
 use letsbe_types::{
-    DomainName, EmailAddress, Region, Tier,
+    DomainName, EmailAddress, Language, Region, Tier,
     ids::{OrderId, ServerId, ServerIdentity},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, SqlErr,
+    ActiveModelTrait as _,
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, SqlErr,
+    sea_query::{Expr, ExprTrait as _},
 };
 
 use crate::{
     Store, StoreError,
-    entities::{claim, order},
-    outbox, recoveries, row_error,
+    entities::{claim, effect, order},
+    messages, outbox, recoveries, row_error, tasks,
     timeline::{self, NewEntry},
 };
 
@@ -42,6 +45,8 @@ pub struct NewOrder {
 pub struct Order {
     /// What was ordered.
     pub new: NewOrder,
+    /// The language in which the customer is written to.
+    pub language: Language,
     /// Where it stands.
     pub state: State,
     /// The server's host key, once seen.
@@ -69,6 +74,7 @@ impl TryFrom<order::Model> for Order {
                 tools: serde_json::from_value(row.tools).map_err(|error| bad(&error))?,
                 identity: ServerIdentity(row.identity),
             },
+            language: Language::of_tag(&row.language),
             state: serde_json::from_value(row.state).map_err(|error| bad(&error))?,
             host_key: row.host_key,
             install_requested_at: row.install_requested_at,
@@ -83,11 +89,24 @@ fn state_json(state: &State) -> Result<serde_json::Value, StoreError> {
 }
 
 impl Store {
-    /// Stores a checked-out order.
+    /// Stores a checked-out order of a customer who is written to in English.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn create_order(&self, new: &NewOrder, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.create_order_in(Language::default(), new, now).await
+    }
+
+    /// Stores a checked-out order of a customer who is written to in this language.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_order_in(
+        &self,
+        language: Language,
+        new: &NewOrder,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let transaction = self.begin_write().await?;
         let state = State::new();
         order::ActiveModel {
@@ -104,6 +123,7 @@ impl Store {
             install_requested_at: Set(None),
             created_at: Set(now),
             updated_at: Set(now),
+            language: Set(language.tag().to_owned()),
         }
         .insert(&transaction)
         .await?;
@@ -133,6 +153,36 @@ impl Store {
         let total = pages.num_items().await?;
         let rows = pages.fetch_page(page).await?;
         Ok((rows.into_iter().map(Order::try_from).collect::<Result<_, _>>()?, total))
+    }
+
+    /// Orders that do not go on without a person, those that have waited longest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn orders_that_need_a_person(&self, limit: u64) -> Result<Vec<Order>, StoreError> {
+        let state = Expr::col(order::Column::State).cast_as("text");
+        let rows = order::Entity::find()
+            .filter(state.like("%\"needs_operator\":true%"))
+            .order_by_asc(order::Column::UpdatedAt)
+            .limit(limit)
+            .all(&self.db)
+            .await?;
+        let orders: Vec<Order> = rows.into_iter().map(Order::try_from).collect::<Result<_, _>>()?;
+        Ok(orders.into_iter().filter(|order| order.state.needs_operator).collect())
+    }
+
+    /// When something is done for an order next, by itself.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_try(&self, id: OrderId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let next = effect::Entity::find()
+            .filter(effect::Column::OrderId.eq(id.0))
+            .filter(effect::Column::Status.eq("pending"))
+            .order_by_asc(effect::Column::NotBefore)
+            .one(&self.db)
+            .await?;
+        Ok(next.map(|row| row.not_before))
     }
 
     /// Applies an event that comes from outside (an operator): state, effects and a line in the timeline.
@@ -230,6 +280,14 @@ pub(crate) async fn apply_in(
     for entry in timeline::about(&order.state, &state, event) {
         timeline::append(transaction, id, &entry, now).await?;
     }
+    let wanted = messages::about(id, &order.state, &state, now);
+    messages::insert_in(transaction, id, wanted, now).await?;
+    if state.server.is_some() || !state.purchase_asked || state.phase == Phase::Stopped {
+        tasks::close_purchases_in(transaction, id, now).await?;
+    }
+    if messages::trouble_ended(&order.state, &state) {
+        messages::void_delayed_in(transaction, id, now).await?;
+    }
     recoveries::follow_in(transaction, &order, &state, event, now).await?;
     if event == &Event::ServerReleased && state.phase == Phase::Stopped {
         release_in(transaction, id, now).await?;
@@ -265,7 +323,7 @@ async fn release_in(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     claim::Entity::update_many()
-        .col_expr(claim::Column::ReleasedAt, sea_orm::sea_query::Expr::value(now))
+        .col_expr(claim::Column::ReleasedAt, Expr::value(now))
         .filter(claim::Column::OrderId.eq(id.0))
         .filter(claim::Column::ReleasedAt.is_null())
         .filter(claim::Column::LostAt.is_null())

@@ -1,7 +1,7 @@
-//! Staff, their sessions, and the tasks that only a person can do.
+//! Staff and their sessions.
 
 use chrono::{DateTime, Utc};
-use letsbe_types::ids::{OrderId, StaffId};
+use letsbe_types::ids::StaffId;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
     QueryOrder as _, sea_query::OnConflict,
@@ -9,7 +9,7 @@ use sea_orm::{
 
 use crate::{
     Store, StoreError,
-    entities::{session, staff, task},
+    entities::{session, staff},
 };
 
 /// A member of staff.
@@ -148,33 +148,6 @@ impl Store {
         session::Entity::delete_by_id(token_hash.to_owned()).exec(&self.db).await?;
         // Live pages look whose they are.
         self.changed.send_modify(|count| *count += 1);
-        Ok(())
-    }
-
-    /// Opens the task of buying a server for an order, once: the id is that of what wants it (the order itself, or
-    /// its recovery).
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn open_purchase_task(
-        &self,
-        wanted_by: uuid::Uuid,
-        order: OrderId,
-        deadline: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let row = task::ActiveModel {
-            id: Set(wanted_by),
-            order_id: Set(order.0),
-            kind: Set("purchase_server".to_owned()),
-            opened_at: Set(now),
-            deadline: Set(deadline),
-            closed_at: Set(None),
-            detail: Set(None),
-            closed_by: Set(None),
-        };
-        let once = OnConflict::column(task::Column::Id).do_nothing().to_owned();
-        task::Entity::insert(row).on_conflict(once).exec_without_returning(&self.db).await?;
         Ok(())
     }
 }

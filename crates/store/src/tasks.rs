@@ -12,12 +12,15 @@ use uuid::Uuid;
 use crate::{
     Store, StoreError,
     entities::{order, task},
+    messages::{self, MessageKind, NewMessage},
     row_error,
     timeline::{self, NewEntry},
 };
 
 /// Tasks in one list.
 const LISTED: u64 = 500;
+/// A server is wanted.
+const PURCHASE: &str = "purchase_server";
 /// A dispute is answered within seven days, or the money is gone.
 const TIME: TimeDelta = TimeDelta::days(7);
 
@@ -38,8 +41,9 @@ pub(crate) async fn open_in(
     if open.is_some_and(|row| row.detail.as_deref() == Some(detail)) {
         return Ok(());
     }
+    let id = Uuid::now_v7();
     let row = task::ActiveModel {
-        id: Set(Uuid::now_v7()),
+        id: Set(id),
         order_id: Set(order.0),
         kind: Set(kind.to_owned()),
         opened_at: Set(now),
@@ -50,7 +54,41 @@ pub(crate) async fn open_in(
     };
     let once = OnConflict::column(task::Column::Id).do_nothing().to_owned();
     task::Entity::insert(row).on_conflict(once).exec_without_returning(db).await?;
+    tell_in(db, id, order, detail, now).await?;
     timeline::append(db, order, &NewEntry::new("effect", "warning", format!("For a person: {detail}")), now)
+        .await?;
+    Ok(())
+}
+
+/// Staff hears of a task, once.
+async fn tell_in(
+    db: &impl ConnectionTrait,
+    task: Uuid,
+    order: OrderId,
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let message = NewMessage {
+        kind: MessageKind::TaskOpened,
+        once_key: format!("task.{task}"),
+        detail: Some(detail.to_owned()),
+        not_before: now,
+    };
+    Ok(messages::insert_in(db, order, vec![message], now).await?)
+}
+
+/// The order has a server, or needs none any more.
+pub(crate) async fn close_purchases_in(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    task::Entity::update_many()
+        .col_expr(task::Column::ClosedAt, Expr::value(now))
+        .filter(task::Column::OrderId.eq(order.0))
+        .filter(task::Column::Kind.eq(PURCHASE))
+        .filter(task::Column::ClosedAt.is_null())
+        .exec(db)
         .await?;
     Ok(())
 }
@@ -85,6 +123,41 @@ impl Store {
             });
         }
         Ok(tasks)
+    }
+
+    /// Opens the task of giving an order a server, once: the id is that of what wants it (the order itself, or its
+    /// recovery). What is to be done is the order's problem.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_purchase_task(
+        &self,
+        wanted_by: Uuid,
+        order: OrderId,
+        detail: &str,
+        deadline: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let transaction = self.begin_write().await?;
+        let row = task::ActiveModel {
+            id: Set(wanted_by),
+            order_id: Set(order.0),
+            kind: Set(PURCHASE.to_owned()),
+            opened_at: Set(now),
+            deadline: Set(deadline),
+            closed_at: Set(None),
+            detail: Set(Some(detail.to_owned())),
+            closed_by: Set(None),
+        };
+        let once = OnConflict::column(task::Column::Id).do_nothing().to_owned();
+        task::Entity::insert(row).on_conflict(once).exec_without_returning(&transaction).await?;
+        tell_in(&transaction, wanted_by, order, detail, now).await?;
+        let line = NewEntry {
+            once_key: Some(format!("task.{wanted_by}")),
+            ..NewEntry::new("effect", "waiting", "A task was opened: this order needs a server")
+        };
+        timeline::append(&transaction, order, &line, now).await?;
+        self.commit(transaction).await
     }
 
     /// Somebody did it; false when there is no such open task.

@@ -184,22 +184,29 @@ fn sentence(before: &State, event: &Event) -> Option<String> {
         Event::DnsComplete => "All DNS records are in place".to_owned(),
         Event::ProvisioningSucceeded => "All ten steps and the verification passed".to_owned(),
         Event::CustomerNotified => "The customer was told by e-mail".to_owned(),
+        // What was never claimed is not taken out of use.
         Event::ServerReleased => {
-            "The server was taken out of use; wipe it before it returns to the pool".to_owned()
+            let server = before.server.as_ref()?;
+            format!("Server {server} was taken out of use; wipe it before it returns to the pool")
         }
-        Event::PurchaseRequested => "The operator was asked to buy a server".to_owned(),
         Event::OperatorRetry => "The operator asked for another try".to_owned(),
         Event::OperatorSkip { reason } => format!("The operator went on without complete DNS: {reason}"),
         Event::OperatorAbandon { reason } => format!("The operator gave the order up: {reason}"),
         Event::OperatorAssign { server, address } => {
             format!("The operator assigned server {server} at {address}")
         }
-        Event::OperatorCancelRecovery { reason } => format!("The server was not lost after all: {reason}"),
+        Event::OperatorCancelRecovery { reason } => {
+            let lost = before.recovery.as_ref().and_then(|recovery| recovery.lost.as_ref());
+            let server = lost.map_or_else(|| "The server".to_owned(), |server| format!("Server {server}"));
+            format!("{server} was not lost after all, and stays in use: {reason}")
+        }
         Event::PaymentFailed
         | Event::PaymentDiffers { .. }
         | Event::PoolEmpty { .. }
         | Event::DnsIncomplete { .. }
+        | Event::DnsUnreadable { .. }
         | Event::ProvisioningPrepared
+        | Event::PurchaseRequested
         | Event::EffectFailed { .. }
         | Event::OperatorRecover { .. }
         | Event::RetryDue => return None,

@@ -74,6 +74,9 @@ pub struct CheckoutRequest {
     pub region: String,
     /// The tools by their catalog names.
     pub tools: Vec<String>,
+    /// The language in which the customer is written to, as a tag (`de`, `de-AT`); English for all that is not spoken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 /// Answer to a checkout request that can be fulfilled.

@@ -12,6 +12,7 @@ pub mod crash;
 mod domain;
 pub mod ids;
 pub mod job;
+mod language;
 pub mod link;
 pub mod print;
 mod printable;
@@ -25,6 +26,7 @@ mod tier;
 
 pub use address::{is_own_host, is_private_host};
 pub use domain::{DomainName, EmailAddress, InvalidName};
+pub use language::Language;
 pub use printable::{harmless, steers_terminal};
 pub use problem::Problem;
 pub use secret::Secret;

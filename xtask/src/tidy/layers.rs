@@ -6,6 +6,7 @@ use crate::{File, Finding, Repository};
 /// layer belongs there, or into the lab.
 const LAYERS: &[(&str, &[&str])] = &[
     ("types", &[]),
+    ("explain", &[]),
     ("lifecycle", &["types"]),
     ("catalog", &["types"]),
     ("netcup", &["types"]),
@@ -22,8 +23,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("buckets", &["types"]),
     ("provision", &["types", "catalog", "host", "vault", "backup"]),
     ("node", &["types", "catalog", "host", "vault", "backup", "provision", "redact", "gate", "serve"]),
-    ("cli", &["types", "catalog", "host", "vault", "provision"]),
-    ("hub", &["types", "catalog", "lifecycle", "netcup", "dns", "servers", "store", "buckets", "serve"]),
+    ("cli", &["types", "catalog", "host", "vault", "provision", "explain"]),
+    ("hub", &["types", "catalog", "lifecycle", "netcup", "dns", "servers", "store", "buckets", "serve", "explain"]),
     // The lab may use everything; nobody may use the lab.
     (
         "lab",
@@ -45,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "buckets",
             "provision",
             "node",
+            "explain",
             "cli",
             "hub",
         ],

@@ -86,6 +86,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         catalog,
         dns: DnsChecker { resolver: config.dns.resolver },
         mailer: Mailer::new(&config.mail.url()?, config.mail.from.clone())?,
+        staff_mail: config.mail.staff.clone(),
         provisioning: config.provisioning.clone(),
         models: config.models.clone(),
         storage: storage.clone(),

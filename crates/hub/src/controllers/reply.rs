@@ -57,9 +57,9 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "There is nothing at this address.")
     }
 
-    pub(crate) fn too_many() -> Self {
-        let message = "Too many requests; wait a minute and try again.";
-        Self { retry_after: Some(60), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    pub(crate) fn too_many(wait: TimeDelta) -> Self {
+        let message = "Too many requests; wait a moment and try again.";
+        Self { retry_after: Some(wait.num_seconds().saturating_add(1)), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
     /// A good key that asks more than any server has to ask.

@@ -15,7 +15,7 @@ use axum::{
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::token_hash;
 
-use crate::{AppState, controllers::ApiError, security::keys};
+use crate::{AppState, controllers::ApiError, security::keys, web};
 
 /// Callers kept at most. Beyond it, memory is worth more than the memory of who called.
 const MOST_CALLERS: usize = 10_000;
@@ -126,8 +126,9 @@ pub(crate) struct Limited {
 /// Counts every request.
 pub(crate) async fn every(State(limited): State<Limited>, request: Request, next: Next) -> Response {
     let now = limited.state.clock.now();
-    if !limited.limits.allows(limited.scope, caller(&request), 1.0, now) {
-        return ApiError::too_many().into_response();
+    if let Err(wait) = limited.limits.take(limited.scope, Who::Address(caller(&request)), 1.0, now) {
+        let error = ApiError::too_many(wait);
+        return web::refused(&limited.state, request.uri(), request.headers(), error).await;
     }
     next.run(request).await
 }
@@ -158,8 +159,8 @@ pub(crate) async fn known(State(limited): State<Limited>, request: Request, next
 /// Counts only what was refused: whoever brings a good key is not held up by it.
 pub(crate) async fn refused(State(limited): State<Limited>, request: Request, next: Next) -> Response {
     let (caller, now) = (caller(&request), limited.state.clock.now());
-    if !limited.limits.allows(limited.scope, caller, 0.0, now) {
-        return ApiError::too_many().into_response();
+    if let Err(wait) = limited.limits.take(limited.scope, Who::Address(caller), 0.0, now) {
+        return ApiError::too_many(wait).into_response();
     }
     let response = next.run(request).await;
     let is_known = response.extensions().get::<KnownCaller>().is_some();

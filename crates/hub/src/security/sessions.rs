@@ -16,6 +16,7 @@ use super::{keys, passwords};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult},
+    web::around,
 };
 
 /// A working day; then the password is asked for again.
@@ -105,7 +106,12 @@ pub(crate) async fn require(
     match operator(&state, &parts).await {
         Ok(Some(operator)) => {
             parts.extensions.insert(operator);
-            next.run(Request::from_parts(parts, body)).await
+            let path = parts.uri.path().to_owned();
+            let answer = next.run(Request::from_parts(parts, body));
+            match stranger {
+                Stranger::Redirect => around::with(&state, &path, answer).await,
+                Stranger::Refuse => answer.await,
+            }
         }
         Ok(None) => match stranger {
             Stranger::Redirect if parts.method == Method::GET => {
@@ -117,6 +123,13 @@ pub(crate) async fn require(
         },
         Err(error) => error.into_response(),
     }
+}
+
+/// Who of staff looks at a page that strangers may see too.
+pub(crate) async fn visitor(state: &AppState, headers: &HeaderMap) -> Option<String> {
+    let token = cookie_token(headers)?;
+    let session = state.store.session(&token_hash(token), state.clock.now()).await;
+    session.ok().flatten().map(|staff| staff.email)
 }
 
 async fn operator(state: &AppState, request: &Parts) -> ApiResult<Option<Operator>> {

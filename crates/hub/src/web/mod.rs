@@ -1,8 +1,10 @@
 //! Pages, rendered on the server with nothing from elsewhere, and what surrounds every answer.
 
+pub(crate) mod around;
 pub(crate) mod assets;
 pub(crate) mod backups;
 pub(crate) mod drills;
+pub(crate) mod explain;
 mod forms;
 pub(crate) mod login;
 pub(crate) mod orders;
@@ -11,12 +13,13 @@ mod recovery;
 mod surroundings;
 pub(crate) mod tenants;
 mod view;
+pub(crate) mod waiting;
 
-pub(crate) use surroundings::{headers, logged, not_found, panicked, wrong_method};
+pub(crate) use surroundings::{headers, logged, not_found, panicked, refused, wrong_method};
 
 use askama::Template;
 use axum::{
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse as _, Response},
 };
 
@@ -31,6 +34,8 @@ struct ErrorPage {
     title: &'static str,
     message: String,
     details: Vec<String>,
+    /// Seconds after which trying again can help.
+    wait: Option<i64>,
     back: String,
 }
 
@@ -46,9 +51,12 @@ fn error_page(error: ApiError, operator: Option<String>, back: impl Into<String>
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::CONFLICT => "Not possible now",
         StatusCode::BAD_REQUEST => "Please check what you wrote",
+        StatusCode::TOO_MANY_REQUESTS => "Too often",
+        StatusCode::METHOD_NOT_ALLOWED => "Not done",
         StatusCode::INTERNAL_SERVER_ERROR => "Something went wrong here",
         _ => "Not done",
     };
+    let wait = error.retry_after;
     let details = error.details.into_iter().map(|field| format!("{}: {}", field.field, field.message));
     let page_content = ErrorPage {
         operator,
@@ -56,7 +64,12 @@ fn error_page(error: ApiError, operator: Option<String>, back: impl Into<String>
         title,
         message: error.message,
         details: details.collect(),
+        wait,
         back: back.into(),
     };
-    page(error.status, &page_content)
+    let mut response = page(error.status, &page_content);
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }

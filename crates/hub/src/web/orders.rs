@@ -8,7 +8,11 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use letsbe_store::Order;
-use letsbe_types::{Problem, api::DeskAction, ids::OrderId};
+use letsbe_types::{
+    Problem,
+    api::DeskAction,
+    ids::{OrderId, ServerId},
+};
 use serde::Deserialize;
 
 use super::{
@@ -91,6 +95,10 @@ struct OrderPage {
     stages: Vec<Stage>,
     desk: Desk,
     address: Option<String>,
+    /// When something is done next, by itself.
+    next: Option<Moment>,
+    /// Whether its server has an agent.
+    is_tenant: bool,
     lines: Vec<Line>,
     last: i64,
 }
@@ -146,6 +154,8 @@ async fn order_page(state: &AppState, operator: String, id: ApiResult<Id<OrderId
         operator: Some(operator),
         stages: view::stages(&order.state, None),
         desk: Desk::of(&order.state, &state.pace, state.clock.now()),
+        next: state.store.next_try(id).await?.map(Moment::from),
+        is_tenant: state.store.agent(id).await?.is_some(),
         address: order.state.address.map(|address| address.to_string()),
         lines: timeline.into_iter().map(line).collect(),
         last,
@@ -161,6 +171,10 @@ struct DeskForm {
     reason: String,
     #[serde(default)]
     confirm: String,
+    #[serde(default)]
+    server: String,
+    #[serde(default)]
+    address: String,
 }
 
 /// `POST /orders/{id}/actions`
@@ -189,6 +203,15 @@ fn action(form: DeskForm) -> ApiResult<DeskAction> {
     match form.action.as_str() {
         "retry" => Ok(DeskAction::Retry),
         "skip" => Ok(DeskAction::Skip { reason: form.reason }),
+        "assign" => {
+            let address =
+                form.address.trim().parse().map_err(|_| {
+                    ApiError::bad_request("The address must be an IP address such as 192.0.2.7.")
+                })?;
+            let name = form.server.trim();
+            let name = if name.is_empty() { format!("manual:{address}") } else { name.to_owned() };
+            Ok(DeskAction::AssignServer { server: ServerId(name), address })
+        }
         "abandon" if form.confirm == "yes" => Ok(DeskAction::Abandon { reason: form.reason }),
         "abandon" => Err(ApiError::bad_request("Tick the box to confirm that the order shall be given up.")),
         _ => Err(ApiError::bad_request("This page does not know that action.")),

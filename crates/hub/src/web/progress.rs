@@ -7,11 +7,12 @@ use letsbe_types::ids::OrderId;
 
 use super::{
     error_page, page,
-    view::{self, Moment, Stage},
+    view::{self, Moment, Stage, mark},
 };
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, Id, orders::progress::percent},
+    dns_entries::{self, Entries, Now},
 };
 
 const STAGES: [&str; 6] =
@@ -23,12 +24,13 @@ const RECOVERY_STAGES: [&str; 6] =
 #[template(path = "progress.html")]
 struct ProgressPage {
     operator: Option<String>,
+    domain: String,
     heading: &'static str,
     text: &'static str,
     percent: u8,
     stages: Vec<Stage>,
-    /// What to type where; only while the customer's DNS is waited for.
-    records: Vec<String>,
+    /// What to set where; only while the customer's DNS is waited for.
+    entries: Option<Entries>,
     updated: Moment,
     ended: bool,
 }
@@ -44,25 +46,31 @@ pub(crate) async fn show(State(state): State<AppState>, id: ApiResult<Id<OrderId
 async fn progress_page(state: &AppState, id: ApiResult<Id<OrderId>>) -> ApiResult<ProgressPage> {
     let order = state.store.order(id?.0).await?.ok_or_else(ApiError::not_found)?;
     let lost = order.state.recovery.is_some();
-    let (heading, text) = if lost { words_of_recovery(&order.state) } else { words(order.state.phase) };
+    let (heading, text) = if lost { words_of_recovery(&order.state) } else { words(&order.state) };
     let titles = if lost { RECOVERY_STAGES } else { STAGES };
     Ok(ProgressPage {
         operator: None,
+        domain: order.new.domain.to_string(),
         heading,
         text,
         percent: percent(&order.state),
         stages: view::stages(&order.state, Some(titles)),
-        records: records(&order.state),
+        entries: dns_entries::of_order(&state.catalog, &order),
         updated: order.updated_at.into(),
         ended: matches!(order.state.phase, Phase::Fulfilled | Phase::Stopped),
     })
 }
 
-/// The missing records as the machine's problem lists them.
-fn records(state: &OrderState) -> Vec<String> {
-    let problem = state.problem.as_ref().filter(|_| state.phase == Phase::DnsPending);
-    let listed = problem.and_then(|problem| problem.message.split_once(": ")).map(|(_, list)| list);
-    listed.map(|list| list.split("; ").map(str::to_owned).collect()).unwrap_or_default()
+impl Now {
+    /// The level, the mark and the words of what is there.
+    fn shown(&self) -> (&'static str, &'static str, &str) {
+        match self {
+            Self::Right => ("ok", mark("ok"), "as it should be"),
+            Self::Nothing => ("waiting", mark("waiting"), "nothing yet"),
+            Self::Unknown => ("waiting", mark("waiting"), "not known"),
+            Self::Wrong(what) => ("warning", mark("warning"), what),
+        }
+    }
 }
 
 /// What a customer reads whose server was lost.
@@ -76,13 +84,13 @@ fn words_of_recovery(state: &OrderState) -> (&'static str, &'static str) {
         Phase::RecoveryCancelled => ("Everything is ready", "There was no need to replace your server."),
         _ => (
             "Your server had a fault; a new one is being set up",
-            "Your data are brought back from the backup. We are on it; you need not do anything now.",
+            "Your data are brought back from the backup. You need not do anything now.",
         ),
     }
 }
 
-const fn words(phase: Phase) -> (&'static str, &'static str) {
-    match phase {
+const fn words(state: &OrderState) -> (&'static str, &'static str) {
+    match state.phase {
         Phase::AwaitingPayment => (
             "We are waiting for your payment",
             "Cards are confirmed at once; a bank transfer can take a few days. Work begins as soon as it arrives.",
@@ -102,7 +110,7 @@ const fn words(phase: Phase) -> (&'static str, &'static str) {
         Phase::ServerReady => ("Your server is running", "We are checking that your domain points to it."),
         Phase::DnsPending => (
             "Your domain needs a few entries",
-            "Please add the entries below where your domain is managed. We look every minute and go on by ourselves.",
+            "Please set the entries below where your domain is managed. We look every minute and go on by ourselves.",
         ),
         Phase::DnsReady | Phase::ReplacementReady | Phase::Provisioning => (
             "Your tools are being set up",
@@ -111,9 +119,13 @@ const fn words(phase: Phase) -> (&'static str, &'static str) {
         Phase::Fulfilled | Phase::RecoveryCancelled => {
             ("Everything is ready", "You find the next steps in an e-mail from us.")
         }
+        Phase::Failed if state.needs_operator => (
+            "This takes longer than usual",
+            "Something did not work, and a person of ours has to see to it. You need not do anything.",
+        ),
         Phase::Failed => (
             "This takes longer than usual",
-            "Something did not work at the first try. We know about it and are on it; you need not do anything.",
+            "Something did not work at the first try. It is tried again by itself; you need not do anything.",
         ),
         Phase::Stopped => (
             "This order has ended",

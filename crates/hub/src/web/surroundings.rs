@@ -4,14 +4,14 @@ use std::{any::Any, time::Duration};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use letsbe_types::relay::RELAY_PATH;
 use tokio::time::{Instant, timeout};
 
-use super::error_page;
+use super::{around, error_page};
 use crate::{AppState, controllers::ApiError, relay::Patience};
 
 /// Scripts and styles come from files of ours only: nothing inline, so no nonce is needed.
@@ -61,20 +61,36 @@ pub(crate) async fn logged(request: Request, next: Next) -> Response {
     response
 }
 
-/// There is nothing at this address.
-pub(crate) async fn not_found(method: Method, uri: Uri, request: Request) -> Response {
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let wants_page = method == Method::GET && accept.is_some_and(|accept| accept.contains("text/html"));
-    if wants_page && !uri.path().starts_with("/api/") {
-        return error_page(ApiError::not_found(), None, "/");
+/// Whether a person reads the answer in a browser.
+fn wants_page(uri: &Uri, headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html")) && !uri.path().starts_with("/api/")
+}
+
+/// A refusal outside of any handler: a page in a browser, where staff keeps its navigation; JSON otherwise.
+pub(crate) async fn refused(state: &AppState, uri: &Uri, headers: &HeaderMap, error: ApiError) -> Response {
+    if !wants_page(uri, headers) {
+        return error.into_response();
     }
-    ApiError::not_found().into_response()
+    let back = if uri.path() == "/login" { "/login" } else { "/" };
+    around::with_visitor(state, headers, uri.path(), |operator| error_page(error, operator, back)).await
+}
+
+/// There is nothing at this address.
+pub(crate) async fn not_found(State(state): State<AppState>, uri: Uri, headers: HeaderMap) -> Response {
+    refused(&state, &uri, &headers, ApiError::not_found()).await
 }
 
 /// The address is right, the method is not.
-pub(crate) async fn wrong_method(method: Method) -> Response {
+pub(crate) async fn wrong_method(
+    State(state): State<AppState>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let message = format!("{method} is not possible here.");
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response()
+    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message);
+    refused(&state, &uri, &headers, error).await
 }
 
 /// A bug: the caller learns nothing of it, the log has the message.

@@ -1,7 +1,10 @@
 //! How an order's state is shown: words, a mark and a level, never colour alone. Pure.
 
+use std::net::Ipv4Addr;
+
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
+use letsbe_types::ids::ServerId;
 
 use crate::controllers::orders::list::Page;
 
@@ -128,6 +131,7 @@ pub(super) struct Desk {
     pub(super) retry: bool,
     pub(super) skip: bool,
     pub(super) abandon: bool,
+    pub(super) assign: bool,
 }
 
 impl Desk {
@@ -137,11 +141,15 @@ impl Desk {
             retry: legal(&Event::OperatorRetry),
             skip: legal(&Event::OperatorSkip { reason: String::new() }),
             abandon: legal(&Event::OperatorAbandon { reason: String::new() }),
+            assign: legal(&Event::OperatorAssign {
+                server: ServerId(String::new()),
+                address: Ipv4Addr::UNSPECIFIED.into(),
+            }),
         }
     }
 
     pub(super) const fn any(self) -> bool {
-        self.retry || self.skip || self.abandon
+        self.retry || self.skip || self.abandon || self.assign
     }
 }
 

@@ -7,6 +7,7 @@ pub mod destinations;
 mod effects;
 mod job_files;
 mod mail;
+pub mod messages;
 mod models;
 pub mod tokens;
 pub mod unpaid;
@@ -61,6 +62,8 @@ pub struct Worker {
     pub dns: DnsChecker,
     /// Sends mail.
     pub mailer: Mailer,
+    /// Who of staff is written to; everybody with a login if empty.
+    pub staff_mail: Vec<letsbe_types::EmailAddress>,
     /// How servers are provisioned.
     pub provisioning: ProvisioningConfig,
     /// Which models the tenants' AI teams may use.
@@ -86,6 +89,8 @@ impl Worker {
         let slots = Arc::new(Semaphore::new(EFFECTS_AT_ONCE));
         let mut changes = self.store.changes();
         let mut running = JoinSet::new();
+        let mut mail = JoinSet::new();
+        mail.spawn(messages::keep(self.clone()));
         loop {
             while running.try_join_next().is_some() {}
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
@@ -180,7 +185,7 @@ fn store_problem(error: StoreError) -> Problem {
     Problem::transient(
         "WORK001",
         "The Hub's database could not be used.",
-        "See the Hub's log; check its disk.",
+        "Check the Hub's disk. On its machine: journalctl -u letsbe-hub",
     )
 }
 

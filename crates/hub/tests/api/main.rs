@@ -8,6 +8,7 @@ mod envelope;
 mod escrows;
 mod floods;
 mod jobs;
+mod messages;
 mod own_backup;
 mod pages;
 mod payments;
@@ -19,6 +20,7 @@ mod tenant_commands;
 mod tenant_events;
 mod tenants;
 mod unpaid;
+mod waiting;
 mod webhooks;
 #[path = "../worker/mod.rs"]
 mod worker;
@@ -265,7 +267,7 @@ impl Hub {
         let server = ServerId(format!("netcup:{number}"));
         self.apply(id, &Event::ServerClaimed { server }).await;
         self.apply(id, &Event::ServerInstalled { address: [192, 0, 2, 7].into() }).await;
-        let missing = vec!["blog.acme.example A 192.0.2.7".to_owned()];
+        let missing = vec!["blog.acme.example. A 192.0.2.7 (ns1.acme.example gives nothing)".to_owned()];
         self.apply(id, &Event::DnsIncomplete { missing }).await;
         id
     }

@@ -7,7 +7,7 @@ use crate::{Answer, EMAIL, Hub, PASSWORD};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
-const COOKIE: (&str, &str) = ("cookie", "theme=dark; letsbe_session=test-session");
+pub(crate) const COOKIE: (&str, &str) = ("cookie", "theme=dark; letsbe_session=test-session");
 
 impl Hub {
     pub(crate) async fn page(&self, path: &str) -> Answer {
@@ -62,7 +62,7 @@ async fn the_list_shows_state_and_problem_and_escapes_what_it_shows() {
     assert!(hub.page("/").await.body.contains("No orders yet"));
     let id = hub.order_waiting_for_dns(1).await;
     let list = hub.page("/").await.body;
-    for text in ["acme.example", "Waiting for DNS", "DNS_PENDING", "netcup:1", "DNS records are missing"] {
+    for text in ["acme.example", "Waiting for DNS", "DNS_PENDING", "netcup:1", "1 DNS record is missing"] {
         assert!(list.contains(text), "{text}");
     }
     assert!(hub.page("/?page=9").await.body.contains("This page is empty"));
@@ -109,7 +109,17 @@ async fn the_customer_reads_plain_words_and_no_internals() {
     let path = format!("/progress/{id}");
     let waiting = hub.page(&path).await.body;
     assert!(waiting.contains("Your domain needs a few entries"));
-    assert!(waiting.contains("blog.acme.example A 192.0.2.7"));
+    let row = |name: &str| {
+        let rows = waiting.split("<tr>").find(|row| row.contains(&format!("<code>{name}</code>")));
+        rows.unwrap_or_else(|| panic!("no entry for {name}: {waiting}")).to_owned()
+    };
+    for (name, now) in [("acme.example", "as it should be"), ("blog.acme.example", "nothing yet")] {
+        let row = row(name);
+        for part in ["<code>A</code>", "<code>192.0.2.7</code>", "data-copy=\"192.0.2.7\" hidden", now] {
+            assert!(row.contains(part), "{part} is missing: {row}");
+        }
+    }
+    assert!(!waiting.contains("cannot look the domain"));
     for internal in ["netcup", "owner@", "DNS001", "DNS_PENDING", "planted"] {
         assert!(!waiting.contains(internal), "{internal}");
     }
@@ -117,6 +127,21 @@ async fn the_customer_reads_plain_words_and_no_internals() {
     let ended = hub.page(&path).await.body;
     assert!(ended.contains("This order has ended") && !ended.contains("secret reason"));
     assert_eq!(hub.page("/progress/nothing").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_zone_that_cannot_be_read_takes_no_entry_from_the_customer() {
+    let hub = Hub::new().await;
+    let id = hub.order_waiting_for_dns(1).await;
+    let why = "nobody is authoritative for acme.example: is the domain registered?".to_owned();
+    hub.apply(id, &Event::DnsUnreadable { why }).await;
+    let page = hub.page(&format!("/progress/{id}")).await.body;
+    assert!(page.contains("We cannot look the domain acme.example up yet"));
+    assert!(!page.contains("authoritative"), "plain words: {page}");
+    for name in ["acme.example", "blog.acme.example"] {
+        assert!(page.contains(&format!("<code>{name}</code>")), "{name} is missing: {page}");
+    }
+    assert_eq!(page.matches("<code>192.0.2.7</code>").count(), page.matches("not known").count());
 }
 
 #[tokio::test]

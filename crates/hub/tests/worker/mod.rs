@@ -35,6 +35,7 @@ pub(crate) fn worker(store: Store, catalog: Arc<Catalog>, folder: &Path) -> Work
         catalog,
         dns: DnsChecker { resolver: None },
         mailer: Mailer::new(&mail_server, contact.clone()).expect("a mailer"),
+        staff_mail: Vec::new(),
         provisioning: ProvisioningConfig {
             provisioner: folder.join("provisioner"),
             bundle: folder.to_owned(),

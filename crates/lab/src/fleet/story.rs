@@ -29,6 +29,7 @@ impl Fleet {
             tier: "build".into(),
             region: "eu".into(),
             tools: tools.iter().map(|tool| (*tool).to_owned()).collect(),
+            language: None,
         }
     }
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use letsbe_host::engine;
 use letsbe_hub::{
     recovery,
-    worker::{crash_points, destinations},
+    worker::{crash_points, destinations, messages},
 };
 use letsbe_lab::{
     crash,
@@ -88,6 +88,7 @@ async fn around_the_run(fleet: &Fleet) -> anyhow::Result<()> {
         .into_iter()
         .chain(destinations::points::ALL)
         .chain(EFFECTS.into_iter().flat_map(crash_points))
+        .chain(messages::points::ALL)
         .chain(points::flow::ALL)
         .chain(points::recovery::ALL)
         .chain(cuts)

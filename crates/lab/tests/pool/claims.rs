@@ -61,8 +61,8 @@ async fn two_workers_and_two_orders_do_not_share_a_server() {
     assert_eq!(bench.installs(), [(1, 1), (2, 1)]);
     // Asking for a purchase has nothing to wait for, and nothing waits for it.
     bench.quiet(2).await;
-    assert_eq!(bench.said(loser, "The operator was asked to buy a server").await, 1);
-    assert_eq!(bench.said(winner, "The operator was asked to buy a server").await, 0);
+    assert_eq!(bench.said(loser, "A task was opened: this order needs a server").await, 1);
+    assert_eq!(bench.said(winner, "A task was opened: this order needs a server").await, 0);
 }
 
 #[tokio::test]
@@ -153,5 +153,5 @@ async fn an_empty_pool_is_asked_for_a_server_once_and_then_looked_into_again() {
 
     bench.faults(|faults| faults.empty_pool = false);
     bench.ready_alone(id, 1, 1).await;
-    assert_eq!(bench.said(id, "The operator was asked to buy a server").await, 1);
+    assert_eq!(bench.said(id, "A task was opened: this order needs a server").await, 1);
 }

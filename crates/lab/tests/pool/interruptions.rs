@@ -73,7 +73,7 @@ async fn a_refund_during_the_installation_takes_the_server_out_of_use() {
     bench.faults(|faults| faults.hold_tasks = false);
     bench.sim.settled().await;
     bench.quiet(0).await;
-    assert_eq!(bench.said(id, "The server was taken out of use").await, 1);
+    assert_eq!(bench.said(id, "was taken out of use").await, 1);
     let state = bench.order(id).await.state;
     assert_eq!((state.phase, state.address), (Phase::Stopped, None));
     assert_eq!(bench.said(id, "Debian is installed").await, 0);
@@ -114,7 +114,7 @@ async fn a_result_that_comes_after_the_refund_has_no_consequence() {
     assert_eq!(bench.said(id, "install_server came too late and was put aside").await, 1);
     // The release was not lost with it.
     bench.start("one");
-    let released = async || (bench.said(id, "The server was taken out of use").await == 1).then_some(());
+    let released = async || (bench.said(id, "was taken out of use").await == 1).then_some(());
     eventually(released).await.expect("released");
     assert_eq!((bench.installs(), bench.taken().await), (vec![], vec![server_id(1)]));
 }

@@ -7,6 +7,13 @@ use letsbe_types::{Problem, ids::ServerId};
 
 use super::{Effect, EffectKind, Event, IllegalEvent, Next, Pace, Phase, Recovery, State, recovery};
 
+/// What to do about an empty pool.
+const BUY: &str = "Buy a server of this tier and region at Netcup: it is found by itself, and the order goes on. Or assign \
+                   one that is ready: letsbe orders assign ORDER --server ID --address ADDRESS.";
+/// The same where nobody looks for servers.
+const ASSIGN: &str = "Assign a server that is ready: at the order's desk, or with letsbe orders assign ORDER --server ID \
+                      --address ADDRESS. The order does not go on by itself.";
+
 /// The work that a phase waits for, if it waits for work of ours.
 #[must_use]
 pub const fn work_of(phase: Phase) -> Option<EffectKind> {
@@ -44,6 +51,7 @@ pub fn transition(
         | Event::ServerInstalled { .. }
         | Event::DnsComplete
         | Event::DnsIncomplete { .. }
+        | Event::DnsUnreadable { .. }
         | Event::ProvisioningPrepared
         | Event::ProvisioningSucceeded => progress(state, event, now, pace),
         Event::ServerReleased if state.phase == Phase::RecoveryCancelled => Some(recovery::back(state, now)),
@@ -119,8 +127,9 @@ fn progress(state: &State, event: &Event, now: DateTime<Utc>, pace: &Pace) -> Op
             let state = State { server: Some(server.clone()), purchase_asked: false, ..state.clone() };
             Some(enter(&state, Phase::AwaitingServer, now))
         }
-        (Phase::PaymentConfirmed | Phase::ServerLost, Event::PoolEmpty { why }) => {
-            Some(wait_for_pool(state, why, now, pace))
+        (Phase::PaymentConfirmed | Phase::ServerLost, Event::PoolEmpty { why, by_hand }) => {
+            let hint = if *by_hand { ASSIGN } else { BUY };
+            Some(wait_for_pool(state, why, hint, now, pace))
         }
         (Phase::AwaitingServer, Event::ServerInstalled { address }) => {
             let state = State { address: Some(*address), ..state.clone() };
@@ -128,7 +137,15 @@ fn progress(state: &State, event: &Event, now: DateTime<Utc>, pace: &Pace) -> Op
         }
         (Phase::ServerReady | Phase::DnsPending, Event::DnsComplete) => Some(dns_done(state, now)),
         (Phase::ServerReady | Phase::DnsPending, Event::DnsIncomplete { missing }) => {
-            Some(wait_for_dns(state, missing, now, pace))
+            let records = match missing.len() {
+                1 => "1 DNS record is".to_owned(),
+                count => format!("{count} DNS records are"),
+            };
+            let message = format!("{records} missing or wrong: {}", missing.join("; "));
+            Some(wait_for_dns(state, message, now, pace))
+        }
+        (Phase::ServerReady | Phase::DnsPending, Event::DnsUnreadable { why }) => {
+            Some(wait_for_dns(state, format!("The DNS records cannot be read: {why}"), now, pace))
         }
         (Phase::DnsReady | Phase::ReplacementReady, Event::ProvisioningPrepared) => {
             let begun = state.recovery.clone().map(|recovery| Recovery { begun: true, ..recovery });
@@ -164,12 +181,8 @@ fn live(state: &State, now: DateTime<Utc>) -> Next {
     next
 }
 
-fn wait_for_pool(state: &State, why: &str, now: DateTime<Utc>, pace: &Pace) -> Next {
-    let problem = Problem::transient(
-        "POOL001",
-        format!("No server in the pool fits: {why}"),
-        "Buy a server of this tier and region and add it to the pool; the order goes on by itself.",
-    );
+fn wait_for_pool(state: &State, why: &str, hint: &str, now: DateTime<Utc>, pace: &Pace) -> Next {
+    let problem = Problem::transient("POOL001", format!("No server in the pool fits: {why}"), hint);
     let mut effects = vec![Effect { kind: EffectKind::ClaimServer, not_before: now + pace.pool }];
     if !state.purchase_asked {
         effects.push(Effect { kind: EffectKind::RequestPurchase, not_before: now });
@@ -178,12 +191,9 @@ fn wait_for_pool(state: &State, why: &str, now: DateTime<Utc>, pace: &Pace) -> N
     Next { state, effects, void_pending: false }
 }
 
-fn wait_for_dns(state: &State, missing: &[String], now: DateTime<Utc>, pace: &Pace) -> Next {
-    let problem = Problem::transient(
-        "DNS001",
-        format!("{} DNS records are missing or wrong: {}", missing.len(), missing.join("; ")),
-        "Set the records as listed; they are looked at again every minute.",
-    );
+fn wait_for_dns(state: &State, message: String, now: DateTime<Utc>, pace: &Pace) -> Next {
+    let hint = "Set the records as listed; they are looked at again every minute.";
+    let problem = Problem::transient("DNS001", message, hint);
     let state = State { phase: Phase::DnsPending, problem: Some(problem), failures: 0, ..state.clone() };
     let effects = vec![Effect { kind: EffectKind::CheckDns, not_before: now + pace.dns }];
     Next { state, effects, void_pending: false }

@@ -15,6 +15,7 @@ pub mod effect;
 pub mod escrow;
 pub mod gate_head;
 pub mod job;
+pub mod message;
 pub mod order;
 pub mod payment_reference;
 pub mod recovery;

@@ -54,7 +54,7 @@ async fn effects_wait_for_their_moment_and_the_longest_due_comes_first() {
     let world = World::new().await;
     let first = world.paid_order().await;
     let leased = world.lease("one").await.unwrap();
-    world.finish(&leased, &Event::PoolEmpty { why: "none".into() }).await;
+    world.finish(&leased, &Event::PoolEmpty { why: "none".into(), by_hand: false }).await;
     let purchase = world.lease("one").await.unwrap();
     assert_eq!((purchase.order, purchase.kind), (first, EffectKind::RequestPurchase));
     world.finish(&purchase, &Event::PurchaseRequested).await;

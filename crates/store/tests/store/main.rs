@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod leases;
+mod messages;
 mod orders;
 mod payments;
 mod records;

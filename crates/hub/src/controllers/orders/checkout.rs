@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use letsbe_catalog::Catalog;
 use letsbe_store::NewOrder;
 use letsbe_types::{
-    DomainName,
+    DomainName, Language,
     api::{CheckoutAccepted, CheckoutRequest, FieldError, Reply},
     ids::{OrderId, ServerIdentity},
 };
@@ -21,7 +21,8 @@ pub(crate) async fn create(
 ) -> ApiResult<(StatusCode, Json<Reply<CheckoutAccepted>>)> {
     let identity = ServerIdentity(hex::encode(rand::random::<[u8; 16]>()));
     let order = check(&state.catalog, &request, OrderId::generate(), identity).map_err(ApiError::fields)?;
-    state.store.create_order(&order, state.clock.now()).await?;
+    let language = request.language.as_deref().map(Language::of_tag).unwrap_or_default();
+    state.store.create_order_in(language, &order, state.clock.now()).await?;
     Ok((StatusCode::CREATED, Json(Reply::new(CheckoutAccepted { order_id: order.id }))))
 }
 

@@ -15,7 +15,7 @@ pub(in crate::worker) async fn check_dns(worker: &Worker, order: &Order) -> Resu
     match looked {
         Ok(missing) if missing.is_empty() => Ok(Event::DnsComplete),
         Ok(missing) => Ok(Event::DnsIncomplete { missing }),
-        // Silence is not absence, but to the customer both mean: look at the name servers.
-        Err(error) => Ok(Event::DnsIncomplete { missing: vec![error.to_string()] }),
+        // Silence is not absence.
+        Err(error) => Ok(Event::DnsUnreadable { why: error.to_string() }),
     }
 }

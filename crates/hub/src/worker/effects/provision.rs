@@ -78,7 +78,7 @@ pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Resu
         _ => Err(Problem::transient(
             "PROV001",
             "The provisioner ended without a result.",
-            "See the Hub's log; the order is tried again and goes on where it stopped.",
+            "The order is tried again and goes on where it stopped. On the Hub's machine: journalctl -u letsbe-hub",
         )),
     }
 }
@@ -185,7 +185,11 @@ fn provision_job(
 async fn run_provisioner(worker: &Worker, order: &Order, work: &ProvisionJob) -> Result<ExitStatus, Problem> {
     let failed = |what: &str, why: &dyn std::fmt::Display| {
         tracing::error!(order = %order.new.id, %why, "the provisioner {what}");
-        Problem::transient("PROV002", format!("The provisioner {what}."), "See the Hub's log.")
+        Problem::transient(
+            "PROV002",
+            format!("The provisioner {what}."),
+            "On the Hub's machine: journalctl -u letsbe-hub",
+        )
     };
     let mut child = tokio::process::Command::new(&worker.provisioning.provisioner)
         .stdin(Stdio::piped())

@@ -18,7 +18,7 @@ const INSTALL_TIME_MAX: Duration = Duration::from_secs(40 * 60);
 pub(in crate::worker) async fn claim_server(worker: &Worker, order: &Order) -> Result<Event, Problem> {
     if !worker.provider.capabilities().can_install {
         let why = "servers are assigned by hand (MANUAL mode)".to_owned();
-        return Ok(Event::PoolEmpty { why });
+        return Ok(Event::PoolEmpty { why, by_hand: true });
     }
     let candidates = worker.provider.list().await.map_err(|error| error.problem)?;
     inside(EffectKind::ClaimServer);
@@ -35,7 +35,7 @@ pub(in crate::worker) async fn claim_server(worker: &Worker, order: &Order) -> R
     let wanted = Wanted { tier, size, region, delivered_templates: worker.delivered_templates.clone() };
     Ok(match choose_server(&candidates, &wanted, &taken) {
         Ok(server) => Event::ServerClaimed { server },
-        Err(none) => Event::PoolEmpty { why: none.to_string() },
+        Err(none) => Event::PoolEmpty { why: none.to_string(), by_hand: false },
     })
 }
 

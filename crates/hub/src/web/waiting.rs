@@ -1,0 +1,322 @@
+//! `GET /waiting`: all that waits for a person, worst first, with what to do.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_store::{Order, Tenant, UnsentMessage};
+use letsbe_types::{
+    Problem,
+    api::TaskEntry,
+    backups::BackupState,
+    recovery::{RecoveryEntry, WaitsFor},
+    tenant::{Approval, ApprovalState},
+    tenants::Health,
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    error_page,
+    forms::form,
+    page,
+    view::{Moment, mark},
+};
+use crate::{
+    AppState,
+    controllers::{ApiError, ApiResult, Id, backups::hub, recovery, tenants::health},
+    security::sessions::Operator,
+};
+
+/// Orders, and recoveries, that are looked at.
+const MOST: u64 = 200;
+/// Tenants that are looked at, in pieces.
+const TENANTS_AT_ONCE: u64 = 200;
+const MOST_PIECES: u64 = 25;
+/// A new server is heard within this.
+const FIRST_SIGN: TimeDelta = TimeDelta::hours(1);
+
+/// Something that waits for a person.
+#[derive(Debug)]
+pub(crate) struct Item {
+    level: &'static str,
+    about: String,
+    title: String,
+    text: String,
+    /// What to do.
+    hint: String,
+    code: Option<String>,
+    link: String,
+    words: &'static str,
+    since: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+    /// A task that is marked as done here.
+    task: Option<Uuid>,
+}
+
+impl Item {
+    fn new(
+        level: &'static str,
+        about: &impl ToString,
+        title: impl Into<String>,
+        since: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            level,
+            about: about.to_string(),
+            title: title.into(),
+            text: String::new(),
+            hint: String::new(),
+            code: None,
+            link: String::new(),
+            words: "",
+            since,
+            until: None,
+            task: None,
+        }
+    }
+
+    fn at(self, link: String, words: &'static str) -> Self {
+        Self { link, words, ..self }
+    }
+
+    fn saying(self, problem: &Problem) -> Self {
+        let Problem { code, message, hint, .. } = problem.clone();
+        Self { text: message, hint, code: Some(code), ..self }
+    }
+
+    fn mark(&self) -> &'static str {
+        mark(self.level)
+    }
+
+    fn since(&self) -> Moment {
+        self.since.into()
+    }
+
+    fn until(&self) -> Option<Moment> {
+        self.until.map(Moment::from)
+    }
+
+    /// What is worst comes first, then what has waited longest.
+    fn rank(&self) -> (usize, DateTime<Utc>) {
+        let levels = ["failed", "warning", "waiting"];
+        (levels.iter().position(|level| *level == self.level).unwrap_or(levels.len()), self.since)
+    }
+}
+
+/// All of it.
+pub(crate) async fn items(state: &AppState) -> ApiResult<Vec<Item>> {
+    let (store, now) = (&state.store, state.clock.now());
+    let mut items: Vec<Item> = Vec::new();
+    items.extend(store.orders_that_need_a_person(MOST).await?.iter().map(order));
+    items.extend(store.tasks().await?.iter().map(|one| task(one, now)));
+    items.extend(store.unsent_messages().await?.iter().map(unsent));
+    items.extend(recovery::entries(state, None, 0, MOST).await?.0.iter().filter_map(lost));
+    for piece in 0..MOST_PIECES {
+        let (tenants, total) = store.tenants(piece, TENANTS_AT_ONCE, None).await?;
+        for one in &tenants {
+            items.extend(tenant(one, now));
+            if one.approvals_pending > 0 {
+                let approvals = store.approvals(one.order.new.id).await?;
+                let pending = approvals.into_iter().map(|entry| entry.approval);
+                let pending = pending.filter(|approval| approval.state == ApprovalState::Pending);
+                items.extend(pending.map(|approval| asked(one, &approval)));
+            }
+        }
+        if (piece + 1) * TENANTS_AT_ONCE >= total {
+            break;
+        }
+    }
+    items.extend(own(state).await);
+    items.sort_by_key(Item::rank);
+    Ok(items)
+}
+
+fn order(order: &Order) -> Item {
+    let problem = order.state.problem.as_ref();
+    let title = "The order does not go on without you";
+    let item = Item::new("failed", &order.new.domain, title, order.updated_at);
+    let item = match problem {
+        Some(problem) => item.saying(problem),
+        None => item,
+    };
+    item.at(format!("/orders/{}", order.new.id), "The order and its desk")
+}
+
+fn task(task: &TaskEntry, now: DateTime<Utc>) -> Item {
+    let level = if task.deadline < now || task.kind.starts_with("payment_") { "failed" } else { "warning" };
+    let title = match task.kind.as_str() {
+        "purchase_server" => "A server is wanted".to_owned(),
+        kind => capital(&kind.replace('_', " ")),
+    };
+    let hint = "Mark it as done when you have done it.".to_owned();
+    Item {
+        text: task.detail.clone(),
+        hint,
+        until: Some(task.deadline),
+        task: Some(task.id),
+        ..Item::new(level, &task.domain, title, task.opened_at)
+    }
+    .at(format!("/orders/{}", task.order), "The order and its desk")
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn unsent(message: &UnsentMessage) -> Item {
+    let whom = if message.kind.is_for_customer() { "the customer" } else { "staff" };
+    let problem = Problem::permanent(
+        "MAIL012",
+        format!("An e-mail to {whom} could not be sent yet ({}).", message.kind.as_str().replace('_', " ")),
+        "Check the mail server's address and login, or say it by hand.",
+    );
+    let title = format!("An e-mail to {whom} was not sent");
+    Item::new("warning", &message.domain, title, message.since)
+        .saying(&problem)
+        .at(format!("/orders/{}", message.order), "The order")
+}
+
+/// A recovery that waits for keys, or a lost server that nobody has accounted for.
+fn lost(entry: &RecoveryEntry) -> Option<Item> {
+    let link = format!("/tenants/{}", entry.tenant);
+    if let (WaitsFor::Keys, Some(keys)) = (entry.waits_for, &entry.keys) {
+        let title = "The new server needs the keys from the escrow";
+        let hint = format!("letsbe backups unseal {} --identity FILE", entry.domain);
+        let item = Item::new("failed", &entry.domain, title, entry.requested_at);
+        return Some(Item { hint, until: Some(keys.deadline), ..item }.at(link, "The recovery"));
+    }
+    if !entry.lost_server_is_open() {
+        return None;
+    }
+    let server = entry.lost.server.as_ref()?;
+    let title = format!("What became of {server}, which was lost?");
+    let hint = format!(
+        "Wipe it or cancel it, then write it down: letsbe backups settle-lost {} --server {server} --became \
+         wiped|cancelled --evidence TEXT",
+        entry.domain
+    );
+    let since = entry.finished_at.unwrap_or(entry.requested_at);
+    Some(Item { hint, ..Item::new("warning", &entry.domain, title, since) }.at(link, "The tenant"))
+}
+
+fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
+    // What takes a lost server's place is followed as an order.
+    if tenant.order.state.recovery.is_some() {
+        return None;
+    }
+    let (health, mut troubles) = health::of(&tenant.agent, &tenant.alarms, &tenant.metered, now);
+    let (domain, id) = (&tenant.order.new.domain, tenant.order.new.id);
+    let heard = tenant.agent.last_heartbeat_at.unwrap_or(tenant.agent.registered_at);
+    let look = |level, title: &str, text: String, hint: &str| {
+        let item = Item::new(level, domain, title, heard);
+        Some(Item { text, hint: hint.to_owned(), ..item }.at(format!("/tenants/{id}"), "The tenant"))
+    };
+    match health {
+        Health::Silent => look(
+            "failed",
+            "The server is silent",
+            "Nothing was heard of it for more than 15 minutes.".to_owned(),
+            &format!("Look whether its tools answer. If it is lost: letsbe backups recover {domain} --plan"),
+        ),
+        Health::Never if now - tenant.agent.registered_at > FIRST_SIGN => look(
+            "failed",
+            "The server was never heard",
+            "It registered, and said nothing since.".to_owned(),
+            "On the server: systemctl status letsbe-agent",
+        ),
+        Health::Troubled => {
+            let first = troubles.drain(..1).next().unwrap_or_default();
+            let more = match troubles.len() {
+                0 => String::new(),
+                1 => " One more thing is wrong.".to_owned(),
+                count => format!(" {count} more things are wrong."),
+            };
+            let text = format!("{}.{more}", capital(&first));
+            look("warning", "The server is not as it should be", text, "The tenant's page says what to do.")
+        }
+        Health::Fine | Health::Never | Health::Revoked => None,
+    }
+}
+
+fn asked(tenant: &Tenant, approval: &Approval) -> Item {
+    let Approval { agent, action, tool, class, plan, requested_at, expires_at, .. } = approval;
+    let tool = tool.as_ref().map(|tool| format!(" on {tool}")).unwrap_or_default();
+    let title = format!("{agent} asks: {action}{tool} ({class})");
+    Item {
+        text: plan.clone(),
+        hint: "Allow it once, or refuse it. It counts as refused when the time is over.".to_owned(),
+        until: Some(*expires_at),
+        ..Item::new("waiting", &tenant.order.new.domain, title, *requested_at)
+    }
+    .at(format!("/tenants/{}", tenant.order.new.id), "Decide")
+}
+
+/// The Hub's own backup.
+async fn own(state: &AppState) -> Option<Item> {
+    let own = hub::of(state).await;
+    let level = match own.state {
+        BackupState::Failed => "failed",
+        BackupState::Troubled => "warning",
+        BackupState::Fine | BackupState::Awaited => return None,
+    };
+    let since = own.succeeded_at.unwrap_or_else(|| state.clock.now());
+    let item = Item::new(level, &"This Hub", "The Hub's own backup", since);
+    let text = format!("{}.", capital(&own.troubles.join("; ")));
+    Some(Item { text, ..item }.at("/backups".to_owned(), "What to add, and when it last succeeded"))
+}
+
+#[derive(Template)]
+#[template(path = "waiting.html")]
+struct WaitingPage {
+    operator: Option<String>,
+    items: Vec<Item>,
+    as_of: Moment,
+}
+
+/// `GET /waiting`
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+) -> Response {
+    match items(&state).await {
+        Ok(items) => {
+            let (operator, as_of) = (Some(operator.email), state.clock.now().into());
+            page(StatusCode::OK, &WaitingPage { operator, items, as_of })
+        }
+        Err(error) => error_page(error, Some(operator.email), "/"),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// `POST /waiting/tasks/{id}`
+pub(crate) async fn done(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    id: ApiResult<Id<Uuid>>,
+    request: Request,
+) -> Response {
+    let done = async {
+        let id = id?.0;
+        form::<Nothing>(request).await?;
+        match state.store.close_task(id, &operator.email, state.clock.now()).await? {
+            true => Ok(id),
+            false => Err(ApiError::not_found()),
+        }
+    };
+    match done.await {
+        Ok(id) => {
+            tracing::info!(task = %id, operator = operator.email, "a task was done");
+            Redirect::to("/waiting").into_response()
+        }
+        Err(error) => error_page(error, Some(operator.email), "/waiting"),
+    }
+}

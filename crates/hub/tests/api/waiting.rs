@@ -1,0 +1,135 @@
+//! What waits for a person, and what a browser reads when something is refused.
+
+use axum::{body::Body, http::StatusCode};
+use letsbe_lifecycle::order::Event;
+use letsbe_types::Problem;
+use serde_json::json;
+
+use crate::{Hub, pages::COOKIE, tenant, tenant_events};
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
+const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml");
+
+#[tokio::test]
+async fn what_waits_for_a_person_is_on_one_page_worst_first() {
+    let (hub, _) = Hub::with_staff().await;
+    // A Hub without a backup of its own says so.
+    let page = hub.page("/waiting").await.body;
+    assert!(page.contains("The Hub&#39;s own backup") && page.contains("(1) What waits for you"), "{page}");
+    let failed = hub.order(1).await;
+    hub.apply(failed, &Event::PaymentReceived).await;
+    let problem = Problem::permanent("SRV001", "It ended badly", "Ask Netcup.");
+    hub.apply(failed, &Event::EffectFailed { problem }).await;
+    let wanted = hub.order(2).await;
+    hub.apply(wanted, &Event::PaymentReceived).await;
+    hub.apply(wanted, &Event::PoolEmpty { why: "none".into(), by_hand: true }).await;
+    let (now, day) = (crate::start(), chrono::TimeDelta::days(1));
+    hub.store.open_purchase_task(wanted.0, wanted, "Assign one.", now + day, now).await.unwrap();
+    let (tenant, key) = tenant::registered(&hub, 3).await;
+    let mut beat = tenant::heartbeat();
+    beat["containers"][0]["state"] = json!("stopped");
+    hub.json("POST", tenant::HEARTBEAT, Some(&key), &beat).await;
+    let mut asked = tenant_events::approval(7);
+    asked["approval"]["plan"] = "<script>alert(1)</script>".into();
+    tenant_events::send(&hub, &key, &[tenant_events::event(1, asked)]).await;
+    let page = hub.page("/waiting").await.body;
+    let place = |part: &str| page.find(part).unwrap_or_else(|| panic!("{part} is missing: {page}"));
+    let order = [
+        "The order does not go on without you",
+        "It ended badly",
+        "A server is wanted",
+        "Assign one.",
+        "ops asks: restart on ghost",
+    ];
+    assert!(order.windows(2).all(|two| place(two[0]) < place(two[1])), "{page}");
+    for part in [
+        format!("href=\"/orders/{failed}\""),
+        "href=\"/errors/SRV001\"".to_owned(),
+        format!("action=\"/waiting/tasks/{}\"", wanted.0),
+        format!("href=\"/tenants/{tenant}\""),
+        "1 container is not fine: letsbe-ghost".to_owned(),
+        "<title>(5) ".to_owned(),
+    ] {
+        place(&part);
+    }
+    assert!(!page.contains("<script>alert"));
+    assert!(hub.page("/").await.body.contains("<title>(5) "), "every page of staff says how much waits");
+    let path = format!("/waiting/tasks/{}", wanted.0);
+    let foreign = hub.send("POST", &path, &[COOKIE, FORM], "").await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    let done = hub.send("POST", &path, &[COOKIE, FORM, OURS], "").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
+    assert!(!hub.page("/waiting").await.body.contains("A server is wanted"));
+    let again = hub.send("POST", &path, &[COOKIE, FORM, OURS], "").await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_server_is_assigned_on_the_orders_page() {
+    let (hub, _) = Hub::with_staff().await;
+    let id = hub.order(1).await;
+    hub.apply(id, &Event::PaymentReceived).await;
+    hub.apply(id, &Event::PoolEmpty { why: "none".into(), by_hand: true }).await;
+    let page = hub.page(&format!("/orders/{id}")).await.body;
+    assert!(page.contains("Assign this server") && page.contains("letsbe orders assign"), "{page}");
+    assert!(page.contains("Next look <time") && page.contains("href=\"/errors/POOL001\""), "{page}");
+    let path = format!("/orders/{id}/actions");
+    let wrong = hub.send("POST", &path, &[COOKIE, FORM, OURS], "action=assign&address=here&server=").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    let done =
+        hub.send("POST", &path, &[COOKIE, FORM, OURS], "action=assign&address=192.0.2.7&server=").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
+    let state = hub.store.order(id).await.unwrap().unwrap().state;
+    assert_eq!(state.server.map(|server| server.0).as_deref(), Some("manual:192.0.2.7"));
+}
+
+#[tokio::test]
+async fn an_error_code_leads_to_its_page_and_no_other_file() {
+    let (hub, _) = Hub::with_staff().await;
+    for cookie in [&[BROWSER][..], &[BROWSER, COOKIE]] {
+        let page = hub.send("GET", "/errors/DNS001", cookie, Body::empty()).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.body.contains("<h1>DNS001: ") && page.body.contains("<h2>What to do</h2>"));
+        assert_eq!(
+            page.body.contains("aria-label=\"Main\""),
+            cookie.len() == 2,
+            "staff keeps its navigation"
+        );
+    }
+    for none in ["/errors/DNS999", "/errors/README", "/errors/..%2F..%2FREADME", "/errors/dns001"] {
+        assert_eq!(hub.send("GET", none, &[BROWSER], Body::empty()).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn a_browser_reads_a_page_about_a_refusal_and_a_program_reads_json() {
+    let (hub, _) = Hub::with_staff().await;
+    for (method, path, status) in
+        [("GET", "/nothing", 404), ("GET", "/logout", 405), ("POST", "/waiting", 405)]
+    {
+        let page = hub.send(method, path, &[BROWSER, COOKIE, OURS], Body::empty()).await;
+        assert_eq!(page.status.as_u16(), status, "{page:?}");
+        assert!(
+            page.body.contains("role=\"alert\"") && page.body.contains("aria-label=\"Main\""),
+            "{page:?}"
+        );
+        let stranger = hub.send(method, path, &[BROWSER], Body::empty()).await;
+        assert!(stranger.body.contains("role=\"alert\"") && !stranger.body.contains("aria-label=\"Main\""));
+        let program = hub.send(method, path, &[("accept", "application/json")], Body::empty()).await;
+        assert_eq!(program.json()["error"]["code"], format!("API{status}"));
+    }
+    let api = hub.send("GET", "/api/v1/nothing", &[BROWSER], Body::empty()).await;
+    assert_eq!(api.json()["error"]["code"], "API404");
+    let login = "email=a%40b.example&password=wrong-wrong-wrong&next=";
+    let mut last = hub.send("POST", "/login", &[FORM, OURS, BROWSER], login).await;
+    for _ in 0..10 {
+        last = hub.send("POST", "/login", &[FORM, OURS, BROWSER], login).await;
+    }
+    assert_eq!(last.status, StatusCode::TOO_MANY_REQUESTS);
+    let seconds = last.headers["retry-after"].to_str().unwrap();
+    assert!(last.body.contains(&format!("You can try again in {seconds} second")), "{}", last.body);
+    assert!(last.body.contains("href=\"/login\""));
+    let program = hub.send("POST", "/login", &[FORM, OURS], login).await;
+    assert_eq!(program.json()["error"]["code"], "API429");
+}
