@@ -223,6 +223,7 @@ fn of_signs(signs: &VitalSigns, now: DateTime<Utc>) -> Vec<Row> {
         row("backup", backups::last(backup, now)),
         row("copy", backups::copy(backup, now)),
         row("proofs", backups::proofs(backup, now)),
+        row("from outside", backups::proofs_from_outside(backup, now)),
         ("approvals", approvals, format!("{} wait", all.approvals_pending)),
         ("queue", queue_mood, queue),
         row("drift", drift),
