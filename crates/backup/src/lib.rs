@@ -20,8 +20,8 @@ mod spelling;
 mod tally;
 
 pub use engine::{
-    Access, counts, dump, first_line, is_last_count, load, load_with_owners, make_roles, parse_counts,
-    parse_snapshot, prepare, ready, roles, session, snapshot_statements, variables,
+    Access, asked, counts, dump, first_line, is_last_count, load, load_with_owners, make_roles, parse_counts,
+    parse_snapshot, prepare, ready, roles, server_version, session, snapshot_statements, variables,
 };
 pub use location::{Location, Programs};
 pub use manifest::{
@@ -29,6 +29,6 @@ pub use manifest::{
 };
 pub use repository::{Damage, Listed, NewItem, Repository, Stored, bring_back};
 pub use set::{BackupSet, Item, SetKind, Snapshot, sets};
-pub use source::{DatabaseSource, FilesSource, Source, SqliteSource, platform_sources, sources};
+pub use source::{DatabaseSource, FilesSource, Source, SqliteSource, platform_sources, sources, volume};
 pub use spelling::spelled;
 pub use tally::Tally;

@@ -30,6 +30,10 @@ pub struct Manifest {
     pub items: BTreeMap<String, ItemFacts>,
     /// How well files and databases belong together.
     pub consistency: Consistency,
+    /// The version that a file of the data names, as the catalog says where. `None` where none does, and in sets of former
+    /// releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_version: Option<String>,
 }
 
 /// What a container ran.
@@ -39,6 +43,9 @@ pub struct Image {
     pub name: String,
     /// Id of the image (`sha256:…`).
     pub id: String,
+    /// The version that its label names, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// How well files and databases of a set belong together.
@@ -88,6 +95,12 @@ pub struct DatabaseFacts {
     /// where there are none, and in sets of former releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<String>,
+    /// The version that its server named. `None` in sets of former releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_version: Option<String>,
+    /// The version that the tool's own rows name, as the catalog says where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_version: Option<String>,
 }
 
 /// Facts of a folder, as the repository holds it.
@@ -113,6 +126,16 @@ pub struct SqliteFacts {
 }
 
 impl Manifest {
+    /// The version that the data names, in a file or in a database.
+    #[must_use]
+    pub fn data_version(&self) -> Option<&str> {
+        let named = self.items.values().find_map(|facts| match facts {
+            ItemFacts::Database(database) => database.data_version.as_deref(),
+            _ => None,
+        });
+        self.data_version.as_deref().or(named)
+    }
+
     /// Rows in all databases.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -245,7 +268,15 @@ mod tests {
 
     fn database(tables: &[(&str, u64)]) -> ItemFacts {
         let (engine, sha256) = (DatabaseEngine::Mariadb, String::new());
-        ItemFacts::Database(DatabaseFacts { engine, bytes: 9, sha256, tables: rows(tables), roles: None })
+        ItemFacts::Database(DatabaseFacts {
+            engine,
+            bytes: 9,
+            sha256,
+            tables: rows(tables),
+            roles: None,
+            server_version: None,
+            data_version: None,
+        })
     }
 
     fn files(files: u64, bytes: u64, listing: &str) -> ItemFacts {

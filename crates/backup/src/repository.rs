@@ -17,7 +17,7 @@ mod store;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
@@ -37,6 +37,8 @@ pub struct Repository {
     cache: PathBuf,
     /// KiB a second outward; 0 is no limit.
     upload_kib: u32,
+    /// How long restic may try the same again.
+    retrying: Duration,
     /// When it last let us in.
     reached: Arc<Mutex<Option<Instant>>>,
 }
@@ -105,13 +107,26 @@ impl Repository {
     #[must_use]
     pub fn new(programs: &Programs, location: Location, key_file: &Path, cache: &Path) -> Self {
         let (programs, key_file, cache) = (programs.clone(), key_file.to_owned(), cache.to_owned());
-        Self { programs, location, key_file, cache, upload_kib: 0, reached: Arc::default() }
+        let retrying = process::RETRYING;
+        Self { programs, location, key_file, cache, upload_kib: 0, retrying, reached: Arc::default() }
     }
 
     /// The same, with a limit for what goes outward.
     #[must_use]
     pub fn limited(self, upload_kib: u32) -> Self {
         Self { upload_kib, ..self }
+    }
+
+    /// The same, given up after it was tried again for so long: three minutes by itself.
+    #[must_use]
+    pub fn given_up_after(self, retrying: Duration) -> Self {
+        Self { retrying, ..self }
+    }
+
+    /// The same, with another folder for the program's own copies of what it has read.
+    #[must_use]
+    pub fn with_cache(self, cache: &Path) -> Self {
+        Self { cache: cache.to_owned(), ..self }
     }
 
     /// Makes the repository if there is none, with the chunks of `like` (so that copies deduplicate).

@@ -200,7 +200,9 @@ fn files_at(root: &Path, path: &str, excludes: &[&str]) -> FilesSource {
 }
 
 /// Compose calls a volume `<project>_<volume>`, and the project of a stack is `letsbe-<tool>`.
-fn volume(root: &Path, tool: &str, name: &str) -> PathBuf {
+/// Where Docker keeps a named volume of a tool.
+#[must_use]
+pub fn volume(root: &Path, tool: &str, name: &str) -> PathBuf {
     root.join(VOLUMES).join(format!("letsbe-{tool}_{name}")).join("_data")
 }
 

@@ -83,6 +83,9 @@ pub struct Tool {
     /// What is left to the customer at the first visit, in words; empty where nothing is.
     #[serde(default)]
     pub first_visit: Option<String>,
+    /// Where its data names the version that made it.
+    #[serde(default)]
+    pub data_version: Option<DataVersion>,
     /// How it is restored.
     #[serde(default)]
     pub restore: Restore,
@@ -219,6 +222,33 @@ pub struct Database {
     /// How its password is changed. Nothing changes a MongoDB's yet.
     #[serde(default)]
     pub rotation: Option<DatabaseRotation>,
+}
+
+/// Where a tool's data names the version that made it: a tag may float, and an older program must not get newer data.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DataVersion {
+    /// A row of one of its databases.
+    Database {
+        /// Name of the database.
+        name: String,
+        /// The statement that prints it, as numbers with dots.
+        query: String,
+    },
+    /// A file in one of its volumes.
+    File {
+        /// The volume.
+        volume: String,
+        /// Path in it.
+        file: std::path::PathBuf,
+        /// What stands right before it.
+        after: String,
+    },
+    /// Nothing that could be read names one: the image's own version and id are compared.
+    Image {
+        /// Why.
+        why: String,
+    },
 }
 
 /// How state outside a database is copied.

@@ -295,6 +295,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn stand_ins_refuse_what_the_real_programs_refuse() {
+        let asked = std::process::Command::new("python3")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/stand_ins.py"))
+            .arg(images_folder().join("standin"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .output()
+            .expect("python3 is installed");
+        let said = String::from_utf8_lossy(&asked.stderr);
+        assert!(asked.status.success() && said.contains("Ran 4 tests"), "{said}");
+    }
+
+    #[test]
     fn every_image_has_its_folder_and_every_stand_in_its_label() {
         let instead = INSTEAD.iter().map(|(missing, folder)| stand_in(missing, folder));
         for image in CATALOG.iter().chain(RELEASES).copied().chain(instead) {

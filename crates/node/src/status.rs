@@ -265,6 +265,7 @@ fn of_signs(signs: &VitalSigns, memory_total_mib: u64, now: DateTime<Utc>) -> Ve
         row("backup", backups::last(backup, now)),
         row("copy", backups::copy(backup, now)),
         row("proofs", backups::proofs(backup, now)),
+        row("from outside", backups::proofs_from_outside(backup, now)),
         ("approvals", approvals, format!("{} wait", all.approvals_pending)),
         ("queue", queue_mood, queue),
         row("drift", drift),

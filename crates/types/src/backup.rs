@@ -82,6 +82,16 @@ impl Destination {
             Self::Rclone(_) => Protection::Unprotected,
         }
     }
+
+    /// Where it is, in words without what opens it; as short as a name in a message.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let place = match self {
+            Self::S3(s3) => format!("{}/{}/{}", s3.endpoint.trim_end_matches('/'), s3.bucket, s3.prefix),
+            Self::Rclone(rclone) => format!("{}:{}", rclone.remote, rclone.path),
+        };
+        plain(&place, limits::NAME, "")
+    }
 }
 
 /// How something ended.
@@ -172,6 +182,39 @@ pub struct ToolBackup {
     pub proven_set: Option<SetId>,
     /// Why its last proof failed, if it did.
     pub proof_problem: Option<Problem>,
+    /// Its proofs from the copy outside; `None` where there is no such copy, or nobody has looked yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<OutsideProof>,
+}
+
+/// How the proofs of a tool from the copy outside stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutsideProof {
+    /// Where that copy is. A proof of another place says nothing about this one.
+    pub place: String,
+    /// Since when there has been a copy of the tool there.
+    pub since: DateTime<Utc>,
+    /// When a set of it was last restored from there, started, probed and compared without a difference.
+    #[serde(default)]
+    pub proven_at: Option<DateTime<Utc>>,
+    /// Which set that was.
+    #[serde(default)]
+    pub proven_set: Option<SetId>,
+    /// Why the last proof from there failed, if it did.
+    #[serde(default)]
+    pub problem: Option<Problem>,
+}
+
+impl ToolBackup {
+    /// There is a copy of the tool at this place. What was proven at another is over.
+    pub fn found_outside(&mut self, place: &str, at: DateTime<Utc>) {
+        if self.outside.as_ref().is_none_or(|known| known.place != place) {
+            let place = place.to_owned();
+            let (proven_at, proven_set, problem) = (None, None, None);
+            self.outside = Some(OutsideProof { place, since: at, proven_at, proven_set, problem });
+        }
+    }
 }
 
 /// A look at a repository's own structure.
@@ -208,6 +251,9 @@ pub struct Proof {
     pub differences: Vec<String>,
     /// Why it could not be carried through, if it could not.
     pub problem: Option<Problem>,
+    /// The copy outside that it was restored from, as [`Destination::place`] says it; `None` is the local repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<String>,
 }
 
 impl Proof {
@@ -220,7 +266,7 @@ impl Proof {
     /// The evidence as messages take it: few, short, plain lines. What is left out is counted.
     #[must_use]
     pub fn bounded(self) -> Self {
-        let Self { tool, set, taken_at, began_at, mut steps, equal, differences, problem } = self;
+        let Self { tool, set, taken_at, began_at, mut steps, equal, differences, problem, outside } = self;
         steps.truncate(limits::PROOF_STEPS);
         let problem = problem.map(|problem| Problem {
             message: plain(&problem.message, limits::TEXT, "\n\t"),
@@ -228,7 +274,8 @@ impl Proof {
             ..problem
         });
         let (equal, differences) = (few(equal), few(differences));
-        Self { tool, set, taken_at, began_at, steps, equal, differences, problem }
+        let outside = outside.map(|place| plain(&place, limits::NAME, ""));
+        Self { tool, set, taken_at, began_at, steps, equal, differences, problem, outside }
     }
 }
 

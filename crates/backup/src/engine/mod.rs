@@ -192,6 +192,37 @@ pub fn counts(database: &DatabaseSource, access: Access<'_>) -> Command {
     }
 }
 
+/// What a server says of its own version.
+#[must_use]
+pub fn server_version(database: &DatabaseSource, access: Access<'_>) -> Option<Command> {
+    let statement = match database.engine {
+        DatabaseEngine::Postgresql => "SHOW server_version",
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => "SELECT VERSION()",
+        DatabaseEngine::Mongodb => return None,
+    };
+    asked(database, access, statement)
+}
+
+/// Asks a database for one value: the catalog's statement, printed without a head. Nothing asks MongoDB yet.
+#[must_use]
+pub fn asked(database: &DatabaseSource, access: Access<'_>, statement: &str) -> Option<Command> {
+    let (fixed, name): (Vec<&str>, _) = match database.engine {
+        DatabaseEngine::Postgresql => (
+            vec!["psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password"],
+            format!("--dbname={}", database.name),
+        ),
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => (
+            vec![client(database, "mysql", "mariadb"), "--batch", "--skip-column-names"],
+            format!("--database={}", database.name),
+        ),
+        DatabaseEngine::Mongodb => return None,
+    };
+    let mut words = words(&fixed);
+    let said = if database.engine == DatabaseEngine::Postgresql { "command" } else { "execute" };
+    words.extend([user(database), name, format!("--{said}={statement}")]);
+    Some(inside(database, access, words).within(Duration::from_secs(30)))
+}
+
 /// Ends well once the database takes connections, and not while its image still prepares it: asked over the network,
 /// which every image opens last.
 #[must_use]

@@ -44,6 +44,10 @@ const NO_FOLDER: i32 = 3;
 /// Whether a place outside answers and lets us in, at most this long.
 const REACH: Duration = Duration::from_secs(30);
 
+/// A list of all versions takes a service longer than one of what is there, and it is asked for when a server was lost: one
+/// refusal of a busy service does not end that.
+const AS_IT_WAS: Duration = Duration::from_mins(5);
+
 /// A place that let us in is not asked again for so long: a night asks it some twenty times.
 const REACHED: Duration = Duration::from_secs(60);
 
@@ -61,6 +65,15 @@ impl Repository {
         self.ask_whether_it_lets_us_in().await?;
         *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(())
+    }
+
+    /// The same, asked now, whatever the last minute was like.
+    ///
+    /// # Errors
+    /// `REPO001`.
+    pub async fn reach_now(&self) -> Result<(), Problem> {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.reach().await
     }
 
     async fn ask_whether_it_lets_us_in(&self) -> Result<(), Problem> {
@@ -200,10 +213,11 @@ pub async fn bring_back(
 
     let mut answer = Vec::new();
     let mut command = rclone();
-    command.args(["lsf", "--max-depth", "1"]).args(IMPATIENT).arg(s3_remote(s3));
-    let ended = process::run(command, b"", REACH, &mut |piece| collect(&mut answer, piece, 1 << 20, doing))
-        .await
-        .map_err(|stopped| problem::of_stopped(&place, doing, stopped))?;
+    command.args(["lsf", "--max-depth", "1"]).args(PATIENT).arg(s3_remote(s3));
+    let ended =
+        process::run(command, b"", AS_IT_WAS, &mut |piece| collect(&mut answer, piece, 1 << 20, doing))
+            .await
+            .map_err(|stopped| problem::of_stopped(&place, doing, stopped))?;
     if ended.code != Some(0) {
         // Its words are never quoted; its exit code tells a missing folder (3) from a refusal, and none from a kill.
         tracing::warn!(code = ended.code, place, "rclone could not list the place as it was");

@@ -18,7 +18,7 @@ use super::confine::{self, Reach};
 const ERRORS: usize = 1 << 20;
 
 /// How long restic may try the same again. By itself it takes 15 minutes, and says nothing to whoever waits.
-const RETRYING: Duration = Duration::from_mins(3);
+pub(super) const RETRYING: Duration = Duration::from_mins(3);
 
 /// How a program ended.
 #[derive(Debug)]
@@ -49,12 +49,12 @@ pub(super) async fn run(
     limit: Duration,
     sink: &mut (dyn FnMut(&[u8]) -> Result<(), Problem> + Send),
 ) -> Result<Ended, Stopped> {
-    run_within(None, command, input, limit, sink).await
+    run_within((None, RETRYING), command, input, limit, sink).await
 }
 
-/// The same for a program that may open only what `reach` says, if that is given.
+/// The same for a program that may open only what `reach` says, if that is given, and try the same again for so long.
 pub(super) async fn run_within(
-    reach: Option<&Reach>,
+    (reach, retrying): (Option<&Reach>, Duration),
     mut command: Command,
     input: &[u8],
     limit: Duration,
@@ -67,7 +67,7 @@ pub(super) async fn run_within(
         None => command.spawn(),
     };
     let mut child = started.map_err(Stopped::NotStarted)?;
-    let ended = timeout(limit, drive(&mut child, input, sink)).await;
+    let ended = timeout(limit, drive(&mut child, input, retrying, sink)).await;
     let stopped = match ended {
         Ok(Ok((status, errors))) => return Ok(Ended { code: status.code(), errors }),
         Ok(Err(stopped)) => stopped,
@@ -81,10 +81,11 @@ pub(super) async fn run_within(
 async fn drive(
     child: &mut Child,
     input: &[u8],
+    retrying: Duration,
     sink: &mut (dyn FnMut(&[u8]) -> Result<(), Problem> + Send),
 ) -> Result<(ExitStatus, String), Stopped> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let ((), (), errors) = tokio::try_join!(feed(stdin, input), pass(stdout, sink), watch(stderr, RETRYING))?;
+    let ((), (), errors) = tokio::try_join!(feed(stdin, input), pass(stdout, sink), watch(stderr, retrying))?;
     let status = child.wait().await.map_err(Stopped::NotStarted)?;
     Ok((status, String::from_utf8_lossy(&errors).into_owned()))
 }

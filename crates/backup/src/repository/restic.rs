@@ -92,9 +92,10 @@ impl Repository {
             // What everybody may write is not its own.
             command.env("TMPDIR", &self.cache);
         }
-        let ended = process::run_within(reach.as_ref(), command, call.input, call.limit, sink)
-            .await
-            .map_err(|stopped| problem::of_stopped(&self.location.name, call.doing, stopped))?;
+        let ended =
+            process::run_within((reach.as_ref(), self.retrying), command, call.input, call.limit, sink)
+                .await
+                .map_err(|stopped| problem::of_stopped(&self.location.name, call.doing, stopped))?;
         if ended.code.is_some_and(|code| call.answers.contains(&code)) {
             return Ok(ended);
         }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail, too")]
 
+mod as_it_was;
 mod damage;
 mod key;
 mod outside;

@@ -34,6 +34,11 @@ impl Webdav {
         Self { child, address: address.expect("rclone tells its address") }
     }
 
+    /// `http://…`
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// A folder on it as a destination.
     pub(crate) fn destination(&self, path: &str) -> Destination {
         Destination::Rclone(RcloneDestination {
@@ -41,7 +46,7 @@ impl Webdav {
             path: path.to_owned(),
             configuration: Secret::new(format!(
                 "[far]\ntype = webdav\nvendor = other\nurl = {}\n",
-                self.address
+                self.address()
             )),
         })
     }

@@ -127,9 +127,11 @@ pub(super) fn one(backups: &TenantBackups) -> anyhow::Result<()> {
         say(&format!("there now: {} {}", counted(look), faint(&format!("counted {}", ago(look.at, now)))));
     }
     if let Some(sign) = &summary.sign {
-        let mut table = table(["", "TOOL", "TAKEN", "PROVEN"]);
+        let mut table = table(["", "TOOL", "TAKEN", "PROVEN", "FROM OUTSIDE"]);
         for tool in &sign.tools {
-            let mark = match (tool.ok && tool.proof_ok, tool.proven_at) {
+            let outside = tool.outside.as_ref();
+            let fine = tool.ok && tool.proof_ok && outside.is_none_or(|outside| outside.ok);
+            let mark = match (fine, tool.proven_at) {
                 (false, _) => Level::Failed,
                 (true, None) => Level::Running,
                 (true, Some(_)) => Level::Fine,
@@ -139,6 +141,7 @@ pub(super) fn one(backups: &TenantBackups) -> anyhow::Result<()> {
                 harmless(&tool.tool),
                 when(tool.taken_at, now),
                 when(tool.proven_at, now),
+                outside.map_or_else(String::new, |outside| when(outside.proven_at, now)),
             ]);
         }
         say(&bold("\ntools"));

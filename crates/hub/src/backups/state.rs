@@ -79,6 +79,18 @@ pub(crate) fn remarks(
     if let Some(tools) = named(&sign.tools, overdue) {
         say(true, Weight::Trouble, &|| format!("not proven for more than a week: {tools}"));
     }
+    let outside_failed = |tool: &ToolBackupSign| tool.outside.as_ref().is_some_and(|outside| !outside.ok);
+    if let Some(tools) = named(&sign.tools, outside_failed) {
+        say(true, Weight::Failure, &|| format!("could not be restored from the copy outside: {tools}"));
+    }
+    let outside_overdue = |tool: &ToolBackupSign| {
+        tool.outside.as_ref().is_some_and(|outside| outside.ok && outside.is_overdue(now))
+    };
+    if let Some(tools) = named(&sign.tools, outside_overdue) {
+        say(true, Weight::Trouble, &|| {
+            format!("not proven from the copy outside for more than a week: {tools}")
+        });
+    }
     say(sign.remote == Some(RemoteSync::Failed), Weight::Trouble, &|| "the copy outside failed".to_owned());
     say(sign.remote == Some(RemoteSync::NotConfigured), Weight::Note, &|| {
         "the copies stay on the server: no destination is set".to_owned()
@@ -135,7 +147,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use letsbe_types::{
         backup::{Protection, RemoteSync},
-        tenant::{BackupSign, ToolBackupSign},
+        tenant::{BackupSign, OutsideProofSign, ToolBackupSign},
     };
 
     use super::{Weight, remarks};
@@ -155,6 +167,7 @@ mod tests {
             proven_at: Some(hours(100)),
             ok: true,
             proof_ok: true,
+            outside: Some(OutsideProofSign { since: hours(2_000), proven_at: Some(hours(168)), ok: true }),
         };
         BackupSign {
             at: hours(10),
@@ -166,11 +179,15 @@ mod tests {
         }
     }
 
+    fn outside(sign: &mut BackupSign) -> &mut OutsideProofSign {
+        sign.tools[0].outside.as_mut().unwrap()
+    }
+
     #[test]
     fn every_fault_of_a_backup_is_said_with_its_weight() {
         use Weight::{Failure, Note, Trouble};
         type Change = fn(&mut BackupSign);
-        let cases: [(Change, &[(Weight, &str)]); 12] = [
+        let cases: [(Change, &[(Weight, &str)]); 16] = [
             (|_| {}, &[]),
             (|sign| sign.at = hours(26), &[]),
             (|sign| sign.at = hours(27), &[(Failure, "27 hours")]),
@@ -187,6 +204,13 @@ mod tests {
             (|sign| sign.tools[1].proof_ok = false, &[(Failure, "restored when it was tried: letsbe")]),
             (|sign| sign.tools[0].proven_at = Some(hours(169)), &[(Trouble, "proven")]),
             (|sign| sign.tools[0].proven_at = None, &[(Trouble, "ghost")]),
+            (|sign| outside(sign).ok = false, &[(Failure, "from the copy outside: ghost")]),
+            (
+                |sign| outside(sign).proven_at = Some(hours(169)),
+                &[(Trouble, "outside for more than a week: ghost")],
+            ),
+            (|sign| outside(sign).proven_at = None, &[(Trouble, "outside for more than a week: ghost")]),
+            (|sign| sign.tools[0].outside = None, &[]),
             (|sign| sign.remote = Some(RemoteSync::NotConfigured), &[(Note, "on the server")]),
             (|sign| sign.protection = Some(Protection::Unprotected), &[(Note, "unprotected")]),
         ];

@@ -49,8 +49,11 @@ class Nextcloud(Tool):
         if rows.user(1) is None and user and password:
             rows.set_user(1, user, password)
         installed = rows.user(1) is not None
-        if path == "/ocs/v2.php/cloud/user":
-            return self.who(request, rows)
+        if path == "/ocs/v2.php/cloud/user" and request.method == "GET":
+            status, content = self.who(request, rows)
+            # Without the wish for JSON, OCS speaks XML.
+            json_wanted = request.query.get("format") == "json"
+            return status, content if json_wanted or status == 412 else f'<?xml version="1.0"?>\n<ocs>{status}</ocs>\n'
         if path == "/index.php" and request.method == "POST" and not installed:
             return 200, page(self.name, "installation")
         if path == "/status.php":
@@ -73,6 +76,10 @@ class Nextcloud(Tool):
         return 200, {"ocs": {"meta": {"status": "ok", "statuscode": 200}, "data": {"id": given.split(":")[0]}}}
 
 
+class Refused(Exception):
+    """Odoo's own error, by the name of its class."""
+
+
 class Odoo(Tool):
     name, port = "Odoo", 8069
     administrator = 2
@@ -85,7 +92,7 @@ class Odoo(Tool):
     def answer(self, request, rows):
         rows.check()
         method, path, body = request.method, request.path, request.body
-        if path == "/web/health":
+        if path == "/web/health" and method in ("GET", "HEAD"):
             return 200, {"status": "pass"}
         if path == "/":
             return 303, "", "/web/login"
@@ -93,13 +100,19 @@ class Odoo(Tool):
             return 200, page(self.name, LOGIN_FORM)
         if path == "/jsonrpc" and method == "POST":
             call = json.loads(body)
-            params = call["params"]
-            return 200, {"jsonrpc": "2.0", "id": call.get("id"),
-                         "result": self.call(params["service"], params["method"], params["args"], rows)}
+            params, answer = call["params"], {"jsonrpc": "2.0", "id": call.get("id")}
+            try:
+                answer["result"] = self.call(params["service"], params["method"], params["args"], rows)
+            except Refused as refusal:
+                # Also a refusal is a 200.
+                answer["error"] = {"code": 200, "message": "Odoo Server Error", "data": {"name": str(refusal)}}
+            return 200, answer
         return 404, page(self.name)
 
     def call(self, service, method, arguments, rows):
         login, password = rows.user(self.administrator) or ("admin", "admin")
+        if service in ("common", "object") and method != "version" and arguments[0] != rows.name:
+            raise Refused("psycopg2.OperationalError")
         if (service, method) == ("common", "version"):
             return {"server_version": "18.0", "server_serie": "18.0"}
         if (service, method) == ("common", "login"):
@@ -107,12 +120,15 @@ class Odoo(Tool):
         if (service, method) == ("object", "execute_kw"):
             _, number, given, model, operation, values = arguments[:6]
             if (number, given) != (self.administrator, password):
-                raise ValueError("Access Denied")
+                raise Refused("odoo.exceptions.AccessDenied")
             if (model, operation) == ("res.users", "write"):
-                change = values[1]
+                numbers, change = values
+                if numbers != [self.administrator]:
+                    raise Refused("odoo.exceptions.MissingError")
                 rows.set_user(self.administrator, change.get("login", login), change.get("password", password))
                 return True
-        raise ValueError(f"the stand-in does not know {service}.{method}")
+        # `db` is refused where the list of databases is off.
+        raise Refused("odoo.exceptions.AccessDenied" if service == "db" else "builtins.AttributeError")
 
 
 class UptimeKuma(Tool):
@@ -182,6 +198,10 @@ class Portainer(Tool):
         if rows.user(1) is None and "--admin-password-file" in self.arguments:
             with open(self.arguments[self.arguments.index("--admin-password-file") + 1], encoding="utf-8") as file:
                 rows.set_user(1, "admin", file.read())
+        if method not in ("GET", "HEAD") and path in ("/api/system/status", "/api/status", "/api/users/admin/check"):
+            return 405, ""
+        if method != "POST" and path in ("/api/auth", "/api/users/admin/init"):
+            return 405, ""
         if path in ("/api/system/status", "/api/status"):
             return 200, {"Version": "2.21.5", "InstanceID": "standin"}
         if path == "/api/users/admin/check":

@@ -1,9 +1,12 @@
 //! Every effect of an order and every step of its run is killed (SIGKILL) at every boundary and inside, once, on
 //! real machines. The orders must end as if nothing had happened, and the test names each place that was hit.
 
+mod credentials;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context as _, ensure};
+use credentials::Seen;
 use letsbe_host::engine;
 use letsbe_hub::worker::{crash_points, messages};
 use letsbe_lab::{
@@ -44,7 +47,12 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<()> {
     let customer = fleet.customer().await?;
     let order = order_meets_an_empty_pool_and_maintenance(fleet, &customer).await?;
     let released = a_second_order_is_given_up(fleet, &customer).await?;
-    let detail = fleet.follow(&customer, order, PATIENCE, |entry| eprintln!("   {}", entry.message)).await?;
+    let (mut seen, domain) = (Seen::default(), fleet.request("bakery", &[]).domain);
+    let detail = tokio::select! {
+        detail = fleet.follow(&customer, order, PATIENCE, |entry| eprintln!("   {}", entry.message)) => detail?,
+        never = seen.watch(fleet, &domain) => match never {},
+    };
+    seen.one_value_each(&fleet.machines.host(&domain)?).await?;
     let events = journal(fleet, &detail).await?;
     nothing_is_left_over(fleet, &detail, released).await?;
     credentials_were_made_once(&events)?;

@@ -17,13 +17,15 @@ async fn a_dump_of_mariadb_counts_its_rows_and_loads_into_the_same() {
 async fn a_dump_of_mysql_counts_its_rows_and_loads_into_the_same() {
     docker::ensure_engine().await.expect("the engine");
     let image = images::ensure("mysql9").await.expect("the image");
-    let is_mysql = image.starts_with("letsbe-lab/mysql9:");
-    if !is_mysql {
-        println!(
-            "Debian's unstable release has no MySQL that can be installed today: {image} answers to its names."
+    if !image.starts_with("letsbe-lab/mysql9:") {
+        let why = format!(
+            "NOT TRIED WITH MYSQL: Debian's unstable release has none that can be installed, only {image}"
         );
+        assert!(std::env::var_os("CI").is_none(), "{why}");
+        eprintln!("{why}");
+        return;
     }
-    mysql::round_trip(Server::mysql, if is_mysql { &mysql::MYSQL } else { &mysql::MARIADB }).await;
+    mysql::round_trip(Server::mysql, &mysql::MYSQL).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, process::Stdio};
 
-use letsbe_backup::{Tally, dump, make_roles, prepare, roles};
+use letsbe_backup::{Tally, dump, make_roles, prepare, roles, server_version};
 use letsbe_lab::docker;
 use tokio::io::AsyncReadExt as _;
 
@@ -58,6 +58,7 @@ async fn told(server: &Server, text: &str) -> String {
 
 pub(crate) async fn round_trip<F: Future<Output = Server>>(start: impl Fn() -> F, own: &Own) {
     let (original, copy) = tokio::join!(start(), start());
+    is_what_it_is_called(&original).await;
     told(&original, own.before).await;
     sql(&original, SHOP).await;
     told(&original, own.after).await;
@@ -94,6 +95,17 @@ pub(crate) async fn round_trip<F: Future<Output = Server>>(start: impl Fn() -> F
     cut_off(&original).await;
     invalid_view(&copy).await;
     definers(&original, &copy).await;
+}
+
+/// MySQL is no MariaDB that answers to its names, nor the other way round.
+async fn is_what_it_is_called(server: &Server) {
+    let command = server.with(|source, access| server_version(source, access).expect("it can be asked"));
+    let asked = run(&command, b"").await;
+    let version = String::from_utf8(asked.output).expect("text");
+    let is_mariadb = version.to_lowercase().contains("mariadb");
+    let called = server.source.engine == letsbe_catalog::DatabaseEngine::Mariadb;
+    assert!(asked.success && !version.trim().is_empty(), "{}", asked.errors);
+    assert_eq!(is_mariadb, called, "{:?} is {version}", server.source.engine);
 }
 
 /// What a trigger runs as comes along with it, without its password.

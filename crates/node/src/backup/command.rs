@@ -116,7 +116,8 @@ pub(crate) async fn carry_out(layout: &Layout, command: BackupCommand) -> Result
             destination::set(&server()?).await?;
         }
         BackupCommand::Limit { upload_kib } => {
-            files::write_json(&layout.state("backup-limits.json"), &Limits { upload_kib })?;
+            let limits = Limits { upload_kib, ..Limits::read(layout)? };
+            files::write_json(&layout.state("backup-limits.json"), &limits)?;
         }
         BackupCommand::Rewind(arguments) => rewind::carry_out(&server()?, &arguments).await?,
         BackupCommand::Dump(arguments) => return Ok(tap::carry_out(layout, &arguments).await),

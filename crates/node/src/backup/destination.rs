@@ -80,7 +80,7 @@ pub(super) fn show(server: &TenantServer, json: bool) -> Result<(), Problem> {
     let destination = read(server)?;
     let value = destination.as_ref().map_or(json!({ "destination": null }), |destination| {
         json!({
-            "destination": place(destination),
+            "destination": destination.place(),
             "kind": kind(destination),
             "protection": destination.protection(),
         })
@@ -88,7 +88,7 @@ pub(super) fn show(server: &TenantServer, json: bool) -> Result<(), Problem> {
     words::print(json, &value, || match &destination {
         None => vec!["none: backups stay on this server only, and are lost with it".to_owned()],
         Some(destination) => vec![
-            format!("{} {}", kind(destination), place(destination)),
+            format!("{} {}", kind(destination), destination.place()),
             protection(destination.protection()),
         ],
     })
@@ -121,7 +121,7 @@ pub(super) async fn set(server: &TenantServer) -> Result<(), Problem> {
     }
     prove_and_set(server, &destination).await?;
     words::print(false, &(), || {
-        vec![format!("reached and set: {}", place(&destination)), protection(destination.protection())]
+        vec![format!("reached and set: {}", destination.place()), protection(destination.protection())]
     })
 }
 
@@ -152,14 +152,6 @@ const fn kind(destination: &Destination) -> &'static str {
     match destination {
         Destination::S3(_) => "S3",
         Destination::Rclone(_) => "rclone",
-    }
-}
-
-/// Where it is, in words.
-pub(super) fn place(destination: &Destination) -> String {
-    match destination {
-        Destination::S3(s3) => format!("{}/{}/{}", s3.endpoint.trim_end_matches('/'), s3.bucket, s3.prefix),
-        Destination::Rclone(rclone) => format!("{}:{}", rclone.remote, rclone.path),
     }
 }
 

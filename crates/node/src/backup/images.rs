@@ -12,18 +12,22 @@ use super::hold::silent;
 ///
 /// # Errors
 /// When Docker does not answer.
-pub(super) async fn of(
+pub(crate) async fn of(
     machine: &dyn Machine,
     containers: &[(String, String)],
 ) -> Result<BTreeMap<String, Image>, Problem> {
     let mut images = BTreeMap::new();
     for (service, container) in containers {
-        let format = "{{.Config.Image}}\t{{.Image}}";
+        let label = "{{index .Config.Labels \"org.opencontainers.image.version\"}}";
+        let format = &format!("{{{{.Config.Image}}}}\t{{{{.Image}}}}\t{label}");
         let inspect = ["inspect", "--type", "container", "--format", format, container];
         let output = machine.run(&Command::new("docker", inspect)).await.map_err(silent)?;
-        match output.stdout.trim().split_once('\t') {
-            Some((name, id)) if output.success() => {
-                images.insert(service.clone(), Image { name: name.to_owned(), id: id.to_owned() });
+        let mut words = output.stdout.trim().split('\t');
+        match (words.next(), words.next()) {
+            (Some(name), Some(id)) if output.success() => {
+                let version = words.next().filter(|version| !version.is_empty()).map(str::to_owned);
+                let image = Image { name: name.to_owned(), id: id.to_owned(), version };
+                images.insert(service.clone(), image);
             }
             _ if output.stderr.to_lowercase().contains("no such") => {}
             _ => return Err(silent(output.tail())),

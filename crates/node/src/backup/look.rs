@@ -92,18 +92,26 @@ pub(super) async fn asked(repositories: &Repositories, is_outside: bool) -> Resu
 }
 
 fn far(repositories: &Repositories) -> Result<&Repository, Problem> {
-    repositories.remote.as_ref().ok_or_else(|| {
-        Problem::permanent(
-            "BAK006",
-            "No destination is set: there are no copies outside this server",
-            "Set one in the Hub, or with `letsbe-node backup destination set`.",
-        )
-    })
+    repositories.remote.as_ref().ok_or_else(no_copies)
+}
+
+/// There is nothing outside.
+pub(crate) fn no_copies() -> Problem {
+    Problem::permanent(
+        "BAK006",
+        "No destination is set: there are no copies outside this server",
+        "Set one in the Hub, or with `letsbe-node backup destination set`.",
+    )
 }
 
 fn is_proven(set: &BackupSet, status: Option<&BackupStatus>) -> bool {
     let tool = status.and_then(|status| status.tools.get(&set.tool));
     tool.is_some_and(|tool| tool.proven_set == Some(set.id))
+}
+
+fn is_proven_outside(set: &BackupSet, status: Option<&BackupStatus>) -> bool {
+    let tool = status.and_then(|status| status.tools.get(&set.tool));
+    tool.and_then(|tool| tool.outside.as_ref()).is_some_and(|outside| outside.proven_set == Some(set.id))
 }
 
 fn told(set: &BackupSet, status: Option<&BackupStatus>) -> Value {
@@ -114,6 +122,7 @@ fn told(set: &BackupSet, status: Option<&BackupStatus>) -> Value {
         "kind": set.kind,
         "complete": set.is_complete(),
         "proven": is_proven(set, status),
+        "proven_outside": is_proven_outside(set, status),
         "items": set.items.iter().map(|(item, id)| (item.to_string(), json!(id))).collect::<serde_json::Map<_, _>>(),
     })
 }
@@ -129,8 +138,14 @@ fn lines(all: &[BackupSet], status: Option<&BackupStatus>) -> Vec<String> {
             (true, true) => "  proven",
             (true, false) => "",
         };
+        let outside = if is_proven_outside(set, status) { "  proven from outside" } else { "" };
         let items = set.items.keys().filter(|item| **item != Item::Manifest).count();
-        format!("{}  {:<16} {kind:<8} {items} items  {}{word}", moment(set.taken_at), set.tool, set.id)
+        format!(
+            "{}  {:<16} {kind:<8} {items} items  {}{word}{outside}",
+            moment(set.taken_at),
+            set.tool,
+            set.id
+        )
     };
     all.iter().map(line).collect()
 }

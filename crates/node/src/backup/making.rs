@@ -23,7 +23,7 @@ use super::{
     parts::Part,
     points, repositories, reserve, sqlite,
     staging::Staging,
-    tap,
+    tap, versions,
     words::Voice,
 };
 use crate::{files, server::TenantServer};
@@ -334,12 +334,19 @@ impl Making<'_> {
             images: images::of(self.maker.machine, &self.part.containers).await?,
             items: items.collect(),
             consistency,
+            data_version: self.version_of_file()?,
         };
         let text = serde_json::to_string_pretty(&manifest)
             .map_err(|error| files::unusable(Path::new("manifest.json"), error))?;
         let stored = self.maker.local.store_text(&self.item(Item::Manifest), "manifest.json", &text).await?;
         crash::point(&points::MANIFEST_STORED);
         Ok((manifest, stored))
+    }
+
+    fn version_of_file(&self) -> Result<Option<String>, Problem> {
+        let server = self.maker.server;
+        let tool = server.tools().find(|tool| tool.name.as_str() == self.part.name);
+        tool.map_or(Ok(None), |tool| versions::of_file(tool, &server.layout.root()))
     }
 
     /// What was stored of a set that failed is no use. If it cannot be forgotten now, retention does it.

@@ -11,10 +11,12 @@ mod export;
 #[cfg(test)]
 pub(crate) mod fakes;
 mod hold;
-mod images;
+pub(crate) mod images;
 mod journal;
 mod keeping;
 pub(crate) mod lease;
+#[cfg(test)]
+mod line;
 pub(crate) mod listing;
 mod look;
 mod making;
@@ -35,6 +37,7 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod unit;
+pub(crate) mod versions;
 #[cfg(test)]
 #[path = "../../../backup/tests/repository/webdav.rs"]
 pub(crate) mod webdav;
@@ -49,6 +52,7 @@ use letsbe_types::Problem;
 
 pub(crate) use self::{
     command::{BackupCommand, carry_out},
+    look::no_copies,
     outside::manifest,
 };
 use self::{making::Maker, repositories::Repositories, words::Voice};
@@ -59,6 +63,7 @@ letsbe_types::crash_points! {
     pub(crate) mod points {
         BEGUN = "backup.begun",
         HELD = "backup.held",
+        DUMPING = "backup.dumping",
         RELEASED = "backup.released",
         ITEMS_STORED = "backup.items.stored",
         MANIFEST_STORED = "backup.manifest.stored",

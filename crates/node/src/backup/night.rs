@@ -27,7 +27,8 @@ pub(super) fn spread(identity: &str) -> Duration {
     Duration::from_secs(number % SPREAD_SECONDS)
 }
 
-/// A run (the far side is not asked before a time has passed), then the proofs that are due, then the look at a share of the data.
+/// A run (the far side is not asked before a time has passed), then the proofs that are due, from here and from outside, then
+/// the look at a share of the data.
 ///
 /// # Errors
 /// When another run works on the backups; or what did not work, after all the rest was done.
@@ -48,14 +49,16 @@ pub(super) async fn nightly(place: Place<'_>, before_remote: Duration) -> Result
     .await
 }
 
-/// The proofs that are due, and the look at a share of the data: whatever becomes of the one, the other is done.
-async fn prove(server: &TenantServer) -> Result<(), Problem> {
+/// The proofs that are due, from here and from outside, and the look at a share of the data: whatever becomes of the one,
+/// the others are done.
+pub(super) async fn prove(server: &TenantServer) -> Result<(), Problem> {
     let proofs = proof::nightly(server).await.map(drop);
+    let outside = proof::nightly_outside(server).await.map(drop);
     let checked = proof::check_share(server).await;
-    for problem in [proofs.as_ref().err(), checked.as_ref().err()].into_iter().flatten() {
+    for problem in [&proofs, &outside, &checked].into_iter().filter_map(|done| done.as_ref().err()) {
         tracing::error!("{problem} {}", problem.hint);
     }
-    proofs.and(checked)
+    proofs.and(outside).and(checked)
 }
 
 #[cfg(test)]

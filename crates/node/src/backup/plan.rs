@@ -2,7 +2,7 @@
 
 use letsbe_backup::Source;
 use letsbe_host::Machine;
-use letsbe_types::Problem;
+use letsbe_types::{Problem, backup::Destination};
 use serde_json::{Value, json};
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     space, status,
     words::{self, size},
 };
-use crate::server::TenantServer;
+use crate::{proof, server::TenantServer};
 
 /// Prints what would be stored, who would stand still, and where it would go.
 ///
@@ -25,7 +25,11 @@ pub(super) async fn print(
 ) -> Result<(), Problem> {
     let parts = parts::selected(server, tool)?;
     let destination = destination::read(server)?;
-    let added = status::read(&server.layout)?.map_or(0, |status| status.added_bytes);
+    let status = status::read(&server.layout)?;
+    let added = status.as_ref().map_or(0, |status| status.added_bytes);
+    let place = destination.as_ref().map(Destination::place);
+    let proofs =
+        place.as_ref().map(|place| proof::plan_outside(server, status.as_ref(), place)).transpose()?;
     let home = server.layout.home();
     let disk = space::disk(machine, &home).await?;
     let mut plans = Vec::new();
@@ -37,19 +41,33 @@ pub(super) async fn print(
     let needed = space::needed(added, disk);
     let value = json!({
         "parts": plans.iter().map(|(part, held)| told(part, held)).collect::<Vec<_>>(),
-        "destination": destination.as_ref().map(destination::place),
+        "destination": &place,
+        "proofs_from_outside_at_night": &proofs,
         "free_bytes": disk.free,
         "needed_bytes": needed,
     });
     words::print(json, &value, || {
         let mut lines: Vec<String> = plans.iter().flat_map(|(part, held)| lines(part, held)).collect();
-        lines.push(match &destination {
-            Some(destination) => format!("then copied to {}", destination::place(destination)),
+        lines.push(match &place {
+            Some(place) => format!("then copied to {place}"),
             None => "not copied anywhere: no destination is set".to_owned(),
         });
+        lines.extend(proofs.as_ref().map(proven_outside));
         lines.push(format!("{} of disk are free, {} are needed", size(disk.free), size(needed)));
         lines
     })
+}
+
+fn proven_outside(plan: &proof::OutsidePlan) -> String {
+    let limit = size(plan.limit_bytes);
+    if plan.tools.is_empty() {
+        return "a night would prove nothing from there yet".to_owned();
+    }
+    format!(
+        "a night would prove from there: {} ({} read at most; {limit} a night, or one tool that holds more)",
+        plan.tools.join(", "),
+        size(plan.bytes)
+    )
 }
 
 fn told(part: &Part, held: &[&str]) -> Value {

@@ -29,7 +29,15 @@ pub(super) fn status(former: Option<BackupStatus>, told: &Told<'_>) -> BackupSta
         .iter()
         .map(|part| {
             let before = former_tools.get(&part.name).cloned().unwrap_or_default();
-            (part.name.clone(), tool(before, outcome.sets.get(&part.name)))
+            let mut tool = tool(before, outcome.sets.get(&part.name));
+            match &outcome.place {
+                None => tool.outside = None,
+                Some(place) if tool.set.is_some() && matches!(outcome.remote, Some(Ok(_))) => {
+                    tool.found_outside(place, *ended);
+                }
+                Some(_) => {}
+            }
+            (part.name.clone(), tool)
         })
         .collect();
     let made = |part: &&Part| matches!(outcome.sets.get(&part.name), Some(Ok(_)));

@@ -1,6 +1,9 @@
 //! The repositories of this server, opened with the key from the vault.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use letsbe_backup::{Location, Programs, Repository};
 use letsbe_types::{Problem, backup::Destination};
@@ -28,7 +31,21 @@ pub(crate) struct Repositories {
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     /// KiB a second outward; 0 is no limit.
+    #[serde(default)]
     pub(super) upload_kib: u32,
+    /// A far side that answers nothing but errors is given up after so many seconds; three minutes if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) give_up_seconds: Option<u32>,
+}
+
+impl Limits {
+    /// Those of this server.
+    ///
+    /// # Errors
+    /// When their file cannot be read.
+    pub(super) fn read(layout: &Layout) -> Result<Self, Problem> {
+        Ok(files::read_json(&layout.state("backup-limits.json"))?.unwrap_or_default())
+    }
 }
 
 /// The repository key in a file in memory, and the programs that read it there.
@@ -131,9 +148,13 @@ pub(crate) fn outside(
     key: &OpenKey,
     destination: &Destination,
 ) -> Result<Repository, Problem> {
-    let limits: Limits = files::read_json(&server.layout.state("backup-limits.json"))?.unwrap_or_default();
+    let limits = Limits::read(&server.layout)?;
     let location = Location::outside(destination, &key.programs, &key.folder("outside")?)?;
-    Ok(key.repository(location).limited(limits.upload_kib))
+    let repository = key.repository(location).limited(limits.upload_kib);
+    Ok(match limits.give_up_seconds {
+        Some(seconds) => repository.given_up_after(Duration::from_secs(seconds.into())),
+        None => repository,
+    })
 }
 
 /// Where the local repository is.

@@ -44,7 +44,7 @@ pub(super) async fn carry_out(server: &TenantServer, arguments: &RewindArguments
         return Err(refused(&format!("there is something in {} already", folder.display())));
     }
     let voice = Voice::of_caller(arguments.json);
-    voice.say(&format!("bringing back {} as of {}", destination::place(&destination), moment(arguments.at)));
+    voice.say(&format!("bringing back {} as of {}", destination.place(), moment(arguments.at)));
     let key = OpenKey::take(server)?;
     bring_back(&destination, arguments.at, &key.programs, &key.folder("rewind")?, &folder).await?;
     let repository = key.repository(Location::folder(&folder));

@@ -74,6 +74,8 @@ pub(super) struct Outcome {
     /// What of its data was read back.
     pub(super) remote_check: Option<RepositoryCheck>,
     pub(super) protection: Option<Protection>,
+    /// Where the copy outside is.
+    pub(super) place: Option<String>,
     /// What else did not work.
     pub(super) problems: Vec<Problem>,
     /// Bytes of the local repository, where they are known.
@@ -135,6 +137,7 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
     let repositories = Repositories::open(server).await.inspect_err(|_| voice.say("nothing was begun"))?;
     if let Some(destination) = &repositories.destination {
         outcome.protection = Some(destination.protection());
+        outcome.place = Some(destination.place());
         let untried = Problem::transient("BAK013", "the copy outside was not begun", "See the other errors.");
         outcome.remote = Some(Err(untried));
     }
@@ -150,17 +153,18 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
     };
     lock::release(layout, run)?;
     result?;
-    let proven = former.iter().flat_map(|status| &status.tools);
-    let keeping = Keeping {
-        proven: proven.filter_map(|(name, tool)| Some((name.clone(), tool.proven_set?))).collect(),
-        now: Utc::now(),
-        offset: *Local::now().offset(),
-    };
+    let tools = former.map(|status| status.tools).unwrap_or_default();
+    let proven = tools.iter().filter_map(|(name, tool)| Some((name.clone(), tool.proven_set?))).collect();
+    let keeping = Keeping { proven, now: Utc::now(), offset: *Local::now().offset() };
     let here = keeping.apply(layout, "local", &repositories.local, &BTreeSet::new()).await?;
     outcome.repository_bytes = Some(repositories.local.size().await?);
     if let Some(far) = &repositories.remote {
         tokio::time::sleep(request.before_remote).await;
         space::check_for_copy(space::disk(machine, &super::folder(layout)).await?)?;
+        // There, what was proven from there stays; what was proven here stays with its set here.
+        let proven = tools.iter().filter_map(|(name, tool)| Some((name, tool.outside.as_ref()?.proven_set?)));
+        let mut keeping = keeping;
+        keeping.proven.extend(proven.map(|(name, set)| (name.clone(), set)));
         let copied = outside::copy(layout, (&repositories.local, far), &here, &keeping, voice).await;
         outcome.remote = Some(copied.map(|check| {
             outcome.remote_check = Some(check);

@@ -13,7 +13,7 @@ use letsbe_backup::{
 };
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Problem, Secret, crash};
 use tokio::{
     io::{
         AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, Lines,
@@ -21,7 +21,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout},
 };
 
-use super::{parts, repositories};
+use super::{parts, points, repositories, versions};
 use crate::{files, layout::Layout, server::TenantServer};
 
 /// A dump passes by in pieces of this size.
@@ -74,9 +74,14 @@ async fn tapped(layout: &Layout, arguments: &DumpArguments) -> Result<(), Proble
         .map(|entry| entry.present.clone())
         .ok_or_else(|| failed(&database.name, "the vault has no password for it"))?;
     let folder = repositories::volatile_folder(layout, "tap")?;
-    let tap = Tap { database, password, variables: folder.path().join("variables"), facts: &arguments.facts };
+    let variables_file = folder.path().join("variables");
+    let tap = Tap { database, password, variables: variables_file, facts: &arguments.facts };
     files::write(&tap.variables, variables(database, &tap.password).expose().as_bytes())?;
-    let facts = tap.pass(&mut tokio::io::stdout()).await?;
+    let mut facts = tap.pass(&mut tokio::io::stdout()).await?;
+    let tool = server.tools().find(|tool| tool.name.as_str() == arguments.tool);
+    let statement = tool.and_then(|tool| versions::statement(tool, &database.name));
+    let access = Access { variables: &tap.variables };
+    (facts.server_version, facts.data_version) = versions::of_database(database, access, statement).await;
     files::write_json(&left(&arguments.facts, &database.name, "facts"), &facts)
 }
 
@@ -151,7 +156,15 @@ impl Tap<'_> {
             return Err(self.failed(&ending(status, &words)));
         }
         let (bytes, sha256, tables) = tally.finish().map_err(|why| self.failed(&why))?;
-        Ok(DatabaseFacts { engine: self.database.engine, bytes, sha256, tables, roles: None })
+        Ok(DatabaseFacts {
+            engine: self.database.engine,
+            bytes,
+            sha256,
+            tables,
+            roles: None,
+            server_version: None,
+            data_version: None,
+        })
     }
 
     async fn passed(&self, child: &mut Child, to: &mut (impl AsyncWrite + Unpin)) -> Result<Tally, Problem> {
@@ -172,6 +185,8 @@ impl Tap<'_> {
                 marked = true;
             }
             to.write_all(&piece[..length]).await.map_err(broken)?;
+            // In the middle of it: some has been passed on, and the end is not known.
+            crash::point(&points::DUMPING);
         }
     }
 

@@ -32,6 +32,8 @@ use super::{
 };
 use crate::{files, layout::Layout, server::TenantServer};
 
+mod middle;
+
 const DUMP: &str = "INSERT INTO `posts` VALUES (1);\nINSERT INTO `posts` VALUES (2);\n";
 
 /// What the tap does, without a database.
@@ -43,6 +45,11 @@ if [ -e ROOT/broken ]; then
   exit 1
 fi
 touch "$f/$d.begun"
+if [ -e ROOT/killed ]; then
+  head -c 20 ROOT/dump
+  touch ROOT/killed/in-the-middle
+  kill -KILL $$
+fi
 cat ROOT/dump
 printf '{"engine":"mysql","bytes":%d,"sha256":"%s","tables":{"posts":2}}' \
   "$(stat --format %s ROOT/dump)" "$(sha256sum ROOT/dump | cut -d ' ' -f 1)" > "$f/$d.facts"

@@ -5,7 +5,7 @@ use std::time::Instant;
 use letsbe_types::{Problem, backup::Proof};
 use serde::Serialize;
 
-use super::{evidence, is_put_off, night};
+use super::{evidence, is_put_off, night, source::Source};
 use crate::{
     backup::{lease, words},
     layout::Layout,
@@ -21,6 +21,9 @@ pub(crate) struct ProveArguments {
     /// Every tool and part of the platform, due or not.
     #[arg(long)]
     all: bool,
+    /// From the copy outside, as another server would read it.
+    #[arg(long)]
+    remote: bool,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -42,12 +45,15 @@ struct Report<'a> {
 pub(crate) async fn command(layout: &Layout, arguments: ProveArguments) -> Result<(), Problem> {
     let began = Instant::now();
     let server = TenantServer::read(layout)?;
-    let proofs = lease::with(layout, "a proof of backups", async |_| match &arguments.tool {
-        Some(tool) => night::of(&server, Some(tool)).await,
-        None if arguments.all => night::of(&server, None).await,
-        None => night::nightly(&server).await,
-    })
-    .await?;
+    let ProveArguments { tool, all, remote, .. } = &arguments;
+    let proofs =
+        lease::with(layout, "a proof of backups", async |_| match (tool.is_some() || *all, *remote) {
+            (true, false) => night::of(&server, Source::local(&server).await?, tool.as_deref()).await,
+            (true, true) => night::of(&server, Source::outside(&server)?, tool.as_deref()).await,
+            (false, false) => night::nightly(&server).await,
+            (false, true) => super::nightly_outside(&server).await,
+        })
+        .await?;
     print(&proofs, began.elapsed().as_secs(), arguments.json)?;
     let wanted = |proof: &&Proof| evidence::has_failed(proof) || arguments.tool.is_some();
     proofs.iter().filter(wanted).find_map(evidence::what_failed).map_or(Ok(()), Err)
@@ -70,6 +76,9 @@ fn line(proof: &Proof) -> String {
         })
         .collect();
     let word = match evidence::what_failed(proof) {
+        None if proof.outside.is_some() => {
+            format!("proven from the copy outside: {}", proof.equal.join("; "))
+        }
         None => format!("proven: {}", proof.equal.join("; ")),
         Some(problem) if is_put_off(&problem) => format!("put off: {problem}"),
         Some(problem) => format!("FAILED: {problem}"),

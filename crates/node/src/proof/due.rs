@@ -40,6 +40,8 @@ pub(super) struct Candidate {
     pub(super) standing: Standing,
     /// How long its last proof took.
     pub(super) expected: Duration,
+    /// What a proof of it reads, in bytes; 0 for what lies on this server.
+    pub(super) bytes: u64,
 }
 
 impl Candidate {
@@ -55,7 +57,13 @@ impl Candidate {
         let lasted =
             |proof: &Proof| proof.steps.iter().map(|step| step.milliseconds).fold(0, u64::saturating_add);
         let expected = last.map_or(FIRST, |proof| Duration::from_millis(lasted(proof)));
-        Self { tool: tool.to_owned(), memory_mib, standing, expected }
+        Self { tool: tool.to_owned(), memory_mib, standing, expected, bytes: 0 }
+    }
+
+    /// The same, where what a proof reads has to travel.
+    pub(super) const fn reading(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
     }
 }
 
@@ -66,6 +74,8 @@ pub(super) struct Budget {
     pub(super) time: Duration,
     /// Memory that nothing else needs.
     pub(super) memory_mib: u64,
+    /// What all proofs together may read.
+    pub(super) bytes: u64,
 }
 
 /// What is done tonight.
@@ -77,8 +87,8 @@ pub(super) struct Tonight {
     pub(super) put_off: Vec<String>,
 }
 
-/// Decides. Of the regular proofs and of the repeated ones, the first is always made, however long it takes: else a tool
-/// that takes longer than a whole night's time would never be proven.
+/// Decides. Of the regular proofs and of the repeated ones, the first is always made, however long it takes and however
+/// much it reads: else a tool that takes more than a whole night has would never be proven.
 pub(super) fn tonight(candidates: &[Candidate], now: DateTime<Utc>, budget: Budget) -> Tonight {
     let mut never: Vec<&Candidate> = Vec::new();
     let (mut proven, mut failed) = (Vec::new(), Vec::new());
@@ -96,24 +106,27 @@ pub(super) fn tonight(candidates: &[Candidate], now: DateTime<Utc>, budget: Budg
     let due = |at: DateTime<Utc>| now - at >= DUE || at > now;
     let old = proven.into_iter().enumerate().filter(|(number, (at, _))| *number < share || due(*at));
     let regular = never.into_iter().chain(old.map(|(_, (_, candidate))| candidate)).collect();
-    let again = failed.into_iter().map(|(_, candidate)| candidate).collect();
+    // What fails for ever and is larger than a night may read does not travel each night.
+    let small = |(at, candidate): &(DateTime<Utc>, &Candidate)| candidate.bytes <= budget.bytes || due(*at);
+    let again = failed.into_iter().filter(small).map(|(_, candidate)| candidate).collect();
     let mut tonight = Tonight::default();
-    let mut left = budget.time;
+    let mut left = budget;
     for group in [regular, again] {
-        tonight.fill(group, budget.memory_mib, &mut left);
+        tonight.fill(group, &mut left);
     }
     tonight
 }
 
 impl Tonight {
-    fn fill(&mut self, group: Vec<&Candidate>, memory_mib: u64, left: &mut Duration) {
+    fn fill(&mut self, group: Vec<&Candidate>, left: &mut Budget) {
         let mut first = true;
         for candidate in group {
-            if candidate.memory_mib > memory_mib {
+            if candidate.memory_mib > left.memory_mib {
                 self.put_off.push(candidate.tool.clone());
-            } else if first || candidate.expected <= *left {
+            } else if first || (candidate.expected <= left.time && candidate.bytes <= left.bytes) {
                 first = false;
-                *left = left.saturating_sub(candidate.expected);
+                left.time = left.time.saturating_sub(candidate.expected);
+                left.bytes = left.bytes.saturating_sub(candidate.bytes);
                 self.prove.push(candidate.tool.clone());
             }
         }
@@ -129,7 +142,7 @@ mod tests {
 
     use super::{Budget, Candidate, Standing, Tonight, tonight};
 
-    const ROOM: Budget = Budget { time: Duration::from_secs(1800), memory_mib: 4_000 };
+    const ROOM: Budget = Budget { time: Duration::from_secs(1800), memory_mib: 4_000, bytes: 1_000 };
 
     fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_795_000_000, 0).unwrap()
@@ -141,7 +154,7 @@ mod tests {
 
     fn tool(name: &str, standing: Standing) -> Candidate {
         let expected = Duration::from_secs(60);
-        Candidate { tool: name.to_owned(), memory_mib: 1_000, standing, expected }
+        Candidate { tool: name.to_owned(), memory_mib: 1_000, standing, expected, bytes: 0 }
     }
 
     fn slow(name: &str, minutes: u64, standing: Standing) -> Candidate {
@@ -214,6 +227,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_night_reads_what_it_may_of_what_has_to_travel_or_one_tool_that_holds_more() {
+        let of = |name: &str, bytes: u64| tool(name, Standing::Proven(days_ago(9))).reading(bytes);
+        let failed =
+            |name: &str, days: i64, bytes: u64| tool(name, Standing::Failed(days_ago(days))).reading(bytes);
+        for (candidates, proven) in [
+            (vec![of("a", 600), of("b", 500), of("c", 400)], &["a", "c"][..]),
+            (vec![of("a", 9_000), of("b", 1)], &["a"]),
+            (vec![of("a", 1_000), of("b", 0)], &["a", "b"]),
+            (vec![failed("a", 1, 9_000), of("b", 1)], &["b"]),
+            (vec![failed("a", 1, 900), of("b", 900)], &["b", "a"]),
+            (vec![failed("a", 6, 9_000)], &["a"]),
+        ] {
+            assert_eq!(tonight(&candidates, now(), ROOM).prove, proven);
+        }
+    }
+
     proptest! {
         /// Nights one after the other, with proofs that fail and a night that is missed now and then.
         #[test]
@@ -258,6 +288,7 @@ mod tests {
                     memory_mib: *memory_mib,
                     standing: Standing::Never,
                     expected: Duration::from_secs(*seconds),
+                    bytes: 0,
                 })
                 .collect();
             let plan = tonight(&candidates, now(), ROOM);

@@ -7,7 +7,7 @@ use letsbe_types::{
     backup::{BackupStatus, Proof, ToolBackup},
 };
 
-use super::{failed, is_put_off};
+use super::{failed, is_put_off, points};
 use crate::{backup::status, files, layout::Layout};
 
 /// Proofs that are kept: the newest.
@@ -38,6 +38,7 @@ pub(crate) fn read(layout: &Layout) -> Result<Vec<Proof>, Problem> {
 /// When a file cannot be written.
 pub(super) fn keep(layout: &Layout, proof: Proof) -> Result<(), Problem> {
     let mut all = read(layout)?;
+    let kept = if proof.outside.is_some() { points::OUTSIDE_KEPT } else { points::KEPT };
     all.push(proof.bounded());
     all.drain(..all.len().saturating_sub(KEPT));
     let path = path(layout);
@@ -47,7 +48,7 @@ pub(super) fn keep(layout: &Layout, proof: Proof) -> Result<(), Problem> {
         text.push(b'\n');
     }
     files::write(&path, &text)?;
-    letsbe_types::crash::point(&super::points::KEPT);
+    letsbe_types::crash::point(&kept);
     tell(layout, &all)
 }
 
@@ -61,7 +62,10 @@ pub(super) fn tell(layout: &Layout, evidence: &[Proof]) -> Result<(), Problem> {
 
 fn apply(status: &mut BackupStatus, evidence: &[Proof]) {
     for (tool, backup) in &mut status.tools {
-        let of_tool = || evidence.iter().rev().filter(|proof| proof.tool == *tool);
+        let of = |place: Option<String>| {
+            evidence.iter().rev().filter(move |proof| proof.tool == *tool && proof.outside == place)
+        };
+        let of_tool = || of(None);
         if let Some(last) = of_tool().next() {
             backup.proof_problem = what_failed(last);
         }
@@ -72,6 +76,17 @@ fn apply(status: &mut BackupStatus, evidence: &[Proof]) {
                 proven_set: Some(held.set),
                 ..std::mem::take(backup)
             };
+        }
+        // The same for the copy outside: what was proven at another place says nothing about this one.
+        if let Some(outside) = &mut backup.outside {
+            let of_place = || of(Some(outside.place.clone()));
+            let problem = of_place().next().and_then(what_failed);
+            let held = of_place().find(|proof| proof.holds());
+            let held = held.map(|proof| (proof.began_at, proof.set));
+            outside.problem = problem;
+            if let Some((at, set)) = held {
+                (outside.proven_at, outside.proven_set) = (Some(at), Some(set));
+            }
         }
     }
 }
@@ -118,6 +133,7 @@ pub(crate) mod tests {
             equal: vec!["3 tables, 40 rows".to_owned()],
             differences: Vec::new(),
             problem: None,
+            outside: None,
         }
     }
 

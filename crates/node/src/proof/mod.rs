@@ -7,12 +7,15 @@ mod command;
 mod due;
 pub(crate) mod evidence;
 mod night;
+mod outside;
 mod part;
 mod share;
+mod source;
 
 pub(crate) use command::{ProveArguments, command};
 use letsbe_types::{Problem, backup::Proof};
 pub(crate) use night::nightly;
+pub(crate) use outside::{Plan as OutsidePlan, nightly as nightly_outside, plan as plan_outside};
 pub(crate) use share::check_share;
 
 letsbe_types::crash_points! {
@@ -21,18 +24,23 @@ letsbe_types::crash_points! {
         BEGUN = "proof.begun",
         SEEN = "proof.seen",
         KEPT = "proof.kept",
+        OUTSIDE_BEGUN = "proof.outside.begun",
+        OUTSIDE_SEEN = "proof.outside.seen",
+        OUTSIDE_KEPT = "proof.outside.kept",
         SHARE_READ = "proof.share.read",
     }
 }
 
-/// Whether a proof was not carried through for want of room: it says nothing about the backup, and is overdue one day.
+/// Whether a proof was not carried through for want of room, or because the far side did not answer: it says nothing about
+/// the backup, and is overdue one day.
 pub(crate) fn is_put_off(problem: &Problem) -> bool {
-    ["PRF002", "RES003"].contains(&problem.code.as_str())
+    ["PRF002", "RES003", "REPO001"].contains(&problem.code.as_str())
 }
 
 /// A proof that was carried through, and is none.
 fn failed(proof: &Proof, first: &str) -> Problem {
-    let Proof { tool, taken_at, differences, .. } = proof;
+    let Proof { tool, taken_at, differences, outside, .. } = proof;
+    let which = if outside.is_some() { "copy outside" } else { "backup" };
     let more = match differences.len() {
         0 | 1 => String::new(),
         count => format!(" (and {} more)", count - 1),
@@ -40,7 +48,7 @@ fn failed(proof: &Proof, first: &str) -> Problem {
     let day = taken_at.format("%Y-%m-%d %H:%M UTC");
     Problem::transient(
         "PRF001",
-        format!("The backup of {tool} of {day} does not hold: {first}{more}"),
+        format!("The {which} of {tool} of {day} does not hold: {first}{more}"),
         "Make a new one (`letsbe-node backup run`) and prove it (`letsbe-node backup prove`); older ones are still there.",
     )
 }

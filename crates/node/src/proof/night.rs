@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::Utc;
-use letsbe_backup::{BackupSet, Repository};
+use letsbe_backup::BackupSet;
 use letsbe_types::{
     Problem,
     backup::{Proof, ProofStep},
@@ -15,18 +15,19 @@ use letsbe_types::{
 };
 
 use super::{
-    due::{self, Budget, Candidate},
-    evidence, no_set, part, points, too_little_memory,
+    due::{self, Budget, Candidate, Tonight},
+    evidence, no_set, part, points,
+    source::Source,
+    too_little_memory,
 };
 use crate::{
-    backup::repositories::Repositories,
     layout::Layout,
     restore::stage::{self, Script, Stage},
     server::TenantServer,
 };
 
-/// All proofs of one night.
-const TIME: Duration = Duration::from_secs(30 * 60);
+/// All proofs of one night from one source.
+pub(super) const TIME: Duration = Duration::from_secs(30 * 60);
 /// Memory that stays free whatever is proven.
 const RESERVE_MIB: u64 = 256;
 /// A part of the platform is only unpacked.
@@ -42,7 +43,7 @@ pub(super) trait Prover: Sync {
 /// This server.
 pub(super) struct OnStage<'a> {
     pub(super) server: &'a TenantServer,
-    pub(super) repository: &'a Repository,
+    pub(super) source: &'a Source,
 }
 
 /// Proves the tools that are due; the caller holds the backup lease.
@@ -50,25 +51,7 @@ pub(super) struct OnStage<'a> {
 /// # Errors
 /// When nothing can be proven at all, or the evidence cannot be kept; a proof that fails is an answer.
 pub(crate) async fn nightly(server: &TenantServer) -> Result<Vec<Proof>, Problem> {
-    let scene = Scene::open(server).await?;
-    let kept = evidence::read(&server.layout)?;
-    // A kill between the evidence and the status.
-    evidence::tell(&server.layout, &kept)?;
-    let candidates: Vec<Candidate> =
-        scene.newest.keys().map(|tool| Candidate::new(tool, memory_of(server, tool), &kept)).collect();
-    let memory_mib = free_memory_mib().saturating_sub(RESERVE_MIB);
-    let tonight = due::tonight(&candidates, Utc::now(), Budget { time: TIME, memory_mib });
-    let mut proofs = Vec::new();
-    for tool in &tonight.put_off {
-        let problem = too_little_memory(tool, memory_of(server, tool), memory_mib);
-        tracing::warn!("{problem}");
-        let proof = Proof { problem: Some(problem), ..begun(&scene.newest[tool]) };
-        evidence::keep(&server.layout, proof.clone())?;
-        proofs.push(proof);
-    }
-    let sets: Vec<&BackupSet> = tonight.prove.iter().map(|tool| &scene.newest[tool]).collect();
-    proofs.extend(one_after_the_other(&server.layout, &scene.prover(), &sets, TIME).await?);
-    Ok(proofs)
+    Scene::open(server, Source::local(server).await?).await?.due(u64::MAX).await
 }
 
 /// Proves these tools whether they are due or not, however long it takes; all of them if none is named. The caller holds
@@ -76,8 +59,12 @@ pub(crate) async fn nightly(server: &TenantServer) -> Result<Vec<Proof>, Problem
 ///
 /// # Errors
 /// As [`nightly`]; a tool without a complete set.
-pub(super) async fn of(server: &TenantServer, tool: Option<&str>) -> Result<Vec<Proof>, Problem> {
-    let scene = Scene::open(server).await?;
+pub(super) async fn of(
+    server: &TenantServer,
+    source: Source,
+    tool: Option<&str>,
+) -> Result<Vec<Proof>, Problem> {
+    let scene = Scene::open(server, source).await?;
     let sets: Vec<&BackupSet> = match tool {
         None => scene.newest.values().collect(),
         Some(tool) => {
@@ -85,30 +72,70 @@ pub(super) async fn of(server: &TenantServer, tool: Option<&str>) -> Result<Vec<
             vec![scene.newest.get(tool).ok_or_else(|| no_set(tool, &known))?]
         }
     };
-    one_after_the_other(&server.layout, &scene.prover(), &sets, Duration::MAX).await
+    one_after_the_other(&server.layout, &scene.prover(), scene.source.place.as_deref(), &sets, Duration::MAX)
+        .await
 }
 
 /// What proofs are made of.
-struct Scene<'a> {
+pub(super) struct Scene<'a> {
     server: &'a TenantServer,
-    repositories: Repositories,
+    source: Source,
     /// The newest complete set of every tool and part of the platform.
     newest: BTreeMap<String, BackupSet>,
 }
 
 impl<'a> Scene<'a> {
-    async fn open(server: &'a TenantServer) -> Result<Self, Problem> {
+    pub(super) async fn open(server: &'a TenantServer, source: Source) -> Result<Self, Problem> {
         stage::remove_abandoned(server).await?;
         part::remove_abandoned(&server.layout)?;
-        let repositories = Repositories::open(server).await?;
-        let sets = letsbe_backup::sets(&repositories.local.snapshots().await?);
+        let sets = letsbe_backup::sets(&source.repository.snapshots().await?);
         let newest = newest(sets, |tool| is_here(server, tool));
-        Ok(Self { server, repositories, newest })
+        source.found(&server.layout, newest.keys())?;
+        Ok(Self { server, source, newest })
     }
 
-    fn prover(&self) -> OnStage<'_> {
-        OnStage { server: self.server, repository: &self.repositories.local }
+    /// Proves what is due, and reads about so much for it at most.
+    pub(super) async fn due(&self, bytes: u64) -> Result<Vec<Proof>, Problem> {
+        let layout = &self.server.layout;
+        let kept = evidence::read(layout)?;
+        // A kill between the evidence and the status.
+        evidence::tell(layout, &kept)?;
+        let kept: Vec<Proof> = kept.into_iter().filter(|proof| proof.outside == self.source.place).collect();
+        let tools = self.newest.keys().map(String::as_str);
+        let (tonight, memory_mib) = tonight(self.server, tools, &kept, |tool| self.source.bytes(tool), bytes);
+        let mut proofs = Vec::new();
+        for tool in &tonight.put_off {
+            let problem = too_little_memory(tool, memory_of(self.server, tool), memory_mib);
+            tracing::warn!("{problem}");
+            let outside = self.source.place.clone();
+            let proof = Proof { problem: Some(problem), outside, ..begun(&self.newest[tool]) };
+            evidence::keep(layout, proof.clone())?;
+            proofs.push(proof);
+        }
+        let sets: Vec<&BackupSet> = tonight.prove.iter().map(|tool| &self.newest[tool]).collect();
+        proofs.extend(
+            one_after_the_other(layout, &self.prover(), self.source.place.as_deref(), &sets, TIME).await?,
+        );
+        Ok(proofs)
     }
+
+    const fn prover(&self) -> OnStage<'_> {
+        OnStage { server: self.server, source: &self.source }
+    }
+}
+
+/// What is due tonight as this evidence of one source has it, and how much memory there is for it.
+pub(super) fn tonight<'a>(
+    server: &TenantServer,
+    tools: impl Iterator<Item = &'a str>,
+    evidence: &[Proof],
+    reads: impl Fn(&str) -> u64,
+    bytes: u64,
+) -> (Tonight, u64) {
+    let memory_mib = free_memory_mib().saturating_sub(RESERVE_MIB);
+    let candidate = |tool| Candidate::new(tool, memory_of(server, tool), evidence).reading(reads(tool));
+    let candidates: Vec<Candidate> = tools.map(candidate).collect();
+    (due::tonight(&candidates, Utc::now(), Budget { time: TIME, memory_mib, bytes }), memory_mib)
 }
 
 fn is_here(server: &TenantServer, name: &str) -> bool {
@@ -135,6 +162,7 @@ fn newest(sets: Vec<BackupSet>, is_here: impl Fn(&str) -> bool) -> BTreeMap<Stri
 async fn one_after_the_other(
     layout: &Layout,
     prover: &dyn Prover,
+    outside: Option<&str>,
     sets: &[&BackupSet],
     time: Duration,
 ) -> Result<Vec<Proof>, Problem> {
@@ -145,11 +173,15 @@ async fn one_after_the_other(
         if !proofs.is_empty() && began.elapsed() >= time {
             break;
         }
-        crash::point(&points::BEGUN);
-        let proof = judged(prover.prove(set).await);
-        crash::point(&points::SEEN);
+        let (what, begun, seen) = match outside {
+            None => ("backup", points::BEGUN, points::SEEN),
+            Some(_) => ("copy outside", points::OUTSIDE_BEGUN, points::OUTSIDE_SEEN),
+        };
+        crash::point(&begun);
+        let proof = judged(Proof { outside: outside.map(str::to_owned), ..prover.prove(set).await });
+        crash::point(&seen);
         match evidence::what_failed(&proof) {
-            None => tracing::info!("the backup of {} of {} is proven", proof.tool, proof.taken_at),
+            None => tracing::info!("the {what} of {} of {} is proven", proof.tool, proof.taken_at),
             Some(problem) => tracing::error!("{problem} {}", problem.hint),
         }
         evidence::keep(layout, proof.clone())?;
@@ -177,6 +209,7 @@ pub(super) fn begun(set: &BackupSet) -> Proof {
         equal: Vec::new(),
         differences: Vec::new(),
         problem: None,
+        outside: None,
     }
 }
 
@@ -189,18 +222,19 @@ pub(super) fn step(name: &str, began: Instant) -> ProofStep {
 #[async_trait]
 impl Prover for OnStage<'_> {
     async fn prove(&self, set: &BackupSet) -> Proof {
-        if self.server.tools().any(|tool| tool.name.as_str() == set.tool) {
+        let proof = if self.server.tools().any(|tool| tool.name.as_str() == set.tool) {
             self.tool(set).await
         } else {
             part::prove(self, set).await
-        }
+        };
+        self.source.judged(proof).await
     }
 }
 
 impl OnStage<'_> {
     async fn tool(&self, set: &BackupSet) -> Proof {
         let mut proof = begun(set);
-        let script = Script { server: self.server, repository: self.repository, set };
+        let script = Script { server: self.server, repository: &self.source.repository, set };
         let mut stage = match Stage::build(&script).await {
             Ok(stage) => stage,
             Err(problem) => return Proof { problem: Some(problem), ..proof },
@@ -297,7 +331,7 @@ mod tests {
         );
         let sets = ["broken", "different", "fine", "silent"].map(|tool| set(tool, 0, true));
         let sets: Vec<&BackupSet> = sets.iter().collect();
-        let proofs = one_after_the_other(&layout, &prover, &sets, Duration::MAX).await.unwrap();
+        let proofs = one_after_the_other(&layout, &prover, None, &sets, Duration::MAX).await.unwrap();
         let held: Vec<bool> = proofs.iter().map(Proof::holds).collect();
         assert_eq!(held, [false, false, true, false]);
         assert_eq!(evidence::read(&layout).unwrap(), proofs);
@@ -318,7 +352,7 @@ mod tests {
         let layout = Layout::under(folder.path());
         let prover = Scripted(|proof| proof, Mutex::default());
         let (a, b) = (set("a", 0, true), set("b", 0, true));
-        one_after_the_other(&layout, &prover, &[&a, &b], Duration::ZERO).await.unwrap();
+        one_after_the_other(&layout, &prover, None, &[&a, &b], Duration::ZERO).await.unwrap();
         assert_eq!(*prover.1.lock().unwrap(), ["a"]);
     }
 }

@@ -56,7 +56,7 @@ pub(super) async fn prove(stage: &OnStage<'_>, set: &BackupSet) -> Proof {
 
 async fn compared(stage: &OnStage<'_>, set: &BackupSet, proof: &mut Proof) -> Result<(), Problem> {
     let began = Instant::now();
-    let manifest = backup::manifest(stage.repository, set).await?;
+    let manifest = backup::manifest(&stage.source.repository, set).await?;
     let mut unpacked = Vec::new();
     for (item, facts) in &manifest.items {
         let ItemFacts::Files(facts) = facts else {
@@ -69,7 +69,7 @@ async fn compared(stage: &OnStage<'_>, set: &BackupSet, proof: &mut Proof) -> Re
         };
         let folder = folder(&stage.server.layout).join(&set.tool).join(unpacked.len().to_string());
         files::make_folder(&folder)?;
-        stage.repository.restore(snapshot, &facts.path, &folder).await?;
+        stage.source.repository.restore(snapshot, &facts.path, &folder).await?;
         unpacked.push((item, facts, Unpacked { path: PathBuf::from(&facts.path), folder }));
     }
     proof.steps.push(step("restore", began));

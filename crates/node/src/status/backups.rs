@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{
     backup::{Protection, RemoteSync},
-    tenant::BackupSign,
+    tenant::{BackupSign, OutsideProofSign},
 };
 
 use super::{Mood, ago};
@@ -86,15 +86,53 @@ pub(super) fn proofs(backup: Option<&BackupSign>, now: DateTime<Utc>) -> Line {
     (mood, words)
 }
 
+/// Which tools were restored from the copy outside and found to be whole; the oldest of these proofs.
+pub(super) fn proofs_from_outside(backup: Option<&BackupSign>, now: DateTime<Utc>) -> Line {
+    let tools = backup.map(|backup| backup.tools.as_slice()).unwrap_or_default();
+    let signs: Vec<(&str, &OutsideProofSign)> =
+        tools.iter().filter_map(|tool| Some((tool.tool.as_str(), tool.outside.as_ref()?))).collect();
+    if signs.is_empty() {
+        return (Mood::Warning, "none yet".to_owned());
+    }
+    let named = |which: &dyn Fn(&OutsideProofSign) -> bool| {
+        let named: Vec<&str> = signs.iter().filter(|(_, sign)| which(sign)).map(|(name, _)| *name).collect();
+        named.join(", ")
+    };
+    let failed = named(&|sign| !sign.ok);
+    let overdue = named(&|sign| sign.ok && sign.is_overdue(now));
+    let waiting = named(&|sign| sign.ok && sign.proven_at.is_none() && !sign.is_overdue(now));
+    let proven: Vec<DateTime<Utc>> = signs
+        .iter()
+        .filter(|(_, sign)| !sign.is_overdue(now))
+        .filter_map(|(_, sign)| sign.proven_at)
+        .collect();
+    let mut words = format!("{} of {} within 7 days", proven.len(), signs.len());
+    if let Some(oldest) = proven.iter().min() {
+        words
+            .push_str(&format!(", the oldest proven from the copy outside on {}", oldest.format("%Y-%m-%d")));
+    }
+    for (word, names) in [("failed", &failed), ("overdue", &overdue), ("not yet", &waiting)] {
+        if !names.is_empty() {
+            words.push_str(&format!("; {word}: {names}"));
+        }
+    }
+    let mood = match (failed.is_empty(), overdue.is_empty()) {
+        (false, _) => Mood::Failed,
+        (true, false) => Mood::Warning,
+        (true, true) => Mood::Fine,
+    };
+    (mood, words)
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use letsbe_types::{
         backup::{Protection, RemoteSync},
-        tenant::{BackupSign, ToolBackupSign},
+        tenant::{BackupSign, OutsideProofSign, ToolBackupSign},
     };
 
-    use super::{copy, last, proofs};
+    use super::{copy, last, proofs, proofs_from_outside};
     use crate::status::Mood;
 
     fn now() -> DateTime<Utc> {
@@ -108,6 +146,50 @@ mod tests {
             proven_at: proven_days_ago.map(|days| now() - TimeDelta::days(days)),
             ok,
             proof_ok,
+            outside: None,
+        }
+    }
+
+    #[test]
+    fn a_proof_from_outside_is_shown_with_its_day_and_one_that_is_overdue_is_a_warning() {
+        let outside = |since: i64, proven: Option<i64>, ok: bool| {
+            let ago = |days: i64| now() - TimeDelta::days(days);
+            Some(OutsideProofSign { since: ago(since), proven_at: proven.map(ago), ok })
+        };
+        let told = |signs: [Option<OutsideProofSign>; 2]| {
+            let tools = ["a", "b"].into_iter().zip(signs);
+            let tools =
+                tools.map(|(name, outside)| ToolBackupSign { outside, ..tool(name, Some(1), true, true) });
+            proofs_from_outside(Some(&BackupSign { tools: tools.collect(), ..sign() }), now())
+        };
+        let oldest = "the oldest proven from the copy outside on 2026-11-15";
+        let fine = outside(30, Some(3), true);
+        for (signs, mood, words) in [
+            ([None, None], Mood::Warning, "none yet".to_owned()),
+            ([fine.clone(), None], Mood::Fine, format!("1 of 1 within 7 days, {oldest}")),
+            (
+                [fine.clone(), outside(30, Some(8), true)],
+                Mood::Warning,
+                format!("1 of 2 within 7 days, {oldest}; overdue: b"),
+            ),
+            (
+                [fine.clone(), outside(8, None, true)],
+                Mood::Warning,
+                format!("1 of 2 within 7 days, {oldest}; overdue: b"),
+            ),
+            (
+                [fine.clone(), outside(7, None, true)],
+                Mood::Fine,
+                format!("1 of 2 within 7 days, {oldest}; not yet: b"),
+            ),
+            (
+                [fine, outside(30, Some(4), false)],
+                Mood::Failed,
+                "2 of 2 within 7 days, the oldest proven from the copy outside on 2026-11-14; failed: b"
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(told(signs), (mood, words));
         }
     }
 

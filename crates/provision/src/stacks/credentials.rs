@@ -85,9 +85,73 @@ mod tests {
     use letsbe_catalog::{Credential, CredentialCategory, CredentialMethod};
     use letsbe_host::{Assessment, Change};
     use letsbe_vault::{Credentials, Origin, Vault, Wanted};
+    use proptest::prelude::*;
     use rand::{SeedableRng as _, rngs::StdRng};
 
     use super::{Facts, decide};
+
+    /// What a run does next on a server: and where it dies.
+    #[derive(Debug, Clone, Copy)]
+    enum Move {
+        /// `credentials.generated`, to its end or killed before its write.
+        Make { killed: bool },
+        /// `vault.seeded`, to its end or killed before the inbox is removed.
+        Seed { killed: bool },
+        /// Another tool is wanted.
+        More,
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let one = prop_oneof![
+            any::<bool>().prop_map(|killed| Move::Make { killed }),
+            any::<bool>().prop_map(|killed| Move::Seed { killed }),
+            Just(Move::More),
+        ];
+        proptest::collection::vec(one, 1..24)
+    }
+
+    proptest! {
+        #[test]
+        fn wherever_runs_are_killed_every_secret_keeps_the_value_that_it_first_had(moves in moves(), seed in any::<u64>()) {
+            let mut random = StdRng::seed_from_u64(seed);
+            let now = chrono::DateTime::from_timestamp(1_795_000_000, 0).expect("a time");
+            let mut list = vec![wanted("ghost", "db_password"), wanted("ghost", "owner_password")];
+            let (mut facts, mut first) = (Facts::default(), std::collections::BTreeMap::new());
+            for step in moves {
+                match step {
+                    Move::More => list.push(wanted(&format!("tool-{}", list.len()), "db_password")),
+                    Move::Make { killed } => {
+                        let decided = decide(&facts, &list, &mut random).expect("decides");
+                        if matches!(decided, Assessment::Needed { .. }) && !killed {
+                            facts.inbox = Some(written(&decided));
+                            facts.mode = Some(0o600);
+                        }
+                    }
+                    Move::Seed { killed } => {
+                        let inbox = facts.inbox.clone().unwrap_or_default();
+                        let mut vault = facts.vault.take().unwrap_or_default();
+                        vault.seed(&inbox, &letsbe_vault::Given::default(), &mut random, now);
+                        facts.vault = Some(vault);
+                        if !killed {
+                            (facts.inbox, facts.mode) = (None, None);
+                        }
+                    }
+                }
+                let inbox = facts.inbox.iter().flat_map(Credentials::iter);
+                let mut seen: Vec<(String, String, String)> = inbox
+                    .map(|(tool, key, value)| (tool.to_owned(), key.to_owned(), value.expose().clone()))
+                    .collect();
+                for (tool, key, entry) in facts.vault.iter().flat_map(Vault::entries) {
+                    prop_assert!(entry.retired.is_empty(), "{tool}/{key} was replaced");
+                    seen.push((tool.to_owned(), key.to_owned(), entry.present.expose().clone()));
+                }
+                for (tool, key, value) in seen {
+                    let kept = first.entry((tool.clone(), key.clone())).or_insert_with(|| value.clone());
+                    prop_assert!(*kept == value, "{tool}/{key} was made again");
+                }
+            }
+        }
+    }
 
     fn wanted(tool: &str, key: &str) -> Wanted {
         let (category, method) = (CredentialCategory::DatabasePassword, CredentialMethod::Hex);

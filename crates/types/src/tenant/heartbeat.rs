@@ -1,4 +1,4 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::backup::{Protection, RemoteSync};
@@ -161,6 +161,29 @@ pub struct ToolBackupSign {
     pub ok: bool,
     /// Whether its last proof did not fail. One that could not be carried through did not fail: it is overdue one day.
     pub proof_ok: bool,
+    /// Its proofs from the copy outside; `None` without such a copy, or where the server's program is too old to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<OutsideProofSign>,
+}
+
+/// How the proofs of one tool from the copy outside stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutsideProofSign {
+    /// Since when there has been a copy of it there.
+    pub since: DateTime<Utc>,
+    /// When a set of it was last restored from there, started, probed and compared without a difference.
+    pub proven_at: Option<DateTime<Utc>>,
+    /// Whether the last proof from there did not fail.
+    pub ok: bool,
+}
+
+impl OutsideProofSign {
+    /// A week without a proof.
+    #[must_use]
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        now - self.proven_at.unwrap_or(self.since) > TimeDelta::days(7)
+    }
 }
 
 /// A newer image.

@@ -134,12 +134,19 @@ impl Words {
             self.name(format!("{name}.tool"), &tool.tool);
             self.moments(&format!("{name}.taken_at"), tool.taken_at);
             self.moments(&format!("{name}.proven_at"), tool.proven_at);
+            if let Some(outside) = &tool.outside {
+                self.moment(&format!("{name}.outside.since"), outside.since);
+                self.moments(&format!("{name}.outside.proven_at"), outside.proven_at);
+            }
         }
     }
 
     /// The evidence of a proof.
     pub(super) fn proof(&mut self, name: &str, proof: &Proof) {
         self.name(format!("{name}.tool"), &proof.tool);
+        if let Some(place) = &proof.outside {
+            self.line(&format!("{name}.outside"), place);
+        }
         self.moment(&format!("{name}.taken_at"), proof.taken_at);
         self.moment(&format!("{name}.began_at"), proof.began_at);
         let few = proof.steps.len() <= limits::PROOF_STEPS;

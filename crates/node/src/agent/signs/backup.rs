@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use chrono::{DateTime, Utc};
 use letsbe_types::{
     backup::{Protection, RemoteSync, RepositoryCheck, ToolBackup},
-    tenant::{BackupSign, ToolBackupSign, limits},
+    tenant::{BackupSign, OutsideProofSign, ToolBackupSign, limits},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -80,6 +80,11 @@ fn of_tool((tool, backup): (String, ToolBackup)) -> ToolBackupSign {
         proven_at: backup.proven_at,
         ok: backup.problem.is_none() && backup.set.is_some(),
         proof_ok: backup.proof_problem.as_ref().is_none_or(proof::is_put_off),
+        outside: backup.outside.map(|outside| OutsideProofSign {
+            since: outside.since,
+            proven_at: outside.proven_at,
+            ok: outside.problem.as_ref().is_none_or(proof::is_put_off),
+        }),
     }
 }
 
@@ -145,6 +150,12 @@ mod tests {
             "c-different": tool(Value::Null, problem("PRF001")),
             "d-put-off": tool(Value::Null, problem("PRF002")),
         });
+        status["tools"]["a-fine"]["outside"] = json!({
+            "place": "far:copies", "since": "2026-02-01T02:10:00Z", "proven_at": "2026-02-21T02:30:00Z",
+            "proven_set": set, "problem": problem("REPO001"),
+        });
+        status["tools"]["c-different"]["outside"] =
+            json!({"place": "far:copies", "since": "2026-02-01T02:10:00Z", "problem": problem("PRF001")});
         status["protection"] = json!({"is": "locked", "days": 30});
         status["check"] =
             json!({"at": "2026-02-26T02:40:00Z", "part": 3, "parts": 7, "damage": ["a pack", "another"]});
@@ -160,6 +171,12 @@ mod tests {
             ("d-put-off", true, true),
         ];
         assert_eq!(told, expected);
+        let outside: Vec<Option<(bool, bool)>> = sign
+            .tools
+            .iter()
+            .map(|tool| tool.outside.as_ref().map(|outside| (outside.proven_at.is_some(), outside.ok)))
+            .collect();
+        assert_eq!(outside, [Some((true, true)), None, Some((false, false)), None]);
         assert_eq!((sign.damage, sign.repository_bytes), (2, 17));
         assert_eq!(sign.protection, Some(Protection::Locked { days: 30 }));
         assert!(sign.checked_at.is_some() && sign.remote_at.is_some() && sign.tools[0].proven_at.is_some());

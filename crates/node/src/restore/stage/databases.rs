@@ -15,7 +15,7 @@ use letsbe_types::{Problem, Secret};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::{files, layout::Layout};
+use crate::{backup::versions, files, layout::Layout};
 
 /// A database that is said to be healthy takes statements within this time.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -79,6 +79,11 @@ impl StageDatabase {
         } else {
             Err(self.trouble("does not take the roles of the set"))
         }
+    }
+
+    /// The versions that its server and the tool's rows name, as far as they can be read.
+    pub(crate) async fn versions(&self, statement: Option<&str>) -> (Option<String>, Option<String>) {
+        versions::of_database(&self.database, self.access(), statement).await
     }
 
     async fn run(&self, command: Command) -> Result<(bool, String), Problem> {
@@ -183,7 +188,15 @@ impl StageDatabase {
             return Err(self.trouble("does not count its rows"));
         }
         let tables = parse_counts(&text).map_err(|_| self.trouble("counts its rows in an unknown form"))?;
-        Ok(DatabaseFacts { engine: self.database.engine, bytes, sha256, tables, roles: None })
+        Ok(DatabaseFacts {
+            engine: self.database.engine,
+            bytes,
+            sha256,
+            tables,
+            roles: None,
+            server_version: None,
+            data_version: None,
+        })
     }
 
     fn trouble(&self, what: &str) -> Problem {

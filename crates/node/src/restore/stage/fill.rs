@@ -19,7 +19,7 @@ use super::{
     Place, Script, Stage, Survey,
     compose::{KEEP_LABEL, STAGE_LABEL, Shape},
     databases::StageDatabase,
-    docker, folders,
+    docker, folders, versions,
 };
 use crate::{
     backup::{listing, sqlite},
@@ -51,6 +51,7 @@ impl Stage {
                 Source::Database(source) => {
                     let mut database = self.database(survey, source)?;
                     database.prepare().await?;
+                    self.server_reads(source, &item, &database).await?;
                     let roles = self.roles(&item);
                     database.make_roles(roles).await?;
                     let snapshot = snapshot(script, &item)?;
@@ -111,6 +112,27 @@ impl Stage {
         stacks::await_healthy(&LocalMachine, &names, DATABASE_PATIENCE)
             .await
             .map_err(|problem| self.silent(problem))
+    }
+
+    /// Whether the stage's own server, which runs whatever image this server has, reads a dump of the one it was taken from.
+    async fn server_reads(
+        &self,
+        source: &DatabaseSource,
+        item: &Item,
+        database: &StageDatabase,
+    ) -> Result<(), Problem> {
+        let Some(ItemFacts::Database(taken)) = self.manifest.items.get(&item.to_string()) else {
+            return Ok(());
+        };
+        match database.versions(None).await {
+            (Some(present), _) => versions::server_reads(
+                &self.manifest.tool,
+                source.engine,
+                taken.server_version.as_deref(),
+                &present,
+            ),
+            (None, _) => Ok(()),
+        }
     }
 
     /// What makes the accounts that a dump names; nothing in sets of former releases.

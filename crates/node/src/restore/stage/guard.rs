@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use letsbe_backup::{BackupSet, Manifest, Source};
+use letsbe_backup::{BackupSet, Image, Manifest, Source};
 use letsbe_provision::stacks::is_later;
 use letsbe_types::Problem;
 use serde_json::Value;
@@ -54,17 +54,31 @@ pub(crate) fn images(document: &Value) -> BTreeMap<String, String> {
     document["services"].as_object().into_iter().flatten().filter_map(image).collect()
 }
 
-/// Data of a newer release is refused: an older program may not read it, or may damage it.
-pub(crate) fn readable(manifest: &Manifest, images: &BTreeMap<String, String>) -> Result<(), Problem> {
+/// Data of a newer release is refused: an older program may not read it, or may damage it. The versions that the images' own
+/// labels name are compared where both have one, because a tag may float; the same image is the same program.
+pub(crate) fn readable(
+    manifest: &Manifest,
+    images: &BTreeMap<String, String>,
+    running: &BTreeMap<String, Image>,
+) -> Result<(), Problem> {
     for (service, taken) in &manifest.images {
         let Some(present) = images.get(service) else { continue };
+        let running = running.get(service).filter(|running| running.name == *present);
+        if running.is_some_and(|running| running.id == taken.id && running.name == taken.name) {
+            continue;
+        }
+        let labels = taken.version.as_deref().zip(running.and_then(|running| running.version.as_deref()));
         let ((name, tag), (present_name, present_tag)) = (split(&taken.name), split(present));
-        if name != present_name || is_later(tag, present_tag) {
+        let newer = is_later(tag, present_tag) || labels.is_some_and(|(taken, here)| is_later(taken, here));
+        if name != present_name || newer {
             return Err(Problem::permanent(
                 "RES002",
                 format!(
-                    "The set of {} holds data of {} (service {service}), but this server runs {present}",
-                    manifest.tool, taken.name
+                    "The set of {} holds data of {}{} (service {service}), but this server runs {present}{}",
+                    manifest.tool,
+                    taken.name,
+                    labels.map(|(taken, _)| format!(" ({taken})")).unwrap_or_default(),
+                    labels.map(|(_, here)| format!(" ({here})")).unwrap_or_default(),
                 ),
                 "Bring the tool to that release first, or use an older set.",
             ));
@@ -155,6 +169,7 @@ pub(crate) mod tests {
             images: BTreeMap::new(),
             items: items.into(),
             consistency: Consistency::Single,
+            data_version: None,
         };
         let items = [Item::Files("data".to_owned()), Item::Sqlite("data".to_owned()), Item::Manifest];
         let items = items.into_iter().map(|item| (item, "snapshot".to_owned())).collect();
@@ -179,14 +194,41 @@ pub(crate) mod tests {
             ("v:v2026.10", "v:v2026.9", false),
         ];
         for (taken, present, good) in table {
-            let image = Image { name: taken.to_owned(), id: "sha256:0".to_owned() };
+            let image = Image { name: taken.to_owned(), id: "sha256:0".to_owned(), version: None };
             manifest.images = [("app".to_owned(), image)].into();
             let document = serde_json::json!({ "services": { "app": { "image": present }, "db": {} } });
-            let result = readable(&manifest, &images(&document));
+            let result = readable(&manifest, &images(&document), &BTreeMap::new());
             assert_eq!(result.is_ok(), good, "{taken} {present}");
             if let Err(problem) = result {
                 assert!(problem.code == "RES002" && problem.message.contains(taken), "{problem}");
                 assert!(problem.message.contains(present), "{problem}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tag_that_floats_hides_no_newer_release_whose_image_names_it() {
+        let (_, mut manifest) = set();
+        let image = |id: &str, version: Option<&str>| Image {
+            name: "portainer:lts".to_owned(),
+            id: id.to_owned(),
+            version: version.map(str::to_owned),
+        };
+        let present = [("app".to_owned(), "portainer:lts".to_owned())].into();
+        for (taken, running, good) in [
+            (image("a", Some("2.21.5")), image("b", Some("2.21.4")), false),
+            (image("a", Some("2.21.5")), image("b", Some("2.27.0")), true),
+            (image("a", Some("2.21.5")), image("b", None), true),
+            (image("a", Some("9")), image("a", Some("1")), true),
+        ] {
+            manifest.images = [("app".to_owned(), taken)].into();
+            let result = readable(&manifest, &present, &[("app".to_owned(), running)].into());
+            assert_eq!(result.is_ok(), good, "{manifest:?}");
+            if let Err(problem) = result {
+                assert!(
+                    problem.message.contains("2.21.5") && problem.message.contains("2.21.4"),
+                    "{problem}"
+                );
             }
         }
     }

@@ -11,6 +11,7 @@ pub(crate) mod guard;
 pub(crate) mod record;
 mod room;
 mod survey;
+mod versions;
 
 use std::{
     fs::File,

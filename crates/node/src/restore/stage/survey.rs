@@ -12,6 +12,7 @@ use super::{
     Script,
     guard::{self, Room},
     room,
+    versions::Present,
 };
 use crate::backup::parts;
 
@@ -54,7 +55,9 @@ impl<'a> Survey<'a> {
                 "Correct the catalog.",
             )
         })?;
-        guard::readable(&manifest, &guard::images(&document))?;
+        let present = Present::of(server, tool, &sources, &credentials).await;
+        guard::readable(&manifest, &guard::images(&document), &present.images)?;
+        present.reads(&manifest)?;
         let room = room::look(&server.layout)?;
         Ok(Self { tool, manifest, sources, stack, document, credentials, room })
     }

@@ -118,6 +118,7 @@ impl Lost {
             images: BTreeMap::new(),
             items,
             consistency: Consistency::Single,
+            data_version: None,
         };
         let text = serde_json::to_string(&manifest).unwrap();
         self.repository.store_text(&item(Item::Manifest), "manifest.json", &text).await.unwrap();
