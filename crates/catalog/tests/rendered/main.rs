@@ -5,6 +5,7 @@ mod bounds;
 mod front;
 #[path = "../support/mod.rs"]
 mod support;
+mod visitors;
 
 use std::{
     collections::BTreeMap,

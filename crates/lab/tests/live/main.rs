@@ -8,6 +8,7 @@ mod guardian;
 mod observer;
 mod pages;
 mod power;
+mod runbook;
 mod secrets;
 
 use std::time::{Duration, Instant};
@@ -66,6 +67,10 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ("a second run changes nothing", Box::pin(again::changes_nothing(&live))),
         ("a plan for a good server is empty", Box::pin(again::empty_plan(&live))),
         ("a plan names what is broken, a run mends it", Box::pin(again::mends(&live))),
+        ("the runbook's section 11 works word for word", Box::pin(runbook::section_11(&live))),
+        ("every other command of docs/runbook.md works", Box::pin(runbook::everything_else(&live))),
+        ("restores work as docs/runbook.md has them", Box::pin(runbook::restores(&live))),
+        ("the admin may do nothing more", Box::pin(runbook::nothing_more(&live))),
         ("the operator sees the server and acts on it", Box::pin(guardian::operator_sees_and_acts(&live))),
         ("the keys are in escrow", Box::pin(guardian::keys_are_in_escrow(&live))),
         (

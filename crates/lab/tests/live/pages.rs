@@ -32,12 +32,14 @@ pub(crate) async fn real_tools(live: &Live<'_>) -> anyhow::Result<()> {
     let [root, www, blog, tables, status] = live.names();
     let (code, text) = page(&client, &format!("https://{root}/")).await?;
     ensure!(code == 200 && text.contains(live.domain()), "the website: {code} {text:.300}");
+    ensure!(!text.contains("//") && !text.contains("/opt/"), "the website names another place: {text}");
     let (code, text) = page(&client, &format!("https://{www}/")).await?;
     ensure!(code == 200 && text.contains("WordPress"), "WordPress: {code} {text:.300}");
     let (code, text) = page(&client, &format!("https://{www}/wp-login.php")).await?;
     ensure!(code == 200 && text.contains("user_pass"), "WordPress's login: {code} {text:.300}");
     let (code, text) = page(&client, &format!("https://{blog}/")).await?;
     ensure!(code == 200 && text.contains("name=\"generator\" content=\"Ghost "), "Ghost: {code} {text:.300}");
+    ensure!(!text.contains("jsdelivr"), "Ghost sends its visitors to a third party: {text}");
     let (code, text) = page(&client, &format!("https://{tables}/api/v1/health")).await?;
     ensure!(code == 200 && text.contains("\"message\":\"OK\""), "NocoDB: {code} {text:.300}");
     let (code, text) = page(&client, &format!("https://{tables}/api/v1/meta/nocodb/info")).await?;

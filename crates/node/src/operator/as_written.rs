@@ -2,6 +2,9 @@
 
 use std::{net::IpAddr, path::Path};
 
+/// Without a terminal certbot would wait for up to eight minutes, as its timer should.
+pub(super) const AT_ONCE: &str = "--no-random-sleep-on-renew";
+
 /// What a command is carried out as.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Carried {
@@ -52,7 +55,8 @@ fn certbot(words: &[&str]) -> Option<Carried> {
             let note = options.contains(&"--nginx").then_some(
                 "nginx runs in a container: renewed by webroot, as it was issued; a hook reloads nginx.",
             );
-            let wanted: Vec<&str> = words.iter().copied().filter(|word| *word != "--nginx").collect();
+            let mut wanted: Vec<&str> = words.iter().copied().filter(|word| *word != "--nginx").collect();
+            wanted.push(AT_ONCE);
             carried(&wanted, note)
         }
         _ => None,
@@ -147,8 +151,6 @@ mod tests {
             "docker compose ps -a",
             "docker compose logs --tail 100 -f app",
             "certbot certificates",
-            "certbot renew",
-            "certbot renew --dry-run",
             "ufw status",
             "ufw status verbose",
             "iptables -L DOCKER-USER",
@@ -159,7 +161,13 @@ mod tests {
         ] {
             assert_eq!(is_carried(line, true).as_deref(), Some(line));
         }
-        assert_eq!(is_carried("certbot renew --nginx", false).as_deref(), Some("certbot renew"));
+        for (line, carried) in [
+            ("certbot renew", "certbot renew --no-random-sleep-on-renew"),
+            ("certbot renew --nginx", "certbot renew --no-random-sleep-on-renew"),
+            ("certbot renew --dry-run", "certbot renew --dry-run --no-random-sleep-on-renew"),
+        ] {
+            assert_eq!(is_carried(line, false).as_deref(), Some(carried));
+        }
     }
 
     #[test]

@@ -111,7 +111,8 @@ pub(crate) async fn carry_out(layout: &Layout, command: OperatorCommand) -> Resu
             certificate::print(layout, json, chrono::Utc::now()).map(|()| 0)
         }
         OperatorCommand::Cert { command: Some(CertCommand::Renew { dry_run }), .. } => {
-            run("certbot", ["renew"].into_iter().chain(dry_run.then_some("--dry-run")), None).await
+            let renew = ["renew", as_written::AT_ONCE].into_iter();
+            run("certbot", renew.chain(dry_run.then_some("--dry-run")), None).await
         }
         OperatorCommand::Firewall => {
             in_turn(&["ufw status verbose", "iptables -L DOCKER-USER -n", "iptables -L letsbe-input -n"])
