@@ -161,6 +161,8 @@ struct DeskForm {
     reason: String,
     #[serde(default)]
     confirm: String,
+    #[serde(default)]
+    host_key: String,
 }
 
 /// `POST /orders/{id}/actions`
@@ -190,6 +192,7 @@ fn action(form: DeskForm) -> ApiResult<DeskAction> {
         "retry" => Ok(DeskAction::Retry),
         "skip" => Ok(DeskAction::Skip { reason: form.reason }),
         "abandon" if form.confirm == "yes" => Ok(DeskAction::Abandon { reason: form.reason }),
+        "confirm_host_key" => Ok(DeskAction::ConfirmHostKey { host_key: form.host_key }),
         "abandon" => Err(ApiError::bad_request("Tick the box to confirm that the order shall be given up.")),
         _ => Err(ApiError::bad_request("This page does not know that action.")),
     }

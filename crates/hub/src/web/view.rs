@@ -121,12 +121,17 @@ pub(super) fn stages(state: &State, words: Option<[&'static str; 6]>) -> Vec<Sta
         .collect()
 }
 
+/// What ends once a person has compared the server's host key.
+const HOST_KEY_PROBLEMS: [&str; 2] = ["SSH002", "SSH012"];
+
 /// Which buttons make sense: the machine itself is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Desk {
     pub(super) retry: bool,
     pub(super) skip: bool,
     pub(super) abandon: bool,
+    /// The server's host key is to be compared.
+    pub(super) host_key: bool,
 }
 
 impl Desk {
@@ -136,11 +141,16 @@ impl Desk {
             retry: legal(&Event::OperatorRetry),
             skip: legal(&Event::OperatorSkip { reason: String::new() }),
             abandon: legal(&Event::OperatorAbandon { reason: String::new() }),
+            host_key: state
+                .problem
+                .as_ref()
+                .is_some_and(|problem| HOST_KEY_PROBLEMS.contains(&&*problem.code))
+                && legal(&Event::OperatorConfirmHostKey { host_key: String::new() }),
         }
     }
 
     pub(super) const fn any(self) -> bool {
-        self.retry || self.skip || self.abandon
+        self.retry || self.skip || self.abandon || self.host_key
     }
 }
 

@@ -173,6 +173,7 @@ async fn every_hub_point_was_hit(fleet: &Fleet, _detail: &OrderDetail) -> anyhow
     let expected: BTreeSet<String> = EffectKind::ALL
         .into_iter()
         .flat_map(crash_points)
+        .chain(letsbe_hub::worker::points::ALL)
         .chain(points::flow::ALL)
         .chain(connection_points())
         .map(|point| point.to_string())
