@@ -6,6 +6,7 @@ mod backups;
 mod confirm;
 mod demo;
 mod explain;
+mod host_key;
 mod hub;
 mod logins;
 mod order_name;
@@ -200,6 +201,8 @@ mod tests {
             "letsbe logout",
             "letsbe whoami --json",
             "letsbe orders assign ORDER --server manual:1 --address 192.0.2.1",
+            "letsbe orders assign ORDER --server manual:1 --address 192.0.2.1 --host-key SHA256:abc",
+            "letsbe orders confirm-host-key ORDER SHA256:abc",
             "letsbe tenants list --page 2",
             "letsbe tenants show acme.example --json",
             "letsbe tenants configure ORDER --autonomy 2 --token-pool 100 --unlock ghost --lock odoo --plan",
@@ -223,6 +226,8 @@ mod tests {
             "letsbe man /tmp/man",
             "letsbe provision --host 192.0.2.1 --key k --domain a.example --tier lite --tools ghost,nocodb \
              --email a@a.example --plan",
+            "letsbe provision --host 192.0.2.1 --key k --domain a.example --tier lite --tools ghost \
+             --email a@a.example --host-key known_hosts",
         ];
         for line in good {
             assert!(is_taken(line), "{line}");
@@ -231,6 +236,7 @@ mod tests {
             "letsbe",
             "letsbe orders skip ORDER",
             "letsbe orders abandon ORDER",
+            "letsbe orders confirm-host-key ORDER",
             "letsbe orders show not_a_name",
             "letsbe tenants show not_a_name",
             "letsbe tenants configure ORDER",

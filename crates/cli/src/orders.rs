@@ -4,6 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use chrono::Local;
 use clap::Subcommand;
+use letsbe_provision::protocol::ADMIN_PORT;
 use letsbe_types::{
     api::{DeskAction, OrderDetail, OrderSummary, Reply, TaskEntry, TimelineEntry},
     ids::{OrderId, ServerId},
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     confirm::{self, Yes},
+    host_key,
     hub::{Hub, Page},
     order_name::OrderName,
     style::{self, Level, harmless},
@@ -20,6 +22,8 @@ use crate::{
 
 /// How often a followed order is looked at.
 const FOLLOW: Duration = Duration::from_secs(1);
+/// Where a server's SSH may be found in a `known_hosts` file.
+const SSH_PORTS: [u16; 2] = [22, ADMIN_PORT];
 /// States in which nothing more happens by itself.
 const ENDS: [&str; 4] = ["FULFILLED", "FAILED", "ABANDONED", "CANCELLED"];
 
@@ -74,6 +78,17 @@ pub(crate) enum OrdersCommand {
         /// Where it answers.
         #[arg(long)]
         address: IpAddr,
+        /// Its SSH host key: fingerprint, public key, or a file with it (`known_hosts` too). Without it the order stops
+        /// before the first login and names the key that is shown.
+        #[arg(long)]
+        host_key: Option<String>,
+    },
+    /// Say which SSH host key the order's server has, after you compared it on the provider's console; the order goes on.
+    ConfirmHostKey {
+        /// The order: its id, the beginning of it, or its domain.
+        order: OrderName,
+        /// The fingerprint (`SHA256:…`), the public key, or a file with it.
+        host_key: String,
     },
 }
 
@@ -108,8 +123,14 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json:
             confirm::by_name(summary.domain.as_str(), &abandoned(&summary), yes)?;
             (OrderName::Id(id), DeskAction::Abandon { reason })
         }
-        OrdersCommand::Assign { order, server, address } => {
-            (order, DeskAction::AssignServer { server: ServerId(server), address })
+        OrdersCommand::Assign { order, server, address, host_key } => {
+            let read = |text: String| host_key::given(&text, &[&address.to_string()], &SSH_PORTS);
+            let host_key = host_key.map(read).transpose()?.map(|pin| pin.to_string());
+            (order, DeskAction::AssignServer { server: ServerId(server), address, host_key })
+        }
+        OrdersCommand::ConfirmHostKey { order, host_key } => {
+            let host_key = host_key::given(&host_key, &[], &SSH_PORTS)?.to_string();
+            (order, DeskAction::ConfirmHostKey { host_key })
         }
     };
     let id = order.resolve(&hub).await?;

@@ -11,17 +11,18 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use letsbe_catalog::Catalog;
 use letsbe_provision::{
+    protocol::ADMIN_PORT,
     provisioner::{self, Options},
     ssh, stacks,
 };
 use letsbe_types::{
-    DomainName, EmailAddress, Tier,
+    DomainName, EmailAddress, HostKeyPin, Tier,
     ids::{JobId, ServerIdentity},
     job::{CertificateAuthority, DesiredServer, DockerSource, ProvisionJob},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{plan, progress, style};
+use crate::{host_key, plan, progress, style};
 
 #[derive(Args)]
 pub(crate) struct ProvisionArguments {
@@ -31,6 +32,10 @@ pub(crate) struct ProvisionArguments {
     /// File with the private key that the server was installed with.
     #[arg(long)]
     key: PathBuf,
+    /// The server's SSH host key: its fingerprint, the public key, or a file with it (`known_hosts` too). Without it
+    /// you are asked to compare the fingerprint; nothing is sent before.
+    #[arg(long)]
+    host_key: Option<String>,
     /// The customer's domain.
     #[arg(long)]
     domain: DomainName,
@@ -115,8 +120,11 @@ pub(crate) async fn carry_out(arguments: ProvisionArguments, json: bool) -> anyh
         remembered.identity.clone_from(identity);
     }
     let run = remembered.run.unwrap_or_else(JobId::generate);
-    let job = job(&arguments, address, &remembered, run)?;
+    let mut job = job(&arguments, address, &remembered, run)?;
     let keys = arguments.recovery.keys()?;
+    let known = host_key(&arguments, address, &remembered).await?.to_string();
+    (job.host_key, remembered.host_key) = (Some(known.clone()), Some(known));
+    remember(&file, &remembered)?;
     let screen = progress::Screen::new(json);
     if arguments.plan {
         let plan = provisioner::plan(&job, &|progress| screen.show(progress)).await?;
@@ -142,6 +150,24 @@ pub(crate) async fn carry_out(arguments: ProvisionArguments, json: bool) -> anyh
         ));
     }
     Ok(())
+}
+
+/// The host key that the server must show: what was given, what is remembered of it, or what a person compared.
+async fn host_key(
+    arguments: &ProvisionArguments,
+    address: IpAddr,
+    remembered: &Remembered,
+) -> anyhow::Result<HostKeyPin> {
+    let ports = [ADMIN_PORT, arguments.first_port];
+    match (&arguments.host_key, &remembered.host_key) {
+        (Some(given), _) => {
+            Ok(host_key::given(given, &[arguments.host.as_str(), &address.to_string()], &ports)?)
+        }
+        (None, Some(known)) => {
+            Ok(known.parse().with_context(|| format!("what is remembered of {address}"))?)
+        }
+        (None, None) => host_key::compared(address, &ports).await,
+    }
 }
 
 async fn resolve(host: &str) -> anyhow::Result<IpAddr> {
@@ -172,7 +198,7 @@ fn job(
         address,
         first_port: arguments.first_port,
         private_key: arguments.key.clone(),
-        host_key: remembered.host_key.clone(),
+        host_key: None,
         bundle: arguments.bundle.clone(),
         report: None,
         desired: DesiredServer {

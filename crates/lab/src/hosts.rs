@@ -2,6 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
+use letsbe_types::Secret;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::{
@@ -74,6 +75,8 @@ pub struct HostSpec {
     pub authorized_keys: Vec<String>,
     /// Name servers, asked in this order.
     pub resolvers: Vec<Ipv4Addr>,
+    /// Carried out by root once it has booted, as a provider does for its customer.
+    pub script: Option<Secret<String>>,
 }
 
 /// A server of the lab.
@@ -117,7 +120,20 @@ impl Host {
         let keys = spec.authorized_keys.join("\n") + "\n";
         host.write_file("/root/.ssh/authorized_keys", "600", keys.as_bytes()).await?;
         host.after_boot().await?;
+        if let Some(script) = spec.script {
+            host.exec_with_input(&["sh"], script.expose().as_bytes()).await?;
+            host.after_jobs().await?;
+        }
         Ok(host)
+    }
+
+    /// The host key that its sshd shows, in OpenSSH's one-line form: read past sshd, as on a provider's console.
+    ///
+    /// # Errors
+    /// When the server is off.
+    pub async fn host_key(&self) -> Result<String, DockerError> {
+        let line = self.exec(&["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]).await?;
+        Ok(line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
     }
 
     /// The server of that name, if it exists (running or not).
@@ -326,6 +342,19 @@ impl Host {
         eventually(&format!("booting server {}", self.name), BOOT, async || Ok(self.booted().await))
             .await
             .map_err(DockerError::TimedOut)
+    }
+
+    /// Waits until systemd has done what it was asked to, such as a restart of sshd, and sshd greets.
+    async fn after_jobs(&self) -> Result<(), DockerError> {
+        eventually(&format!("the script's end on {}", self.name), BOOT, async || {
+            Ok(match self.exec(&["systemctl", "list-jobs"]).await {
+                Ok(jobs) if jobs.contains("No jobs running") => self.booted().await,
+                Ok(jobs) => Err(jobs),
+                Err(error) => Err(error.to_string()),
+            })
+        })
+        .await
+        .map_err(DockerError::TimedOut)
     }
 
     async fn booted(&self) -> Result<(), String> {

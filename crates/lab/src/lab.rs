@@ -110,6 +110,7 @@ impl Lab {
             address,
             authorized_keys: authorized_keys.to_vec(),
             resolvers: self.resolvers(),
+            script: None,
         };
         Host::create(&self.network, spec).await
     }

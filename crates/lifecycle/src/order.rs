@@ -256,6 +256,14 @@ pub enum Event {
         server: ServerId,
         /// Where it answers.
         address: IpAddr,
+        /// The host key that it must show, or its fingerprint, if the operator knows it.
+        #[serde(default)]
+        host_key: Option<String>,
+    },
+    /// The operator compared the server's host key on the provider's console.
+    OperatorConfirmHostKey {
+        /// The host key that it must show, or its fingerprint.
+        host_key: String,
     },
     /// The operator says that the server is lost: another one takes its place, with the data of the backups.
     OperatorRecover {

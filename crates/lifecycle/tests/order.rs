@@ -59,7 +59,8 @@ fn every_event() -> Vec<Event> {
         Event::OperatorRetry,
         Event::OperatorSkip { reason: "r".into() },
         Event::OperatorAbandon { reason: "r".into() },
-        Event::OperatorAssign { server: server(), address: address() },
+        Event::OperatorAssign { server: server(), address: address(), host_key: None },
+        Event::OperatorConfirmHostKey { host_key: "SHA256:…".into() },
         recover(1),
         Event::OperatorCancelRecovery { reason: "r".into() },
     ]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use letsbe_types::Problem;
+use letsbe_types::{Problem, Secret};
 use progenitor_client::{ByteStream, Error};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use thiserror::Error;
@@ -10,6 +10,8 @@ use thiserror::Error;
 use crate::generated::types::ValidationError;
 
 const LONGEST_MESSAGE: usize = 300;
+/// So much of a secret in an answer is no chance.
+const QUOTED: usize = 12;
 
 /// The kinds of failure, each with its own remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,19 @@ impl ScpError {
     #[must_use]
     pub const fn outcome_unknown(&self) -> bool {
         matches!(self.kind, ErrorKind::ReplyLost | ErrorKind::ServerError | ErrorKind::Unexpected)
+    }
+
+    /// The same without what was sent in secret: an answer may quote the field that it refuses, whole or in part.
+    pub(crate) fn without(mut self, secret: &Secret<String>) -> Self {
+        let lines = secret.expose().lines().filter(|line| line.len() >= QUOTED);
+        let pieces = lines.flat_map(|line| line.as_bytes().windows(QUOTED));
+        let quoted = |piece: &[u8]| self.problem.message.as_bytes().windows(QUOTED).any(|part| part == piece);
+        if pieces.into_iter().any(quoted) {
+            let said = self.problem.message.split(": ").next().unwrap_or_default();
+            self.problem.message =
+                format!("{said}: the answer quotes what was sent in secret, so it is not shown");
+        }
+        self
     }
 
     /// How long Netcup asked to wait.
@@ -218,7 +233,23 @@ pub(crate) async fn sort<E: ErrorBody>(what: &str, error: Error<E>) -> ScpError 
 mod tests {
     use std::time::Duration;
 
+    use letsbe_types::Secret;
+
     use super::{ErrorKind, ScpError, classify};
+
+    #[test]
+    fn an_answer_that_quotes_what_was_sent_in_secret_is_not_shown() {
+        let secret = Secret::new("#!/bin/sh\n-----BEGIN KEY\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n".to_owned());
+        let message = |detail: &str| {
+            let said = format!("Netcup answered 422 to \"installation on server 1\": {detail}");
+            ScpError::new(ErrorKind::Refused, said).without(&secret).problem.message
+        };
+        for quoted in ["customScript: b3BlbnNzaC1rZXktdjEAAAAABG5vbmU", "\"c1rZXktdjEAAAA…\" is too long"] {
+            let shown = message(quoted);
+            assert!(shown.contains("422") && !shown.contains("ktdjEAA"), "{shown}");
+        }
+        assert!(message("customScript: too long").ends_with("customScript: too long"));
+    }
 
     #[test]
     fn answers_are_sorted_by_what_to_do() {

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use letsbe_types::Secret;
+
 use crate::{
     client::ScpClient,
     error::ScpError,
@@ -25,6 +27,8 @@ pub struct ImageInstall {
     pub hostname: String,
     /// The keys that may log in as root, by their number in the account.
     pub ssh_key_ids: Vec<i32>,
+    /// What is carried out on the new system as root. It holds a secret.
+    pub script: Secret<String>,
     /// When this installation was first asked for: tasks since then are its own.
     pub started_after: DateTime<Utc>,
 }
@@ -35,7 +39,7 @@ impl ScpClient {
     /// # Errors
     /// Retryable when Netcup is locked, busy, in maintenance or silent; call again with the same request.
     pub async fn install_image(&self, server: i32, install: &ImageInstall) -> Result<String, ScpError> {
-        if let Some(task) = self.find_installation(server, install).await? {
+        if let Some(task) = self.find_installation(server, install.started_after).await? {
             return Ok(task);
         }
         let setup = ServerImageSetup {
@@ -45,25 +49,32 @@ impl ScpClient {
             hostname: Some(install.hostname.clone()),
             ssh_key_ids: Some(install.ssh_key_ids.clone()),
             ssh_password_authentication: Some(false),
+            custom_script: Some(install.script.expose().clone()),
             email_to_executing_user: Some(false),
             ..ServerImageSetup::default()
         };
-        match self.post_image(server, &setup).await {
-            Err(error) if error.outcome_unknown() => match self.find_installation(server, install).await {
-                Ok(Some(task)) => Ok(task),
-                _ => Err(error),
-            },
+        match self.post_image(server, &setup).await.map_err(|error| error.without(&install.script)) {
+            Err(error) if error.outcome_unknown() => {
+                match self.find_installation(server, install.started_after).await {
+                    Ok(Some(task)) => Ok(task),
+                    _ => Err(error),
+                }
+            }
             posted => posted,
         }
     }
 
-    async fn find_installation(
+    /// The installation of a server that was asked for at this moment, if it was begun: running or finished.
+    ///
+    /// # Errors
+    /// When Netcup does not answer.
+    pub async fn find_installation(
         &self,
         server: i32,
-        install: &ImageInstall,
+        started_after: DateTime<Utc>,
     ) -> Result<Option<String>, ScpError> {
         let tasks = self.tasks(server).await?;
-        Ok(installation_among(&tasks, install.started_after))
+        Ok(installation_among(&tasks, started_after))
     }
 }
 

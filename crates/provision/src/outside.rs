@@ -307,7 +307,7 @@ impl Checks<'_> {
 
     fn target(&self, user: &str) -> Target {
         let (address, key) = (self.job.address, Arc::clone(self.key));
-        let host_key = Some(self.host_key.to_owned());
+        let host_key = self.host_key.to_owned();
         Target { address, port: ADMIN_PORT, user: user.to_owned(), key, host_key }
     }
 

@@ -13,7 +13,7 @@ mod verify;
 use std::{sync::Arc, time::Duration};
 
 use letsbe_types::{
-    Problem, crash,
+    HostKeyPin, Problem, crash,
     job::{DesiredServer, ProvisionJob, RunEvent},
 };
 use letsbe_vault::EscrowKeys;
@@ -68,6 +68,9 @@ pub struct Options {
     pub full_scan: bool,
     /// How long the whole job may take; `None` is [`patience`].
     pub patience: Option<Duration>,
+    /// How long a server that nobody has logged in to may show another host key than it was installed with: it takes
+    /// it at its first boot.
+    pub first_boot: Duration,
     /// The keys from the escrow, for a server that is brought back without a Hub. With one, the Hub is asked for them.
     pub keys: Option<EscrowKeys>,
 }
@@ -140,7 +143,12 @@ struct Flow<'a> {
     reporter: Option<&'a Reporter>,
     watcher: Watcher<'a>,
     key: Arc<PrivateKey>,
-    host_key: Option<String>,
+    /// What is known of the server's host key.
+    known: Option<HostKeyPin>,
+    /// The host key that the server must show; empty as long as only its fingerprint is known.
+    host_key: String,
+    /// Whether a login has worked.
+    connected: bool,
     /// Sequence of the last event that was handled.
     last: u64,
     /// How the run ended, as far as has been read.
@@ -162,14 +170,16 @@ impl<'a> Flow<'a> {
         reporter: Option<&'a Reporter>,
         watcher: Watcher<'a>,
     ) -> Result<Self, Problem> {
-        let (key, host_key) = (ssh::load_key(&job.private_key)?, job.host_key.clone());
+        let (key, known) = (ssh::load_key(&job.private_key)?, wishes::host_key(job)?);
         Ok(Self {
             job,
             options,
             reporter,
             watcher,
             key,
-            host_key,
+            known,
+            host_key: String::new(),
+            connected: false,
             last: 0,
             finished: None,
             changed: false,

@@ -10,12 +10,13 @@ use std::{
     time::Duration,
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Problem, host_key::COMPARE};
 use russh::{
     Disconnect, Preferred,
     client::{self, AuthResult},
     keys::{
-        HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, ssh_key::LineEnding,
+        Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate,
+        ssh_key::LineEnding,
     },
 };
 use russh_sftp::{
@@ -27,9 +28,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::quote::shell_line;
 
 mod running;
+mod shown;
 
 pub(crate) use self::running::too_much;
 pub use self::running::{Output, Running};
+pub use self::shown::{key_in_file, known_key, shown_key};
 
 /// Code of "the server cannot be reached, or the connection broke": the one worth a new connection.
 pub const UNREACHABLE: &str = "SSH001";
@@ -54,8 +57,8 @@ pub struct Target {
     pub user: String,
     /// Our private key.
     pub key: Arc<PrivateKey>,
-    /// The host key in OpenSSH's one-line form; `None` accepts what is there (first contact only).
-    pub host_key: Option<String>,
+    /// The host key that it must show, in OpenSSH's one-line form. There is no connection without one.
+    pub host_key: String,
 }
 
 /// Reads a private key in OpenSSH's form, without passphrase.
@@ -104,10 +107,10 @@ fn one_line(key: &PublicKey) -> Result<String, Problem> {
 pub struct Session {
     handle: client::Handle<HostKeyCheck>,
     target: Target,
-    host_key: String,
 }
 
 struct HostKeyCheck {
+    /// `None` takes none: it only looks at the key.
     pinned: Option<PublicKey>,
     seen: Arc<Mutex<Option<PublicKey>>>,
 }
@@ -118,76 +121,97 @@ impl client::Handler for HostKeyCheck {
     async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
         let PublicKeyOrCertificate::PublicKey { key, .. } = offered else { return Ok(false) };
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
-        Ok(self.pinned.as_ref().is_none_or(|pinned| pinned.key_data() == key.key_data()))
+        Ok(self.pinned.as_ref().is_some_and(|pinned| pinned.key_data() == key.key_data()))
     }
 }
 
 fn broken(target: &Target, what: impl std::fmt::Display) -> Problem {
+    no_connection(&format!("{}@{} port {}", target.user, target.address, target.port), what)
+}
+
+fn no_connection(to: &str, what: impl std::fmt::Display) -> Problem {
     Problem::transient(
         UNREACHABLE,
-        format!("SSH to {}@{} port {}: {what}", target.user, target.address, target.port),
+        format!("SSH to {to}: {what}"),
         "Check that the server is up and that its SSH port is open.",
     )
 }
 
+/// What came of a key exchange.
+struct Exchanged {
+    /// The connection, or why there is none.
+    outcome: Result<client::Handle<HostKeyCheck>, russh::Error>,
+    /// The key that the server showed.
+    seen: Option<PublicKey>,
+}
+
+/// Connects and exchanges keys, with host keys of this kind, and goes on only if the server shows `pinned`.
+async fn exchange(
+    address: IpAddr,
+    port: u16,
+    kind: Algorithm,
+    pinned: Option<PublicKey>,
+) -> Result<Exchanged, String> {
+    let config = client::Config {
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: 3,
+        nodelay: true,
+        // A server has keys of several kinds.
+        preferred: Preferred { key: Cow::Owned(vec![kind]), ..Preferred::default() },
+        ..client::Config::default()
+    };
+    let connecting = tokio::net::TcpStream::connect((address, port));
+    let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+        .await
+        .map_err(|_| "no answer".to_owned())?
+        .map_err(|error| error.to_string())?;
+    // Best effort: without it small messages are only slower.
+    let _ = stream.set_nodelay(true);
+    let seen = Arc::new(Mutex::new(None));
+    let check = HostKeyCheck { pinned, seen: Arc::clone(&seen) };
+    let handshake = client::connect_stream(Arc::new(config), stream, check);
+    let outcome = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake)
+        .await
+        .map_err(|_| "the handshake took too long".to_owned())?;
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok(Exchanged { outcome, seen })
+}
+
 /// Connects up to the point where a login can be tried.
-async fn open(target: &Target) -> Result<(client::Handle<HostKeyCheck>, PublicKey), Problem> {
-    let pinned = target.host_key.as_deref().map(PublicKey::from_openssh).transpose().map_err(|error| {
+async fn open(target: &Target) -> Result<client::Handle<HostKeyCheck>, Problem> {
+    let pinned = PublicKey::from_openssh(&target.host_key).map_err(|error| {
         Problem::permanent(
             "SSH002",
             format!("The recorded host key of {} is not readable: {error}", target.address),
             "Correct the recorded host key.",
         )
     })?;
-    let mut preferred = Preferred::default();
-    if let Some(pinned) = &pinned {
-        // A server has keys of several kinds; ask for the kind that was recorded.
-        preferred.key = Cow::Owned(vec![pinned.algorithm()]);
-    }
-    let config = client::Config {
-        keepalive_interval: Some(KEEPALIVE),
-        keepalive_max: 3,
-        nodelay: true,
-        preferred,
-        ..client::Config::default()
-    };
-    let connecting = tokio::net::TcpStream::connect((target.address, target.port));
-    let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
-        .await
-        .map_err(|_| broken(target, "no answer"))?
-        .map_err(|error| broken(target, error))?;
-    // Best effort: without it small messages are only slower.
-    let _ = stream.set_nodelay(true);
-    let seen = Arc::new(Mutex::new(None));
-    let check = HostKeyCheck { pinned: pinned.clone(), seen: Arc::clone(&seen) };
-    let handshake = client::connect_stream(Arc::new(config), stream, check);
-    let outcome = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake)
-        .await
-        .map_err(|_| broken(target, "the handshake took too long"))?;
-    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let kind = pinned.algorithm();
+    let exchanged = exchange(target.address, target.port, kind, Some(pinned.clone())).await;
+    let Exchanged { outcome, seen } = exchanged.map_err(|why| broken(target, why))?;
     match (outcome, seen) {
-        (Ok(handle), Some(key)) => Ok((handle, key)),
+        (Ok(handle), Some(_)) => Ok(handle),
         (Err(russh::Error::UnknownKey), seen) => {
-            Err(changed_host_key(target, pinned.as_ref(), seen.as_ref()))
+            let shown = seen.map_or_else(|| "a certificate".to_owned(), |key| fingerprint(&key));
+            Err(other_host_key(target.address, &fingerprint(&pinned), &shown))
         }
         (Err(error), _) => Err(broken(target, error)),
         (Ok(_), None) => Err(broken(target, "the server showed no host key")),
     }
 }
 
-fn changed_host_key(target: &Target, pinned: Option<&PublicKey>, seen: Option<&PublicKey>) -> Problem {
-    let fingerprint = |key: Option<&PublicKey>| {
-        key.map_or_else(|| "a certificate".to_owned(), |key| key.fingerprint(HashAlg::Sha256).to_string())
-    };
+fn fingerprint(key: &PublicKey) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
+}
+
+fn other_host_key(address: IpAddr, recorded: &str, shown: &str) -> Problem {
     Problem::permanent(
         "SSH002",
+        format!("{address} shows another host key than the recorded one: recorded {recorded}, now {shown}"),
         format!(
-            "The host key of {} has changed: recorded {}, now {}",
-            target.address,
-            fingerprint(pinned),
-            fingerprint(seen)
+            "Nothing was sent. Somebody may sit between us and the server. Compare: {COMPARE}. Only if that shows the \
+             new fingerprint, go on with it: `letsbe orders confirm-host-key`, or `letsbe provision --host-key`."
         ),
-        "Somebody may sit between us and the server. If it was reinstalled, remove the recorded key and retry.",
     )
 }
 
@@ -198,7 +222,7 @@ impl Session {
     /// `SSH001` (transient) when the server does not answer, `SSH002` when its host key is not the recorded one,
     /// `SSH003` when it refuses our key.
     pub async fn connect(target: &Target) -> Result<Self, Problem> {
-        let (mut handle, host_key) = open(target).await?;
+        let mut handle = open(target).await?;
         let key = PrivateKeyWithHashAlg::new(Arc::clone(&target.key), None);
         let login = handle.authenticate_publickey(&target.user, key);
         let result = tokio::time::timeout(HANDSHAKE_TIMEOUT, login)
@@ -212,13 +236,13 @@ impl Session {
                 "Install the server with our key, or give the right key file.",
             ));
         }
-        Ok(Self { handle, target: target.clone(), host_key: one_line(&host_key)? })
+        Ok(Self { handle, target: target.clone() })
     }
 
-    /// The host key that was seen, in OpenSSH's one-line form.
+    /// The host key that it showed, in OpenSSH's one-line form.
     #[must_use]
     pub fn host_key(&self) -> &str {
-        &self.host_key
+        &self.target.host_key
     }
 
     /// The user that is logged in.
@@ -321,7 +345,7 @@ fn text(path: &Path) -> String {
 /// # Errors
 /// `SSH001` when the server does not answer, `SSH002` when its host key is not the recorded one.
 pub async fn offered_methods(target: &Target) -> Result<Vec<String>, Problem> {
-    let (mut handle, _) = open(target).await?;
+    let mut handle = open(target).await?;
     let asked = tokio::time::timeout(HANDSHAKE_TIMEOUT, handle.authenticate_none(&target.user));
     let result = asked.await.map_err(|_| broken(target, "the login took too long"))?;
     match result.map_err(|error| broken(target, error))? {

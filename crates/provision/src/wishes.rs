@@ -3,9 +3,23 @@
 use std::sync::Arc;
 
 use letsbe_catalog::Catalog;
-use letsbe_types::{Problem, job::ProvisionJob};
+use letsbe_types::{HostKeyPin, Problem, job::ProvisionJob};
 
 use crate::stacks::Deployment;
+
+/// The host key that the job says the server has; `None` if nobody has compared it yet.
+///
+/// # Errors
+/// `SSH013` when what is recorded is neither a key nor a fingerprint.
+pub fn host_key(job: &ProvisionJob) -> Result<Option<HostKeyPin>, Problem> {
+    job.host_key.as_deref().map(str::parse::<HostKeyPin>).transpose().map_err(|error| {
+        Problem::permanent(
+            "SSH013",
+            format!("What is recorded as the host key of {} {error}", job.address),
+            "Record it anew: `letsbe orders confirm-host-key`, or `letsbe provision --host-key`.",
+        )
+    })
+}
 
 /// Checks the wishes against the catalog of the job's bundle.
 ///

@@ -101,12 +101,13 @@ async fn print(handle: Handle, channel: ChannelId, what: Prints) {
 struct Started {
     folder: tempfile::TempDir,
     port: u16,
+    host_key: String,
 }
 
 async fn start(prints: Prints) -> Started {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let (host, _) = generate_key().unwrap();
+    let (host, host_key) = generate_key().unwrap();
     let (user, _) = generate_key().unwrap();
     std::fs::write(at("user"), user.expose()).unwrap();
     std::fs::set_permissions(at("user"), std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -125,7 +126,7 @@ async fn start(prints: Prints) -> Started {
     let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = socket.local_addr().unwrap().port();
     tokio::spawn(async move { Hostile(prints).run_on_socket(Arc::new(config), &socket).await });
-    Started { folder, port }
+    Started { folder, port, host_key }
 }
 
 impl Started {
@@ -135,7 +136,8 @@ impl Started {
 
     async fn session(&self) -> Session {
         let (address, user) = ("127.0.0.1".parse().unwrap(), "root".to_owned());
-        let target = Target { address, port: self.port, user, key: self.key(), host_key: None };
+        let target =
+            Target { address, port: self.port, user, key: self.key(), host_key: self.host_key.clone() };
         Session::connect(&target).await.unwrap()
     }
 
@@ -143,7 +145,7 @@ impl Started {
         let folder: &Path = self.folder.path();
         serde_json::from_value(serde_json::json!({
             "id": JobId::generate(), "address": "127.0.0.1", "first_port": self.port,
-            "private_key": folder.join("user"), "host_key": null, "bundle": folder, "report": null,
+            "private_key": folder.join("user"), "host_key": self.host_key, "bundle": folder, "report": null,
             "desired": {
                 "identity": "test-identity-1", "domain": "acme.example", "owner_email": "owner@acme.example",
                 "timezone": "Europe/Berlin", "tier": "build", "tools": ["static-website"], "docker": "distro",

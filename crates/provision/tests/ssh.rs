@@ -10,12 +10,16 @@ use std::{
     time::Duration,
 };
 
-use letsbe_provision::ssh::{Session, Target, generate_key, load_key, offered_methods, public_line};
+use letsbe_provision::ssh::{
+    Session, Target, generate_key, known_key, load_key, offered_methods, public_line, shown_key,
+};
+use letsbe_types::HostKeyPin;
 
 struct Server {
     process: Child,
     folder: tempfile::TempDir,
     port: u16,
+    host_key: String,
 }
 
 impl Drop for Server {
@@ -42,10 +46,10 @@ async fn server() -> Server {
     let (private, public) = generate_key().unwrap();
     write(&folder.path().join("user"), private.expose());
     write(&folder.path().join("authorized"), &public);
-    host_key(folder.path());
+    let host_key = host_key(folder.path());
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let process = start(folder.path(), port).await;
-    Server { process, folder, port }
+    Server { process, folder, port, host_key }
 }
 
 async fn start(folder: &Path, port: u16) -> Child {
@@ -89,7 +93,7 @@ impl Server {
             port: self.port,
             user: "root".to_owned(),
             key,
-            host_key: None,
+            host_key: self.host_key.clone(),
         }
     }
 }
@@ -139,9 +143,7 @@ async fn an_upload_is_whole_has_its_mode_and_replaces() {
 #[tokio::test]
 async fn a_changed_host_key_is_refused_with_both_fingerprints() {
     let mut server = server().await;
-    let session = Session::connect(&server.target()).await.unwrap();
-    let pinned = session.host_key().to_owned();
-    let target = Target { host_key: Some(pinned), ..server.target() };
+    let target = server.target();
     Session::connect(&target).await.unwrap();
 
     server.process.kill().unwrap();
@@ -151,7 +153,44 @@ async fn a_changed_host_key_is_refused_with_both_fingerprints() {
     let problem = Session::connect(&target).await.err().unwrap();
     assert_eq!((problem.code.as_str(), problem.retryable), ("SSH002", false));
     assert_eq!(problem.message.matches("SHA256:").count(), 2, "{problem}");
+    assert!(
+        problem.hint.contains("ssh-keygen -lf") && problem.hint.contains("confirm-host-key"),
+        "{problem:?}"
+    );
     assert_eq!(offered_methods(&target).await.unwrap_err().code, "SSH002");
+}
+
+#[tokio::test]
+async fn of_a_key_that_its_fingerprint_is_known_of_the_server_shows_the_rest() {
+    let mut server = server().await;
+    let address = "127.0.0.1".parse().unwrap();
+    let closed = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let ports = [closed, server.port];
+    let pin: HostKeyPin = server.host_key.parse().unwrap();
+    assert_eq!(shown_key(address, &ports).await.unwrap().fingerprint(), pin.fingerprint());
+    let fingerprint: HostKeyPin = pin.fingerprint().parse().unwrap();
+    assert_eq!(known_key(address, &ports, Some(&fingerprint)).await.unwrap(), server.host_key);
+    // Nobody is asked for a key that is known.
+    assert_eq!(known_key(address, &[], Some(&pin)).await.unwrap(), server.host_key);
+
+    let other: HostKeyPin = generate_key().unwrap().1.parse().unwrap();
+    let fingerprint = other.fingerprint().parse().unwrap();
+    let problem = known_key(address, &ports, Some(&fingerprint)).await.unwrap_err();
+    assert_eq!(problem.code, "SSH002");
+    let named = |text: &str| problem.message.contains(text);
+    assert!(named(&pin.fingerprint()) && named(&other.fingerprint()), "{problem}");
+
+    let problem = known_key(address, &ports, None).await.unwrap_err();
+    assert_eq!((problem.code.as_str(), problem.retryable), ("SSH012", false));
+    assert!(
+        problem.message.contains(&pin.fingerprint()) && problem.hint.contains("ssh-keygen -lf"),
+        "{problem:?}"
+    );
+
+    server.process.kill().unwrap();
+    server.process.wait().unwrap();
+    let problem = known_key(address, &ports, None).await.unwrap_err();
+    assert_eq!((problem.code.as_str(), problem.retryable), ("SSH001", true));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 mod choose;
 mod manual;
 mod netcup;
+mod planted;
 mod view;
 
 use async_trait::async_trait;
@@ -19,6 +20,7 @@ pub use choose::{NoServer, Refusal, TierSize, Wanted, choose_server};
 pub use letsbe_netcup::{TaskEnd, TaskState};
 pub use manual::Manual;
 pub use netcup::NetcupPool;
+pub use planted::PlantedKey;
 pub use view::{Power, Resources, ServerView};
 
 /// What a provider can do by itself; the rest is a task for the operator.
@@ -57,7 +59,7 @@ impl std::fmt::Display for TaskId {
 }
 
 /// What a server shall become.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct InstallRequest {
     /// The host name of the installed system.
     pub hostname: DomainName,
@@ -65,6 +67,8 @@ pub struct InstallRequest {
     pub image: OsImage,
     /// Public keys (OpenSSH format) that may log in as root; passwords may not.
     pub public_keys: Vec<String>,
+    /// The SSH host key that it gets.
+    pub host_key: PlantedKey,
     /// When this installation was first asked for. The same request with the same time is the same installation.
     pub requested_at: DateTime<Utc>,
 }
@@ -108,6 +112,13 @@ pub trait ServerProvider: Send + Sync {
 
     /// One server with its addresses, power state and size.
     async fn server(&self, id: &ServerId) -> Result<ServerView, ProviderError>;
+
+    /// The installation that was asked for at this moment, if it was begun: running or finished.
+    async fn find_install(
+        &self,
+        id: &ServerId,
+        requested_at: DateTime<Utc>,
+    ) -> Result<Option<TaskId>, ProviderError>;
 
     /// Starts an installation, or finds it when an earlier call with the same request got through.
     async fn start_install(&self, id: &ServerId, request: &InstallRequest) -> Result<TaskId, ProviderError>;

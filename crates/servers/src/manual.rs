@@ -1,6 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, ids::ServerId};
 
 use crate::{
@@ -68,6 +69,10 @@ impl ServerProvider for Manual {
             ipv6: Vec::new(),
             resources: None,
         })
+    }
+
+    async fn find_install(&self, _: &ServerId, _: DateTime<Utc>) -> Result<Option<TaskId>, ProviderError> {
+        Ok(None)
     }
 
     async fn start_install(&self, id: &ServerId, _: &InstallRequest) -> Result<TaskId, ProviderError> {

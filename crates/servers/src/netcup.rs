@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use letsbe_netcup::{ImageInstall, ScpClient, ScpError, types, word};
 use letsbe_types::{Problem, Region, ids::ServerId};
 
@@ -208,6 +209,14 @@ impl ServerProvider for NetcupPool {
         self.detailed(number_of(id)?).await
     }
 
+    async fn find_install(
+        &self,
+        id: &ServerId,
+        requested_at: DateTime<Utc>,
+    ) -> Result<Option<TaskId>, ProviderError> {
+        Ok(self.client.find_installation(number_of(id)?, requested_at).await?.map(TaskId))
+    }
+
     async fn start_install(&self, id: &ServerId, request: &InstallRequest) -> Result<TaskId, ProviderError> {
         let number = number_of(id)?;
         if request.public_keys.is_empty() {
@@ -223,6 +232,7 @@ impl ServerProvider for NetcupPool {
             disk: only_disk(number, &self.client.server(number).await?)?,
             hostname: request.hostname.to_string(),
             ssh_key_ids,
+            script: request.host_key.script(),
             started_after: request.requested_at,
         };
         Ok(TaskId(self.client.install_image(number, &install).await?))

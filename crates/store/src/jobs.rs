@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use letsbe_types::{
-    Problem,
+    HostKeyPin, Problem,
     api::{JobReport, JobStatus},
     ids::{JobId, OrderId, RecoveryId},
     job::{Outcome, RunEvent, RunEventKind, StepResult},
@@ -139,10 +139,11 @@ impl Store {
             }
             recoveries::take_in(&transaction, job, event).await?;
         }
-        let current = orders::find(&transaction, job.order).await?;
-        let current = current.is_some_and(|order| order.state.recovery.map(|it| it.id) == job.recovery);
+        let order = orders::find(&transaction, job.order).await?;
         // A provisioner that outlived its server says nothing about the one in its place.
-        if let Some(host_key) = report.host_key.as_ref().filter(|_| current) {
+        let current = order.filter(|order| order.state.recovery.as_ref().map(|it| it.id) == job.recovery);
+        let known = current.and_then(|order| order.host_key);
+        if let Some(host_key) = report.host_key.as_ref().filter(|told| completes(known.as_deref(), told)) {
             let order = order::ActiveModel {
                 id: Set(job.order.0),
                 host_key: Set(Some(host_key.clone())),
@@ -167,6 +168,13 @@ impl Store {
         }
         self.commit(transaction).await
     }
+}
+
+/// Whether the key that a provisioner saw is the one whose fingerprint a person compared. Nothing else changes what is
+/// known: no report of a run says which key a server has.
+fn completes(known: Option<&str>, told: &str) -> bool {
+    let known = known.and_then(|known| known.parse::<HostKeyPin>().ok());
+    known.is_some_and(|known| known.key().is_none() && known.is(told))
 }
 
 /// What the timeline says about an event of a run; `None` for what only machines need.

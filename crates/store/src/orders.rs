@@ -49,7 +49,7 @@ pub struct Order {
     pub language: Language,
     /// Where it stands.
     pub state: State,
-    /// The server's host key, once seen.
+    /// The host key that the server must show, or its fingerprint; recorded before the first contact.
     pub host_key: Option<String>,
     /// When the installation of the server was first asked for; ties a lost reply to its task.
     pub install_requested_at: Option<DateTime<Utc>>,
@@ -246,6 +246,27 @@ impl Store {
         self.commit(transaction).await?;
         Ok(at)
     }
+
+    /// Records the host key that is about to be planted on the order's server.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn plant_host_key(&self, id: OrderId, host_key: &str) -> Result<(), StoreError> {
+        let transaction = self.begin_write().await?;
+        set_host_key(&transaction, id, Some(host_key)).await?;
+        self.commit(transaction).await
+    }
+}
+
+async fn set_host_key(
+    transaction: &impl ConnectionTrait,
+    id: OrderId,
+    host_key: Option<&str>,
+) -> Result<(), StoreError> {
+    let host_key = host_key.map(str::to_owned);
+    let change = order::ActiveModel { id: Set(id.0), host_key: Set(host_key), ..Default::default() };
+    change.update(transaction).await?;
+    Ok(())
 }
 
 pub(crate) async fn find(db: &impl ConnectionTrait, id: OrderId) -> Result<Option<Order>, StoreError> {
@@ -264,6 +285,12 @@ pub(crate) async fn apply_in(
     let Next { state, effects, void_pending } = transition(&order.state, event, now, pace)?;
     if let Event::ServerClaimed { server } | Event::OperatorAssign { server, .. } = event {
         claim_in(transaction, id, server, now).await?;
+    }
+    if let Event::OperatorAssign { host_key, .. } = event {
+        set_host_key(transaction, id, host_key.as_deref()).await?;
+    }
+    if let Event::OperatorConfirmHostKey { host_key } = event {
+        set_host_key(transaction, id, Some(host_key)).await?;
     }
     if void_pending {
         outbox::void_in(transaction, id).await?;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Phase, State};
-use letsbe_types::{api::TimelineEntry, ids::OrderId};
+use letsbe_types::{HostKeyPin, api::TimelineEntry, ids::OrderId};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _, sea_query::OnConflict,
@@ -162,6 +162,11 @@ const fn level(event: &Event) -> &'static str {
     }
 }
 
+/// As people compare it.
+fn host_key_shown(text: &str) -> String {
+    text.parse::<HostKeyPin>().map_or_else(|_| text.to_owned(), |pin| pin.fingerprint())
+}
+
 fn sentence(before: &State, event: &Event) -> Option<String> {
     // What comes late about the beginning of a payment, or about the same money once more, says nothing new.
     let paid = !matches!(before.phase, Phase::AwaitingPayment | Phase::Expired);
@@ -192,8 +197,11 @@ fn sentence(before: &State, event: &Event) -> Option<String> {
         Event::OperatorRetry => "The operator asked for another try".to_owned(),
         Event::OperatorSkip { reason } => format!("The operator went on without complete DNS: {reason}"),
         Event::OperatorAbandon { reason } => format!("The operator gave the order up: {reason}"),
-        Event::OperatorAssign { server, address } => {
+        Event::OperatorAssign { server, address, .. } => {
             format!("The operator assigned server {server} at {address}")
+        }
+        Event::OperatorConfirmHostKey { host_key } => {
+            format!("The operator compared the server's host key: {}", host_key_shown(host_key))
         }
         Event::OperatorCancelRecovery { reason } => {
             let lost = before.recovery.as_ref().and_then(|recovery| recovery.lost.as_ref());

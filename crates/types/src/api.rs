@@ -179,6 +179,15 @@ pub enum DeskAction {
         server: ServerId,
         /// Where it answers.
         address: std::net::IpAddr,
+        /// Its SSH host key, or the fingerprint of it. Without it the order stops before the first log-in, with the
+        /// fingerprint to be confirmed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host_key: Option<String>,
+    },
+    /// Say which host key the server has, after a person compared it on the provider's console. A failed order goes on.
+    ConfirmHostKey {
+        /// The key, or the fingerprint of it.
+        host_key: String,
     },
 }
 

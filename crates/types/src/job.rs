@@ -27,7 +27,8 @@ pub struct ProvisionJob {
     pub first_port: u16,
     /// File with the private key that the machine was installed with.
     pub private_key: std::path::PathBuf,
-    /// The server's host key as seen before (OpenSSH one-line form); `None` only before the first contact.
+    /// The host key that the server must show (OpenSSH one-line form), or its fingerprint. With `None` nothing but a
+    /// key exchange happens, and the job ends with the fingerprint that a person has to compare.
     pub host_key: Option<String>,
     /// Folder with the bundle: `letsbe-node`, `catalog/`.
     pub bundle: std::path::PathBuf,

@@ -10,6 +10,7 @@ pub mod backups;
 pub mod clock;
 pub mod crash;
 mod domain;
+pub mod host_key;
 pub mod ids;
 pub mod job;
 mod language;
@@ -26,6 +27,7 @@ mod tier;
 
 pub use address::{is_own_host, is_private_host};
 pub use domain::{DomainName, EmailAddress, InvalidName};
+pub use host_key::HostKeyPin;
 pub use language::Language;
 pub use printable::{harmless, steers_terminal};
 pub use problem::Problem;

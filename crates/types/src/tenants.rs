@@ -135,7 +135,7 @@ pub struct Connection {
     pub server: Option<ServerId>,
     /// Its address.
     pub address: Option<IpAddr>,
-    /// Its host key (OpenSSH one-line form), as it was seen when it was provisioned.
+    /// Its host key (OpenSSH one-line form, or the fingerprint until the first log-in).
     pub host_key: Option<String>,
 }
 

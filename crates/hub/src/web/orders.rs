@@ -175,6 +175,8 @@ struct DeskForm {
     server: String,
     #[serde(default)]
     address: String,
+    #[serde(default)]
+    host_key: String,
 }
 
 /// `POST /orders/{id}/actions`
@@ -210,9 +212,11 @@ fn action(form: DeskForm) -> ApiResult<DeskAction> {
                 })?;
             let name = form.server.trim();
             let name = if name.is_empty() { format!("manual:{address}") } else { name.to_owned() };
-            Ok(DeskAction::AssignServer { server: ServerId(name), address })
+            let host_key = Some(form.host_key).filter(|key| !key.trim().is_empty());
+            Ok(DeskAction::AssignServer { server: ServerId(name), address, host_key })
         }
         "abandon" if form.confirm == "yes" => Ok(DeskAction::Abandon { reason: form.reason }),
+        "confirm_host_key" => Ok(DeskAction::ConfirmHostKey { host_key: form.host_key }),
         "abandon" => Err(ApiError::bad_request("Tick the box to confirm that the order shall be given up.")),
         _ => Err(ApiError::bad_request("This page does not know that action.")),
     }

@@ -125,6 +125,9 @@ pub(super) fn stages(state: &State, words: Option<[&'static str; 6]>) -> Vec<Sta
         .collect()
 }
 
+/// What ends once a person has compared the server's host key.
+const HOST_KEY_PROBLEMS: [&str; 2] = ["SSH002", "SSH012"];
+
 /// Which buttons make sense: the machine itself is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Desk {
@@ -132,6 +135,8 @@ pub(super) struct Desk {
     pub(super) skip: bool,
     pub(super) abandon: bool,
     pub(super) assign: bool,
+    /// The server's host key is to be compared.
+    pub(super) host_key: bool,
 }
 
 impl Desk {
@@ -144,12 +149,18 @@ impl Desk {
             assign: legal(&Event::OperatorAssign {
                 server: ServerId(String::new()),
                 address: Ipv4Addr::UNSPECIFIED.into(),
+                host_key: None,
             }),
+            host_key: state
+                .problem
+                .as_ref()
+                .is_some_and(|problem| HOST_KEY_PROBLEMS.contains(&&*problem.code))
+                && legal(&Event::OperatorConfirmHostKey { host_key: String::new() }),
         }
     }
 
     pub(super) const fn any(self) -> bool {
-        self.retry || self.skip || self.abandon || self.assign
+        self.retry || self.skip || self.abandon || self.assign || self.host_key
     }
 }
 

@@ -76,6 +76,13 @@ pub struct Worker {
     pub jobs_folder: PathBuf,
 }
 
+letsbe_types::crash_points! {
+    /// Where a worker can be killed beside the places that each effect has.
+    pub mod points {
+        HOST_KEY_RECORDED = "install.host_key_recorded",
+    }
+}
+
 /// Where a worker can be killed while it carries out an effect: leased, inside, done, stored.
 #[must_use]
 pub fn crash_points(kind: EffectKind) -> [Point; 4] {

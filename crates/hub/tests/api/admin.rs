@@ -6,9 +6,9 @@ use axum::{
 };
 use futures::StreamExt as _;
 use letsbe_hub::router::{Access, routes};
-use letsbe_lifecycle::order::Phase;
+use letsbe_lifecycle::order::{Event, Phase};
 use letsbe_store::NewEntry;
-use letsbe_types::{api::TimelineEntry, ids::OrderId};
+use letsbe_types::{Problem, api::TimelineEntry, ids::OrderId};
 use serde_json::json;
 
 use crate::{EMAIL, Hub, PASSWORD, start};
@@ -178,7 +178,7 @@ async fn a_server_of_another_order_is_not_assigned() {
     let (hub, key) = Hub::with_staff().await;
     hub.order_waiting_for_dns(1).await;
     let other = hub.order(2).await;
-    hub.apply(other, &letsbe_lifecycle::order::Event::PaymentReceived).await;
+    hub.apply(other, &Event::PaymentReceived).await;
     let assign = json!({"action": "assign_server", "server": "netcup:1", "address": "192.0.2.9"});
     let answer = hub.json("POST", &format!("{ORDERS}/{other}/actions"), Some(&key), &assign).await;
     assert_eq!(answer.status, StatusCode::CONFLICT);
@@ -276,4 +276,50 @@ async fn guessing_from_many_addresses_locks_strangers_out_and_not_the_owner() {
     assert_eq!(locked.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(locked.headers["retry-after"], "61");
     assert_eq!(log_in("192.0.2.1", PASSWORD).await.status, StatusCode::OK, "the owner comes in");
+}
+
+#[tokio::test]
+async fn a_host_key_that_a_person_compared_is_recorded_and_the_order_goes_on() {
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+    const FINGERPRINT: &str = "SHA256:UCUiLr7Pjs9wFFJMDByLgc3NrtdU344OgUM45wZPcIQ";
+    let (hub, key) = Hub::with_staff().await;
+    let known = async |id| hub.store.order(id).await.unwrap().unwrap().host_key;
+    let id = hub.order(1).await;
+    hub.apply(id, &Event::PaymentReceived).await;
+    let path = format!("{ORDERS}/{id}/actions");
+    let act = async |body: serde_json::Value| hub.json("POST", &path, Some(&key), &body).await;
+    let confirm = |text: &str| json!({"action": "confirm_host_key", "host_key": text});
+    assert_eq!(act(confirm(FINGERPRINT)).await.status, StatusCode::CONFLICT, "there is no server yet");
+    let assign = json!({"action": "assign_server", "server": "manual:192.0.2.9", "address": "192.0.2.9"});
+    let mut with_key = assign.clone();
+    with_key["host_key"] = json!("AAAA");
+    let answer = act(with_key).await;
+    assert_eq!((answer.status, answer.fields()), (StatusCode::BAD_REQUEST, vec!["host_key".to_owned()]));
+    assert_eq!(act(assign).await.status, StatusCode::OK);
+    assert_eq!(known(id).await, None);
+
+    let problem = Problem::permanent("SSH012", "The host key is not known; SHA256:x is shown", "Compare.");
+    for event in [Event::DnsComplete, Event::ProvisioningPrepared, Event::EffectFailed { problem }] {
+        hub.apply(id, &event).await;
+    }
+    let page = hub.page(&format!("/orders/{id}")).await;
+    assert!(page.body.contains("confirm_host_key") && page.body.contains("SHA256:x is shown"), "{page:?}");
+    for wrong in ["", "yes", "SHA256:short", "ssh-ed25519 AAAA"] {
+        let answer = act(confirm(wrong)).await;
+        assert_eq!((answer.status, answer.fields()), (StatusCode::BAD_REQUEST, vec!["host_key".to_owned()]));
+    }
+    assert_eq!(hub.store.order(id).await.unwrap().unwrap().state.phase, Phase::Failed);
+    let answer = act(confirm(&format!("256 {FINGERPRINT} root@server (ED25519)"))).await;
+    assert_eq!((answer.status, &answer.json()["data"]["state"]), (StatusCode::OK, &json!("PROVISIONING")));
+    assert_eq!(known(id).await.as_deref(), Some(FINGERPRINT));
+    let lines = hub.store.timeline(id, 0, 100).await.unwrap();
+    assert!(lines.iter().any(|line| line.message.contains(FINGERPRINT)), "{lines:?}");
+
+    let other = hub.order(2).await;
+    hub.apply(other, &Event::PaymentReceived).await;
+    let assign = json!({"action": "assign_server", "server": "manual:192.0.2.8", "address": "192.0.2.8",
+        "host_key": format!("192.0.2.8 {KEY}")});
+    let answer = hub.json("POST", &format!("{ORDERS}/{other}/actions"), Some(&key), &assign).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    assert_eq!(known(other).await.as_deref(), Some(KEY));
 }

@@ -127,7 +127,7 @@ async fn customer_and_staff_are_written_to_with_a_link_and_in_the_customers_lang
     let text = plain(&task.text);
     assert!(text.contains("letsbe orders assign") && text.contains("/waiting"), "{text}");
     let (server, at) = (letsbe_types::ids::ServerId("by-hand:1".into()), [192, 0, 2, 7].into());
-    hub.apply(id, &Event::OperatorAssign { server, address: at }).await;
+    hub.apply(id, &Event::OperatorAssign { server, address: at, host_key: None }).await;
     let dns = next(&mut mails).await;
     let text = plain(&dns.text);
     for part in ["diese Einträge", link.as_str(), "  blog.acme.example  A     192.0.2.7"] {

@@ -49,14 +49,13 @@ impl Fleet {
         let order = &order.summary;
         let host = self.machines.host(order.domain.as_str())?;
         let identity = host.exec(&["cat", "/opt/letsbe/state/identity"]).await?;
-        let host_key = host.exec(&["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]).await?;
-        let host_key: Vec<&str> = host_key.split_whitespace().take(2).collect();
+        let host_key = host.host_key().await?;
         Ok(ProvisionJob {
             id: JobId::generate(),
             address: IpAddr::from(host.address),
             first_port: 22,
             private_key,
-            host_key: Some(host_key.join(" ")),
+            host_key: Some(host_key),
             bundle: file("bundle")?,
             report: None,
             desired: DesiredServer {

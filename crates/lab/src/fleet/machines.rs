@@ -13,7 +13,7 @@ use super::build_server;
 use crate::{
     hosts::{Host, HostSpec},
     lab::Lab,
-    netcup::{HostControl, PowerCommand, SimServer},
+    netcup::{HostControl, PowerCommand, SimServer, System},
     network::LabNetwork,
 };
 
@@ -106,13 +106,14 @@ impl Machines {
 
 #[async_trait]
 impl HostControl for Machines {
-    async fn install(&self, server: &SimServer, hostname: &str, keys: &[String]) -> anyhow::Result<IpAddr> {
+    async fn install(&self, server: &SimServer, system: &System) -> anyhow::Result<IpAddr> {
         let spec = HostSpec {
             name: format!("server-{}", server.id),
-            hostname: hostname.to_owned(),
+            hostname: system.hostname.clone(),
             address: Some(server.address),
-            authorized_keys: keys.to_vec(),
+            authorized_keys: system.keys.clone(),
             resolvers: self.resolvers.clone(),
+            script: system.script.clone(),
         };
         let host = Host::create(&self.network, spec).await?;
         let address = host.address;
@@ -123,7 +124,7 @@ impl HostControl for Machines {
             host.write_file("/opt/letsbe/state/crash-log-path", "600", CRASH_LOG.as_bytes()).await?;
         }
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.insert(server.id, (hostname.to_owned(), host));
+        hosts.insert(server.id, (system.hostname.clone(), host));
         Ok(address.into())
     }
 

@@ -12,13 +12,13 @@ use axum::{
     routing::{get, post},
 };
 use letsbe_netcup::types;
-use letsbe_types::DomainName;
+use letsbe_types::{DomainName, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Faults, account,
-    host::PowerCommand,
+    host::{PowerCommand, System},
     media, network, policies, readings,
     server::{DISK, SimServer},
     state::{Call, Shared},
@@ -179,7 +179,7 @@ pub(super) fn start_task(shared: &Arc<Shared>, server: i32, work: Work) -> Respo
     if state.tasks.iter().any(|task| task.server == server && !task.is_over()) {
         return locked();
     }
-    if matches!(work, Work::Install { .. }) {
+    if matches!(work, Work::Install(_)) {
         *state.installs.entry(server).or_default() += 1;
     }
     accepted(task::start(shared, &mut state, server, work))
@@ -336,5 +336,6 @@ async fn install(
     if keys.len() != ids.len() {
         return invalid("sshKeyIds", "SSH key not found");
     }
-    start_task(&shared, id, Work::Install { hostname, keys })
+    let script = setup.custom_script.map(Secret::new);
+    start_task(&shared, id, Work::Install(System { hostname, keys, script }))
 }

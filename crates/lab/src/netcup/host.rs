@@ -4,6 +4,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use letsbe_types::Secret;
 
 use super::SimServer;
 
@@ -20,12 +21,23 @@ pub enum PowerCommand {
     Reset,
 }
 
+/// What is installed.
+#[derive(Debug, Clone)]
+pub struct System {
+    /// The host name it gets.
+    pub hostname: String,
+    /// The keys that may log in as root.
+    pub keys: Vec<String>,
+    /// The customer's script, if there is one.
+    pub script: Option<Secret<String>>,
+}
+
 /// The machines behind the simulated servers.
 #[async_trait]
 pub trait HostControl: Send + Sync {
     /// Puts a fresh Debian 12 on the (wiped) server, with these keys for root and no password, and starts it.
-    /// Gives the address at which it answers.
-    async fn install(&self, server: &SimServer, hostname: &str, keys: &[String]) -> anyhow::Result<IpAddr>;
+    /// Carries the customer's script out on it, as root, and gives the address at which it answers.
+    async fn install(&self, server: &SimServer, system: &System) -> anyhow::Result<IpAddr>;
 
     /// Works the power switch.
     async fn power(&self, server: &SimServer, command: PowerCommand) -> anyhow::Result<()>;
@@ -36,25 +48,36 @@ pub trait HostControl: Send + Sync {
 
 /// Machines that exist in memory only: they note what was done to them.
 #[derive(Debug, Default)]
-pub struct MemoryHosts(Mutex<Vec<String>>);
+pub struct MemoryHosts {
+    done: Mutex<Vec<String>>,
+    scripts: Mutex<Vec<Secret<String>>>,
+}
 
 impl MemoryHosts {
     /// What was done, oldest first, for example `install 1 shop.example`.
     #[must_use]
     pub fn done(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The scripts that systems were installed with, oldest first.
+    #[must_use]
+    pub fn scripts(&self) -> Vec<Secret<String>> {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn note(&self, what: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 }
 
 #[async_trait]
 impl HostControl for MemoryHosts {
-    async fn install(&self, server: &SimServer, hostname: &str, keys: &[String]) -> anyhow::Result<IpAddr> {
-        anyhow::ensure!(!keys.is_empty(), "no key for root");
-        self.note(format!("install {} {hostname}", server.id));
+    async fn install(&self, server: &SimServer, system: &System) -> anyhow::Result<IpAddr> {
+        anyhow::ensure!(!system.keys.is_empty(), "no key for root");
+        self.note(format!("install {} {}", server.id, system.hostname));
+        let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        scripts.extend(system.script.clone());
         Ok(server.address.into())
     }
 

@@ -29,7 +29,7 @@ use letsbe_types::{Secret, clock::Clock};
 use tokio::{net::TcpListener, sync::oneshot};
 
 pub use faults::Faults;
-pub use host::{HostControl, MemoryHosts, PowerCommand};
+pub use host::{HostControl, MemoryHosts, PowerCommand, System};
 pub use server::SimServer;
 pub use state::Call;
 

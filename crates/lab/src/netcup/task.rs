@@ -8,17 +8,14 @@ use uuid::Uuid;
 
 use super::{
     HostControl, SimServer,
-    host::PowerCommand,
+    host::{PowerCommand, System},
     state::{Shared, State},
 };
 
 /// What a task does.
 #[derive(Debug, Clone)]
 pub(super) enum Work {
-    Install {
-        hostname: String,
-        keys: Vec<String>,
-    },
+    Install(System),
     Power(PowerCommand),
     CreateSnapshot(types::ServerSnapshotCreate),
     DeleteSnapshot(String),
@@ -39,7 +36,7 @@ pub(super) enum Work {
 impl Work {
     const fn name(&self) -> &'static str {
         match self {
-            Self::Install { .. } => "Image Setup",
+            Self::Install(_) => "Image Setup",
             Self::Power(_) => "Change power state",
             Self::CreateSnapshot(_) => "Create snapshot",
             Self::DeleteSnapshot(_) => "Delete snapshot",
@@ -181,10 +178,10 @@ fn change(tasks: &mut [Task], uuid: &str, how: impl FnOnce(&mut Task)) {
 async fn carry_out(shared: &Shared, target: &SimServer, work: &Work) -> anyhow::Result<()> {
     let hosts: &dyn HostControl = shared.hosts.as_ref();
     let after: Box<dyn FnOnce(&mut SimServer) + Send> = match work {
-        Work::Install { hostname, keys } => {
+        Work::Install(system) => {
             hosts.wipe(target).await?;
-            let address = hosts.install(target, hostname, keys).await?;
-            let hostname = hostname.clone();
+            let address = hosts.install(target, system).await?;
+            let hostname = system.hostname.clone();
             Box::new(move |server| {
                 server.moved_to(address);
                 server.hostname = Some(hostname);

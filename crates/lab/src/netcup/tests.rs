@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_netcup::{ErrorKind, MemoryTokenStore, Power, ScpClient, ScpConfig, TaskEnd, TaskState, types};
 use letsbe_servers::{
-    InstallRequest, NetcupPool, NoServer, OsImage, ProviderError, ServerProvider, TierSize, Wanted,
-    choose_server,
+    InstallRequest, NetcupPool, NoServer, OsImage, PlantedKey, ProviderError, ServerProvider, TierSize,
+    Wanted, choose_server,
 };
 use letsbe_types::{Region, Tier, clock::ManualClock, ids::ServerId};
 
@@ -60,6 +60,7 @@ impl Bench {
             hostname: "srv.shop.example".parse().expect("a name"),
             image: OsImage::Debian12,
             public_keys: vec![KEY.into()],
+            host_key: PlantedKey::generate(&mut rand::rng()).expect("a key"),
             requested_at: clock_now(&self.clock),
         }
     }

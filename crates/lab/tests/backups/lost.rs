@@ -38,6 +38,7 @@ pub(crate) async fn comes_back_without_a_hub(server: &Server<'_>) -> anyhow::Res
     let mut command = Command::new(&site.programs.cli);
     command.args(["--json", "provision", "--restore", "--tier", "build", "--docker", "distro"]);
     command.args(["--host", &address, "--domain", &domain, "--email", &email]);
+    command.args(["--host-key", &host.host_key().await?]);
     command.args(["--tools", &content::TOOLS.join(",")]);
     command.args(["--registry-mirror", &site.lab.registry.mirror]);
     command.args(["--acme-directory", &site.lab.acme.directory]);

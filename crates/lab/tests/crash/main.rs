@@ -186,6 +186,7 @@ async fn every_hub_point_was_hit(fleet: &Fleet, _detail: &OrderDetail) -> anyhow
         .into_iter()
         .flat_map(crash_points)
         .chain(messages::points::ALL)
+        .chain(letsbe_hub::worker::points::ALL)
         .chain(points::flow::ALL)
         .chain(connection_points())
         .map(|point| point.to_string())

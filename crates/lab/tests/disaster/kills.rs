@@ -87,6 +87,7 @@ async fn around_the_run(fleet: &Fleet) -> anyhow::Result<()> {
     let expected: BTreeSet<String> = recovery::points::ALL
         .into_iter()
         .chain(destinations::points::ALL)
+        .chain(letsbe_hub::worker::points::ALL)
         .chain(EFFECTS.into_iter().flat_map(crash_points))
         .chain(messages::points::ALL)
         .chain(points::flow::ALL)

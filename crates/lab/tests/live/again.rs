@@ -69,6 +69,7 @@ async fn planned(live: &Live<'_>) -> anyhow::Result<Vec<(String, String)>> {
     let authority = &job.desired.certificates;
     let directory = authority.directory_url.as_deref().context("a directory")?;
     let contact = authority.contact.to_string();
+    let host_key = job.host_key.as_deref().context("a host key")?;
     let directory_roots = live.fleet.folder.path().join("directory-roots.pem");
     std::fs::write(&directory_roots, authority.directory_roots_pem.as_deref().context("its roots")?)?;
     let directory_roots = path(&directory_roots);
@@ -104,6 +105,8 @@ async fn planned(live: &Live<'_>) -> anyhow::Result<Vec<(String, String)>> {
         &roots,
         "--identity",
         &job.desired.identity.0,
+        "--host-key",
+        host_key,
     ];
     let plan: serde_json::Value = serde_json::from_str(&letsbe(live, &arguments).await?)?;
     let plan = plan.as_array().context("a list")?;

@@ -88,12 +88,13 @@ pub(crate) async fn published_container(live: &Live<'_>) -> anyhow::Result<()> {
 /// One refused login only: fail2ban counts.
 pub(crate) async fn ssh(live: &Live<'_>) -> anyhow::Result<()> {
     let key = load_key(&live.fleet.folder.path().join("hub/tenants-key"))?;
+    let host_key = live.host.host_key().await?;
     let target = |user: &str| Target {
         address: live.host.address.into(),
         port: 22022,
         user: user.to_owned(),
         key: key.clone(),
-        host_key: None,
+        host_key: host_key.clone(),
     };
     let session = Session::connect(&target("letsbe-admin")).await?;
     let output = session.run(&["id", "-un"], b"").await?;

@@ -24,7 +24,8 @@ async fn in_manual_mode_an_order_waits_for_its_server() {
         assert!(problem.code == "POOL001" && problem.message.contains("MANUAL"), "{problem}");
     }
     let address = [203, 0, 113, 7].into();
-    let assign = Event::OperatorAssign { server: Manual::id(address), address: address.into() };
+    let assign =
+        Event::OperatorAssign { server: Manual::id(address), address: address.into(), host_key: None };
     bench.operator(ids[0], assign.clone()).await;
     let state = bench.until_phase(ids[0], Phase::DnsPending).await.state;
     assert_eq!((state.server, state.address), (Some(Manual::id(address)), Some(address.into())));
@@ -62,4 +63,31 @@ async fn without_dns_the_operator_can_go_on_as_far_as_the_provisioner() {
         assert_eq!(mode & 0o777, 0o600);
     }
     assert_eq!(bench.installs(), [(1, 1)]);
+}
+
+#[tokio::test]
+async fn the_host_key_that_is_recorded_is_planted_and_its_private_half_kept_nowhere() {
+    let bench = Bench::with_one().await;
+    bench.faults(|faults| faults.end_next_task = Some("ERROR".into()));
+    bench.start("one");
+    let id = bench.paid_order("shop.example").await;
+    // The first installation came to nothing; the second one got through.
+    bench.ready_alone(id, 1, 2).await;
+    let recorded = bench.order(id).await.host_key.expect("it is known before anybody logs in");
+    let scripts = bench.hosts.scripts();
+    let script = scripts.last().expect("a script").expose().clone();
+    assert!(script.contains(&recorded), "{recorded}");
+    let secret = script.lines().skip_while(|line| !line.contains("BEGIN OPENSSH")).nth(2).expect("a key");
+    assert!(!bench.lines(id).await.concat().contains(secret));
+    let folder = bench.private_key().parent().expect("a folder").to_owned();
+    let mut files = vec![folder];
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(path.read_dir().expect("a folder").map(|entry| entry.expect("an entry").path()));
+        } else {
+            let content = std::fs::read(&path).expect("a file");
+            let kept = content.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert!(!kept, "{} has the private half", path.display());
+        }
+    }
 }

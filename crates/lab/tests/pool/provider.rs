@@ -9,6 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use letsbe_servers::{
     Capabilities, InstallRequest, ProviderError, ServerProvider, ServerView, TaskId, TaskState,
 };
@@ -56,6 +57,14 @@ impl ServerProvider for PromptPool {
 
     async fn server(&self, id: &ServerId) -> Result<ServerView, ProviderError> {
         self.pool.server(id).await
+    }
+
+    async fn find_install(
+        &self,
+        id: &ServerId,
+        requested_at: DateTime<Utc>,
+    ) -> Result<Option<TaskId>, ProviderError> {
+        self.pool.find_install(id, requested_at).await
     }
 
     async fn start_install(&self, id: &ServerId, request: &InstallRequest) -> Result<TaskId, ProviderError> {

@@ -111,7 +111,7 @@ impl Door {
         assert_ne!(recorded, present);
         let runs = self.inside(&["ls", "-l", "/opt/letsbe/state"]).await;
         let ended = self.ended().await;
-        ended.refused("SSH002", &["has changed", &recorded, &present]);
+        ended.refused("SSH002", &["another host key", &recorded, &present]);
         assert!(ended.events.is_empty());
         assert_eq!(self.inside(&["ls", "-l", "/opt/letsbe/state"]).await, runs);
         self.inside(&["sh", "-c", "mv /root/former/ssh_host_* /etc/ssh/"]).await;

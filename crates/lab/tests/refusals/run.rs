@@ -78,6 +78,9 @@ impl Run {
         for (name, value) in settings.iter().filter(|(name, _)| !replaced(name)).chain(more) {
             command.arg(name).arg(value);
         }
+        if let Some(host_key) = site.host_key(name).filter(|_| !replaced("--host-key")) {
+            command.args(["--host-key", &host_key]);
+        }
         Self::start(command, b"").await
     }
 

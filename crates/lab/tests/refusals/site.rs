@@ -1,10 +1,12 @@
 //! What the scenarios share: one lab, the programs, a good and a broken bundle.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
     process::Command,
+    sync::Mutex,
     time::Instant,
 };
 
@@ -27,6 +29,8 @@ pub(crate) struct Site {
     /// The private key that servers are installed with.
     pub(crate) key: PathBuf,
     began: Instant,
+    /// By the server's name: the host key that it was installed with, as its provider's console shows it.
+    host_keys: Mutex<BTreeMap<String, String>>,
 }
 
 impl Site {
@@ -49,7 +53,7 @@ impl Site {
         let options = LabOptions { proxy_binary: Some(programs.proxy.clone()), ..LabOptions::default() };
         let lab = Lab::start(options).await.expect("the lab starts");
         let key = new_key(folder.path(), "key");
-        let site = Self { lab, programs, bundle, folder, key, began };
+        let site = Self { lab, programs, bundle, folder, key, began, host_keys: Mutex::default() };
         site.say("the lab is up");
         site
     }
@@ -64,10 +68,17 @@ impl Site {
         let domain = self.domain(name);
         let keys = [public(&self.key)];
         let host = self.lab.create_host(name, &domain, None, &keys).await.expect("a server");
+        let host_key = host.host_key().await.expect("its host key");
+        self.host_keys.lock().expect("no panic").insert(name.to_owned(), host_key);
         for record in [domain.clone(), format!("*.{domain}")] {
             self.lab.dns.add_record(&record, "A", &host.address.to_string()).await.expect("a record");
         }
         host
+    }
+
+    /// The host key that a server was installed with; `None` for one that was not.
+    pub(crate) fn host_key(&self, name: &str) -> Option<String> {
+        self.host_keys.lock().expect("no panic").get(name).cloned()
     }
 
     pub(crate) fn domain(&self, name: &str) -> String {
@@ -82,7 +93,7 @@ impl Site {
             address,
             first_port: 22,
             private_key: self.key.clone(),
-            host_key: None,
+            host_key: self.host_key(name),
             bundle: self.bundle.clone(),
             report: None,
             desired: DesiredServer {

@@ -61,7 +61,8 @@ pub fn transition(
         Event::RetryDue | Event::OperatorRetry => resume(state, now),
         Event::OperatorSkip { .. } => skip(state, now),
         Event::OperatorAbandon { .. } => stop(state, now),
-        Event::OperatorAssign { server, address } => assign(state, server, *address, now),
+        Event::OperatorConfirmHostKey { .. } => host_key_confirmed(state, now),
+        Event::OperatorAssign { server, address, .. } => assign(state, server, *address, now),
         Event::OperatorRecover { recovery, region } => recovery::request(state, *recovery, *region, now),
         Event::OperatorCancelRecovery { .. } => recovery::cancel(state, now),
     }
@@ -255,6 +256,16 @@ fn resume(state: &State, now: DateTime<Utc>) -> Option<Next> {
             Some(Next { state, effects, void_pending: true })
         }
         _ => None,
+    }
+}
+
+/// What failed goes on; what is under way is not disturbed. A live server's key is not changed from a desk.
+fn host_key_confirmed(state: &State, now: DateTime<Utc>) -> Option<Next> {
+    state.server.as_ref()?;
+    match state.phase {
+        Phase::Fulfilled | Phase::Stopped | Phase::RecoveryCancelled => None,
+        Phase::Failed => resume(state, now),
+        _ => Some(stay(state)),
     }
 }
 

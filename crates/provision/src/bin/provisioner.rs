@@ -5,11 +5,15 @@
 use std::{
     io::{Read as _, Write as _},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Parser;
 use letsbe_provision::provisioner::{self, Options, Progress};
 use letsbe_types::{Problem, harmless, job::ProvisionJob};
+
+/// A server's own installer may still be at work when the provider says that the system is installed.
+const FIRST_BOOT: Duration = Duration::from_secs(120);
 
 /// Carries out one provisioning job, read as JSON from standard input.
 #[derive(Parser)]
@@ -42,7 +46,7 @@ async fn carry_out(arguments: Arguments) -> Result<(), Problem> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|error| unusable(error.to_string()))?;
     let job: ProvisionJob = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
-    let options = Options { full_scan: arguments.full_scan, ..Options::default() };
+    let options = Options { full_scan: arguments.full_scan, first_boot: FIRST_BOOT, ..Options::default() };
     provisioner::run(&job, options, &|progress| match progress {
         Progress::Event(event) => {
             if let Ok(line) = serde_json::to_string(&event) {

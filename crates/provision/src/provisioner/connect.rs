@@ -19,19 +19,19 @@ const PAUSE_MAX: Duration = Duration::from_secs(15);
 impl Flow<'_> {
     /// Logs in, as the admin user if that works already and as root otherwise; waits for a server that is away.
     pub(super) async fn connect(&mut self) -> Result<Session, Problem> {
-        let give_up = Instant::now() + PATIENCE;
+        let began = Instant::now();
+        let give_up = began + PATIENCE;
         let mut pause = Duration::from_secs(1);
         loop {
             let problem = match self.connect_once().await {
                 Ok(session) => {
-                    self.host_key = Some(session.host_key().to_owned());
+                    self.connected = true;
                     let (user, host_key) = (session.user().to_owned(), session.host_key().to_owned());
                     (self.watcher)(Progress::Connected { user, host_key });
                     return Ok(session);
                 }
-                Err(problem) if !problem.retryable || Instant::now() + pause > give_up => {
-                    return Err(problem);
-                }
+                Err(problem) if Instant::now() + pause > give_up => return Err(problem),
+                Err(problem) if !problem.retryable && !self.may_boot(&problem, began) => return Err(problem),
                 Err(problem) => problem,
             };
             (self.watcher)(Progress::Note(format!("{problem}; next attempt in {} s", pause.as_secs())));
@@ -40,7 +40,17 @@ impl Flow<'_> {
         }
     }
 
-    async fn connect_once(&self) -> Result<Session, Problem> {
+    /// Whether a server that shows another key may still be booting for the first time: the key that it was installed
+    /// with takes its place then. Until it has, nothing is sent.
+    fn may_boot(&self, problem: &Problem, since: Instant) -> bool {
+        problem.code == "SSH002" && !self.connected && since.elapsed() < self.options.first_boot
+    }
+
+    async fn connect_once(&mut self) -> Result<Session, Problem> {
+        if self.host_key.is_empty() {
+            let ports = [ADMIN_PORT, self.job.first_port];
+            self.host_key = ssh::known_key(self.job.address, &ports, self.known.as_ref()).await?;
+        }
         let refused = match Session::connect(&self.target(ADMIN_USER, ADMIN_PORT)).await {
             Err(problem) if problem.code != "SSH002" => problem,
             settled => return settled,

@@ -67,7 +67,8 @@ async fn a_refused_claim_stores_nothing_of_its_event() {
     let id = world.paid_order().await;
     let lines = world.lines(id).await;
     let address = [192, 0, 2, 1].into();
-    let assigned = world.apply(id, &Event::OperatorAssign { server: server(1), address }).await;
+    let assigned =
+        world.apply(id, &Event::OperatorAssign { server: server(1), address, host_key: None }).await;
     assert!(matches!(assigned, Err(StoreError::ServerTaken(_))));
     assert_eq!((world.phase(id).await, world.lines(id).await), (Phase::PaymentConfirmed, lines));
 }

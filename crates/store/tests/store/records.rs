@@ -1,6 +1,7 @@
 //! Timelines, job reports, sessions.
 
 use chrono::TimeDelta;
+use letsbe_lifecycle::order::Event;
 use letsbe_store::{NewEntry, NewJob, token_hash};
 use letsbe_types::{
     Problem,
@@ -9,7 +10,7 @@ use letsbe_types::{
     job::{Outcome, RunEvent, RunEventKind},
 };
 
-use crate::{World, start};
+use crate::{World, claimed, start};
 
 #[tokio::test]
 async fn a_line_with_a_key_is_added_once() {
@@ -57,7 +58,7 @@ async fn a_job_report_is_taken_once_and_a_finished_job_stays_as_it_is() {
             event(2, operation(quiet)),
             event(3, operation(Outcome::Changed { what: "installed 3 packages".into() })),
         ],
-        host_key: Some("ssh-ed25519 AAAA".into()),
+        host_key: None,
         problem: None,
     };
     for _ in 0..2 {
@@ -67,8 +68,6 @@ async fn a_job_report_is_taken_once_and_a_finished_job_stays_as_it_is() {
         world.lines(order).await[1..],
         ["The run began on the server", "packages: installed 3 packages"]
     );
-    let stored = world.store.order(order).await.unwrap().unwrap();
-    assert_eq!(stored.host_key.as_deref(), Some("ssh-ed25519 AAAA"));
     report.status = JobStatus::Failed;
     report.problem = Some(Problem::transient("SSH001", "gone", "wait"));
     world.store.report_job(&job, &report, world.now()).await.unwrap();
@@ -117,4 +116,39 @@ async fn who_is_removed_or_gets_a_new_password_has_no_session_any_more() {
     world.store.remove_staff("bob@letsbe.example").await.unwrap();
     assert!(world.store.session("bob@letsbe.example", world.now()).await.unwrap().is_none());
     assert_eq!(listed().await, [("ann@letsbe.example".to_owned(), 0)]);
+}
+
+#[tokio::test]
+async fn a_run_tells_the_rest_of_a_compared_host_key_and_changes_no_other() {
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+    const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB9dG4kjRhQTtWTVzd2t27+t0DEHBPW7iOD23TUiYLio";
+    const FINGERPRINT: &str = "SHA256:UCUiLr7Pjs9wFFJMDByLgc3NrtdU344OgUM45wZPcIQ";
+    let world = World::new().await;
+    let order = world.paid_order().await;
+    world.apply(order, &claimed(1)).await.unwrap();
+    let new = NewJob {
+        id: JobId::generate(),
+        order,
+        runner_token_hash: token_hash("runner"),
+        registration_token_hash: token_hash("registration"),
+    };
+    let job = world.store.create_job(&new, world.now()).await.unwrap();
+    let known = async || world.store.order(order).await.unwrap().unwrap().host_key;
+    let tell = async |key: &str| {
+        let host_key = Some(key.to_owned());
+        let report = JobReport { status: JobStatus::Running, events: vec![], host_key, problem: None };
+        world.store.report_job(&job, &report, world.now()).await.unwrap();
+    };
+    tell(KEY).await;
+    assert_eq!(known().await, None, "nobody has compared it");
+    let confirm = |key: &str| Event::OperatorConfirmHostKey { host_key: key.to_owned() };
+    world.apply(order, &confirm(FINGERPRINT)).await.unwrap();
+    tell(OTHER).await;
+    assert_eq!(known().await.as_deref(), Some(FINGERPRINT));
+    tell(KEY).await;
+    assert_eq!(known().await.as_deref(), Some(KEY));
+    tell(OTHER).await;
+    assert_eq!(known().await.as_deref(), Some(KEY));
+    world.store.plant_host_key(order, OTHER).await.unwrap();
+    assert_eq!(known().await.as_deref(), Some(OTHER), "a new system has a new key");
 }

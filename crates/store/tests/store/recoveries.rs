@@ -27,9 +27,8 @@ async fn live(world: &World) -> OrderId {
         world.apply(id, &event).await.unwrap();
     }
     let job = job(world, id).await;
-    let done =
-        JobReport { host_key: Some("ssh-ed25519 first".into()), ..report(JobStatus::Completed, vec![]) };
-    world.store.report_job(&job, &done, world.now()).await.unwrap();
+    world.store.plant_host_key(id, "ssh-ed25519 first").await.unwrap();
+    world.store.report_job(&job, &report(JobStatus::Completed, vec![]), world.now()).await.unwrap();
     let introduction = Introduction {
         token_hash: &format!("token of {}", job.id),
         identity: &format!("identity-{id}"),
@@ -159,8 +158,8 @@ async fn the_times_are_measured_and_the_lost_server_is_nobodys_until_somebody_ac
     tell(&world, &job, 30, RunEventKind::Restored { tools: both.clone() }).await;
     tell(&world, &job, 20, RunEventKind::Restored { tools: both[..1].to_vec() }).await;
     let host_key = Some("ssh-ed25519 second".to_owned());
-    let done = JobReport { host_key: host_key.clone(), ..report(JobStatus::Completed, vec![]) };
-    world.store.report_job(&job, &done, world.now()).await.unwrap();
+    world.store.plant_host_key(order, "ssh-ed25519 second").await.unwrap();
+    world.store.report_job(&job, &report(JobStatus::Completed, vec![]), world.now()).await.unwrap();
     world.apply(order, &Event::ProvisioningSucceeded).await.unwrap();
     world.clock.advance(TimeDelta::minutes(47));
     world.apply(order, &Event::DnsComplete).await.unwrap();

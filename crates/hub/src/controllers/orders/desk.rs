@@ -4,6 +4,7 @@ use axum::{Extension, Json, extract::State};
 use letsbe_lifecycle::order::Event;
 use letsbe_store::NewEntry;
 use letsbe_types::{
+    HostKeyPin,
     api::{DeskAction, FieldError, OrderSummary, Reply},
     ids::OrderId,
 };
@@ -53,11 +54,22 @@ fn event(action: DeskAction) -> Result<(Event, &'static str), FieldError> {
         DeskAction::Abandon { reason } => {
             (Event::OperatorAbandon { reason: line("reason", &reason)? }, "give the order up")
         }
-        DeskAction::AssignServer { mut server, address } => {
+        DeskAction::AssignServer { mut server, address, host_key } => {
             server.0 = line("server", &server.0)?;
-            (Event::OperatorAssign { server, address }, "assign a server")
+            let host_key = host_key.as_deref().map(self::host_key).transpose()?;
+            (Event::OperatorAssign { server, address, host_key }, "assign a server")
         }
+        DeskAction::ConfirmHostKey { host_key } => (
+            Event::OperatorConfirmHostKey { host_key: self::host_key(&host_key)? },
+            "go on with the host key that was compared",
+        ),
     })
+}
+
+/// As it is stored: the key, or its fingerprint.
+fn host_key(text: &str) -> Result<String, FieldError> {
+    let pin = text.parse::<HostKeyPin>().map_err(|error| field("host_key", format!("it {error}")))?;
+    Ok(pin.to_string())
 }
 
 /// One line of text that says something.

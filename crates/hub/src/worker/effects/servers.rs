@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{EffectKind, Event};
-use letsbe_servers::{InstallRequest, OsImage, ProviderError, TaskState, TierSize, Wanted, choose_server};
+use letsbe_servers::{
+    InstallRequest, OsImage, PlantedKey, ProviderError, TaskId, TaskState, TierSize, Wanted, choose_server,
+};
 use letsbe_store::Order;
-use letsbe_types::{Problem, ids::ServerId};
+use letsbe_types::{Problem, crash, ids::ServerId};
 
-use crate::worker::{Worker, inside, job_files::public_key, store_problem};
+use crate::worker::{Worker, inside, job_files::public_key, points, store_problem};
 
 /// Between two looks at a running installation.
 const TASK_POLL: Duration = Duration::from_secs(2);
@@ -39,20 +42,18 @@ pub(in crate::worker) async fn claim_server(worker: &Worker, order: &Order) -> R
     })
 }
 
-/// Repeatable: the same request with the same moment finds the task that an earlier call started.
+/// Repeatable: the moment of the first request finds the task that an earlier call started.
 pub(in crate::worker) async fn install_server(worker: &Worker, order: &Order) -> Result<Event, Problem> {
     let hint = "This is a fault of the Hub: keep its log and report it.";
     let none = || Problem::permanent("WORK003", "The order has no server to install.", hint);
     let server = order.state.server.clone().ok_or_else(none)?;
     let requested_at =
         worker.store.install_requested(order.new.id, worker.clock.now()).await.map_err(store_problem)?;
-    let request = InstallRequest {
-        hostname: order.new.domain.clone(),
-        image: OsImage::Debian12,
-        public_keys: vec![public_key(&worker.provisioning.private_key)?],
-        requested_at,
+    let found = worker.provider.find_install(&server, requested_at).await.map_err(|error| error.problem)?;
+    let task = match found {
+        Some(task) => task,
+        None => begin_install(worker, order, &server, requested_at).await?,
     };
-    let task = worker.provider.start_install(&server, &request).await.map_err(|error| error.problem)?;
     inside(EffectKind::InstallServer);
     let finished = tokio::time::timeout(INSTALL_TIME_MAX, wait_for_task(worker, &server, &task)).await;
     finished.map_err(|_| {
@@ -73,11 +74,28 @@ pub(in crate::worker) async fn install_server(worker: &Worker, order: &Order) ->
     Ok(Event::ServerInstalled { address })
 }
 
-async fn wait_for_task(
+/// The key that the server will show is recorded before the installation is asked for: whenever the Hub dies, what is
+/// on the server is what is recorded, or the server was not installed and gets another key.
+async fn begin_install(
     worker: &Worker,
+    order: &Order,
     server: &ServerId,
-    task: &letsbe_servers::TaskId,
-) -> Result<(), Problem> {
+    requested_at: DateTime<Utc>,
+) -> Result<TaskId, Problem> {
+    let host_key = PlantedKey::generate(&mut rand::rng())?;
+    worker.store.plant_host_key(order.new.id, host_key.public()).await.map_err(store_problem)?;
+    crash::point(&points::HOST_KEY_RECORDED);
+    let request = InstallRequest {
+        hostname: order.new.domain.clone(),
+        image: OsImage::Debian12,
+        public_keys: vec![public_key(&worker.provisioning.private_key)?],
+        host_key,
+        requested_at,
+    };
+    worker.provider.start_install(server, &request).await.map_err(|error| error.problem)
+}
+
+async fn wait_for_task(worker: &Worker, server: &ServerId, task: &TaskId) -> Result<(), Problem> {
     loop {
         match worker.provider.task(server, task).await {
             Ok(TaskState::Finished) => return Ok(()),

@@ -68,6 +68,13 @@ impl ServerProvider for Pool {
     async fn server(&self, id: &ServerId) -> Result<ServerView, ProviderError> {
         Ok(view(id.0.trim_start_matches("netcup:").parse().unwrap()))
     }
+    async fn find_install(
+        &self,
+        _: &ServerId,
+        _: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Option<TaskId>, ProviderError> {
+        Ok(None)
+    }
     async fn start_install(&self, id: &ServerId, _: &InstallRequest) -> Result<TaskId, ProviderError> {
         Ok(TaskId(format!("install {id}")))
     }
@@ -205,7 +212,7 @@ impl Bench {
             event["at"] = json!(self.hub.clock.now());
             numbered.push(event);
         }
-        let host_key = format!("ssh-ed25519 of {}", run.job.address);
+        let host_key = &run.job.host_key;
         let body = json!({"status": status, "events": numbered, "host_key": host_key});
         let path = format!("/api/v1/jobs/{}", run.job.id);
         let answer = self.hub.json("PATCH", &path, Some(&run.token), &body).await;
