@@ -24,7 +24,21 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("provision", &["types", "catalog", "host", "vault", "backup"]),
     ("node", &["types", "catalog", "host", "vault", "backup", "provision", "redact", "gate", "serve"]),
     ("cli", &["types", "catalog", "host", "vault", "provision", "explain"]),
-    ("hub", &["types", "catalog", "lifecycle", "netcup", "dns", "servers", "store", "buckets", "serve", "explain"]),
+    (
+        "hub",
+        &[
+            "types",
+            "catalog",
+            "lifecycle",
+            "netcup",
+            "dns",
+            "servers",
+            "store",
+            "buckets",
+            "serve",
+            "explain",
+        ],
+    ),
     // The lab may use everything; nobody may use the lab.
     (
         "lab",

@@ -59,7 +59,10 @@ impl ApiError {
 
     pub(crate) fn too_many(wait: TimeDelta) -> Self {
         let message = "Too many requests; wait a moment and try again.";
-        Self { retry_after: Some(wait.num_seconds().saturating_add(1)), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+        Self {
+            retry_after: Some(wait.num_seconds().saturating_add(1)),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, message)
+        }
     }
 
     /// A good key that asks more than any server has to ask.
