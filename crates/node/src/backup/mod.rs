@@ -14,6 +14,7 @@ mod hold;
 mod images;
 mod journal;
 mod keeping;
+mod leads;
 pub(crate) mod lease;
 pub(crate) mod listing;
 mod look;

@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     hold, journal,
     keeping::Keeping,
+    leads,
     making::{self, Made, Maker},
     outside,
     parts::{self, Part},
@@ -161,7 +162,13 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
     if let Some(far) = &repositories.remote {
         tokio::time::sleep(request.before_remote).await;
         space::check_for_copy(space::disk(machine, &super::folder(layout)).await?)?;
-        let copied = outside::copy(layout, (&repositories.local, far), &here, &keeping, voice).await;
+        let copy = async {
+            if let Some(destination) = &repositories.destination {
+                leads::looked_up(destination).await?;
+            }
+            outside::copy(layout, (&repositories.local, far), &here, &keeping, voice).await
+        };
+        let copied = copy.await;
         outcome.remote = Some(copied.map(|check| {
             outcome.remote_check = Some(check);
             Utc::now()
