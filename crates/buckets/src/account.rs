@@ -1,8 +1,13 @@
 //! An account at a service: where it is, and the key that opens it.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
-use letsbe_types::{Secret, is_private_host};
+use letsbe_types::{Secret, is_own_address, is_private_host};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
 
 use crate::BucketError;
@@ -78,15 +83,36 @@ pub fn checked_address(address: &str) -> Result<String, AddressRefused> {
     Ok(address.trim_end_matches('/').to_owned())
 }
 
-/// `169.254.…`, `fe80::…`, and the first written as the second.
+/// `169.254.…`, `fe80::…`, and the first written as the second. Numbers in other bases and digits of other alphabets were read
+/// by the address's own parser.
 fn is_link_local(host: &str) -> bool {
-    match host.trim_matches(['[', ']']).parse() {
-        Ok(IpAddr::V4(address)) => address.is_link_local(),
-        Ok(IpAddr::V6(address)) => {
-            address.is_unicast_link_local() || address.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local())
-        }
-        Err(_) => host == "metadata.google.internal",
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => is_own_address(address) && !address.is_loopback(),
+        Err(_) => host.trim_end_matches('.') == "metadata.google.internal",
     }
+}
+
+/// Looks names up for each connection, and connects to none that leads to this machine or its link without saying so.
+#[derive(Debug)]
+struct Outward;
+
+impl Resolve for Outward {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(Box::new(outward(name.as_str(), found)?.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn outward(name: &str, found: impl Iterator<Item = SocketAddr>) -> std::io::Result<Vec<SocketAddr>> {
+    let kept: Vec<SocketAddr> =
+        found.filter(|address| name == "localhost" || !is_own_address(address.ip())).collect();
+    if kept.is_empty() {
+        let why = "the name leads to this machine or its own link";
+        return Err(std::io::Error::new(std::io::ErrorKind::AddrNotAvailable, why));
+    }
+    Ok(kept)
 }
 
 impl Account {
@@ -98,6 +124,7 @@ impl Account {
         let made = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .timeout(WHOLE)
+            .dns_resolver(Arc::new(Outward))
             // A signature is for one address; whoever sends us elsewhere gets nothing.
             .redirect(reqwest::redirect::Policy::none())
             .build();
@@ -129,7 +156,7 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-    use super::checked_address;
+    use super::{checked_address, outward};
 
     #[test]
     fn keys_go_to_encrypted_addresses_or_stay_in_a_private_network() {
@@ -148,11 +175,38 @@ mod tests {
             "https://169.254.169.254",
             "https://[fe80::1]",
             "https://[::ffff:169.254.169.254]",
+            "http://2852039166",
+            "https://0xa9fea9fe",
+            "https://0251.0376.0251.0376",
+            "https://169.254.169.254.",
+            "https://１６９.254.169.254",
+            "https://169。254。169。254",
+            "https://[64:ff9b::a9fe:a9fe]",
+            "https://[::a9fe:a9fe]",
+            "https://0.0.0.0",
+            "https://metadata.google.internal.",
             "https://metadata.google.internal",
             "s3.example.com",
             "",
         ] {
             assert!(checked_address(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_name_leads_to_this_machine_or_its_link() {
+        let look = |name, found: &[&str]| {
+            let found = found.iter().map(|address| address.parse().expect("an address"));
+            outward(name, found).map(|kept| kept.len()).ok()
+        };
+        assert_eq!(look("s3.example.com", &["192.0.2.1:443", "[2001:db8::1]:443"]), Some(2));
+        assert_eq!(look("s3.internal", &["10.0.0.7:443"]), Some(1));
+        assert_eq!(look("s3.example.com", &["127.0.0.1:443", "192.0.2.1:443"]), Some(1));
+        for own in
+            ["127.0.0.1:443", "[::1]:443", "169.254.169.254:80", "[::ffff:127.0.0.1]:443", "0.0.0.0:80"]
+        {
+            assert_eq!(look("s3.example.com", &[own]), None, "{own}");
+        }
+        assert_eq!(look("localhost", &["127.0.0.1:9000"]), Some(1), "who says so means it");
     }
 }

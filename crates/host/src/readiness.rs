@@ -163,7 +163,9 @@ fn result_errors(result: Option<&serde_json::Value>) -> Vec<String> {
 pub fn parse_locks(stat: &str, proc_locks: &str, mounts: &str) -> Vec<String> {
     let held: Vec<(Option<Device>, &str)> = proc_locks
         .lines()
-        .filter(|line| line.contains("POSIX") && !line.contains("->"))
+        .filter(|line| !line.contains("->"))
+        // Locks of open files exclude those of processes, too; locks of whole files (FLOCK) do not.
+        .filter(|line| matches!(line.split_whitespace().nth(1), Some("POSIX" | "OFDLCK")))
         .filter_map(|line| {
             let (device, inode) = line.split_whitespace().nth(5)?.rsplit_once(':')?;
             Some((parse_device(device, 16), inode))
@@ -288,6 +290,11 @@ mod tests {
         for other in ["00:1a:131", "fe:01:131", "fe:02:132", "fe:02:13"] {
             assert!(!held(other, MOUNTS), "{other}");
         }
+        let kind = |kind: &str| {
+            let locks = format!("1: {kind}  ADVISORY  WRITE -1 fe:02:131 0 EOF\n");
+            !parse_locks("131 /var/lib/dpkg/lock\n", &locks, MOUNTS).is_empty()
+        };
+        assert!(kind("POSIX") && kind("OFDLCK") && !kind("FLOCK") && !kind("LEASE"));
         assert!(held("00:1a:131", ""), "without the mounts the inode alone decides");
         let over = format!("{MOUNTS}40 31 0:99 / /var/lib/dpkg rw - overlay overlay rw\n");
         assert!(held("00:63:131", &over) && !held("fe:02:131", &over));

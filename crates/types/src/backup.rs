@@ -74,6 +74,22 @@ pub enum Protection {
 }
 
 impl Destination {
+    /// The hosts that it leads to, as an HTTP client reads them, with their ports. One that nobody can read is empty.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<(String, u16)> {
+        match self {
+            Self::S3(s3) => {
+                let url = url::Url::parse(&s3.endpoint).ok();
+                let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned();
+                vec![(host, url.and_then(|url| url.port_or_known_default()).unwrap_or(443))]
+            }
+            Self::Rclone(rclone) => rclone.checked().map_or_else(
+                |_| Vec::new(),
+                |checked| checked.hosts().iter().map(|host| (host.clone(), 443)).collect(),
+            ),
+        }
+    }
+
     /// What the far side does against whoever holds the tenant's credentials.
     #[must_use]
     pub const fn protection(&self) -> Protection {

@@ -25,7 +25,7 @@ pub mod tenant;
 pub mod tenants;
 mod tier;
 
-pub use address::{is_own_host, is_private_host};
+pub use address::{is_inner_address, is_own_address, is_own_host, is_private_host};
 pub use domain::{DomainName, EmailAddress, InvalidName};
 pub use host_key::HostKeyPin;
 pub use language::Language;

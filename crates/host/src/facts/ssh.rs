@@ -96,6 +96,24 @@ pub fn without_ports(text: &str) -> Option<String> {
     })
 }
 
+/// A configuration whose `Match` blocks say nothing of these settings (in lower case); `None` if they say nothing anyway. What
+/// such a block says counts more than our own file, for whomever it matches.
+#[must_use]
+pub fn without_exceptions(text: &str, settings: &[&str]) -> Option<String> {
+    let (mut inside, mut found, mut left) = (false, false, String::with_capacity(text.len()));
+    for line in text.lines() {
+        let keyword = parse_line(line).map(|(keyword, _)| keyword);
+        inside |= keyword.as_deref() == Some("match");
+        if inside && keyword.is_some_and(|keyword| settings.contains(&keyword.as_str())) {
+            found = true;
+            left.push_str("# no exception, LetsBe: ");
+        }
+        left.push_str(line);
+        left.push('\n');
+    }
+    found.then_some(left)
+}
+
 /// `host:port`, `[address]:port`; an IPv6 address without brackets has colons of its own.
 fn names_port(address: &str) -> bool {
     address.contains("]:") || (address.matches(':').count() == 1 && !address.starts_with('['))

@@ -13,7 +13,9 @@ use letsbe_types::{Problem, job::DesiredServer, job::RunEventKind};
 pub use super::ssh_state::{Phase, STATE_FILE, SshState};
 use super::{
     ADMIN, NODE, SSH_PORT,
-    ssh_settings::{DROP_IN, EFFECTIVE, SOCKET_DROP_IN, final_settings, listen, ports_only, restart},
+    ssh_settings::{
+        DROP_IN, EFFECTIVE, SOCKET_DROP_IN, final_settings, listen, ports_only, restart, without_exceptions,
+    },
     ssh_state,
 };
 use crate::{
@@ -312,8 +314,11 @@ fn finish(found: &Found) -> (Vec<String>, Vec<Change>) {
     // Ports add up over all files: the distribution's own line would keep the old port open.
     let main = (SSHD_CONFIG.to_owned(), found.main.clone());
     for (path, text) in std::iter::once(&main).chain(&found.included) {
-        if let Some(text) = without_ports(text) {
-            because.push(format!("{path} names another port"));
+        let ports = without_ports(text);
+        let exceptions = without_exceptions(ports.as_deref().unwrap_or(text));
+        because.extend(ports.is_some().then(|| format!("{path} names another port")));
+        because.extend(exceptions.is_some().then(|| format!("{path} makes exceptions by Match")));
+        if let Some(text) = exceptions.or(ports) {
             changes.push(Change::Write(FileWrite::new(path, 0o644, text)));
         }
     }

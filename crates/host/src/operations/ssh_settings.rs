@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::ADMIN;
-use crate::change::{Change, Command, FileWrite};
+use crate::{
+    change::{Change, Command, FileWrite},
+    facts::ssh,
+};
 
 /// Our drop-in file; the first value that sshd reads counts, hence its name.
 pub(super) const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-letsbe.conf";
@@ -42,6 +45,30 @@ pub(super) const EFFECTIVE: [(&str, &str); 20] = [
     ("MACs", "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,umac-128-etm@openssh.com"),
     ("HostKeyAlgorithms", "ssh-ed25519,rsa-sha2-512,rsa-sha2-256"),
 ];
+
+/// Former and other names of such settings, and what would let somebody in besides them.
+const RELATED: [&str; 12] = [
+    "allowgroups",
+    "authorizedkeyscommand",
+    "authorizedkeyscommanduser",
+    "authorizedprincipalscommand",
+    "authorizedprincipalsfile",
+    "challengeresponseauthentication",
+    "dsaauthentication",
+    "gssapiauthentication",
+    "hostbasedauthentication",
+    "permitemptypasswords",
+    "skeyauthentication",
+    "trustedusercakeys",
+];
+
+/// A configuration in which no `Match` block takes from these settings; `None` if none does.
+#[must_use]
+pub fn without_exceptions(text: &str) -> Option<String> {
+    let names: Vec<String> = EFFECTIVE.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).chain(RELATED).collect();
+    ssh::without_exceptions(text, &names)
+}
 
 /// The settings of the finished server.
 #[must_use]

@@ -9,6 +9,7 @@ use letsbe_vault::{Origin, Vault, VaultFiles};
 use serde_json::{Value, json};
 
 use super::{
+    leads,
     repositories::{OpenKey, Repositories, outside},
     words,
 };
@@ -114,11 +115,8 @@ pub(super) async fn set(server: &TenantServer) -> Result<(), Problem> {
     let text = Secret::new(text);
     let destination: Destination = serde_json::from_str(text.expose())
         .map_err(|error| refused(format!("line {}, column {}", error.line(), error.column())))?;
-    if let Destination::Rclone(rclone) = &destination
-        && rclone.checked().is_ok_and(|checked| checked.leads_to_itself())
-    {
-        return Err(refused("it leads to this server itself, or to its own link".to_owned()));
-    }
+    leads::written(&destination)?;
+    leads::looked_up(&destination).await?;
     prove_and_set(server, &destination).await?;
     words::print(false, &(), || {
         vec![format!("reached and set: {}", destination.place()), protection(destination.protection())]

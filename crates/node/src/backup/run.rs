@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     hold, journal,
     keeping::Keeping,
+    leads,
     making::{self, Made, Maker},
     outside,
     parts::{self, Part},
@@ -165,7 +166,13 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
         let proven = tools.iter().filter_map(|(name, tool)| Some((name, tool.outside.as_ref()?.proven_set?)));
         let mut keeping = keeping;
         keeping.proven.extend(proven.map(|(name, set)| (name.clone(), set)));
-        let copied = outside::copy(layout, (&repositories.local, far), &here, &keeping, voice).await;
+        let copy = async {
+            if let Some(destination) = &repositories.destination {
+                leads::looked_up(destination).await?;
+            }
+            outside::copy(layout, (&repositories.local, far), &here, &keeping, voice).await
+        };
+        let copied = copy.await;
         outcome.remote = Some(copied.map(|check| {
             outcome.remote_check = Some(check);
             Utc::now()

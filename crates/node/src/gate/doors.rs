@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request, State, rejection::JsonRejection},
     http::{StatusCode, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::post,
 };
@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq as _;
 use crate::gate::{
     Gate,
     answer::{Asked, Refusal},
-    mcp, problem,
+    from_here, mcp, problem,
 };
 
 /// Most bytes of a question.
@@ -30,6 +30,7 @@ impl Gate {
             .nest_service("/mcp", mcp::service(self))
             .layer(DefaultBodyLimit::max(BODY_BYTES))
             .layer(from_fn_with_state(Arc::clone(self), let_in))
+            .layer(from_fn(from_here::only))
             .with_state(Arc::clone(self))
     }
 

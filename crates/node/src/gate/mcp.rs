@@ -23,10 +23,8 @@ use rmcp::{
 };
 use serde_json::Value;
 
-use crate::gate::{Gate, answer::Asked, doors::BODY_BYTES, schema};
+use crate::gate::{Gate, answer::Asked, doors::BODY_BYTES, from_here::HOSTS, schema};
 
-/// Names under which the proxy is reached. The key protects the door; this keeps browsers away.
-const HOSTS: [&str; 5] = ["letsbe-secrets-proxy", "localhost", "127.0.0.1", "[::1]", "gate"];
 /// Pages that may ask: those of this server's own addresses.
 const ORIGINS: [&str; 4] =
     ["http://letsbe-secrets-proxy:*", "http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"];

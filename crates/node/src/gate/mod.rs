@@ -8,6 +8,7 @@ mod cli;
 mod control;
 mod doors;
 mod execute;
+mod from_here;
 mod hold;
 
 mod log;

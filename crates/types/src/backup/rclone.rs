@@ -157,6 +157,12 @@ impl CheckedRemote {
         Secret::new(format!("[{}]\n{}", self.name, lines.collect::<String>()))
     }
 
+    /// Hosts that it leads to.
+    #[must_use]
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
     /// Whether it leads to the machine itself, or to what only the machine's own link has (a cloud's metadata service).
     #[must_use]
     pub fn leads_to_itself(&self) -> bool {

@@ -89,7 +89,11 @@ pub(crate) fn wrong(destination: &Destination) -> Vec<FieldError> {
             }
             match checked_address(&s3.endpoint) {
                 Err(refused) => wrong.push(field("endpoint", refused.to_string())),
-                Ok(_) if host(&s3.endpoint).is_none_or(is_own_host) => {
+                // As it was written, and as an HTTP client reads it.
+                Ok(_)
+                    if host(&s3.endpoint).is_none_or(is_own_host)
+                        || destination.hosts().iter().any(|(host, _)| is_own_host(host)) =>
+                {
                     wrong.push(field("endpoint", NOT_ITSELF))
                 }
                 Ok(_) => {}

@@ -135,10 +135,10 @@ async fn what_is_wrong_with_a_request_is_told_by_its_number() {
 }
 
 /// One request, written by hand.
-async fn raw(server: &Server, headers: &str, body: &str) -> (String, String) {
+async fn raw(server: &Server, path: &str, headers: &str, body: &str) -> (String, String) {
     let mut stream = tokio::net::UnixStream::connect(server.socket()).await.expect("a connection");
     let request = format!(
-        "POST /mcp HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\nConnection: close\r\n\
+        "POST {path} HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\nConnection: close\r\n\
          Content-Length: {}\r\n{headers}\r\n{body}",
         body.len()
     );
@@ -167,13 +167,37 @@ async fn foreign_names_and_pages_are_refused_and_whoever_takes_json_gets_json() 
         ("Host: localhost\r\nOrigin: null\r\n", 403),
         ("Host: localhost\r\nOrigin: x\r\n", 403),
     ] {
-        let (head, body) = raw(&server, headers, &ask).await;
+        let (head, body) = raw(&server, "/mcp", headers, &ask).await;
         assert!(head.starts_with(&format!("http/1.1 {status}")), "{headers}: {head}");
         if status == 200 {
             assert!(head.contains("content-type: application/json"), "{headers}: {head}");
             let answer: Value = serde_json::from_str(&body).expect("JSON");
             assert!(answer["result"]["tools"].is_array() && answer["id"] == 1, "{headers}: {body}");
         }
+    }
+}
+
+#[tokio::test]
+async fn foreign_names_and_pages_are_refused_at_the_plain_door_too_and_begin_nothing() {
+    let server = Server::new(Autonomy::Level3);
+    let ask = json!({ "agent": "a", "verb": "disk" }).to_string();
+    for headers in [
+        "Host: evil.example\r\n",
+        "Host: letsbe-secrets-proxy.evil.example:8100\r\n",
+        "Host: localhost\r\nHost: evil.example\r\n",
+        "Host: localhost\r\nOrigin: http://evil.example\r\n",
+        "Host: localhost\r\nOrigin: null\r\n",
+        "",
+    ] {
+        let (head, _) = raw(&server, "/api/v1/tools/execute", headers, &ask).await;
+        assert!(head.starts_with("http/1.1 40"), "{headers}: {head}");
+    }
+    assert!(server.recorder.seen().is_empty() && server.log().is_empty());
+    for headers in
+        ["Host: letsbe-secrets-proxy:8100\r\n", "Host: 127.0.0.1:8100\r\nOrigin: http://localhost:18789\r\n"]
+    {
+        let (head, body) = raw(&server, "/api/v1/tools/execute", headers, &ask).await;
+        assert!(head.starts_with("http/1.1 200"), "{headers}: {head} {body}");
     }
 }
 
