@@ -43,7 +43,9 @@ async function refresh(selector) {
   if (!old || document.hidden) return;
   const copied = document.activeElement?.dataset?.copy;
   const busy = old.contains(document.activeElement) && copied === undefined;
-  if (busy || old.querySelector("details[open]:not(.folded)")) return;
+  const changed = [...old.querySelectorAll("input")].some((input) =>
+    input.type === "checkbox" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue);
+  if (busy || changed || old.querySelector("details[open]:not(.folded)")) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");

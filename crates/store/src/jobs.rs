@@ -177,6 +177,14 @@ fn completes(known: Option<&str>, told: &str) -> bool {
     known.is_some_and(|known| known.key().is_none() && known.is(told))
 }
 
+/// What was done, from what there was before: that is why something was done.
+fn done(before: &str) -> String {
+    match before.strip_suffix(" is missing").filter(|name| !name.contains([',', ';'])) {
+        Some(name) => format!("created {name} (was missing)"),
+        None => format!("put right (before: {before})"),
+    }
+}
+
 /// What the timeline says about an event of a run; `None` for what only machines need.
 fn about(job: JobId, event: &RunEvent) -> Option<NewEntry> {
     let (kind, level, message) = match &event.event {
@@ -197,7 +205,7 @@ fn about(job: JobId, event: &RunEvent) -> Option<NewEntry> {
         RunEventKind::Operation { operation, outcome, .. } => {
             let (level, text) = match outcome {
                 Outcome::Converged { .. } | Outcome::Skipped { .. } => return None,
-                Outcome::Changed { what } => ("ok", what.clone()),
+                Outcome::Changed { what } => ("ok", done(what)),
                 Outcome::Warned { warning } => ("warning", warning.clone()),
                 Outcome::Failed { problem } => ("failed", problem.to_string()),
             };
@@ -226,4 +234,16 @@ fn about(job: JobId, event: &RunEvent) -> Option<NewEntry> {
         RunEventKind::Finished { problem: Some(problem) } => ("step", "failed", problem.to_string()),
     };
     Some(NewEntry { kind, level, message, once_key: Some(format!("{job}:{}", event.sequence)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::done;
+
+    #[test]
+    fn a_change_is_told_as_what_was_done() {
+        assert_eq!(done("letsbe-nginx is missing"), "created letsbe-nginx (was missing)");
+        assert_eq!(done("a, b is missing"), "put right (before: a, b is missing)");
+        assert_eq!(done("port 22 is open"), "put right (before: port 22 is open)");
+    }
 }

@@ -94,6 +94,13 @@ struct Own {
     troubles: Vec<String>,
 }
 
+impl Own {
+    /// Nobody has asked for one.
+    fn is_unwanted(&self) -> bool {
+        self.troubles.iter().any(|trouble| trouble.contains("[backups.hub]"))
+    }
+}
+
 impl From<HubBackup> for Own {
     fn from(of: HubBackup) -> Self {
         let label = label(of.state);
@@ -227,6 +234,9 @@ struct TenantPage {
     days: Vec<Counted>,
     alarms: Vec<Warned>,
     drills: Vec<Drilled>,
+    /// When a backup failed after the last one that succeeded.
+    failed: Option<Moment>,
+    as_of: Moment,
 }
 
 /// `GET /tenants/{id}/backups`
@@ -237,19 +247,22 @@ pub(crate) async fn show(
 ) -> Response {
     let found = async { list::detail(&state, id?.0).await };
     match found.await {
-        Ok(detail) => page(StatusCode::OK, &tenant_page(detail, operator.email)),
+        Ok(detail) => page(StatusCode::OK, &tenant_page(detail, operator.email, state.clock.now().into())),
         Err(error) => error_page(error, Some(operator.email), "/backups"),
     }
 }
 
-fn tenant_page(detail: TenantBackups, operator: String) -> TenantPage {
+fn tenant_page(detail: TenantBackups, operator: String, as_of: Moment) -> TenantPage {
     let TenantBackups { summary, proofs, days, drills, .. } = detail;
     let tools = summary.sign.as_ref().map(|sign| sign.tools.clone()).unwrap_or_default();
     let alarms = summary.alarms.iter().cloned();
     let of_alarm = |trouble: &String| summary.alarms.iter().any(|alarm| trouble.contains(&alarm.message));
     let troubles = summary.troubles.iter().filter(|trouble| !of_alarm(trouble)).cloned().collect();
+    let failed = summary.sign.as_ref().filter(|sign| !sign.succeeded).map(|sign| sign.at.into());
     TenantPage {
         operator: Some(operator),
+        failed,
+        as_of,
         troubles,
         tools: tools
             .into_iter()

@@ -7,6 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
+use letsbe_store::NewOrder;
 use letsbe_types::{
     backups::{Drill, DrillKind, DrillOutcome},
     ids::{DrillId, OrderId},
@@ -36,6 +37,9 @@ struct DrillPage {
     began: Option<Moment>,
     finished: Option<Moment>,
     measured: Option<(u64, u64)>,
+    /// What brings the whole server back on a spare one.
+    command: String,
+    as_of: Moment,
     summary: String,
     by: String,
     proofs: Vec<Evidence>,
@@ -51,16 +55,17 @@ pub(crate) async fn show(
 ) -> Response {
     let found = async {
         let Ids(id, drill) = ids?;
-        let domain = tenant(&state, id).await?.order.new.domain.to_string();
-        Ok((domain, drills::one(&state, id, drill).await?))
+        Ok((tenant(&state, id).await?.order.new, drills::one(&state, id, drill).await?))
     };
     match found.await {
-        Ok((domain, drill)) => page(StatusCode::OK, &drill_page(domain, drill, operator.email)),
+        Ok((order, drill)) => {
+            page(StatusCode::OK, &drill_page(&order, drill, operator.email, state.clock.now().into()))
+        }
         Err(error) => error_page(error, Some(operator.email), "/backups"),
     }
 }
 
-fn drill_page(domain: String, of: Drill, operator: String) -> DrillPage {
+fn drill_page(order: &NewOrder, of: Drill, operator: String, as_of: Moment) -> DrillPage {
     let (level, words) = match (&of.report, of.began_at) {
         (Some(report), _) if report.passed => ("ok", "Passed"),
         (Some(_), _) => ("failed", "Failed"),
@@ -70,12 +75,25 @@ fn drill_page(domain: String, of: Drill, operator: String) -> DrillPage {
     let report = of.report.clone().unwrap_or_default();
     DrillPage {
         operator: Some(operator),
-        domain,
+        domain: order.domain.to_string(),
+        command: format!(
+            "letsbe provision --host SPARE --key KEY --domain {} --tier {} --tools {} --email {} --restore --source \
+             destination.json --age-identity key.txt --sealed escrow.age",
+            order.domain,
+            order.tier,
+            order.tools.join(","),
+            order.email
+        ),
+        as_of,
         label: Label { level, words },
         due: of.due_at.into(),
         began: of.began_at.map(Moment::from),
         finished: of.finished_at.map(Moment::from),
-        measured: report.rto_seconds.zip(report.rpo_seconds).map(|(rto, rpo)| (rto / 60, rpo / 60)),
+        measured: report
+            .rto_seconds
+            .zip(report.rpo_seconds)
+            .filter(|_| report.passed)
+            .map(|(rto, rpo)| (rto / 60, rpo / 60)),
         summary: report.summary,
         by: report.by.unwrap_or_else(|| "the tenant's own server".to_owned()),
         proofs: report.proofs.into_iter().map(Evidence::from).collect(),
@@ -88,8 +106,8 @@ fn drill_page(domain: String, of: Drill, operator: String) -> DrillPage {
 #[serde(deny_unknown_fields)]
 struct OutcomeForm {
     outcome: String,
-    rto_minutes: u32,
-    rpo_minutes: u32,
+    rto_minutes: String,
+    rpo_minutes: String,
     notes: String,
 }
 
@@ -112,12 +130,23 @@ pub(crate) async fn record(
             "failed" => false,
             _ => return Err(ApiError::bad_request("This page does not know that outcome.")),
         };
-        let (rto_seconds, rpo_seconds) = (u64::from(form.rto_minutes) * 60, u64::from(form.rpo_minutes) * 60);
+        let (rto_seconds, rpo_seconds) =
+            (seconds(&form.rto_minutes, passed)?, seconds(&form.rpo_minutes, passed)?);
         let outcome = DrillOutcome { passed, rto_seconds, rpo_seconds, notes: form.notes };
         drills::done(&state, &operator, id, drill, outcome).await
     };
     match done.await {
         Ok(_) => Redirect::to(&back).into_response(),
         Err(error) => error_page(error, Some(operator.email), back),
+    }
+}
+
+/// Minutes as they were typed; of a drill that failed nothing need have been measured.
+fn seconds(minutes: &str, passed: bool) -> ApiResult<u64> {
+    match minutes.trim() {
+        "" if !passed => Ok(0),
+        text => text.parse::<u32>().map(|minutes| u64::from(minutes) * 60).map_err(|_| {
+            ApiError::bad_request("Write how many minutes each took: a drill that passed was measured.")
+        }),
     }
 }

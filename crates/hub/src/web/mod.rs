@@ -12,6 +12,7 @@ pub(crate) mod progress;
 mod recovery;
 mod surroundings;
 pub(crate) mod tenants;
+mod timeline;
 mod view;
 pub(crate) mod waiting;
 

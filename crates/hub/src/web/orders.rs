@@ -19,7 +19,8 @@ use super::{
     error_page,
     forms::form,
     page,
-    view::{self, Desk, Label, Moment, Paging, Stage, mark},
+    timeline::{self, Entry},
+    view::{self, Desk, Label, Moment, Paging, Stage},
 };
 use crate::{
     AppState,
@@ -79,14 +80,6 @@ struct ListPage {
     paging: Paging,
 }
 
-struct Line {
-    at: Moment,
-    level: String,
-    mark: &'static str,
-    kind: String,
-    message: String,
-}
-
 #[derive(Template)]
 #[template(path = "order.html")]
 struct OrderPage {
@@ -99,7 +92,7 @@ struct OrderPage {
     next: Option<Moment>,
     /// Whether its server has an agent.
     is_tenant: bool,
-    lines: Vec<Line>,
+    lines: Vec<Entry>,
     last: i64,
 }
 
@@ -141,15 +134,8 @@ pub(crate) async fn show(
 async fn order_page(state: &AppState, operator: String, id: ApiResult<Id<OrderId>>) -> ApiResult<OrderPage> {
     let id = id?.0;
     let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
-    let timeline = state.store.timeline(id, 0, MOST_LINES).await?;
-    let last = timeline.last().map_or(0, |entry| entry.sequence);
-    let line = |entry: letsbe_types::api::TimelineEntry| Line {
-        at: entry.at.into(),
-        mark: mark(&entry.level),
-        level: entry.level,
-        kind: entry.kind,
-        message: entry.message,
-    };
+    let lines = state.store.timeline(id, 0, MOST_LINES).await?;
+    let last = lines.last().map_or(0, |entry| entry.sequence);
     Ok(OrderPage {
         operator: Some(operator),
         stages: view::stages(&order.state, None),
@@ -157,7 +143,7 @@ async fn order_page(state: &AppState, operator: String, id: ApiResult<Id<OrderId
         next: state.store.next_try(id).await?.map(Moment::from),
         is_tenant: state.store.agent(id).await?.is_some(),
         address: order.state.address.map(|address| address.to_string()),
-        lines: timeline.into_iter().map(line).collect(),
+        lines: timeline::entries(lines),
         last,
         row: order.into(),
     })

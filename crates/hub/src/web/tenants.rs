@@ -7,6 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
+use chrono::{DateTime, Utc};
 use letsbe_types::{
     ids::{ApprovalId, OrderId},
     tenant::{Approval, ApprovalState, CommandOutcome, ContainerSign, ContainerState},
@@ -23,10 +24,15 @@ use super::{
 };
 use crate::{
     AppState,
+    backups::state::succeeded_at,
     controllers::{
         ApiError, ApiResult, Id, Ids, Parameters,
         orders::list::Page,
-        tenants::{commands, list, tenant},
+        tenants::{
+            commands,
+            health::{self, Complaint, grouped},
+            list, tenant,
+        },
     },
     security::sessions::Operator,
 };
@@ -74,14 +80,6 @@ impl From<TenantSummary> for Row {
     }
 }
 
-/// `15 000 000`, with spaces at which no line ends.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
-    let text: Vec<std::borrow::Cow<'_, str>> = groups.into_iter().map(String::from_utf8_lossy).collect();
-    text.join("\u{202f}")
-}
-
 #[derive(Template)]
 #[template(path = "tenants.html")]
 struct ListPage {
@@ -99,6 +97,49 @@ struct Container {
 struct Waiting {
     of: Approval,
     until: Moment,
+    /// The class as a badge.
+    class: Label,
+    /// It cannot be taken back: a second step is asked for.
+    grave: bool,
+}
+
+/// Whether a class is RED or above; one that is not known counts as such.
+fn is_grave(class: &str) -> bool {
+    !["GREEN", "YELLOW", "YELLOW_EXTERNAL"].contains(&class)
+}
+
+impl From<Approval> for Waiting {
+    fn from(of: Approval) -> Self {
+        let grave = is_grave(&of.class);
+        let (level, words) = match of.class.as_str() {
+            "GREEN" => ("ok", "green"),
+            "YELLOW" => ("waiting", "yellow"),
+            "YELLOW_EXTERNAL" => ("waiting", "yellow: leaves the server"),
+            "CRITICAL_RED" => ("failed", "critical red"),
+            _ => ("failed", "red"),
+        };
+        Self { until: of.expires_at.into(), class: Label { level, words }, grave, of }
+    }
+}
+
+/// Something that is wrong.
+struct Wrong {
+    label: Label,
+    text: String,
+    hint: String,
+    code: &'static str,
+}
+
+impl Wrong {
+    fn of(complaint: Complaint, domain: &str) -> Self {
+        let (level, words) = if complaint.grave { ("failed", "grave") } else { ("warning", "to be seen to") };
+        Self {
+            label: Label { level, words },
+            text: complaint.text,
+            hint: complaint.hint.replace("DOMAIN", domain),
+            code: complaint.code,
+        }
+    }
 }
 
 struct Asked {
@@ -122,6 +163,12 @@ struct TenantPage {
     asked: Vec<Asked>,
     connection: Connection,
     recoveries: Recoveries,
+    wrong: Vec<Wrong>,
+    /// The last backup that succeeded.
+    succeeded: Option<Moment>,
+    /// When a backup failed after that.
+    failed: Option<Moment>,
+    as_of: Moment,
 }
 
 /// `GET /tenants`
@@ -156,15 +203,35 @@ pub(crate) async fn show(
 ) -> Response {
     let found = async {
         let id = id?.0;
-        Ok((list::detail(&state, id).await?, recovery::of_tenant(&state, id).await?))
+        let detail = list::detail(&state, id).await?;
+        let recoveries = recovery::of_tenant(&state, id).await?;
+        let mut content = tenant_page(detail, recoveries, operator.email.clone(), state.clock.now());
+        let found = tenant(&state, id).await?;
+        let complaints = health::complaints(&found.agent, &found.alarms, &found.metered, state.clock.now());
+        let domain = found.order.new.domain.as_str();
+        content.wrong = complaints.into_iter().map(|complaint| Wrong::of(complaint, domain)).collect();
+        Ok(content)
     };
     match found.await {
-        Ok((detail, recoveries)) => page(StatusCode::OK, &tenant_page(detail, recoveries, operator.email)),
+        Ok(content) => page(StatusCode::OK, &content),
         Err(error) => error_page(error, Some(operator.email), "/tenants"),
     }
 }
 
-fn tenant_page(detail: TenantDetail, recoveries: Recoveries, operator: String) -> TenantPage {
+fn tenant_page(
+    detail: TenantDetail,
+    recoveries: Recoveries,
+    operator: String,
+    now: DateTime<Utc>,
+) -> TenantPage {
+    let sign = detail.heartbeat.as_ref().and_then(|heartbeat| heartbeat.backup.as_ref());
+    let succeeded = sign.and_then(succeeded_at).map(Moment::from);
+    let failed = sign.filter(|sign| !sign.succeeded).map(|sign| sign.at.into());
+    let mut row = Row::from(detail.summary);
+    // A revoked key says nothing while another server takes the lost one's place.
+    if let Some(under) = &recoveries.under_way {
+        row.label = under.label;
+    }
     let unlocked = match detail.configuration.external_unlocked.as_slice() {
         [] => "none".to_owned(),
         tools => tools.join(", "),
@@ -181,9 +248,13 @@ fn tenant_page(detail: TenantDetail, recoveries: Recoveries, operator: String) -
             .into_iter()
             .map(|of| Container { label: container_label(of.state), of })
             .collect(),
-        waiting: waiting.map(|of| Waiting { until: of.expires_at.into(), of }).collect(),
+        waiting: waiting.map(Waiting::from).collect(),
         asked: detail.commands.into_iter().take(COMMANDS).map(asked).collect(),
-        row: detail.summary.into(),
+        row,
+        succeeded,
+        failed,
+        wrong: Vec::new(),
+        as_of: now.into(),
         connection: detail.connection,
         recoveries,
     }
@@ -217,6 +288,8 @@ fn asked(entry: CommandEntry) -> Asked {
 #[serde(deny_unknown_fields)]
 struct DecisionForm {
     decision: String,
+    #[serde(default)]
+    confirm: String,
 }
 
 /// `POST /tenants/{id}/approvals/{approval}`
@@ -232,11 +305,16 @@ pub(crate) async fn decide(
     };
     let back = format!("/tenants/{id}");
     let done = async {
-        let approve = match form::<DecisionForm>(request).await?.decision.as_str() {
+        let form = form::<DecisionForm>(request).await?;
+        let approve = match form.decision.as_str() {
             "approve" => true,
             "refuse" => false,
             _ => return Err(ApiError::bad_request("This page does not know that decision.")),
         };
+        let asked = state.store.approval(id, approval).await?;
+        if approve && form.confirm != "yes" && asked.is_some_and(|entry| is_grave(&entry.approval.class)) {
+            return Err(ApiError::bad_request("Tick the box to confirm what cannot be taken back."));
+        }
         commands::decide(&state, &operator, &tenant(&state, id).await?, approval, approve).await
     };
     match done.await {
@@ -247,7 +325,7 @@ pub(crate) async fn decide(
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use crate::controllers::tenants::health::grouped;
 
     #[test]
     fn large_numbers_are_grouped_from_their_end() {

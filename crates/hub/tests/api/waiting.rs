@@ -133,3 +133,58 @@ async fn a_browser_reads_a_page_about_a_refusal_and_a_program_reads_json() {
     let program = hub.send("POST", "/login", &[FORM, OURS], login).await;
     assert_eq!(program.json()["error"]["code"], "API429");
 }
+
+#[tokio::test]
+async fn what_is_wrong_is_named_worst_first_and_what_cannot_be_taken_back_needs_a_tick() {
+    let (hub, staff) = Hub::with_staff().await;
+    let (tenant, key) = tenant::registered(&hub, 3).await;
+    let mut beat = tenant::heartbeat();
+    beat["tokens"] = json!({"period": "2026-11", "pool": 15_000_000, "used": 14_400_000, "reserved": 0});
+    beat["drift"]["operations"] = json!(["firewall.closed", "ssh.moved"]);
+    beat["backup"]["succeeded"] = json!(false);
+    beat["backup"]["at"] = json!("2026-11-21T03:00:00Z");
+    hub.json("POST", tenant::HEARTBEAT, Some(&key), &beat).await;
+    let mut asked = tenant_events::approval(7);
+    asked["approval"]["class"] = "RED".into();
+    tenant_events::send(&hub, &key, &[tenant_events::event(1, asked)]).await;
+    let path = format!("/tenants/{tenant}");
+    let page = hub.page(&path).await.body;
+    let place = |part: &str| page.find(part).unwrap_or_else(|| panic!("{part} is missing: {page}"));
+    let drift = place("2 operations are off what was provisioned: firewall.closed, ssh.moved");
+    assert!(drift < place("14\u{202f}400\u{202f}000 of 15\u{202f}000\u{202f}000 tokens are used"));
+    place("href=\"/errors/HUB028\"");
+    place("letsbe tenants command acme.example check-drift");
+    // The last that succeeded comes first; the one that failed stands beside it.
+    assert!(
+        place("2026-11-21T02:00:00.000Z") < place("✕ the one of <time datetime=\"2026-11-21T03:00:00.000Z\"")
+    );
+    place("data-refresh=\"20\"");
+    place("as of <time");
+    assert!(!page.contains("class=\"primary\""), "no answer is suggested");
+    let decide = format!("{path}/approvals/{}", uuid::Uuid::from_u128(7));
+    let unconfirmed = hub.send("POST", &decide, &[COOKIE, FORM, OURS], "decision=approve").await;
+    assert_eq!(unconfirmed.status, StatusCode::BAD_REQUEST);
+    let commands = format!("/api/v1/admin/tenants/{tenant}/commands");
+    assert_eq!(hub.get(&commands, Some(&staff)).await.json()["data"], json!([]));
+    let done = hub.send("POST", &decide, &[COOKIE, FORM, OURS], "decision=approve&confirm=yes").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
+}
+
+#[tokio::test]
+async fn a_drill_that_failed_needs_no_minutes_and_one_that_passed_does() {
+    let (hub, staff) = Hub::with_staff().await;
+    let (tenant, _) = tenant::registered(&hub, 3).await;
+    let path = format!("/api/v1/admin/tenants/{tenant}/drills");
+    let drill = hub.json("POST", &path, Some(&staff), &json!({"kind": "quarterly"})).await.json();
+    let page = format!("/tenants/{tenant}/drills/{}", drill["data"]["id"].as_str().unwrap());
+    let shown = hub.page(&page).await.body;
+    let command = "letsbe provision --host SPARE --key KEY --domain acme.example --tier build --tools \
+                   static-website,ghost --email owner@acme.example --restore";
+    assert!(shown.contains(&format!("data-copy=\"{command}")), "{shown}");
+    let form = |outcome: &str| format!("outcome={outcome}&rto_minutes=&rpo_minutes=&notes=x");
+    let passed = hub.send("POST", &page, &[COOKIE, FORM, OURS], form("passed")).await;
+    assert_eq!(passed.status, StatusCode::BAD_REQUEST);
+    let failed = hub.send("POST", &page, &[COOKIE, FORM, OURS], form("failed")).await;
+    assert_eq!(failed.status, StatusCode::SEE_OTHER, "{failed:?}");
+    assert!(!hub.page(&page).await.body.contains("(RTO)"), "what was not measured is not shown as nothing");
+}

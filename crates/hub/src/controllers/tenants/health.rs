@@ -18,23 +18,31 @@ const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
 const DISK_FULL: u8 = 90;
 const CERTIFICATE_SHORT: TimeDelta = TimeDelta::days(14);
 const TOKENS_LOW: u64 = 90;
-/// Containers named in one sentence.
+/// Containers, or operations, named in one sentence.
 const NAMED: usize = 5;
+/// Operations that keep strangers out.
+const GUARDS: [&str; 2] = ["firewall.", "ssh."];
 
-/// How it is, and what is wrong in a sentence each.
+/// Something that is wrong, with what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Complaint {
+    /// Something does not work, or is about to be lost.
+    pub(crate) grave: bool,
+    pub(crate) code: &'static str,
+    pub(crate) text: String,
+    /// What to do; `DOMAIN` stands for the tenant.
+    pub(crate) hint: &'static str,
+}
+
+/// How it is, and what is wrong in a sentence each, worst first.
 pub(crate) fn of(
     agent: &AgentStatus,
     alarms: &[Alarm],
     metered: &[MeteredDay],
     now: DateTime<Utc>,
 ) -> (Health, Vec<String>) {
-    let mut troubles = agent.last_heartbeat.as_ref().map_or_else(Vec::new, |heartbeat| said(heartbeat, now));
-    let sign = agent.last_heartbeat.as_ref().and_then(|heartbeat| heartbeat.backup.as_ref());
-    let backups = state::remarks(sign, alarms, agent.registered_at, now);
-    let wrong = backups.into_iter().filter(|remark| remark.weight > Weight::Note);
-    troubles.extend(wrong.map(|remark| remark.text));
-    troubles.extend(mismatch(metered, now));
-    troubles.extend(agent.log_cut.as_ref().map(log_cut));
+    let complaints = complaints(agent, alarms, metered, now);
+    let troubles: Vec<String> = complaints.into_iter().map(|complaint| complaint.text).collect();
     let health = match agent.last_heartbeat_at {
         _ if agent.revoked_at.is_some() => Health::Revoked,
         None => Health::Never,
@@ -43,6 +51,40 @@ pub(crate) fn of(
         Some(_) => Health::Troubled,
     };
     (health, troubles)
+}
+
+/// All that is wrong, worst first.
+pub(crate) fn complaints(
+    agent: &AgentStatus,
+    alarms: &[Alarm],
+    metered: &[MeteredDay],
+    now: DateTime<Utc>,
+) -> Vec<Complaint> {
+    let heartbeat = agent.last_heartbeat.as_ref();
+    let mut complaints = heartbeat.map_or_else(Vec::new, |heartbeat| said(heartbeat, now));
+    let sign = heartbeat.and_then(|heartbeat| heartbeat.backup.as_ref());
+    let backups = state::remarks(sign, alarms, agent.registered_at, now);
+    let wrong = backups.into_iter().filter(|remark| remark.weight > Weight::Note);
+    complaints.extend(wrong.map(|remark| Complaint {
+        grave: remark.weight == Weight::Failure,
+        code: "HUB029",
+        text: remark.text,
+        hint: "letsbe backups show DOMAIN",
+    }));
+    complaints.extend(mismatch(metered, now).map(|text| Complaint {
+        grave: false,
+        code: "HUB028",
+        text,
+        hint: "Compare both: letsbe tenants show DOMAIN. A server that reports less may be in other hands.",
+    }));
+    complaints.extend(agent.log_cut.as_ref().map(|cut| Complaint {
+        grave: true,
+        code: "HUB028",
+        text: log_cut(cut),
+        hint: "Find out who did it. When you know why: letsbe tenants accept-gate-log DOMAIN",
+    }));
+    complaints.sort_by_key(|complaint| !complaint.grave);
+    complaints
 }
 
 fn log_cut(cut: &LogCut) -> String {
@@ -58,43 +100,81 @@ fn log_cut(cut: &LogCut) -> String {
     }
 }
 
-fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<String> {
-    let mut troubles = Vec::new();
-    let mut trouble = |wrong: bool, text: &dyn Fn() -> String| {
+fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    let mut say = |grave: bool, wrong: bool, text: &dyn Fn() -> String, hint: &'static str| {
         if wrong {
-            troubles.push(text());
+            complaints.push(Complaint { grave, code: "HUB028", text: text(), hint });
         }
     };
-    let bad: Vec<&str> = heartbeat
-        .containers
-        .iter()
+    let containers = heartbeat.containers.iter();
+    let bad: Vec<&str> = containers
         .filter(|container| !matches!(container.state, ContainerState::Fine | ContainerState::Starting))
         .map(|container| container.name.as_str())
         .collect();
-    trouble(!bad.is_empty(), &|| {
-        let more = if bad.len() > NAMED { " …" } else { "" };
-        format!(
-            "{} not fine: {}{more}",
-            counted(bad.len(), "container"),
-            bad[..bad.len().min(NAMED)].join(", ")
-        )
-    });
+    let text = || format!("{} not fine: {}", counted(bad.len(), "container"), some(&bad));
+    say(true, !bad.is_empty(), &text, "Start it anew: letsbe tenants command DOMAIN restart TOOL");
     let disk = heartbeat.disk_used_percent;
-    trouble(disk >= DISK_FULL, &|| format!("the disk is {disk} % full"));
+    let text = || format!("the disk is {disk} % full");
+    say(
+        true,
+        disk >= DISK_FULL,
+        &text,
+        "On the server: df -h, then docker system df. A full disk stops databases.",
+    );
     let ends = heartbeat.certificate_expires_at;
-    trouble(ends.is_some_and(|at| at - now < CERTIFICATE_SHORT), &|| {
-        "a certificate ends within two weeks".to_owned()
-    });
+    let text = || "a certificate ends within two weeks".to_owned();
+    let short = ends.is_some_and(|at| at - now < CERTIFICATE_SHORT);
+    say(true, short, &text, "Look whether DNS still points here; on the server: journalctl -u certbot");
+    let proxy = || "the secrets proxy has no secrets".to_owned();
+    let ready = heartbeat.vault.proxy_ready;
+    say(
+        true,
+        !ready,
+        &proxy,
+        "On the server: journalctl -u letsbe-agent. Without it the AI team has no models.",
+    );
+    let sick = heartbeat.openclaw.as_ref().is_some_and(|openclaw| !openclaw.healthy);
+    let text = || "the AI runtime is not well".to_owned();
+    say(true, sick, &text, "Start it anew: letsbe tenants command DOMAIN restart openclaw");
+    let drift = heartbeat.drift.as_ref();
+    let drifted: Vec<&str> = drift.iter().flat_map(|drift| &drift.operations).map(String::as_str).collect();
+    let text =
+        || format!("{} off what was provisioned: {}", counted(drifted.len(), "operation"), some(&drifted));
+    let hint = "Somebody changed the server. What there is: letsbe tenants command DOMAIN check-drift";
+    say(
+        drifted.iter().any(|name| GUARDS.iter().any(|guard| name.starts_with(guard))),
+        !drifted.is_empty(),
+        &text,
+        hint,
+    );
     let tokens = &heartbeat.tokens;
     let low = tokens.pool > 0 && tokens.used.saturating_mul(100) / tokens.pool >= TOKENS_LOW;
-    trouble(low, &|| format!("{} of {} tokens are used", tokens.used, tokens.pool));
-    let sick = heartbeat.openclaw.as_ref().is_some_and(|openclaw| !openclaw.healthy);
-    trouble(sick, &|| "the AI runtime is not well".to_owned());
-    trouble(!heartbeat.vault.proxy_ready, &|| "the secrets proxy has no secrets".to_owned());
-    let drift = heartbeat.drift.as_ref().map_or(0, |drift| drift.operations.len());
-    trouble(drift > 0, &|| format!("{} off what was provisioned", counted(drift, "operation")));
-    trouble(heartbeat.events_dropped > 0, &|| format!("{} events were lost", heartbeat.events_dropped));
-    troubles
+    let text = || format!("{} of {} tokens are used", grouped(tokens.used), grouped(tokens.pool));
+    say(false, low, &text, "Give it more: letsbe tenants configure DOMAIN --help");
+    let dropped = heartbeat.events_dropped;
+    let text = || format!("{dropped} events were lost");
+    say(
+        false,
+        dropped > 0,
+        &text,
+        "The server could not reach the Hub for too long: its timeline has a gap.",
+    );
+    complaints
+}
+
+/// The first names of many.
+fn some(names: &[&str]) -> String {
+    let more = if names.len() > NAMED { " …" } else { "" };
+    format!("{}{more}", names[..names.len().min(NAMED)].join(", "))
+}
+
+/// `15 000 000`, with spaces at which no line ends.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    let text: Vec<std::borrow::Cow<'_, str>> = groups.into_iter().map(String::from_utf8_lossy).collect();
+    text.join("\u{202f}")
 }
 
 /// `1 container is`, `2 containers are`

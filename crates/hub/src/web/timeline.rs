@@ -1,0 +1,139 @@
+//! An order's timeline as people read it: steps that ended well are folded, states and codes are words. Pure.
+
+use letsbe_lifecycle::order::{Phase, State};
+use letsbe_types::api::TimelineEntry;
+
+use super::view::{Moment, label, mark};
+
+/// A line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) at: Moment,
+    pub(super) level: String,
+    pub(super) mark: &'static str,
+    pub(super) kind: String,
+    /// The error code that it begins with.
+    pub(super) code: Option<String>,
+    pub(super) message: String,
+    /// The state that it names, as the API spells it.
+    pub(super) phase: Option<&'static str>,
+}
+
+impl From<TimelineEntry> for Line {
+    fn from(entry: TimelineEntry) -> Self {
+        let (code, message) = match letsbe_explain::split(&entry.message) {
+            Some((code, rest)) => (Some(code.to_owned()), rest.to_owned()),
+            None => (None, entry.message),
+        };
+        let phase = Phase::ALL.into_iter().find(|phase| entry.kind == "state" && phase.as_str() == message);
+        Self {
+            at: entry.at.into(),
+            mark: mark(&entry.level),
+            level: entry.level,
+            kind: entry.kind,
+            code,
+            message: phase.map_or(message, |phase| label(&State { phase, ..State::new() }).words.to_owned()),
+            phase: phase.map(Phase::as_str),
+        }
+    }
+}
+
+/// A line, or a step that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) line: Line,
+    /// What was done in the step.
+    pub(super) folded: Vec<Line>,
+}
+
+/// Folds the steps that ended.
+pub(super) fn entries(lines: Vec<TimelineEntry>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    // The step that is under way: `Step 3: `, its title, and where it began.
+    let mut open: Option<(String, String, usize)> = None;
+    for mut line in lines.into_iter().map(Line::from) {
+        let step = step(&line);
+        if let Some((number, title)) =
+            step.as_ref().and_then(|(number, rest)| Some((number, rest.strip_suffix(" …")?)))
+        {
+            open = Some((number.clone(), title.to_owned(), entries.len()));
+        } else if let (Some((number, rest)), Some((begun, title, place))) =
+            (step, open.take_if(|_| line.kind == "step"))
+        {
+            let ended = number == begun && line.level != "failed";
+            let after = entries.get(place + 1..).unwrap_or_default();
+            if ended && after.iter().all(|entry| entry.line.kind == "operation" && entry.folded.is_empty()) {
+                let folded = entries.drain(place..).skip(1).map(|entry| entry.line).collect();
+                line.message = format!("{number}{title}: {rest}");
+                entries.push(Entry { line, folded });
+                continue;
+            }
+        }
+        entries.push(Entry { line, folded: Vec::new() });
+    }
+    entries
+}
+
+/// `Step 3: ` and what follows.
+fn step(line: &Line) -> Option<(String, String)> {
+    let rest = line.message.strip_prefix("Step ").filter(|_| line.kind == "step")?;
+    let (number, rest) = rest.split_once(": ")?;
+    number.parse::<u8>().ok().map(|number| (format!("Step {number}: "), rest.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::api::TimelineEntry;
+
+    use super::entries;
+
+    fn shown(lines: &[(&str, &str, &str)]) -> Vec<(String, usize)> {
+        let line = |(place, (kind, level, message)): (usize, &(&str, &str, &str))| TimelineEntry {
+            sequence: i64::try_from(place).unwrap(),
+            at: chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+            kind: (*kind).to_owned(),
+            level: (*level).to_owned(),
+            message: (*message).to_owned(),
+        };
+        let entries = entries(lines.iter().enumerate().map(line).collect());
+        entries.into_iter().map(|entry| (entry.line.message, entry.folded.len())).collect()
+    }
+
+    #[test]
+    fn a_step_that_ended_is_one_line_and_one_that_failed_or_goes_on_is_all_its_lines() {
+        let lines = [
+            ("state", "ok", "PROVISIONING"),
+            ("step", "running", "Step 1: Packages …"),
+            ("operation", "ok", "a: x"),
+            ("operation", "warning", "b: y"),
+            ("step", "warning", "Step 1: done with a warning (1.0 s)"),
+            ("step", "running", "Step 2: Docker …"),
+            ("operation", "failed", "c: z"),
+            ("step", "failed", "Step 2: failed (1.0 s)"),
+            ("step", "running", "Step 2: Docker …"),
+            ("step", "warning", "The run was interrupted and goes on (start 2)"),
+            ("step", "running", "Step 3: Vault …"),
+            ("operation", "ok", "d: w"),
+        ];
+        let expected = [
+            ("Provisioning", 0),
+            ("Step 1: Packages: done with a warning (1.0 s)", 2),
+            ("Step 2: Docker …", 0),
+            ("c: z", 0),
+            ("Step 2: failed (1.0 s)", 0),
+            ("Step 2: Docker …", 0),
+            ("The run was interrupted and goes on (start 2)", 0),
+            ("Step 3: Vault …", 0),
+            ("d: w", 0),
+        ];
+        assert_eq!(shown(&lines), expected.map(|(text, folded)| (text.to_owned(), folded)));
+    }
+
+    #[test]
+    fn a_code_at_the_beginning_is_taken_out_for_its_link() {
+        assert_eq!(
+            shown(&[("effect", "waiting", "[DNS001] 1 DNS record is missing")])[0].0,
+            "1 DNS record is missing"
+        );
+    }
+}
