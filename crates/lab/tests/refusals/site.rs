@@ -1,6 +1,7 @@
 //! What the scenarios share: one lab, the programs, a good and a broken bundle.
 
 use std::{
+    collections::BTreeSet,
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -8,6 +9,7 @@ use std::{
     time::Instant,
 };
 
+use letsbe_catalog::Catalog;
 use letsbe_lab::{
     fleet::Programs,
     hosts::Host,
@@ -64,7 +66,7 @@ impl Site {
         let domain = self.domain(name);
         let keys = [public(&self.key)];
         let host = self.lab.create_host(name, &domain, None, &keys).await.expect("a server");
-        for record in [domain.clone(), format!("*.{domain}")] {
+        for record in self.names(name) {
             self.lab.dns.add_record(&record, "A", &host.address.to_string()).await.expect("a record");
         }
         host
@@ -72,6 +74,17 @@ impl Site {
 
     pub(crate) fn domain(&self, name: &str) -> String {
         format!("{name}.{}", self.lab.dns.zone)
+    }
+
+    /// The domain and every host name that a tool of the catalog has, one by one: no other name leads to the server.
+    pub(crate) fn names(&self, name: &str) -> Vec<String> {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let catalog = Catalog::load(&repository.join("catalog")).expect("the catalog");
+        let domain = self.domain(name);
+        let hosts = catalog.tools().flat_map(|tool| &tool.vhosts).filter(|vhost| vhost.label != "@");
+        let hosts = hosts.map(|vhost| format!("{}.{domain}", vhost.label));
+        let names: BTreeSet<String> = hosts.chain([domain.clone()]).collect();
+        names.into_iter().collect()
     }
 
     /// A job for a server, as the Hub would write it.
