@@ -31,7 +31,7 @@ pub use select::Selection;
 pub use template::RenderError;
 pub use tiers::TierSpec;
 pub use tool::{
-    Database, DatabaseEngine, DatabaseRotation, Health, Kind, Monitor, MonitorKind, Need, Port, Restore,
-    RuleException, Service, Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
+    Database, DatabaseEngine, DatabaseRotation, Health, Kind, Need, Port, Restore, RuleException, Service,
+    Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
 };
 pub use tool_id::{InvalidToolId, ToolId};

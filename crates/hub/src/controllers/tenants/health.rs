@@ -18,6 +18,8 @@ const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
 const DISK_FULL: u8 = 90;
 const CERTIFICATE_SHORT: TimeDelta = TimeDelta::days(14);
 const TOKENS_LOW: u64 = 90;
+/// Restarts of a container within an hour that nobody takes for an update.
+const RESTARTED: u32 = 3;
 /// Containers named in one sentence.
 const NAMED: usize = 5;
 
@@ -26,6 +28,7 @@ pub(crate) fn of(
     agent: &AgentStatus,
     alarms: &[Alarm],
     metered: &[MeteredDay],
+    wished_release: Option<&str>,
     now: DateTime<Utc>,
 ) -> (Health, Vec<String>) {
     let mut troubles = agent.last_heartbeat.as_ref().map_or_else(Vec::new, |heartbeat| said(heartbeat, now));
@@ -33,6 +36,8 @@ pub(crate) fn of(
     let backups = state::remarks(sign, alarms, agent.registered_at, now);
     let wrong = backups.into_iter().filter(|remark| remark.weight > Weight::Note);
     troubles.extend(wrong.map(|remark| remark.text));
+    troubles
+        .extend(agent.last_heartbeat.as_ref().and_then(|heartbeat| other_release(heartbeat, wished_release)));
     troubles.extend(mismatch(metered, now));
     troubles.extend(agent.log_cut.as_ref().map(log_cut));
     let health = match agent.last_heartbeat_at {
@@ -58,6 +63,15 @@ fn log_cut(cut: &LogCut) -> String {
     }
 }
 
+/// The AI runtime is another release than the one that is wished.
+fn other_release(heartbeat: &Heartbeat, wished: Option<&str>) -> Option<String> {
+    let (wished, runs) = (wished?, heartbeat.openclaw.as_ref()?.release.as_deref()?);
+    let plain = |release: &str| release.trim_start_matches('v').to_owned();
+    (plain(wished) != plain(runs)).then(|| {
+        format!("the AI runtime is {runs}, and {wished} is wished: `letsbe tenants command … update-openclaw --to {wished}` moves it")
+    })
+}
+
 fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<String> {
     let mut troubles = Vec::new();
     let mut trouble = |wrong: bool, text: &dyn Fn() -> String| {
@@ -79,6 +93,11 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<String> {
             bad[..bad.len().min(NAMED)].join(", ")
         )
     });
+    for container in &heartbeat.containers {
+        let (name, times) = (&container.name, container.restarts_last_hour);
+        trouble(times >= RESTARTED, &|| format!("{name} was restarted {times} times within an hour"));
+        trouble(container.out_of_memory, &|| format!("{name} was ended for want of memory"));
+    }
     let disk = heartbeat.disk_used_percent;
     trouble(disk >= DISK_FULL, &|| format!("the disk is {disk} % full"));
     let ends = heartbeat.certificate_expires_at;
@@ -107,13 +126,13 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use letsbe_store::{AgentStatus, CutKind, LogCut};
     use letsbe_types::{
-        tenant::{BackupSign, ContainerSign, ContainerState, Heartbeat},
+        tenant::{BackupSign, ContainerSign, ContainerState, Heartbeat, OpenClawSign},
         tenants::Health,
     };
     use serde_json::json;
 
     fn of(agent: &AgentStatus, now: DateTime<Utc>) -> (Health, Vec<String>) {
-        super::of(agent, &[], &[], now)
+        super::of(agent, &[], &[], Some("v2026.10"), now)
     }
 
     fn now() -> DateTime<Utc> {
@@ -171,12 +190,34 @@ mod tests {
             Some(BackupSign { at, succeeded, bytes: 1, ..BackupSign::default() })
         };
         let container = |state| {
-            vec![ContainerSign { name: "letsbe-ghost".into(), state, restarts: 0, out_of_memory: false }]
+            vec![ContainerSign {
+                name: "letsbe-ghost".into(),
+                state,
+                restarts: 40,
+                restarts_last_hour: 0,
+                out_of_memory: false,
+            }]
+        };
+        let restarted = move |restarts_last_hour, out_of_memory| {
+            let sign = container(ContainerState::Fine).remove(0);
+            vec![ContainerSign { restarts_last_hour, out_of_memory, ..sign }]
+        };
+        let runtime = |release: Option<&str>| {
+            Some(OpenClawSign { version: None, healthy: true, release: release.map(str::to_owned) })
         };
         type Change = Box<dyn Fn(&mut Heartbeat)>;
         let cases: Vec<(Change, &str)> = vec![
             (Box::new(move |beat| beat.containers = container(ContainerState::Stopped)), "letsbe-ghost"),
             (Box::new(move |beat| beat.containers = container(ContainerState::Starting)), ""),
+            (Box::new(move |beat| beat.containers = restarted(2, false)), ""),
+            (
+                Box::new(move |beat| beat.containers = restarted(3, false)),
+                "letsbe-ghost was restarted 3 times",
+            ),
+            (Box::new(move |beat| beat.containers = restarted(0, true)), "want of memory"),
+            (Box::new(move |beat| beat.openclaw = runtime(None)), ""),
+            (Box::new(move |beat| beat.openclaw = runtime(Some("v2026.10"))), ""),
+            (Box::new(move |beat| beat.openclaw = runtime(Some("v2026.9"))), "v2026.10 is wished"),
             (Box::new(|beat| beat.disk_used_percent = 90), "disk"),
             (Box::new(move |beat| beat.backup = backup(1, false)), "failed"),
             (Box::new(move |beat| beat.backup = backup(27, true)), "old"),
