@@ -4,8 +4,7 @@ use letsbe_types::Secret;
 
 use crate::{
     CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose, owner,
-    render_exchange, render_nginx, render_stack, state,
-    tool::{MAIL_PORTS, MonitorKind},
+    render_exchange, render_nginx, render_stack, state, tool::MAIL_PORTS,
 };
 
 /// Rules that an entry may ask to be excepted from.
@@ -95,6 +94,31 @@ fn unknown(what: &str, name: &str) -> String {
     format!("there is no {what} \"{name}\"")
 }
 
+/// Images that are older than the entry itself says they may be. As many numbers are compared as the tag has.
+fn too_old(tool: &Tool) -> Found {
+    let numbers = |version: &str| -> Vec<u64> {
+        let version = version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+        version.split('.').map_while(|part| part.parse().ok()).collect()
+    };
+    let mut found = Found::new();
+    for (name, least) in &tool.minimum_versions {
+        let field = format!("minimum_versions.{name}");
+        let image = tool.images.iter().find_map(|image| {
+            let (path, tag) = image.rsplit_once(':')?;
+            (path.rsplit('/').next() == Some(name)).then_some(tag)
+        });
+        let Some(tag) = image else {
+            found.push((field, unknown("image", name)));
+            continue;
+        };
+        let (has, least_numbers) = (numbers(tag), numbers(least));
+        if least_numbers.is_empty() || has.iter().lt(least_numbers.iter().take(has.len())) {
+            found.push((field, format!("the image's tag {tag} is older than {least}")));
+        }
+    }
+    found
+}
+
 /// Every name that points to another part of the entry must point to something.
 fn references(tool: &Tool) -> Found {
     let services: BTreeSet<&str> = tool.services.iter().map(|service| service.name.as_str()).collect();
@@ -136,15 +160,6 @@ fn references(tool: &Tool) -> Found {
         refer(format!("restore.stop[{i}]"), "service", service, services.contains(service.as_str()));
     }
     refer("update.image".to_owned(), "image", &tool.update.image, tool.images.contains(&tool.update.image));
-    for (i, monitor) in tool.monitors.iter().enumerate() {
-        let (what, known) = match monitor.kind {
-            MonitorKind::Https => ("vhost", tool.vhosts.iter().any(|vhost| vhost.label == monitor.target)),
-            MonitorKind::Container => {
-                ("container", tool.services.iter().any(|service| service.container == monitor.target))
-            }
-        };
-        refer(format!("monitors[{i}].target"), what, &monitor.target, known);
-    }
     for (i, vhost) in tool.vhosts.iter().enumerate() {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
         let wrong = |path: &&String| !path.starts_with('/') || !path.chars().all(plain);
@@ -153,6 +168,7 @@ fn references(tool: &Tool) -> Found {
             found.push((format!("vhosts[{i}].logins"), why));
         }
     }
+    found.extend(too_old(tool));
     if tool.vhosts.is_empty() == (tool.files.nginx.is_some() && tool.kind == Kind::Tool) {
         found.push(("vhosts".to_owned(), "vhosts and nginx.conf go together: both or neither".to_owned()));
     }

@@ -32,7 +32,7 @@ pub use select::Selection;
 pub use template::RenderError;
 pub use tiers::TierSpec;
 pub use tool::{
-    DataVersion, Database, DatabaseEngine, DatabaseRotation, Health, Kind, Monitor, MonitorKind, Need, Port,
-    Restore, RuleException, Service, Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
+    DataVersion, Database, DatabaseEngine, DatabaseRotation, Health, Kind, Need, Port, Restore,
+    RuleException, Service, Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
 };
 pub use tool_id::{InvalidToolId, ToolId};

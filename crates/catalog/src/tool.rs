@@ -91,12 +91,12 @@ pub struct Tool {
     pub restore: Restore,
     /// How it is updated.
     pub update: Update,
-    /// Oldest acceptable version of a component.
+    /// Oldest acceptable version of an image, by the last part of its name: an older tag is refused.
     #[serde(default)]
     pub minimum_versions: BTreeMap<String, String>,
-    /// What is watched.
-    #[serde(default)]
-    pub monitors: Vec<Monitor>,
+    /// Older entries list what is to be watched; nobody ever read it.
+    #[serde(default, rename = "monitors")]
+    pub former_monitors: serde::de::IgnoredAny,
     /// Tools that must be selected too, and start before.
     #[serde(default)]
     pub depends_on_tools: Vec<ToolId>,
@@ -336,28 +336,6 @@ pub struct Update {
     pub one_major_at_a_time: bool,
     /// Whether data may have changed so that the old image needs the old data.
     pub migrates_data: bool,
-}
-
-/// Something that is watched.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Monitor {
-    /// `https` (a vhost from outside) or `container`.
-    pub kind: MonitorKind,
-    /// Vhost label or container name.
-    pub target: String,
-    /// How often.
-    pub interval_seconds: u32,
-}
-
-/// Kinds of monitor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MonitorKind {
-    /// A vhost, asked from outside.
-    Https,
-    /// A container's state.
-    Container,
 }
 
 /// A rule of the catalog that a service may break.

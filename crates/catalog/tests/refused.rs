@@ -107,6 +107,16 @@ json = { password = "{{ admin_password }}" }
 
 /// What to replace in the sample, by what, and the error that follows.
 const TOOL_FAULTS: &[(&str, &str, &str)] = &[
+    (
+        "[health]\n",
+        "[minimum_versions]\nalpha = \"1.3\"\n\n[health]\n",
+        "minimum_versions.alpha: the image's tag 1.2 is older than 1.3",
+    ),
+    (
+        "[health]\n",
+        "[minimum_versions]\nbeta = \"1\"\n\n[health]\n",
+        "minimum_versions.beta: there is no image \"beta\"",
+    ),
     ("name = \"alpha\"", "name = \"alfa\"", "name: is \"alfa\" but the folder is \"alpha\""),
     (
         "name = \"alpha\"",

@@ -132,6 +132,7 @@ fn heartbeat() -> Heartbeat {
         name: format!("letsbe-some-tool-{number}"),
         state: ContainerState::Fine,
         restarts: 0,
+        restarts_last_hour: 0,
         out_of_memory: false,
     };
     Heartbeat {
@@ -148,7 +149,7 @@ fn heartbeat() -> Heartbeat {
         certificate_expires_at: Some(at),
         updates: vec![UpdateSign { image: "ghost:6".into(), digest: None, seen_at: at }],
         drift: None,
-        openclaw: Some(OpenClawSign { version: Some("2026.9".into()), healthy: true }),
+        openclaw: Some(OpenClawSign { version: Some("2026.9".into()), healthy: true, release: None }),
         vault: VaultSign { secrets: 120, proxy_ready: true, ..VaultSign::default() },
         approvals_pending: 0,
         events_waiting: 0,

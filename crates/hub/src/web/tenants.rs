@@ -207,7 +207,8 @@ pub(crate) async fn show(
         let recoveries = recovery::of_tenant(&state, id).await?;
         let mut content = tenant_page(detail, recoveries, operator.email.clone(), state.clock.now());
         let found = tenant(&state, id).await?;
-        let complaints = health::complaints(&found.agent, &found.alarms, &found.metered, state.clock.now());
+        let (wished, now) = (found.configuration.openclaw_version.as_deref(), state.clock.now());
+        let complaints = health::complaints(&found.agent, &found.alarms, &found.metered, wished, now);
         let domain = found.order.new.domain.as_str();
         content.wrong = complaints.into_iter().map(|complaint| Wrong::of(complaint, domain)).collect();
         Ok(content)

@@ -210,7 +210,10 @@ fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
     if tenant.order.state.recovery.is_some() {
         return None;
     }
-    let (health, mut troubles) = health::of(&tenant.agent, &tenant.alarms, &tenant.metered, now);
+    let (health, mut troubles) = {
+        let wished = tenant.configuration.openclaw_version.as_deref();
+        health::of(&tenant.agent, &tenant.alarms, &tenant.metered, wished, now)
+    };
     let (domain, id) = (&tenant.order.new.domain, tenant.order.new.id);
     let heard = tenant.agent.last_heartbeat_at.unwrap_or(tenant.agent.registered_at);
     let look = |level, title: &str, text: String, hint: &str| {

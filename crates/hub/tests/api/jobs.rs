@@ -24,7 +24,7 @@ pub(crate) async fn job(hub: &Hub, order: OrderId) -> JobId {
     id
 }
 
-fn report() -> Value {
+pub(crate) fn report() -> Value {
     json!({
         "status": "RUNNING",
         "events": [

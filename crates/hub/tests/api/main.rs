@@ -15,6 +15,7 @@ mod payments;
 mod public;
 mod recovery;
 mod relay;
+mod scan;
 mod tenant;
 mod tenant_commands;
 mod tenant_events;

@@ -12,9 +12,13 @@ use letsbe_hub::{
 };
 use letsbe_store::Store;
 use letsbe_types::{clock::Clock as _, ids::OrderId};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{EMAIL, Hub, PASSWORD};
+use crate::{
+    EMAIL, Hub, PASSWORD,
+    tenant::{HEARTBEAT, heartbeat, registered},
+    tenant_events::{event, send},
+};
 
 /// A configuration whose files all lie in a folder.
 fn configured(folder: &Path) -> (HubConfig, PathBuf) {
@@ -103,6 +107,50 @@ async fn the_hub_comes_back_from_a_backup_that_was_made_while_it_was_used() {
     }
     let order = other.get(&format!("/api/v1/admin/orders/{}", OrderId::generate()), Some(&key)).await;
     assert_eq!(order.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuilt_hub_hears_an_agent_of_before_and_gets_each_of_its_events_once() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let (config, file) = configured(folder.path());
+    let hub = Hub::at(folder.clone(), "hub.sqlite").await;
+    let (tenant, key) = registered(&hub, 1).await;
+    let used = |number: u64| {
+        json!({"kind": "tokens_used", "hour": "2026-11-21T11:00:00Z", "model": "openrouter/some-model",
+               "input": 1_u64 << number, "output": 0, "requests": 1})
+    };
+    let told = |numbers: std::ops::RangeInclusive<u64>| -> Vec<Value> {
+        numbers.map(|number| event(number, used(number))).collect()
+    };
+    let heard = async |hub: &Hub| {
+        let answer = hub.json("POST", HEARTBEAT, Some(&key), &heartbeat()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()["data"]["events_through"].clone()
+    };
+    assert_eq!(heard(&hub).await, Value::Null, "there is nothing yet");
+    assert_eq!(send(&hub, &key, &told(1..=3)).await.status, StatusCode::OK);
+    let own = repository(folder.path());
+    own::backup(&hub.store, &config, &own, &file, hub.clock.now()).await.unwrap();
+    // Taken after the backup: the agent was told so, and the Hub is lost.
+    assert_eq!(send(&hub, &key, &told(4..=5)).await.json()["data"]["taken_through"], 5);
+    assert_eq!(heard(&hub).await, 5);
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    own::rebuild(&own.repository, &own.password_file, "latest", elsewhere.path()).await.unwrap();
+    let served = tempfile::tempdir().unwrap();
+    let database = below(elsewhere.path(), folder.path()).join("hub.sqlite");
+    std::fs::copy(database, served.path().join("hub.db")).unwrap();
+    let rebuilt = Hub::on(Arc::new(served)).await;
+    assert_eq!(heard(&rebuilt).await, 3, "the agent's own key is known, and it is told what is missing");
+    // What the agent does then is `what_a_hub_lost_that_came_back_from_its_backup_waits_again_over_kills`.
+    for _ in 0..2 {
+        assert_eq!(send(&rebuilt, &key, &told(4..=7)).await.json()["data"]["taken_through"], 7);
+    }
+    assert_eq!(heard(&rebuilt).await, 7);
+    let day = chrono::TimeDelta::days(1);
+    let counted = rebuilt.store.tokens(tenant, rebuilt.clock.now() - day).await.unwrap();
+    let input: u64 = counted.iter().map(|hour| hour.input).sum();
+    assert_eq!(input, (1..=7).map(|number| 1 << number).sum::<u64>(), "each once: {counted:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use crate::Hub;
 
 const PATH: &str = "/api/v1/public/orders";
 
-fn good() -> Value {
+pub(crate) fn good() -> Value {
     json!({
         "domain": "Acme.Example", "email": "owner@acme.example", "tier": "build", "region": "eu",
         "tools": ["static-website", "ghost", "nocodb"],

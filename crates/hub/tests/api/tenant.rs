@@ -41,7 +41,7 @@ pub(crate) fn heartbeat() -> Value {
     })
 }
 
-fn introduction(identity: &str) -> Value {
+pub(crate) fn introduction(identity: &str) -> Value {
     json!({"identity": identity, "node_version": "0.1.0"})
 }
 

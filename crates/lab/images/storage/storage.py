@@ -4,9 +4,12 @@
 storage.py open                     makes the operator's account, switches on the checking of keys, prints the account
 storage.py thief BUCKET             reads {"access_key_id", "secret_access_key"}; with them deletes and breaks whatever
                                     it can in BUCKET; prints what was done and what was refused
+storage.py weaken BUCKET            tries with the operator's key, which may do everything, to get past the lock of a version;
+                                    prints what was done and what was refused
 storage.py totals BUCKET            prints how many objects and versions there are
 """
 
+import datetime
 import json
 import sys
 import urllib.request
@@ -95,6 +98,32 @@ def thief(bucket):
     return {"done": done, "refused": refused}
 
 
+def weaken(bucket):
+    s3, done, refused = client("s3", operator()), {}, {}
+
+    def attempt(what, act):
+        try:
+            act()
+            done[what] = done.get(what, 0) + 1
+        except ClientError as error:
+            refused.setdefault(what, error.response["Error"]["Code"])
+
+    _, key, version, _ = next(entry for entry in versions(s3, bucket) if entry[0] == "Versions")
+    this = {"Bucket": bucket, "Key": key, "VersionId": version}
+    until = s3.head_object(**this)["ObjectLockRetainUntilDate"]
+    day = datetime.timedelta(days=1)
+
+    def lock(mode, until):
+        return lambda: s3.put_object_retention(
+            **this, BypassGovernanceRetention=True, Retention={"Mode": mode, "RetainUntilDate": until})
+
+    attempt("shorten the lock", lock("COMPLIANCE", until - day))
+    attempt("change the mode", lock("GOVERNANCE", until + day))
+    attempt("delete a version", lambda: s3.delete_object(**this, BypassGovernanceRetention=True))
+    attempt("lengthen the lock", lock("COMPLIANCE", until + day))
+    return {"done": done, "refused": refused}
+
+
 def totals(bucket):
     found = versions(client("s3", operator()), bucket)
     return {
@@ -104,5 +133,5 @@ def totals(bucket):
     }
 
 
-acts = {"open": open_service, "thief": thief, "totals": totals}
+acts = {"open": open_service, "thief": thief, "weaken": weaken, "totals": totals}
 print(json.dumps(acts[sys.argv[1]](*sys.argv[2:])))

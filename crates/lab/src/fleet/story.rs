@@ -1,11 +1,10 @@
 //! The story of one order: the customer orders and pays, sets DNS when asked, and waits.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::bail;
 use letsbe_types::{
-    DomainName,
-    api::{OrderDetail, TimelineEntry},
+    api::{OrderDetail, OrderSummary, TimelineEntry},
     ids::OrderId,
 };
 
@@ -56,7 +55,7 @@ impl Fleet {
         mut tell: impl FnMut(&TimelineEntry),
     ) -> anyhow::Result<OrderDetail> {
         let mut seen = 0;
-        let mut records_set = false;
+        let mut records = BTreeSet::new();
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             if let Some(detail) = customer.look(order).await? {
@@ -66,10 +65,7 @@ impl Fleet {
                 seen = detail.timeline.last().map_or(seen, |entry| entry.sequence);
                 match detail.summary.state.as_str() {
                     "FULFILLED" => return Ok(detail),
-                    "DNS_PENDING" if !records_set => {
-                        self.set_records(&detail.summary.domain).await?;
-                        records_set = true;
-                    }
+                    "DNS_PENDING" => self.set_records(&detail.summary, &mut records).await?,
                     _ => {}
                 }
                 if detail.timeline.iter().any(|entry| entry.message.contains("waiting for the operator")) {
@@ -83,13 +79,50 @@ impl Fleet {
         }
     }
 
-    async fn set_records(&self, domain: &DomainName) -> anyhow::Result<()> {
-        let address = self.machines.address_of(domain.as_str())?.to_string();
-        for name in [domain.to_string(), format!("*.{domain}")] {
+    /// Sets the records that the order's page lists, each once, and no other: one that the list forgets is missing.
+    async fn set_records(
+        &self,
+        order: &OrderSummary,
+        known: &mut BTreeSet<(String, String, String)>,
+    ) -> anyhow::Result<()> {
+        let Some(problem) = &order.problem else { return Ok(()) };
+        for record in listed(&problem.message) {
+            if known.contains(&record) {
+                continue;
+            }
+            let (name, kind, value) = &record;
             // A server that replaces a lost one has another address.
-            self.lab.dns.remove_record(&name, "A").await?;
-            self.lab.dns.add_record(&name, "A", &address).await?;
+            self.lab.dns.remove_record(name, kind).await?;
+            self.lab.dns.add_record(name, kind, value).await?;
+            known.insert(record);
         }
         Ok(())
+    }
+}
+
+/// The records in the words of the page: `…: blog.acme.test. A 192.0.2.7 (…); …`.
+fn listed(message: &str) -> Vec<(String, String, String)> {
+    let list = message.split_once(": ").map_or("", |(_, list)| list);
+    let read = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (name, kind, value) = (words.next()?.strip_suffix('.')?, words.next()?, words.next()?);
+        matches!(kind, "A" | "AAAA").then(|| (name.to_owned(), kind.to_owned(), value.to_owned()))
+    };
+    list.split("; ").filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn the_records_of_the_page_are_read_and_nothing_else() {
+        let message = "2 DNS records are missing or wrong: acme.test. A 192.0.2.7 (ns1.acme.test gives nothing); \
+                       blog.acme.test. A 192.0.2.7 (ns1.acme.test gives A 192.0.2.9 instead)";
+        let record = |name: &str| (name.to_owned(), "A".to_owned(), "192.0.2.7".to_owned());
+        assert_eq!(listed(message), [record("acme.test"), record("blog.acme.test")]);
+        for nothing in ["", "the name servers are silent", "why: nobody answers. A pity"] {
+            assert_eq!(listed(nothing), [], "{nothing}");
+        }
     }
 }

@@ -35,7 +35,7 @@ pub struct Account {
     pub secret_access_key: Secret<String>,
 }
 
-/// What a thief with a tenant's key did to a bucket.
+/// What somebody with a key did to a bucket.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Theft {
     /// How often what worked.
@@ -82,6 +82,14 @@ impl Storage {
         });
         let command = [PYTHON, SCRIPT, "thief", bucket];
         understood(&docker::exec_with_input(&self.container, &command, key.to_string().as_bytes()).await?)
+    }
+
+    /// Tries with the operator's own key to get past the lock of a version.
+    ///
+    /// # Errors
+    /// When the bucket has no version with a lock.
+    pub async fn weaken(&self, bucket: &str) -> Result<Theft, DockerError> {
+        understood(&docker::exec(&self.container, &[PYTHON, SCRIPT, "weaken", bucket]).await?)
     }
 
     /// What a bucket holds.

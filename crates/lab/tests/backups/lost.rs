@@ -30,7 +30,7 @@ pub(crate) async fn comes_back_without_a_hub(server: &Server<'_>) -> anyhow::Res
         ("--bundle", site.bundle.clone()),
     ];
     server.host.destroy().await?;
-    for record in [domain.clone(), format!("*.{domain}")] {
+    for record in site.names(NAME) {
         site.lab.dns.remove_record(&record, "A").await?;
     }
     let host = site.server(NAME).await;

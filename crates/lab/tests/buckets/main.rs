@@ -11,6 +11,7 @@ use letsbe_lab::{
     lab::{self, Lab, LabOptions},
     services::{self, Storage},
 };
+use letsbe_types::backup::Protection;
 
 pub(crate) fn account(storage: &Storage) -> Account {
     let service = Service {
@@ -40,12 +41,26 @@ async fn a_tenants_bucket_keeps_what_is_deleted_in_it() {
         hub::what_a_thief_deletes_is_seen_from_outside(&bench, &tenant).await;
         let thief =
             services::Account { access_key_id: key.id.clone(), secret_access_key: key.secret.clone() };
+        // Nobody shortens it: the service refuses as S3 does, and what we show of it was read back.
+        let weakened = lab.storage.weaken(checks::BUCKET).await.expect("the operator tried");
+        let refused: Vec<&str> = weakened.refused.keys().map(String::as_str).collect();
+        assert_eq!(refused, ["change the mode", "delete a version", "shorten the lock"], "{weakened:?}");
+        assert!(weakened.refused.values().all(|code| code == "AccessDenied"), "{weakened:?}");
+        assert_eq!(
+            weakened.done.keys().collect::<Vec<_>>(),
+            ["lengthen the lock"],
+            "a longer lock is allowed"
+        );
+        let shown = operator.protection(checks::BUCKET, &operator).await.expect("read back");
+        assert_eq!(shown, Protection::Locked { days: 35 });
         let before = lab.storage.totals(checks::BUCKET).await.expect("counted");
         let theft = lab.storage.steal(checks::BUCKET, &thief).await.expect("the thief came");
         let after = lab.storage.totals(checks::BUCKET).await.expect("counted");
         assert!(after.versions >= before.versions, "no version went: {before:?} {after:?} {theft:?}");
         assert_eq!(after.current, 0, "what he may delete is deleted, with a mark: {theft:?}");
-        for refused in ["delete a version", "end versioning", "end the lock", "let versions expire"] {
+        for refused in
+            ["delete a version", "shorten the lock", "end versioning", "end the lock", "let versions expire"]
+        {
             assert!(theft.refused.contains_key(refused), "{refused}: {theft:?}");
             assert!(!theft.done.contains_key(refused), "{refused}: {theft:?}");
         }

@@ -68,6 +68,8 @@ pub(crate) async fn moved(scene: &Scene<'_>) -> anyhow::Result<()> {
 pub(crate) async fn undone(scene: &Scene<'_>) -> anyhow::Result<()> {
     let refusal = update(scene, "v2026.11").await.err().context("it was taken for good")?.to_string();
     ensure!(refusal.contains("CLAW005") && refusal.contains("v2026.10 is back"), "{refusal}");
+    // By what it does, not by a name: the program calls itself as its image declares.
+    ensure!(!refusal.contains("calls itself"), "it was refused for its label: {refusal}");
     let status = status(scene).await?;
     ensure!(status["release"] == "v2026.10" && status["healthy"] == true, "{status}");
     ensure!(status["last_update"]["problem"]["code"] == "CLAW005", "{status}");

@@ -56,6 +56,10 @@ pub(crate) async fn timeline(live: &Live<'_>) -> anyhow::Result<()> {
     let rising =
         timeline.windows(2).all(|pair| pair[0].sequence < pair[1].sequence && pair[0].at <= pair[1].at);
     ensure!(rising, "the timeline is not in order");
+    // The customer set what his page listed and no more: a name that the list forgot would have failed the order.
+    let invented = format!("nobody-listed-it.{}", detail.summary.domain);
+    let found = live.fleet.lab.dns.records(&invented, "A").await?;
+    ensure!(found.is_empty(), "{invented} leads to {found:?}: the zone has more than was listed");
     ensure!(
         detail.summary.problem.is_none(),
         "a fulfilled order has a problem: {:?}",

@@ -1,7 +1,7 @@
 //! What the scenarios share: one lab, the programs, a good and a broken bundle.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -10,6 +10,7 @@ use std::{
     time::Instant,
 };
 
+use letsbe_catalog::Catalog;
 use letsbe_lab::{
     fleet::Programs,
     hosts::Host,
@@ -70,7 +71,7 @@ impl Site {
         let host = self.lab.create_host(name, &domain, None, &keys).await.expect("a server");
         let host_key = host.host_key().await.expect("its host key");
         self.host_keys.lock().expect("no panic").insert(name.to_owned(), host_key);
-        for record in [domain.clone(), format!("*.{domain}")] {
+        for record in self.names(name) {
             self.lab.dns.add_record(&record, "A", &host.address.to_string()).await.expect("a record");
         }
         host
@@ -83,6 +84,17 @@ impl Site {
 
     pub(crate) fn domain(&self, name: &str) -> String {
         format!("{name}.{}", self.lab.dns.zone)
+    }
+
+    /// The domain and every host name that a tool of the catalog has, one by one: no other name leads to the server.
+    pub(crate) fn names(&self, name: &str) -> Vec<String> {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let catalog = Catalog::load(&repository.join("catalog")).expect("the catalog");
+        let domain = self.domain(name);
+        let hosts = catalog.tools().flat_map(|tool| &tool.vhosts).filter(|vhost| vhost.label != "@");
+        let hosts = hosts.map(|vhost| format!("{}.{domain}", vhost.label));
+        let names: BTreeSet<String> = hosts.chain([domain.clone()]).collect();
+        names.into_iter().collect()
     }
 
     /// A job for a server, as the Hub would write it.

@@ -2,6 +2,11 @@
 //! real databases. Needs what `infrastructure.rs` needs.
 
 mod crash;
+#[expect(dead_code, reason = "the rotation uses a part of it")]
+#[path = "../../../node/src/files.rs"]
+mod files;
+mod own;
+mod rotate;
 mod secrets;
 mod server;
 #[expect(dead_code, reason = "the refusals use more of it")]

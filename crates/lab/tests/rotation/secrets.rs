@@ -1,5 +1,6 @@
 //! Two thousand random secrets, with every character that could trip a reader up: real databases take each of them
-//! as our statements give it, let it in over the network, and refuse the one before; env files carry them too.
+//! as our statements give it, let it in over the network, and refuse the one before; two hundred are given and proven by
+//! the rotation's own code; env files carry them too.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,6 +14,8 @@ use letsbe_vault::{
     rotation::{Account, mysql_alter, mysql_options, postgres_alter, usable},
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
+
+use crate::own;
 
 const COUNT: usize = 2_000;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,6 +40,11 @@ fn passwords(seed: u64, characters: &str) -> Vec<Secret<String>> {
         if usable(&text) { text } else { "-e '\\".chars().filter(|c| characters.contains(*c)).collect() }
     };
     (0..COUNT).map(one).map(Secret::new).collect()
+}
+
+/// Passwords with every awkward character.
+pub(crate) fn awkward(seed: u64) -> Vec<Secret<String>> {
+    passwords(seed, AWKWARD)
 }
 
 /// Starts a database, feeds clients with what `script` reads, and removes it.
@@ -76,10 +84,12 @@ fn is_tried_again(index: usize) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_thousand_random_secrets_rotate_without_one_failure() {
+async fn two_thousand_random_secrets_are_taken_from_our_statements_and_two_hundred_by_the_rotations_own_code()
+{
     docker::ensure_engine().await.expect("the engine");
     let (mariadb, postgresql) = (mariadb(), postgresql());
     tokio::join!(mariadb, postgresql);
+    tokio::join!(own::mariadb(), own::postgresql());
 }
 
 /// The superuser gives itself each password, logged in over the network with the one before.

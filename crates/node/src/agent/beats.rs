@@ -127,6 +127,9 @@ impl Heart {
         if let Some(configuration) = reply.configuration {
             self.configurations.take(configuration)?;
         }
+        if let Some(through) = reply.events_through {
+            self.queue.lost(through)?;
+        }
         if let Some(head) = reply.gate_log
             && self.signs.approvals.known(head)?
         {

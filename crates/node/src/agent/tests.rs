@@ -72,7 +72,12 @@ async fn heartbeat(State(hub): State<Shared>, Json(beat): Json<Heartbeat>) -> Js
     });
     let gate_log = Some(beat.gate_log.clone());
     hub.send_modify(|hub| hub.heartbeats.push(beat));
-    Json(Reply::new(HeartbeatReply { configuration, commands: waiting(&hub), gate_log, models: None }))
+    Json(Reply::new(HeartbeatReply {
+        configuration,
+        commands: waiting(&hub),
+        gate_log,
+        ..HeartbeatReply::default()
+    }))
 }
 
 fn waiting(hub: &Shared) -> Vec<TenantCommand> {

@@ -38,6 +38,7 @@ use tokio::{sync::Semaphore, time::Instant};
 pub(crate) use cli::{ApprovalsCommand, GateCommand, approvals, gate};
 
 use crate::{
+    files,
     gate::{
         answer::{Asked, Refusal},
         execute::{Executor, Server, Work},
@@ -318,10 +319,19 @@ impl Gate {
     fn list_tools(&self) -> Value {
         let all = self.catalog.tools().chain(self.catalog.platform());
         let here = all.filter(|tool| self.tool(tool.name.as_str()).is_some());
+        // What provisioning wrote down of them: where each is reached. Without it the names are told all the same.
+        let registry = self.guardian.layout.state("tool-registry.json");
+        let registry: Value = files::read_json(&registry).ok().flatten().unwrap_or_default();
+        let known = registry["tools"].as_array().map_or(&[][..], Vec::as_slice);
+        let urls = |name: &str| {
+            let found = known.iter().find(|tool| tool["name"] == name);
+            found.map_or_else(|| json!([]), |tool| tool["urls"].clone())
+        };
         let tools: Vec<Value> = here
             .map(|tool| {
                 let services: Vec<&str> = tool.services.iter().map(|service| service.name.as_str()).collect();
-                json!({ "name": tool.name.as_str(), "title": tool.title, "services": services })
+                json!({ "name": tool.name.as_str(), "title": tool.title, "services": services,
+                        "urls": urls(tool.name.as_str()) })
             })
             .collect();
         let verbs: Vec<Value> =

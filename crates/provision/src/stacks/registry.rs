@@ -1,4 +1,5 @@
-//! `registry.written`: what the AI runtime may know about the tools, without a secret.
+//! `registry.written`: what the AI runtime may know about the tools, without a secret. The command gate's `list_tools`
+//! tells it.
 
 use std::sync::Arc;
 

@@ -88,6 +88,8 @@ pub struct Heard {
     pub gate_log: LogHead,
     /// Hash of the tenant's key at the relay.
     pub relay_key_hash: Option<String>,
+    /// Through which number the agent's events are here.
+    pub events_through: u64,
 }
 
 impl Store {
@@ -133,6 +135,7 @@ struct Known {
     revoked: bool,
     configuration: Option<i64>,
     relay_key_hash: Option<String>,
+    taken_through: i64,
     log: Followed,
 }
 
@@ -150,13 +153,15 @@ impl Known {
             commands_wait: waiting.contains(&self.order),
             gate_log: self.log.head.clone(),
             relay_key_hash: self.relay_key_hash.clone(),
+            events_through: super::unsigned(self.taken_through),
         }
     }
 }
 
 type Keys = HashMap<String, Known>;
-/// Hash, order, its generation, when it was revoked, version of the configuration, hash of the key at the relay.
-type KeyRow = (String, Uuid, i64, Option<DateTime<Utc>>, Option<i64>, Option<String>);
+/// Hash, order, its generation, through which number its events are here, when it was revoked, version of the
+/// configuration, hash of the key at the relay.
+type KeyRow = (String, Uuid, i64, i64, Option<DateTime<Utc>>, Option<i64>, Option<String>);
 
 async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, StoreError> {
     let mut keys = Keys::new();
@@ -172,7 +177,7 @@ async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, S
         let rows: Vec<KeyRow> = agent::Entity::find()
             .select_only()
             .columns([agent::Column::KeyHash, agent::Column::OrderId, agent::Column::Generation])
-            .column(agent::Column::RevokedAt)
+            .columns([agent::Column::TakenThrough, agent::Column::RevokedAt])
             .column(configuration::Column::Version)
             .column_as(relay_key::Column::KeyHash, "relay_key_hash")
             .join(JoinType::LeftJoin, configured.clone())
@@ -183,7 +188,7 @@ async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, S
             .await?;
         let mut logs = followed(db, piece.len(), rows.iter().map(|row| row.1)).await?;
         keys.extend(rows.into_iter().map(
-            |(key, order, generation, revoked_at, configuration, relay_key_hash)| {
+            |(key, order, generation, taken_through, revoked_at, configuration, relay_key_hash)| {
                 let log = logs.remove(&order).unwrap_or_default();
                 (
                     key,
@@ -193,6 +198,7 @@ async fn known_keys(db: &impl ConnectionTrait, beats: &[Beat]) -> Result<Keys, S
                         revoked: revoked_at.is_some(),
                         configuration,
                         relay_key_hash,
+                        taken_through,
                         log,
                     },
                 )

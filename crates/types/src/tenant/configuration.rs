@@ -17,6 +17,10 @@ pub struct HeartbeatReply {
     /// another one asks for it. `None`: the Hub relays no models, and the server keeps what it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<String>,
+    /// Through which number the Hub has this agent's events. Less than the agent was told before: the Hub was brought
+    /// back from its backup, and gets the rest again. `None`: it has none, or is an older one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events_through: Option<u64>,
 }
 
 /// What the Hub decides about a tenant; kept by the agent, so that it goes on without the Hub.

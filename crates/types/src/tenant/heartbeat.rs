@@ -78,8 +78,16 @@ pub struct ContainerSign {
     pub state: ContainerState,
     /// How often Docker has restarted it.
     pub restarts: u32,
+    /// How often of these within the last hour, as far as the agent has seen it; an older agent tells none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub restarts_last_hour: u32,
     /// Whether it was killed for want of memory when it last ended.
     pub out_of_memory: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// How a container is.
@@ -216,6 +224,9 @@ pub struct OpenClawSign {
     pub version: Option<String>,
     /// Whether `/health` answers.
     pub healthy: bool,
+    /// The release that its image is (`v2026.10`); an older agent does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
 }
 
 /// The vault.

@@ -43,6 +43,8 @@ async fn answer(
     let models = state.relay.as_ref().map(|relay| relay.fingerprint(heard.relay_key_hash.as_deref()));
     let gate_log = Some(heard.gate_log.clone());
     let mut reply = HeartbeatReply { models, gate_log, ..HeartbeatReply::default() };
+    // A new agent begins with none: its server may go on with the numbers of the one before.
+    reply.events_through = Some(heard.events_through).filter(|through| *through > 0);
     if heard.configuration != known_configuration {
         reply.configuration = state.store.configuration(heard.tenant).await?;
     }
@@ -102,6 +104,9 @@ fn wrong(heartbeat: &Heartbeat) -> Vec<FieldError> {
     if let Some(drift) = &heartbeat.drift {
         words.list("drift.operations", drift.operations.len());
         words.names("drift.operations", &drift.operations);
+    }
+    if let Some(release) = heartbeat.openclaw.as_ref().and_then(|openclaw| openclaw.release.as_ref()) {
+        words.version("openclaw.release", release);
     }
     if let Some(version) = heartbeat.openclaw.as_ref().and_then(|openclaw| openclaw.version.as_ref()) {
         words.version("openclaw.version", version);

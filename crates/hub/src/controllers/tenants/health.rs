@@ -18,6 +18,8 @@ const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
 const DISK_FULL: u8 = 90;
 const CERTIFICATE_SHORT: TimeDelta = TimeDelta::days(14);
 const TOKENS_LOW: u64 = 90;
+/// Restarts of a container within an hour that nobody takes for an update.
+const RESTARTED: u32 = 3;
 /// Containers, or operations, named in one sentence.
 const NAMED: usize = 5;
 /// Operations that keep strangers out.
@@ -39,9 +41,10 @@ pub(crate) fn of(
     agent: &AgentStatus,
     alarms: &[Alarm],
     metered: &[MeteredDay],
+    wished_release: Option<&str>,
     now: DateTime<Utc>,
 ) -> (Health, Vec<String>) {
-    let complaints = complaints(agent, alarms, metered, now);
+    let complaints = complaints(agent, alarms, metered, wished_release, now);
     let troubles: Vec<String> = complaints.into_iter().map(|complaint| complaint.text).collect();
     let health = match agent.last_heartbeat_at {
         _ if agent.revoked_at.is_some() => Health::Revoked,
@@ -58,6 +61,7 @@ pub(crate) fn complaints(
     agent: &AgentStatus,
     alarms: &[Alarm],
     metered: &[MeteredDay],
+    wished_release: Option<&str>,
     now: DateTime<Utc>,
 ) -> Vec<Complaint> {
     let heartbeat = agent.last_heartbeat.as_ref();
@@ -70,6 +74,13 @@ pub(crate) fn complaints(
         code: "HUB029",
         text: remark.text,
         hint: "letsbe backups show DOMAIN",
+    }));
+    let other = heartbeat.and_then(|heartbeat| other_release(heartbeat, wished_release));
+    complaints.extend(other.map(|text| Complaint {
+        grave: false,
+        code: "HUB028",
+        text,
+        hint: "Move it: letsbe tenants command DOMAIN update-openclaw --help",
     }));
     complaints.extend(mismatch(metered, now).map(|text| Complaint {
         grave: false,
@@ -100,6 +111,15 @@ fn log_cut(cut: &LogCut) -> String {
     }
 }
 
+/// The AI runtime is another release than the one that is wished.
+fn other_release(heartbeat: &Heartbeat, wished: Option<&str>) -> Option<String> {
+    let (wished, runs) = (wished?, heartbeat.openclaw.as_ref()?.release.as_deref()?);
+    let plain = |release: &str| release.trim_start_matches('v').to_owned();
+    (plain(wished) != plain(runs)).then(|| {
+        format!("the AI runtime is {runs}, and {wished} is wished: `letsbe tenants command … update-openclaw --to {wished}` moves it")
+    })
+}
+
 fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let mut say = |grave: bool, wrong: bool, text: &dyn Fn() -> String, hint: &'static str| {
@@ -114,6 +134,13 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
         .collect();
     let text = || format!("{} not fine: {}", counted(bad.len(), "container"), some(&bad));
     say(true, !bad.is_empty(), &text, "Start it anew: letsbe tenants command DOMAIN restart TOOL");
+    for container in &heartbeat.containers {
+        let (name, times) = (&container.name, container.restarts_last_hour);
+        let text = || format!("{name} was restarted {times} times within an hour");
+        say(true, times >= RESTARTED, &text, "See why: letsbe-node logs TOOL on the server");
+        let text = || format!("{name} was ended for want of memory");
+        say(true, container.out_of_memory, &text, "See how much it takes: letsbe-node status on the server");
+    }
     let disk = heartbeat.disk_used_percent;
     let text = || format!("the disk is {disk} % full");
     say(
@@ -187,13 +214,13 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use letsbe_store::{AgentStatus, CutKind, LogCut};
     use letsbe_types::{
-        tenant::{BackupSign, ContainerSign, ContainerState, Heartbeat},
+        tenant::{BackupSign, ContainerSign, ContainerState, Heartbeat, OpenClawSign},
         tenants::Health,
     };
     use serde_json::json;
 
     fn of(agent: &AgentStatus, now: DateTime<Utc>) -> (Health, Vec<String>) {
-        super::of(agent, &[], &[], now)
+        super::of(agent, &[], &[], Some("v2026.10"), now)
     }
 
     fn now() -> DateTime<Utc> {
@@ -251,12 +278,34 @@ mod tests {
             Some(BackupSign { at, succeeded, bytes: 1, ..BackupSign::default() })
         };
         let container = |state| {
-            vec![ContainerSign { name: "letsbe-ghost".into(), state, restarts: 0, out_of_memory: false }]
+            vec![ContainerSign {
+                name: "letsbe-ghost".into(),
+                state,
+                restarts: 40,
+                restarts_last_hour: 0,
+                out_of_memory: false,
+            }]
+        };
+        let restarted = move |restarts_last_hour, out_of_memory| {
+            let sign = container(ContainerState::Fine).remove(0);
+            vec![ContainerSign { restarts_last_hour, out_of_memory, ..sign }]
+        };
+        let runtime = |release: Option<&str>| {
+            Some(OpenClawSign { version: None, healthy: true, release: release.map(str::to_owned) })
         };
         type Change = Box<dyn Fn(&mut Heartbeat)>;
         let cases: Vec<(Change, &str)> = vec![
             (Box::new(move |beat| beat.containers = container(ContainerState::Stopped)), "letsbe-ghost"),
             (Box::new(move |beat| beat.containers = container(ContainerState::Starting)), ""),
+            (Box::new(move |beat| beat.containers = restarted(2, false)), ""),
+            (
+                Box::new(move |beat| beat.containers = restarted(3, false)),
+                "letsbe-ghost was restarted 3 times",
+            ),
+            (Box::new(move |beat| beat.containers = restarted(0, true)), "want of memory"),
+            (Box::new(move |beat| beat.openclaw = runtime(None)), ""),
+            (Box::new(move |beat| beat.openclaw = runtime(Some("v2026.10"))), ""),
+            (Box::new(move |beat| beat.openclaw = runtime(Some("v2026.9"))), "v2026.10 is wished"),
             (Box::new(|beat| beat.disk_used_percent = 90), "disk"),
             (Box::new(move |beat| beat.backup = backup(1, false)), "failed"),
             (Box::new(move |beat| beat.backup = backup(27, true)), "old"),

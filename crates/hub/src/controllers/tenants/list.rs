@@ -94,7 +94,13 @@ pub(crate) async fn detail(state: &AppState, id: OrderId) -> ApiResult<TenantDet
 
 /// A tenant without its history.
 pub(crate) fn summary(tenant: &Tenant, now: DateTime<Utc>) -> TenantSummary {
-    let (health, troubles) = health::of(&tenant.agent, &tenant.alarms, &tenant.metered, now);
+    let (health, troubles) = health::of(
+        &tenant.agent,
+        &tenant.alarms,
+        &tenant.metered,
+        tenant.configuration.openclaw_version.as_deref(),
+        now,
+    );
     let order = &tenant.order.new;
     let heartbeat = tenant.agent.last_heartbeat.as_ref();
     TenantSummary {

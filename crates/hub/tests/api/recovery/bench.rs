@@ -102,37 +102,43 @@ async fn empty_name_server() -> SocketAddr {
 }
 
 /// The Hub, its operator's session, and the folder in which the provisioner meets the test.
-pub(super) struct Bench {
-    pub(super) hub: Hub,
-    pub(super) staff: String,
+pub(crate) struct Bench {
+    pub(crate) hub: Hub,
+    pub(crate) staff: String,
 }
 
 /// A run of the provisioner, as the test plays it.
-pub(super) struct Run {
-    pub(super) job: ProvisionJob,
-    token: String,
+pub(crate) struct Run {
+    pub(crate) job: ProvisionJob,
+    pub(crate) token: String,
     sequence: u64,
 }
 
 impl Bench {
     /// A live tenant on server 1 that was heard once, and a worker.
-    pub(super) async fn live() -> (Self, OrderId) {
+    pub(crate) async fn live() -> (Self, OrderId) {
         let (hub, staff) = Hub::with_staff().await;
+        let (bench, id, _) = Self::on(hub, staff, 1).await;
+        (bench, id)
+    }
+
+    /// The same on a Hub that is there: order `number` becomes live; with its agent's key.
+    pub(crate) async fn on(hub: Hub, staff: String, number: u128) -> (Self, OrderId, String) {
         let bench = Self { hub, staff };
         bench.start(empty_name_server().await);
-        let id = bench.hub.order(1).await;
+        let id = bench.hub.order(number).await;
         bench.hub.apply(id, &Event::PaymentReceived).await;
         bench.until(id, Phase::DnsPending).await;
         bench.hub.apply(id, &Event::OperatorSkip { reason: "no name server here".into() }).await;
         let mut run = bench.run().await;
-        bench.register(&run).await;
+        let key = bench.register(&run).await;
         bench.report(&mut run, "COMPLETED", &[]).await;
         bench.end(run);
         bench.until(id, Phase::Fulfilled).await;
-        (bench, id)
+        (bench, id, key)
     }
 
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.hub.folder.path().to_owned()
     }
 
@@ -159,7 +165,7 @@ impl Bench {
         tokio::spawn(Arc::new(worker).run());
     }
 
-    pub(super) async fn until(&self, id: OrderId, phase: Phase) {
+    pub(crate) async fn until(&self, id: OrderId, phase: Phase) {
         let reached = tokio::time::timeout(PATIENCE, async {
             while self.hub.store.order(id).await.unwrap().unwrap().state.phase != phase {
                 tokio::time::sleep(LOOK).await;
@@ -172,7 +178,7 @@ impl Bench {
     }
 
     /// The next run of the provisioner, with the work that it was given.
-    pub(super) async fn run(&self) -> Run {
+    pub(crate) async fn run(&self) -> Run {
         let path = self.folder().join("work.json");
         let given = tokio::time::timeout(PATIENCE, async {
             while !path.exists() {
@@ -187,13 +193,13 @@ impl Bench {
     }
 
     /// Lets the provisioner end.
-    pub(super) fn end(&self, run: Run) {
+    pub(crate) fn end(&self, run: Run) {
         drop(run);
         std::fs::write(self.folder().join("provisioner-may-end"), "\n").unwrap();
     }
 
-    /// The agent of the run's server introduces itself and is heard.
-    pub(super) async fn register(&self, run: &Run) {
+    /// The agent of the run's server introduces itself and is heard; its key.
+    pub(crate) async fn register(&self, run: &Run) -> String {
         let link = run.job.desired.hub.as_ref().unwrap();
         let who = json!({"identity": run.job.desired.identity.0, "node_version": "0.1.0"});
         let answer =
@@ -201,9 +207,10 @@ impl Bench {
         let key = answer.json()["data"]["agent_key"].as_str().unwrap().to_owned();
         let heard = self.hub.json("POST", HEARTBEAT, Some(&key), &crate::tenant::heartbeat()).await;
         assert_eq!(heard.status, 200, "{heard:?}");
+        key
     }
 
-    pub(super) async fn report(&self, run: &mut Run, status: &str, events: &[Value]) {
+    pub(crate) async fn report(&self, run: &mut Run, status: &str, events: &[Value]) {
         let mut numbered = Vec::new();
         for event in events {
             run.sequence += 1;
@@ -219,24 +226,24 @@ impl Bench {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
-    pub(super) async fn keys(&self, run: &Run) -> Answer {
+    pub(crate) async fn keys(&self, run: &Run) -> Answer {
         self.hub.get(&format!("/api/v1/jobs/{}/keys", run.job.id), Some(&run.token)).await
     }
 
-    pub(super) async fn recovery(&self, id: OrderId) -> Value {
+    pub(crate) async fn recovery(&self, id: OrderId) -> Value {
         let path = format!("/api/v1/admin/tenants/{id}/recovery");
         self.hub.get(&path, Some(&self.staff)).await.json()["data"].clone()
     }
 
     /// The tenant's page.
-    pub(super) async fn page(&self, id: OrderId) -> String {
+    pub(crate) async fn page(&self, id: OrderId) -> String {
         let answer = self.hub.page(&format!("/tenants/{id}")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.body
     }
 
     /// What the operator asks about a tenant's recovery.
-    pub(super) async fn ask(&self, id: OrderId, rest: &str, body: &Value) -> Answer {
+    pub(crate) async fn ask(&self, id: OrderId, rest: &str, body: &Value) -> Answer {
         let path = format!("/api/v1/admin/tenants/{id}/recovery{rest}");
         self.hub.json("POST", &path, Some(&self.staff), body).await
     }

@@ -1,6 +1,6 @@
 //! A server is lost and comes back on another one: the whole workflow, with a provisioner played by the test.
 
-mod bench;
+pub(crate) mod bench;
 
 use std::io::{Read as _, Write as _};
 
@@ -18,9 +18,9 @@ use bench::Bench;
 
 /// What must be seen by the operator's machine and the new server alone.
 const PLAIN: &str = "registry_key=canary-registry\nbackup_repository_key=canary-repository\n";
-const SECRET: &str = "canary-access-key";
+pub(crate) const SECRET: &str = "canary-access-key";
 
-fn source() -> Value {
+pub(crate) fn source() -> Value {
     json!({
         "kind": "s3", "endpoint": "https://s3.example.com", "region": "eu", "bucket": "copies",
         "prefix": "acme", "access_key_id": "ID", "secret_access_key": SECRET,
@@ -32,7 +32,7 @@ fn request() -> Value {
     json!({"reason": "the data centre burnt", "source": source()})
 }
 
-fn sealed_for(recipient: &age::x25519::Recipient) -> String {
+pub(crate) fn sealed_for(recipient: &age::x25519::Recipient) -> String {
     let encryptor =
         age::Encryptor::with_recipients(std::iter::once(recipient as &dyn age::Recipient)).unwrap();
     let armour = age::armor::ArmoredWriter::wrap_output(Vec::new(), age::armor::Format::AsciiArmor).unwrap();
@@ -49,7 +49,7 @@ fn opened(sealed: &str, identity: &age::x25519::Identity) -> String {
     text
 }
 
-fn asks(recipient: &str) -> Value {
+pub(crate) fn asks(recipient: &str) -> Value {
     json!({"event": "keys_needed", "recipient": recipient, "deadline": start() + chrono::TimeDelta::hours(2)})
 }
 

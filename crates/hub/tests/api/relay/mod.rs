@@ -1,6 +1,6 @@
 //! `/api/v1/tenant/models`: models through the Hub.
 
-mod provider;
+pub(crate) mod provider;
 
 use axum::{
     body::{Body, Bytes},

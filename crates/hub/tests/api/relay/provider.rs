@@ -102,7 +102,7 @@ pub(crate) struct Bench {
     pub(crate) provider: Provider,
     pub(crate) tenants: [OrderId; 2],
     pub(crate) agents: [String; 2],
-    _keys: tempfile::TempDir,
+    pub(crate) keys: tempfile::TempDir,
 }
 
 impl Bench {
@@ -140,7 +140,7 @@ impl Bench {
         for (tenant, key) in [(one, "relay-1"), (other, "relay-2")] {
             hub.store.put_relay_key(tenant, &key_hash(key), crate::start()).await.unwrap();
         }
-        Self { hub, provider, tenants: [one, other], agents: [first, second], _keys: keys }
+        Self { hub, provider, tenants: [one, other], agents: [first, second], keys }
     }
 
     /// Asks as the first tenant.

@@ -1,9 +1,11 @@
-//! Events on their way to the Hub: on the disk before anything else happens, kept until the Hub has them, bounded.
+//! Events on their way to the Hub: on the disk before anything else happens, kept until the Hub has them and some days
+//! longer, bounded.
 //!
 //! Numbers grow by one, over restarts too; a gap means that the full queue dropped something, and it is counted.
 
 mod index;
 mod readable;
+mod taken;
 
 use std::{
     collections::BTreeSet,
@@ -34,6 +36,9 @@ letsbe_types::crash_points! {
 
 /// Room for the words around the events of one message.
 const BATCH_BYTES: u64 = (limits::EVENT_BYTES - 4096) as u64;
+
+/// How the names of segments end whose events wait.
+const WAITING: &str = "jsonl";
 
 /// The queue.
 pub(crate) struct Queue {
@@ -81,30 +86,7 @@ impl Queue {
     pub(crate) fn open(folder: &Path, mut found: impl FnMut(TenantEventKind)) -> Result<Self, Problem> {
         files::make_folder(folder)?;
         let mut head: Head = files::read_json(&folder.join("head.json"))?.unwrap_or_default();
-        let mut index = Index::default();
-        for name in segment_names(folder)? {
-            let path = folder.join(&name);
-            let (_, lines) = Lines::open::<Line>(&path)?;
-            let mut segment = Segment::new(name);
-            for line in lines {
-                head.last_sequence = head.last_sequence.max(line.event.sequence);
-                head.last_number = head.last_number.max(line.number.unwrap_or(0));
-                if line.event.sequence > head.taken_through {
-                    let bytes = lines::to_bytes([&line]).map_or(0, |bytes| bytes.len() as u64);
-                    segment.push(Entry {
-                        sequence: line.event.sequence,
-                        bytes,
-                        vital: is_vital(&line.event.event),
-                    });
-                }
-                found(line.event.event);
-            }
-            if segment.is_empty() {
-                files::remove(&path)?;
-            } else {
-                index.segments.push_back(segment);
-            }
-        }
+        let index = indexed(folder, &mut head, &mut found)?;
         head.last_sequence = head.last_sequence.max(head.taken_through);
         let inner = Mutex::new(Inner { index, head, open: None });
         Ok(Self { folder: folder.to_owned(), inner, news: Notify::new() })
@@ -193,7 +175,29 @@ impl Queue {
         if inner.index.segments.is_empty() {
             inner.open = None;
         }
-        emptied.into_iter().try_for_each(|name| files::remove(&self.folder.join(name)))
+        emptied.into_iter().try_for_each(|name| taken::put_aside(&self.folder, &name))
+    }
+
+    /// The Hub has less than it had: it was brought back from its backup. What is still here of the rest waits again.
+    pub(crate) fn lost(&self, through: u64) -> Result<(), Problem> {
+        let mut inner = self.inner();
+        if through >= inner.head.taken_through {
+            return Ok(());
+        }
+        tracing::warn!(
+            through,
+            before = inner.head.taken_through,
+            "the Hub lost events; they are sent again"
+        );
+        inner.open = None;
+        // After a kill in between they lie there as taken, and the Hub says so again.
+        taken::bring_back(&self.folder, through)?;
+        inner.head.taken_through = through;
+        files::write_json(&self.folder.join("head.json"), &inner.head)?;
+        inner.index = indexed(&self.folder, &mut inner.head.clone(), &mut drop)?;
+        drop(inner);
+        self.news.notify_one();
+        Ok(())
     }
 
     /// Drops one event that the Hub will never take.
@@ -227,12 +231,46 @@ const fn is_vital(event: &TenantEventKind) -> bool {
     )
 }
 
+/// Reads all segments that wait. One whose events the Hub has is put aside.
+fn indexed(
+    folder: &Path,
+    head: &mut Head,
+    found: &mut impl FnMut(TenantEventKind),
+) -> Result<Index, Problem> {
+    let mut index = Index::default();
+    for name in segment_names(folder)? {
+        let (_, lines) = Lines::open::<Line>(&folder.join(&name))?;
+        let mut segment = Segment::new(name);
+        for line in lines {
+            head.last_sequence = head.last_sequence.max(line.event.sequence);
+            head.last_number = head.last_number.max(line.number.unwrap_or(0));
+            if line.event.sequence > head.taken_through {
+                let bytes = lines::to_bytes([&line]).map_or(0, |bytes| bytes.len() as u64);
+                let vital = is_vital(&line.event.event);
+                segment.push(Entry { sequence: line.event.sequence, bytes, vital });
+            }
+            found(line.event.event);
+        }
+        if segment.is_empty() {
+            taken::put_aside(folder, &segment.name)?;
+        } else {
+            index.segments.push_back(segment);
+        }
+    }
+    Ok(index)
+}
+
 fn segment_names(folder: &Path) -> Result<Vec<String>, Problem> {
+    names(folder, WAITING)
+}
+
+/// Names that end so, oldest first.
+fn names(folder: &Path, extension: &str) -> Result<Vec<String>, Problem> {
     let entries = std::fs::read_dir(folder).map_err(|error| files::unusable(folder, error))?;
     let mut names: Vec<String> = entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".jsonl"))
+        .filter(|name| Path::new(name).extension().is_some_and(|end| end == extension))
         .collect();
     names.sort();
     Ok(names)

@@ -121,6 +121,35 @@ fn a_full_queue_drops_the_oldest_that_are_not_vital_and_vital_ones_last() {
 }
 
 #[test]
+fn what_a_hub_lost_that_came_back_from_its_backup_waits_again_over_kills() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut queue = Queue::open(folder.path(), drop).unwrap();
+    let waiting =
+        |queue: &Queue| queue.batch().unwrap().iter().map(|event| event.sequence).collect::<Vec<_>>();
+    for number in 1..=6 {
+        queue.tell(event(&number.to_string())).unwrap();
+        if number % 2 == 0 {
+            queue.taken(number).unwrap();
+        }
+    }
+    queue.tell(event("7")).unwrap();
+    assert_eq!(waiting(&queue), [7]);
+    // The backup was made when the Hub had three.
+    for _ in 0..2 {
+        queue.lost(3).unwrap();
+        assert_eq!(waiting(&queue), [4, 5, 6, 7], "what it took since, and what waited");
+        queue = Queue::open(folder.path(), drop).unwrap();
+        assert_eq!(waiting(&queue), [4, 5, 6, 7]);
+    }
+    queue.taken(7).unwrap();
+    queue.lost(7).unwrap();
+    queue.lost(9).unwrap();
+    assert_eq!(waiting(&queue), [0_u64; 0], "a Hub that lost nothing gets nothing again");
+    queue.tell(event("8")).unwrap();
+    assert_eq!(waiting(&queue), [8], "numbers go on");
+}
+
+#[test]
 fn what_is_dropped_or_given_up_is_counted_and_leaves_a_gap() {
     let folder = tempfile::tempdir().unwrap();
     let queue = Queue::open(folder.path(), drop).unwrap();

@@ -134,6 +134,7 @@ fn container(listed: Listed, inspected: &Inspected) -> Container {
         name: name.chars().take(limits::NAME).collect(),
         state: state(&inspected.state),
         restarts: inspected.restart_count,
+        restarts_last_hour: 0,
         out_of_memory: inspected.state.out_of_memory,
     };
     Container { id: listed.id, image: listed.image, image_id: listed.image_id, sign }
@@ -153,6 +154,15 @@ fn state(state: &State) -> ContainerState {
 pub(super) fn silent(error: impl std::fmt::Display) -> Problem {
     let message = format!("Docker does not answer: {error}");
     Problem::transient("NODE042", message, "See `systemctl status docker` and `journalctl -u docker`.")
+}
+
+/// A container for tests, restarted so often.
+#[cfg(test)]
+pub(super) fn example(id: &str, restarts: u32) -> Container {
+    let state = State { status: "running".to_owned(), out_of_memory: false, health: None };
+    let listed = serde_json::json!({ "Id": id, "Names": ["/letsbe-ghost"], "Image": "ghost:6" });
+    let listed = serde_json::from_value(listed).expect("a container");
+    container(listed, &Inspected { restart_count: restarts, state })
 }
 
 #[cfg(test)]

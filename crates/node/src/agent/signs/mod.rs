@@ -3,9 +3,14 @@
 mod backup;
 pub(crate) mod docker;
 mod openclaw;
+mod restarts;
 pub(crate) mod system;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use chrono::Utc;
 use letsbe_types::{
@@ -18,6 +23,7 @@ use tokio::sync::Notify;
 use self::{
     docker::{Container, Docker},
     openclaw::OpenClaw,
+    restarts::Restarts,
 };
 use super::{
     approvals::Approvals, configuration::Configurations, drift::Drift, escrow::Escrow, link::Proxies,
@@ -47,11 +53,12 @@ pub(crate) struct Signs {
 pub(crate) struct DockerSigns {
     docker: Docker,
     openclaw: OpenClaw,
+    restarts: Mutex<Restarts>,
 }
 
 impl DockerSigns {
     pub(crate) fn new(report: Arc<Notify>) -> Result<Self, Problem> {
-        Ok(Self { docker: Docker::new()?, openclaw: OpenClaw::new(report) })
+        Ok(Self { docker: Docker::new()?, openclaw: OpenClaw::new(report), restarts: Mutex::default() })
     }
 }
 
@@ -59,11 +66,16 @@ impl Signs {
     /// All signs, as of now.
     pub(crate) async fn collect(&self) -> Heartbeat {
         let asked = tokio::time::timeout(DOCKER_PATIENCE, self.docker.docker.containers()).await;
-        let containers =
+        let mut containers =
             asked.unwrap_or_else(|_| Err(docker::silent("it takes too long"))).unwrap_or_else(|problem| {
                 tracing::warn!(%problem, "no container can be told");
                 Vec::new()
             });
+        self.docker
+            .restarts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .mark(&mut containers, Instant::now());
         let _late = tokio::time::timeout(DOCKER_PATIENCE, self.forget_installed(&containers)).await;
         let (now, waiting) = (Utc::now(), self.queue.waiting());
         let certificate = self.layout.certificate();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_types::tenant::{ContainerState, OpenClawSign};
+use letsbe_types::tenant::{ContainerState, OpenClawSign, limits};
 
 use tokio::sync::{Notify, Semaphore};
 
@@ -32,6 +32,12 @@ struct Version {
     asking: Semaphore,
 }
 
+/// The release by the image's tag, as a wish names it.
+fn release_of(image: &str) -> Option<String> {
+    let (_, tag) = image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/') && !tag.is_empty())?;
+    Some(format!("v{}", tag.chars().take(limits::NAME / 2).collect::<String>()))
+}
+
 impl OpenClaw {
     pub(crate) fn new(report: Arc<Notify>) -> Self {
         let version = Version { known: Mutex::new(None), asking: Semaphore::new(1) };
@@ -41,13 +47,18 @@ impl OpenClaw {
     /// How it is; `None` on a server without it.
     pub(crate) async fn sign(&self, containers: &[Container]) -> Option<OpenClawSign> {
         let container = containers.iter().find(|container| container.sign.name == CONTAINER)?;
+        let release = release_of(&container.image);
         let runs = !matches!(container.sign.state, ContainerState::Stopped | ContainerState::Restarting);
         if !runs {
-            return Some(OpenClawSign { version: self.version.known(&container.id), healthy: false });
+            return Some(OpenClawSign {
+                version: self.version.known(&container.id),
+                healthy: false,
+                release,
+            });
         }
         let answer = self.http.get(HEALTH).timeout(PATIENCE).send().await;
         let healthy = answer.is_ok_and(|answer| answer.status().is_success());
-        Some(OpenClawSign { version: self.version(&container.id), healthy })
+        Some(OpenClawSign { version: self.version(&container.id), healthy, release })
     }
 
     /// What is known. The program takes long to start: it is asked beside, and no heartbeat waits for it.

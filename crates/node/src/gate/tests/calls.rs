@@ -235,5 +235,11 @@ async fn what_the_gate_knows_itself_is_told() {
         .filter_map(|tool| tool["name"].as_str())
         .collect();
     assert_eq!(names, ["ghost", "wordpress", "secrets-proxy"]);
+    assert_eq!(tools["result"]["tools"][0]["urls"], json!([]), "nothing was written down of it yet");
+    let registry = json!({"version": 1, "tools": [{"name": "ghost", "urls": ["https://blog.acme.example"]}]});
+    crate::files::write_json(&server.layout.state("tool-registry.json"), &registry).expect("written");
+    let tools = server.ask("list_tools", None, json!({})).await;
+    assert_eq!(tools["result"]["tools"][0]["urls"], json!(["https://blog.acme.example"]));
+    assert_eq!(tools["result"]["tools"][1]["urls"], json!([]));
     assert_eq!(tools["result"]["verbs"].as_array().expect("a list").len(), Verb::ALL.len());
 }
