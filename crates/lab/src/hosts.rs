@@ -1,10 +1,13 @@
 //! Servers of the lab: containers with systemd, sshd and their own Docker engine, as Netcup's Debian 12 gives them.
 
+mod capabilities;
+
 use std::{net::Ipv4Addr, time::Duration};
 
 use letsbe_types::Secret;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
+use self::capabilities::CAPABILITIES;
 use crate::{
     docker::{self, DockerError},
     images,
@@ -20,47 +23,6 @@ const GREETING: Duration = Duration::from_secs(2);
 const MOVED_SSH: u16 = 22022;
 /// How long a server gets to shut down in order, in seconds.
 const SHUTDOWN_SECONDS: &str = "20";
-
-/// Every capability but SYS_RESOURCE, which this machine itself may not have; hence not `--privileged`.
-const CAPABILITIES: &[&str] = &[
-    "AUDIT_CONTROL",
-    "AUDIT_READ",
-    "AUDIT_WRITE",
-    "BLOCK_SUSPEND",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "KILL",
-    "LEASE",
-    "LINUX_IMMUTABLE",
-    "MAC_ADMIN",
-    "MAC_OVERRIDE",
-    "MKNOD",
-    "NET_ADMIN",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_RAW",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYSLOG",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_CHROOT",
-    "SYS_MODULE",
-    "SYS_NICE",
-    "SYS_PACCT",
-    "SYS_PTRACE",
-    "SYS_RAWIO",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "WAKE_ALARM",
-];
 
 /// What a server that is installed gets.
 #[derive(Debug, Clone)]
