@@ -10,11 +10,13 @@ mod copy;
 mod entities;
 mod jobs;
 mod migration;
+mod order_list;
 mod orders;
 mod outbox;
 mod payments;
 mod recoveries;
 mod relay;
+mod search;
 mod staff;
 mod tasks;
 mod tenants;
@@ -33,6 +35,7 @@ use thiserror::Error;
 pub use agents::{AgentStatus, Introduction, RegisterError};
 pub use backups::{alarms::NewAlarm, destinations::NewDestination};
 pub use jobs::{Job, NewJob};
+pub use order_list::{ListedOrders, OrderFilter, OrderQuery};
 pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
 pub use payments::{PaymentNews, PaymentOutcome, StripeNews};
@@ -42,6 +45,7 @@ pub use relay::{
     requests::{RelayRequest, RelayUse, Reserved},
     usage::MeteredDay,
 };
+pub use search::{Search, Sort};
 pub use staff::{Staff, StaffMember};
 pub use tenants::{
     KeyRefused,
@@ -49,8 +53,10 @@ pub use tenants::{
     events::EventsTaken,
     gate_log::{CutKind, LogCut},
     heartbeats::{Beat, Heard},
+    list::{Limits, ListedTenants, NEEDS_YOU, Rating, TenantQuery},
     quotas::{Allowance, Quotas},
     reads::Tenant,
+    standings::{Standing, Unrated},
 };
 pub use timeline::NewEntry;
 

@@ -6,6 +6,7 @@ mod backups;
 mod escrows;
 mod gate_heads;
 mod guardian;
+mod lists;
 mod payments;
 mod proofs;
 mod quotas;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(payments::Payments),
             Box::new(quotas::Quotas),
             Box::new(relay::Relay),
+            Box::new(lists::Lists),
         ]
     }
 }

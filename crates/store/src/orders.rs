@@ -104,6 +104,7 @@ impl Store {
             install_requested_at: Set(None),
             created_at: Set(now),
             updated_at: Set(now),
+            urgency: Set(state.attention().rank()),
         }
         .insert(&transaction)
         .await?;
@@ -224,6 +225,7 @@ pub(crate) async fn apply_in(
         phase: Set(state.phase.as_str().to_owned()),
         state: Set(state_json(&state)?),
         updated_at: Set(now),
+        urgency: Set(state.attention().rank()),
         ..Default::default()
     };
     change.update(transaction).await?;

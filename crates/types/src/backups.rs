@@ -22,6 +22,8 @@ pub enum BackupState {
     Troubled,
     /// There is none that counts: none at all, too old, or something outside is wrong.
     Failed,
+    /// The tenant's order has ended: no more are made.
+    Ended,
 }
 
 impl BackupState {
@@ -33,6 +35,7 @@ impl BackupState {
             Self::Awaited => "awaited",
             Self::Troubled => "troubled",
             Self::Failed => "failed",
+            Self::Ended => "ended",
         }
     }
 }

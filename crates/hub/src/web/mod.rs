@@ -4,6 +4,7 @@ pub(crate) mod assets;
 pub(crate) mod backups;
 pub(crate) mod drills;
 mod forms;
+mod lists;
 pub(crate) mod login;
 pub(crate) mod orders;
 pub(crate) mod progress;

@@ -7,6 +7,7 @@ mod envelope;
 mod escrows;
 mod floods;
 mod jobs;
+mod lists;
 mod own_backup;
 mod pages;
 mod payments;

@@ -20,6 +20,7 @@ pub struct Model {
     pub install_requested_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
+    pub urgency: i16,
 }
 
 /// No relations: joins are written where they are needed.

@@ -1,7 +1,8 @@
 //! How a server is, from what it said last. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_store::{AgentStatus, CutKind, LogCut, MeteredDay};
+use letsbe_lifecycle::order::Phase;
+use letsbe_store::{AgentStatus, CutKind, LogCut, MeteredDay, Tenant};
 use letsbe_types::{
     backups::Alarm,
     tenant::{ContainerState, Heartbeat},
@@ -14,15 +15,32 @@ use crate::{
 };
 
 /// Three heartbeats that did not come.
-const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
-const DISK_FULL: u8 = 90;
+pub(crate) const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
+pub(crate) const DISK_FULL: u8 = 90;
 const CERTIFICATE_SHORT: TimeDelta = TimeDelta::days(14);
 const TOKENS_LOW: u64 = 90;
 /// Containers named in one sentence.
 const NAMED: usize = 5;
 
+/// How a tenant's server is, and what is wrong in a sentence each. Of a server that is no more, nothing is.
+pub(crate) fn of_tenant(tenant: &Tenant, now: DateTime<Utc>) -> (Health, Vec<String>) {
+    let state = &tenant.order.state;
+    match (state.phase, &state.recovery, tenant.agent.revoked_at) {
+        (Phase::Stopped, ..) => (Health::Ended, Vec::new()),
+        (_, Some(_), Some(_)) => (Health::Lost, Vec::new()),
+        _ => of(&tenant.agent, &tenant.alarms, &tenant.metered, now),
+    }
+}
+
+/// From when on what a heartbeat says is not well, alarms and the time that it came aside.
+pub(crate) fn troubled_from(heartbeat: &Heartbeat) -> Option<DateTime<Utc>> {
+    let always = !said(heartbeat, DateTime::UNIX_EPOCH).is_empty();
+    let certificate = heartbeat.certificate_expires_at.map(|at| at - CERTIFICATE_SHORT);
+    if always { Some(DateTime::UNIX_EPOCH) } else { certificate }
+}
+
 /// How it is, and what is wrong in a sentence each.
-pub(crate) fn of(
+fn of(
     agent: &AgentStatus,
     alarms: &[Alarm],
     metered: &[MeteredDay],
@@ -43,6 +61,11 @@ pub(crate) fn of(
         Some(_) => Health::Troubled,
     };
     (health, troubles)
+}
+
+/// Whether few tokens are left of the month's.
+pub(crate) fn tokens_low(used: u64, pool: u64) -> bool {
+    used.saturating_mul(100).checked_div(pool).is_some_and(|share| share >= TOKENS_LOW)
 }
 
 fn log_cut(cut: &LogCut) -> String {
@@ -86,8 +109,9 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<String> {
         "a certificate ends within two weeks".to_owned()
     });
     let tokens = &heartbeat.tokens;
-    let low = tokens.pool > 0 && tokens.used.saturating_mul(100) / tokens.pool >= TOKENS_LOW;
-    trouble(low, &|| format!("{} of {} tokens are used", tokens.used, tokens.pool));
+    trouble(tokens_low(tokens.used, tokens.pool), &|| {
+        format!("{} of {} tokens are used", tokens.used, tokens.pool)
+    });
     let sick = heartbeat.openclaw.as_ref().is_some_and(|openclaw| !openclaw.healthy);
     trouble(sick, &|| "the AI runtime is not well".to_owned());
     trouble(!heartbeat.vault.proxy_ready, &|| "the secrets proxy has no secrets".to_owned());
