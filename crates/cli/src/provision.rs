@@ -43,7 +43,7 @@ pub(crate) struct ProvisionArguments {
     /// The customer's address; also the contact for certificates, unless another is given.
     #[arg(long)]
     email: EmailAddress,
-    /// Show what would be changed, and change nothing.
+    /// Show what would be changed and what would stop the run, and change nothing. Ends with 2 if something would stop it.
     #[arg(long)]
     plan: bool,
     /// Folder with `letsbe-node` and `catalog/`.
@@ -119,9 +119,9 @@ pub(crate) async fn carry_out(arguments: ProvisionArguments, json: bool) -> anyh
     let keys = arguments.recovery.keys()?;
     let screen = progress::Screen::new(json);
     if arguments.plan {
-        let plan = provisioner::plan(&job, &|progress| screen.show(progress)).await?;
+        let planned = provisioner::plan(&job, &|progress| screen.show(progress)).await;
         screen.clear();
-        return if json { style::say_json(&plan) } else { plan::print(&plan) };
+        return plan::show(planned, json);
     }
     remembered.run = Some(run);
     remember(&file, &remembered)?;

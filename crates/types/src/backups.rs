@@ -318,6 +318,9 @@ pub struct BackupList {
     pub hub: HubBackup,
     /// A page of tenants' backups.
     pub tenants: Vec<BackupSummary>,
+    /// Which page of how many, and how many there are of each kind.
+    #[serde(default)]
+    pub meta: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
 /// What the Hub's own database holds; a copy must hold the same.

@@ -19,7 +19,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(15);
 impl Flow<'_> {
     /// Logs in, as the admin user if that works already and as root otherwise; waits for a server that is away.
     pub(super) async fn connect(&mut self) -> Result<Session, Problem> {
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + self.options.connect_patience.unwrap_or(PATIENCE);
         let mut pause = Duration::from_secs(1);
         loop {
             let problem = match self.connect_once().await {
