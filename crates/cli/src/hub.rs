@@ -11,6 +11,7 @@ use letsbe_types::{
     tenant::TenantConfiguration,
     tenants::{ApprovalEntry, CommandEntry, GateHead, SealedKeys, TenantDetail, TenantSummary},
 };
+use rustix::termios;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -29,18 +30,62 @@ pub(crate) struct Page {
     page_size: u32,
 }
 
+/// What is searched for in a list, and how it is sorted.
+#[derive(clap::Args, Debug, Clone)]
+pub(crate) struct Search {
+    /// A part of the domain or of the customer's address, or the beginning of the id.
+    #[arg(long, default_value = "")]
+    search: String,
+    /// What comes first.
+    #[arg(long, value_enum, default_value_t = Sort::Worst)]
+    sort: Sort,
+}
+
+/// What comes first in a list.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// What needs a person.
+    Worst,
+    /// What is newest.
+    Newest,
+    /// By domain.
+    Domain,
+}
+
+/// The path of a list: which part of it, what is searched for, which of them.
+pub(crate) fn list_path(list: &str, page: Page, search: &Search, only: (&str, &str)) -> String {
+    let sort = match search.sort {
+        Sort::Worst => "worst",
+        Sort::Newest => "newest",
+        Sort::Domain => "domain",
+    };
+    let (number, size) = (page.page.to_string(), page.page_size.to_string());
+    let query = [("page", &*number), ("pageSize", &*size), ("q", &*search.search), ("sort", sort), only];
+    let query = query.into_iter().filter(|(_, value)| !value.is_empty());
+    format!(
+        "/api/v1/admin/{list}?{}",
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish()
+    )
+}
+
 impl Page {
-    /// The largest page that the Hub gives.
-    pub(crate) const fn large(page: u32) -> Self {
-        Self { page, page_size: 200 }
+    /// Prints the entries as JSON, with which part of the list they are, of how many.
+    pub(crate) fn say_json<T: Serialize>(self, reply: &Reply<Vec<T>>) -> anyhow::Result<()> {
+        style::say_json(&serde_json::json!({"data": reply.data, "meta": reply.meta}))
     }
 
-    /// Prints the entries as JSON; which part of the list they are is said on the side.
-    pub(crate) fn say_json<T: Serialize>(self, reply: &Reply<Vec<T>>) -> anyhow::Result<()> {
-        if let Some(footer) = self.footer(reply.data.len(), &reply.meta) {
-            eprintln!("{footer}");
-        }
-        style::say_json(&reply.data)
+    /// How many there are of each kind, the most urgent first; kinds of which there are none are left out.
+    pub(crate) fn counted(
+        kinds: &[(&str, &str)],
+        meta: &BTreeMap<String, serde_json::Value>,
+    ) -> Option<String> {
+        let counts = meta.get("counts")?;
+        let counted = kinds.iter().filter_map(|(word, words)| {
+            let count = counts.get(word)?.as_u64().filter(|count| *count > 0)?;
+            Some(format!("{count} {words}"))
+        });
+        let counted: Vec<String> = counted.collect();
+        (!counted.is_empty()).then(|| counted.join(" · "))
     }
 
     /// What stands below a list that does not hold all: which part it is, and how to get the next.
@@ -84,15 +129,25 @@ impl Hub {
         Ok(Self { http: client()?, base, token })
     }
 
-    /// One page of orders.
-    pub(crate) async fn orders(&self, page: Page) -> anyhow::Result<Reply<Vec<OrderSummary>>> {
-        let Page { page, page_size } = page;
-        self.reply(&format!("/api/v1/admin/orders?page={page}&pageSize={page_size}")).await
+    /// A page of a list.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Reply<Vec<T>>> {
+        self.reply(path).await
+    }
+
+    /// The orders of a domain.
+    pub(crate) async fn orders_of(&self, domain: &DomainName) -> anyhow::Result<Vec<OrderSummary>> {
+        self.get(&format!("/api/v1/admin/orders?domain={domain}&pageSize=200")).await
+    }
+
+    /// The orders whose id begins so, among others in whose domain or address it stands.
+    pub(crate) async fn orders_like(&self, id: &str) -> anyhow::Result<Vec<OrderSummary>> {
+        self.get(&format!("/api/v1/admin/orders?q={id}&pageSize=200")).await
     }
 
     /// One order with its timeline.
     pub(crate) async fn order(&self, id: OrderId) -> anyhow::Result<OrderDetail> {
-        self.get(&format!("/api/v1/admin/orders/{id}")).await
+        let order = self.get(&format!("/api/v1/admin/orders/{id}")).await;
+        order.map_err(|error| unknown(error, &format!("There is no order {id}.")))
     }
 
     /// Does something about an order.
@@ -104,12 +159,6 @@ impl Hub {
         Ok(())
     }
 
-    /// One page of tenants.
-    pub(crate) async fn tenants(&self, page: Page) -> anyhow::Result<Reply<Vec<TenantSummary>>> {
-        let Page { page, page_size } = page;
-        self.reply(&format!("/api/v1/admin/tenants?page={page}&pageSize={page_size}")).await
-    }
-
     /// The tenants of a domain.
     pub(crate) async fn tenants_of(&self, domain: &DomainName) -> anyhow::Result<Vec<TenantSummary>> {
         self.get(&format!("/api/v1/admin/tenants?domain={domain}")).await
@@ -117,7 +166,8 @@ impl Hub {
 
     /// One tenant.
     pub(crate) async fn tenant(&self, id: OrderId) -> anyhow::Result<TenantDetail> {
-        self.get(&format!("/api/v1/admin/tenants/{id}")).await
+        let tenant = self.get(&format!("/api/v1/admin/tenants/{id}")).await;
+        tenant.map_err(|error| unknown(error, &format!("There is no tenant {id}.")))
     }
 
     /// What holds for a tenant.
@@ -190,6 +240,15 @@ impl Hub {
     }
 }
 
+/// Says what there is nothing of.
+fn unknown(error: anyhow::Error, message: &str) -> anyhow::Error {
+    match error.downcast::<Problem>() {
+        Ok(problem) if problem.code == "API404" => Problem { message: message.to_owned(), ..problem }.into(),
+        Ok(problem) => problem.into(),
+        Err(error) => error,
+    }
+}
+
 fn client() -> anyhow::Result<reqwest::Client> {
     Ok(reqwest::Client::builder().timeout(std::time::Duration::from_secs(30)).build()?)
 }
@@ -218,7 +277,7 @@ async fn read<T: DeserializeOwned>(reply: reqwest::Response) -> anyhow::Result<R
 pub(crate) async fn login(named: Option<&str>, email: &str, json: bool) -> anyhow::Result<()> {
     let mut logins = Logins::read()?;
     let base = logins.hub(named)?;
-    let password = read_password()?;
+    let password = read_password().await?;
     let credentials = Credentials { email, password: &password };
     let request = client()?.post(format!("{base}/api/v1/admin/login")).json(&credentials);
     let Token { token } = read(request.send().await.context("the Hub does not answer")?).await?.data;
@@ -264,18 +323,62 @@ pub(crate) async fn whoami(named: Option<&str>, json: bool) -> anyhow::Result<()
 }
 
 /// Reads a password: from the terminal without showing it, or the first line of standard input.
-fn read_password() -> anyhow::Result<String> {
+async fn read_password() -> anyhow::Result<String> {
     if std::io::stdin().is_terminal() {
-        return Ok(dialoguer::Password::new().with_prompt("Password").interact()?);
+        return prompted().await;
     }
     let mut password = String::new();
     std::io::stdin().read_line(&mut password)?;
     Ok(password.trim_end_matches(['\r', '\n']).to_owned())
 }
 
+/// Asks on the terminal. Whoever ends the program meanwhile gets the terminal back as it was: with what is typed shown.
+async fn prompted() -> anyhow::Result<String> {
+    let before = termios::tcgetattr(std::io::stdin())?;
+    let interrupted = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let _ = termios::tcsetattr(std::io::stdin(), termios::OptionalActions::Now, &before);
+            std::process::exit(130);
+        }
+    });
+    let asked = || dialoguer::Password::new().with_prompt("Password").interact();
+    let password = tokio::task::spawn_blocking(asked).await?;
+    interrupted.abort();
+    Ok(password?)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Page;
+    use letsbe_types::Problem;
+
+    use super::{Page, Search, Sort, list_path, unknown};
+
+    #[test]
+    fn what_is_searched_for_is_sent_as_it_is_typed() {
+        let page = Page { page: 2, page_size: 50 };
+        let search = Search { search: "a&b=c d%".to_owned(), sort: Sort::Newest };
+        let path = list_path("orders", page, &search, ("state", "needs_you"));
+        let wanted = "/api/v1/admin/orders?page=2&pageSize=50&q=a%26b%3Dc+d%25&sort=newest&state=needs_you";
+        assert_eq!(path, wanted);
+    }
+
+    #[test]
+    fn what_there_is_none_of_is_named() {
+        let refused = |code| Problem::permanent(code, "There is nothing at this address.", "look").into();
+        assert!(
+            unknown(refused("API404"), "There is no order 7.").to_string().contains("There is no order 7.")
+        );
+        assert!(unknown(refused("API500"), "There is no order 7.").to_string().contains("at this address"));
+    }
+
+    #[test]
+    fn a_list_says_how_many_there_are_of_each_kind() {
+        let kinds = [("needs_you", "need you"), ("silent", "silent"), ("fine", "fine")];
+        let meta =
+            [("counts".to_owned(), serde_json::json!({"needs_you": 2, "silent": 0, "fine": 59}))].into();
+        assert_eq!(Page::counted(&kinds, &meta).as_deref(), Some("2 need you · 59 fine"));
+        assert_eq!(Page::counted(&kinds, &std::collections::BTreeMap::new()), None);
+    }
 
     #[test]
     fn a_list_that_does_not_hold_all_says_which_part_it_is() {

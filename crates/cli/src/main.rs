@@ -24,7 +24,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// The operator's command line.
 #[derive(Parser)]
-#[command(name = "letsbe", version, propagate_version = true)]
+#[command(name = "letsbe", version, propagate_version = true, after_help = EXIT_CODES)]
 struct Arguments {
     /// Print JSON instead of text.
     #[arg(long, global = true)]
@@ -90,14 +90,27 @@ async fn main() -> ExitCode {
     match carry_out(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            style::print_error(&error, json);
+            // A plan has said it already.
+            if !error.is::<plan::WouldStop>() {
+                style::print_error(&error, json);
+            }
             exit_code(&error)
         }
     }
 }
 
-/// 4 where a login is missing or has ended, so that a script can tell; 1 for all else. (2 is a wrong command line.)
+/// What stands at the end of the help and of the manual page.
+const EXIT_CODES: &str = "Exit codes:
+  0  it was done; with --plan: nothing would stop it
+  1  it was not done
+  2  the command line is wrong; with --plan: something would stop the run
+  4  a login is missing or has ended (`letsbe login`)";
+
+/// The exit codes of [`EXIT_CODES`], so that a script can tell.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<plan::WouldStop>() {
+        return ExitCode::from(2);
+    }
     match error.downcast_ref::<letsbe_types::Problem>().map(|problem| problem.code.as_str()) {
         Some("API401" | "HUB040") => ExitCode::from(4),
         _ => ExitCode::FAILURE,
@@ -192,6 +205,9 @@ mod tests {
     fn what_can_be_typed() {
         let good = [
             "letsbe orders list --json",
+            "letsbe orders list --state needs_you --search acme --sort newest --page 2",
+            "letsbe tenants list --health silent --search acme",
+            "letsbe backups list --state failed --page-size 10",
             "letsbe --hub http://127.0.0.1:1 orders show ORDER --follow",
             "letsbe orders retry ORDER",
             "letsbe orders skip ORDER --reason because",

@@ -3,12 +3,10 @@
 use anyhow::bail;
 use letsbe_types::{DomainName, api::OrderSummary, ids::OrderId};
 
-use crate::hub::{Hub, Page};
+use crate::hub::Hub;
 
 /// The fewest characters of an id that name an order.
 const SHORTEST: usize = 6;
-/// Orders that are looked through for a name: 50 pages of 200.
-const MOST_PAGES: u32 = 50;
 
 /// An order: its id, the beginning of its id, or its domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,18 +48,12 @@ impl OrderName {
     /// # Errors
     /// When no order, or more than one, has this name; the latter are listed.
     pub(crate) async fn resolve(&self, hub: &Hub) -> anyhow::Result<OrderId> {
-        if let Self::Id(id) = self {
-            return Ok(*id);
-        }
-        let mut found = Vec::new();
-        for page in 1..=MOST_PAGES {
-            let orders = hub.orders(Page::large(page)).await?.data;
-            let last = orders.is_empty();
-            found.extend(orders.into_iter().filter(|order| self.names(order)));
-            if last {
-                break;
-            }
-        }
+        let mut found = match self {
+            Self::Id(id) => return Ok(*id),
+            Self::Domain(domain) => hub.orders_of(domain).await?,
+            Self::Prefix(prefix) => hub.orders_like(prefix).await?,
+        };
+        found.retain(|order| self.names(order));
         match found.as_slice() {
             [] => bail!("there is no order {self}; `letsbe orders list` shows what there is"),
             [one] => Ok(one.id),

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     confirm::{self, Yes},
     host_key,
-    hub::{Hub, Page},
+    hub::{Hub, Page, Search, list_path},
     order_name::OrderName,
     style::{self, Level, harmless},
 };
@@ -24,13 +24,32 @@ use crate::{
 const FOLLOW: Duration = Duration::from_secs(1);
 /// Where a server's SSH may be found in a `known_hosts` file.
 const SSH_PORTS: [u16; 2] = [22, ADMIN_PORT];
+/// What orders wait for.
+const KINDS: [(&str, &str); 7] = [
+    ("needs_you", "need you"),
+    ("failing", "trying again"),
+    ("waiting", "wait for DNS"),
+    ("working", "at work"),
+    ("unpaid", "not paid"),
+    ("live", "live"),
+    ("ended", "ended"),
+];
 /// States in which nothing more happens by itself.
 const ENDS: [&str; 4] = ["FULFILLED", "FAILED", "ABANDONED", "CANCELLED"];
 
 #[derive(Subcommand)]
 pub(crate) enum OrdersCommand {
-    /// List orders, newest first.
-    List(Page),
+    /// List orders: those that need you first.
+    List {
+        #[command(flatten)]
+        page: Page,
+        #[command(flatten)]
+        search: Search,
+        /// Only those that wait for this (needs_you, failing, waiting, working, unpaid, live, ended) or are in this phase
+        /// (as DNS_PENDING).
+        #[arg(long, default_value = "")]
+        state: String,
+    },
     /// Show one order and all that happened to it.
     Show {
         /// The order: its id, the beginning of it, or its domain.
@@ -95,8 +114,9 @@ pub(crate) enum OrdersCommand {
 pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json: bool) -> anyhow::Result<()> {
     let hub = Hub::open(named)?;
     let (order, action) = match command {
-        OrdersCommand::List(page) => {
-            let orders = hub.orders(page).await?;
+        OrdersCommand::List { page, search, state } => {
+            let path = list_path("orders", page, &search, ("state", &state));
+            let orders = hub.list(&path).await?;
             return if json { page.say_json(&orders) } else { print_list(&orders, page) };
         }
         OrdersCommand::Tasks { done } => {
@@ -185,7 +205,12 @@ fn print_list(reply: &Reply<Vec<OrderSummary>>, page: Page) -> anyhow::Result<()
             order.updated_at.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string(),
         ]);
     }
-    style::say(&table.to_string());
+    if let Some(counted) = Page::counted(&KINDS, &reply.meta) {
+        style::say(&style::bold(&counted));
+    }
+    for line in table.lines() {
+        style::say(line.trim_end());
+    }
     if let Some(footer) = page.footer(orders.len(), &reply.meta) {
         style::say(&style::faint(&footer));
     }
@@ -234,7 +259,9 @@ async fn show(hub: &Hub, id: OrderId, follow: bool, json: bool) -> anyhow::Resul
     }
     if let (Some(problem), false) = (&order.summary.problem, json) {
         style::say(&format!("{} {}", Level::Failed.mark(), harmless(&problem.to_string())));
-        style::say(&format!("  {}", harmless(&problem.hint)));
+        if !problem.hint.is_empty() {
+            style::say(&format!("  {}", harmless(&problem.hint)));
+        }
     }
     Ok(())
 }

@@ -1,13 +1,60 @@
-//! A plan as text: what would be changed, step by step.
+//! A plan as text: what would be changed, step by step, and what would stop the run.
 
 use letsbe_provision::protocol::{PlannedAssessment, PlannedOperation};
-use letsbe_types::job::STEPS;
+use letsbe_types::{Problem, job::STEPS};
+use thiserror::Error;
 
 use crate::style::{self, Level, bold, faint, harmless, say};
 
+/// What no run mends, wherever in the plan it stands: the server is another's, or not one that can be provisioned. What else
+/// is not known may only not be there yet.
+const STOPS: [&str; 8] =
+    ["HOST001", "HOST002", "HOST003", "HOST007", "HOST008", "HOST012", "NODE043", "NODE046"];
+
+/// A run would not come to its end. It has been said; the exit code says it to scripts.
+#[derive(Debug, Error)]
+#[error("the run would stop")]
+pub(crate) struct WouldStop;
+
+/// Shows a plan, or why there is none.
+///
+/// # Errors
+/// [`WouldStop`] where the run would stop; the problem, where nothing is known of the server.
+pub(crate) fn show(planned: Result<Vec<PlannedOperation>, Problem>, json: bool) -> anyhow::Result<()> {
+    let plan = match planned {
+        // Waiting does not help: a run would end here as well.
+        Err(problem) if !problem.retryable => {
+            if json {
+                style::print_error(&problem.into(), true);
+            } else {
+                say(&format!("{} would stop before step 1: {}", Level::Failed.mark(), named(&problem)));
+                say(&format!("  {}", harmless(&problem.hint)));
+                say("nothing was changed");
+            }
+            return Err(WouldStop.into());
+        }
+        planned => planned?,
+    };
+    if json {
+        style::say_json(&plan)?;
+    } else {
+        print(&plan);
+    }
+    if stops(&plan).next().is_some() { Err(WouldStop.into()) } else { Ok(()) }
+}
+
+/// What would stop the run, with its step.
+fn stops(plan: &[PlannedOperation]) -> impl Iterator<Item = (u8, &Problem)> {
+    let problems = plan.iter().filter_map(|planned| Some((planned.step, planned.assessment.as_ref().err()?)));
+    problems.filter(|(_, problem)| STOPS.contains(&problem.code.as_str()))
+}
+
+fn named(problem: &Problem) -> String {
+    harmless(&format!("{} ({})", problem.message, problem.code))
+}
+
 /// Prints the plan, grouped by step.
-pub(crate) fn print(plan: &[PlannedOperation]) -> anyhow::Result<()> {
-    let mut changes = 0;
+fn print(plan: &[PlannedOperation]) {
     for (step, title) in STEPS {
         let operations: Vec<&PlannedOperation> = plan.iter().filter(|planned| planned.step == step).collect();
         if operations.is_empty() {
@@ -16,13 +63,24 @@ pub(crate) fn print(plan: &[PlannedOperation]) -> anyhow::Result<()> {
         say(&bold(&format!("{step}. {title}")));
         for planned in operations {
             lines(planned).iter().for_each(|line| say(line));
-            if let Ok(PlannedAssessment::Needed { changes: needed, .. }) = &planned.assessment {
-                changes += needed.len();
-            }
         }
     }
-    say(&format!("{changes} changes; nothing was changed"));
-    Ok(())
+    say(&sum(plan));
+}
+
+/// The last line: how much would change, and where the run would stop.
+fn sum(plan: &[PlannedOperation]) -> String {
+    let changes = |planned: &PlannedOperation| match &planned.assessment {
+        Ok(PlannedAssessment::Needed { changes, .. }) => changes.len(),
+        _ => 0,
+    };
+    let changes: usize = plan.iter().map(changes).sum();
+    match stops(plan).next() {
+        Some((step, problem)) => {
+            format!("the run would stop at step {step}: {}; nothing was changed", named(problem))
+        }
+        None => format!("{changes} changes; nothing was changed"),
+    }
 }
 
 fn lines(planned: &PlannedOperation) -> Vec<String> {
@@ -39,6 +97,10 @@ fn lines(planned: &PlannedOperation) -> Vec<String> {
             lines.extend(changes.iter().map(|change| format!("      {}", style::harmless(change))));
             lines
         }
+        Err(problem) if STOPS.contains(&problem.code.as_str()) => {
+            let stop = format!("would stop at step {}: {}", planned.step, named(problem));
+            vec![line(Level::Failed, &stop), format!("      {}", harmless(&problem.hint))]
+        }
         Err(problem) => vec![line(Level::Warning, &format!("not known yet: {problem}"))],
     }
 }
@@ -46,18 +108,49 @@ fn lines(planned: &PlannedOperation) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use letsbe_provision::protocol::PlannedOperation;
+    use letsbe_types::Problem;
 
-    use super::lines;
+    use super::{WouldStop, lines, show, sum};
 
-    #[test]
-    fn every_change_is_a_line() {
-        let planned: PlannedOperation = serde_json::from_str(
+    fn needed() -> PlannedOperation {
+        serde_json::from_str(
             r#"{"step":1,"operation":"packages.installed","assessment":{"Ok":{"assessment":"needed",
                "because":"jq is missing","changes":["run apt-get update","run apt-get install jq"]}}}"#,
         )
-        .unwrap();
-        let lines = lines(&planned);
+        .unwrap()
+    }
+
+    fn problem(step: u8, code: &str) -> PlannedOperation {
+        let problem = Problem::permanent(code, "the server is another's", "look at its address");
+        PlannedOperation { step, operation: "identity.planted".to_owned(), assessment: Err(problem) }
+    }
+
+    #[test]
+    fn every_change_is_a_line() {
+        let lines = lines(&needed());
         assert_eq!(lines.len(), 3);
         assert!(lines[0].contains("jq is missing") && lines[2].ends_with("run apt-get install jq"));
+    }
+
+    #[test]
+    fn a_plan_says_what_would_stop_the_run_and_at_which_step() {
+        let plan = vec![needed(), problem(2, "HOST012"), problem(3, "HOST001")];
+        assert!(lines(&plan[1])[0].contains("would stop at step 2: the server is another's (HOST012)"));
+        assert!(sum(&plan).starts_with("the run would stop at step 2:"), "{}", sum(&plan));
+        assert!(show(Ok(plan), false).unwrap_err().is::<WouldStop>());
+        // What a run mends, or what is not there yet, stops nothing.
+        let plan = vec![needed(), problem(4, "NODE042")];
+        assert!(lines(&plan[1])[0].contains("not known yet"));
+        assert_eq!(sum(&plan), "2 changes; nothing was changed");
+        show(Ok(plan), false).unwrap();
+        show(Ok(Vec::new()), true).unwrap();
+    }
+
+    #[test]
+    fn a_host_key_that_changed_stops_a_run_and_an_address_where_nobody_is_does_not_say_so() {
+        let changed = Problem::permanent("SSH003", "the host key changed", "look");
+        assert!(show(Err(changed), false).unwrap_err().is::<WouldStop>());
+        let away = Problem::transient("SSH001", "no answer", "wait");
+        assert_eq!(show(Err(away), false).unwrap_err().downcast::<Problem>().unwrap().code, "SSH001");
     }
 }

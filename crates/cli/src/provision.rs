@@ -48,7 +48,7 @@ pub(crate) struct ProvisionArguments {
     /// The customer's address; also the contact for certificates, unless another is given.
     #[arg(long)]
     email: EmailAddress,
-    /// Show what would be changed, and change nothing.
+    /// Show what would be changed and what would stop the run, and change nothing. Ends with 2 if something would stop it.
     #[arg(long)]
     plan: bool,
     /// Folder with `letsbe-node` and `catalog/`.
@@ -127,9 +127,9 @@ pub(crate) async fn carry_out(arguments: ProvisionArguments, json: bool) -> anyh
     remember(&file, &remembered)?;
     let screen = progress::Screen::new(json);
     if arguments.plan {
-        let plan = provisioner::plan(&job, &|progress| screen.show(progress)).await?;
+        let planned = provisioner::plan(&job, &|progress| screen.show(progress)).await;
         screen.clear();
-        return if json { style::say_json(&plan) } else { plan::print(&plan) };
+        return plan::show(planned, json);
     }
     remembered.run = Some(run);
     remember(&file, &remembered)?;

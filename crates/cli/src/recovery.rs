@@ -250,8 +250,9 @@ async fn recover(hub: &Hub, asked: Recover, json: bool) -> anyhow::Result<()> {
     };
     let path = format!("/api/v1/admin/tenants/{id}/recovery");
     let body = serde_json::to_value(&request)?;
-    let plan: RecoveryPlan = hub.post(&format!("{path}/plan"), &body).await?;
+    let plan = async || hub.post::<RecoveryPlan>(&format!("{path}/plan"), &body).await;
     if asked.plan {
+        let plan = plan().await?;
         return if json { style::say_json(&plan) } else { show::plan(&plan) };
     }
     let tenant = hub.tenant(id).await?.summary;
@@ -263,8 +264,11 @@ async fn recover(hub: &Hub, asked: Recover, json: bool) -> anyhow::Result<()> {
             at.num_seconds()
         );
     }
-    let consequences: Vec<String> = plan.steps.into_iter().chain(plan.warnings).collect();
-    confirm::by_name(tenant.domain.as_str(), &consequences, asked.yes)?;
+    if !asked.yes.yes {
+        let RecoveryPlan { steps, warnings, .. } = plan().await?;
+        let consequences: Vec<String> = steps.into_iter().chain(warnings).collect();
+        confirm::by_name(tenant.domain.as_str(), &consequences, asked.yes)?;
+    }
     // What cannot be read is said before anything is asked for.
     let opener = asked.opener.identity.map(|identity| Opener { identity, rest: asked.opener.rest });
     let keys = opener.as_ref().map(keys::Keys::read).transpose()?;

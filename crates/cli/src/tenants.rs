@@ -15,7 +15,7 @@ use letsbe_types::{
 
 use crate::{
     confirm::Yes,
-    hub::{Hub, Page},
+    hub::{Hub, Page, Search, list_path},
     style,
 };
 
@@ -52,8 +52,16 @@ pub(crate) struct Target {
 
 #[derive(Subcommand)]
 pub(crate) enum TenantsCommand {
-    /// List tenants and how their servers are.
-    List(Page),
+    /// List tenants and how their servers are: those that need you first.
+    List {
+        #[command(flatten)]
+        page: Page,
+        #[command(flatten)]
+        search: Search,
+        /// Only those: needs_you, lost, silent, revoked, troubled, asking (fine, and an approval waits), never, fine, ended.
+        #[arg(long, default_value = "")]
+        health: String,
+    },
     /// Show one tenant with all that is known.
     Show {
         /// The tenant: its id, or its domain.
@@ -199,8 +207,8 @@ pub(crate) async fn carry_out(
 ) -> anyhow::Result<()> {
     let hub = Hub::open(named)?;
     match command {
-        TenantsCommand::List(page) => {
-            let tenants = hub.tenants(page).await?;
+        TenantsCommand::List { page, search, health } => {
+            let tenants = hub.list(&list_path("tenants", page, &search, ("health", &health))).await?;
             if json { page.say_json(&tenants) } else { show::list(&tenants, page) }
         }
         TenantsCommand::Show { tenant } => {

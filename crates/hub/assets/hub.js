@@ -16,7 +16,9 @@ function showTimes(root = document) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
-    const text = `${ago(moment)} · ${absolute.format(moment)}`;
+    const short = time.classList.contains("short");
+    if (short) time.title = absolute.format(moment);
+    const text = short ? ago(moment) : `${ago(moment)} · ${absolute.format(moment)}`;
     if (time.textContent !== text) time.textContent = text;
   }
 }

@@ -10,6 +10,7 @@
 //! records are to point to a server that has the data; until provisioning began it can be taken back
 //! (`RECOVERY_CANCELLED → FULFILLED`).
 
+mod attention;
 mod decide;
 mod recovery;
 
@@ -23,6 +24,7 @@ use letsbe_types::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use attention::Attention;
 pub use decide::{transition, work_of};
 
 /// Where an order stands.

@@ -73,6 +73,8 @@ pub struct Options {
     pub first_boot: Duration,
     /// The keys from the escrow, for a server that is brought back without a Hub. With one, the Hub is asked for them.
     pub keys: Option<EscrowKeys>,
+    /// How long a server that does not answer is waited for; `None` is ten minutes.
+    pub connect_patience: Option<Duration>,
 }
 
 /// Carries out a job and reports its end.

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::{
     NewEntry, Store, StoreError,
-    entities::{agent, job, tenant_state},
+    entities::{agent, job, tenant_standing, tenant_state},
     orders, row_error,
     tenants::{
         configuration::{self, Defaults},
@@ -114,6 +114,8 @@ impl Store {
             }
             Some(known) => {
                 let forget = tenant_state::Entity::delete_by_id(id.0).exec(&transaction).await;
+                forget.map_err(StoreError::from)?;
+                let forget = tenant_standing::Entity::delete_by_id(id.0).exec(&transaction).await;
                 forget.map_err(StoreError::from)?;
                 known.generation + 1
             }

@@ -11,11 +11,13 @@ mod entities;
 mod jobs;
 mod messages;
 mod migration;
+mod order_list;
 mod orders;
 mod outbox;
 mod payments;
 mod recoveries;
 mod relay;
+mod search;
 mod staff;
 mod tasks;
 mod tenants;
@@ -36,6 +38,7 @@ pub use agents::{AgentStatus, Introduction, RegisterError};
 pub use backups::{alarms::NewAlarm, destinations::NewDestination};
 pub use jobs::{Job, NewJob};
 pub use messages::{LeasedMessage, MessageKind, UnsentMessage};
+pub use order_list::{ListedOrders, OrderFilter, OrderQuery};
 pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
 pub use payments::{PaymentNews, PaymentOutcome, StripeNews};
@@ -45,6 +48,7 @@ pub use relay::{
     requests::{RelayRequest, RelayUse, Reserved},
     usage::MeteredDay,
 };
+pub use search::{Search, Sort};
 pub use staff::{Staff, StaffMember};
 pub use tenants::{
     KeyRefused,
@@ -52,8 +56,10 @@ pub use tenants::{
     events::EventsTaken,
     gate_log::{CutKind, LogCut},
     heartbeats::{Beat, Heard},
+    list::{Limits, ListedTenants, NEEDS_YOU, Rating, TenantQuery},
     quotas::{Allowance, Quotas},
     reads::Tenant,
+    standings::{Standing, Unrated},
 };
 pub use timeline::NewEntry;
 

@@ -6,6 +6,7 @@ mod backups;
 mod escrows;
 mod gate_heads;
 mod guardian;
+mod lists;
 mod messages;
 mod payments;
 mod proofs;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(quotas::Quotas),
             Box::new(relay::Relay),
             Box::new(messages::Messages),
+            Box::new(lists::Lists),
         ]
     }
 }

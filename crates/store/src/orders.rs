@@ -124,6 +124,7 @@ impl Store {
             created_at: Set(now),
             updated_at: Set(now),
             language: Set(language.tag().to_owned()),
+            urgency: Set(state.attention().rank()),
         }
         .insert(&transaction)
         .await?;
@@ -301,6 +302,7 @@ pub(crate) async fn apply_in(
         phase: Set(state.phase.as_str().to_owned()),
         state: Set(state_json(&state)?),
         updated_at: Set(now),
+        urgency: Set(state.attention().rank()),
         ..Default::default()
     };
     change.update(transaction).await?;

@@ -111,6 +111,9 @@ pub struct OrderSummary {
     pub updated_at: DateTime<Utc>,
     /// What stands in the way at present.
     pub problem: Option<Problem>,
+    /// Who it waits for: `needs_you`, `failing`, `waiting`, `working`, `unpaid`, `live` or `ended`.
+    #[serde(default)]
+    pub attention: String,
 }
 
 /// Something that only a person can do.

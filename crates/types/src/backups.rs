@@ -22,6 +22,8 @@ pub enum BackupState {
     Troubled,
     /// There is none that counts: none at all, too old, or something outside is wrong.
     Failed,
+    /// The tenant's order has ended: no more are made.
+    Ended,
 }
 
 impl BackupState {
@@ -33,6 +35,7 @@ impl BackupState {
             Self::Awaited => "awaited",
             Self::Troubled => "troubled",
             Self::Failed => "failed",
+            Self::Ended => "ended",
         }
     }
 }
@@ -315,6 +318,9 @@ pub struct BackupList {
     pub hub: HubBackup,
     /// A page of tenants' backups.
     pub tenants: Vec<BackupSummary>,
+    /// Which page of how many, and how many there are of each kind.
+    #[serde(default)]
+    pub meta: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
 /// What the Hub's own database holds; a copy must hold the same.

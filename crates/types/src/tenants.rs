@@ -27,6 +27,10 @@ pub enum Health {
     Never,
     /// Its key was revoked.
     Revoked,
+    /// Its server is lost; another one takes its place.
+    Lost,
+    /// Its order has ended.
+    Ended,
 }
 
 impl Health {
@@ -39,6 +43,8 @@ impl Health {
             Self::Silent => "silent",
             Self::Never => "never heard",
             Self::Revoked => "revoked",
+            Self::Lost => "lost, being replaced",
+            Self::Ended => "ended",
         }
     }
 }
@@ -70,8 +76,14 @@ pub struct TenantSummary {
     pub tokens_used: u64,
     /// Tokens in the pool.
     pub token_pool: u64,
-    /// When the last backup ended.
+    /// When the last backup ended, well or not.
     pub backup_at: Option<DateTime<Utc>>,
+    /// When everything was last backed up.
+    #[serde(default)]
+    pub backup_succeeded_at: Option<DateTime<Utc>>,
+    /// When the last backup ended, if it failed.
+    #[serde(default)]
+    pub backup_failed_at: Option<DateTime<Utc>>,
     /// Newer images that nobody has installed.
     pub updates: usize,
     /// Approvals that wait for a person.

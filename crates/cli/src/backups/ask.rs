@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::show;
 use crate::{
-    hub::Hub,
+    hub::{Hub, Page, Search, list_path},
     style::{self, Level, say},
     tenants::{Target, TenantName, id_of, send},
 };
@@ -31,14 +31,15 @@ const LIVE: &str = "FULFILLED";
 
 #[derive(Subcommand)]
 pub(crate) enum OwnCommand {
-    /// List every tenant's backups: how they are, how old, where, when proven.
+    /// List every tenant's backups: how they are, how old, where, when proven; those that need you first.
     List {
-        /// Which page.
-        #[arg(long, default_value_t = 1)]
-        page: u32,
-        /// Tenants on a page.
-        #[arg(long, default_value_t = 50)]
-        page_size: u32,
+        #[command(flatten)]
+        page: Page,
+        #[command(flatten)]
+        search: Search,
+        /// Only those: needs_you, failed, troubled, awaited, fine, ended.
+        #[arg(long, default_value = "")]
+        state: String,
     },
     /// Show one tenant's backups: each tool, each proof with its evidence, what is there outside.
     Show {
@@ -128,15 +129,14 @@ impl From<Kind> for DrillKind {
 pub(crate) async fn carry_out(named: Option<&str>, command: OwnCommand, json: bool) -> anyhow::Result<()> {
     let hub = Hub::open(named)?;
     match command {
-        OwnCommand::List { page, page_size } => {
-            let path = format!("/api/v1/admin/backups?page={page}&pageSize={page_size}");
+        OwnCommand::List { page, search, state } => {
             let own = hub.get("/api/v1/admin/backups/hub").await?;
-            let list = BackupList { hub: own, tenants: hub.get(&path).await? };
+            let reply = hub.list(&list_path("backups", page, &search, ("state", &state))).await?;
             if json {
-                return style::say_json(&list);
+                return style::say_json(&BackupList { hub: own, tenants: reply.data, meta: reply.meta });
             }
-            show::hub(&list.hub);
-            show::list(&list.tenants)
+            show::hub(&own);
+            show::list(&reply, page)
         }
         OwnCommand::Show { tenant } => {
             let id = id_of(&hub, &tenant).await?;
@@ -155,7 +155,11 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OwnCommand, json: bo
             let id = id_of(&hub, &tenant).await?;
             let path = format!("/api/v1/admin/tenants/{id}/alarms/{alarm}");
             let now: BackupSummary = hub.post(&path, &json!({})).await?;
-            if json { style::say_json(&now) } else { show::list(&[now]) }
+            if json {
+                return style::say_json(&now);
+            }
+            show::rows(&[now]);
+            Ok(())
         }
     }
 }

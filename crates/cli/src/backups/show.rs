@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use comfy_table::Table;
 use letsbe_types::{
+    api::Reply,
     backup::{Proof, Protection},
     backups::{
         BackupState, BackupSummary, DestinationEntry, Drill, DrillKind, HubBackup, Look, TenantBackups,
@@ -10,9 +11,20 @@ use letsbe_types::{
 };
 
 use crate::{
+    hub::Page,
     style::{self, Level, bold, faint, harmless, say},
     tenants::units::{ago, bytes, time},
 };
+
+/// How backups are.
+const KINDS: [(&str, &str); 6] = [
+    ("needs_you", "need you"),
+    ("failed", "failed"),
+    ("troubled", "troubled"),
+    ("awaited", "awaited"),
+    ("fine", "fine"),
+    ("ended", "ended"),
+];
 
 /// Proofs shown of each tenant.
 const NEWEST: usize = 20;
@@ -20,7 +32,7 @@ const NEWEST: usize = 20;
 const fn level(state: BackupState) -> Level {
     match state {
         BackupState::Fine => Level::Fine,
-        BackupState::Awaited => Level::Running,
+        BackupState::Awaited | BackupState::Ended => Level::Running,
         BackupState::Troubled => Level::Warning,
         BackupState::Failed => Level::Failed,
     }
@@ -70,11 +82,24 @@ pub(super) fn hub(own: &HubBackup) {
     }
 }
 
-pub(super) fn list(tenants: &[BackupSummary]) -> anyhow::Result<()> {
-    if tenants.is_empty() {
+/// A page of tenants' backups.
+pub(super) fn list(reply: &Reply<Vec<BackupSummary>>, page: Page) -> anyhow::Result<()> {
+    if let Some(counted) = Page::counted(&KINDS, &reply.meta) {
+        say(&bold(&counted));
+    }
+    if reply.data.is_empty() {
         say("no tenants");
         return Ok(());
     }
+    rows(&reply.data);
+    if let Some(footer) = page.footer(reply.data.len(), &reply.meta) {
+        say(&faint(&footer));
+    }
+    Ok(())
+}
+
+/// Tenants' backups, a line each.
+pub(super) fn rows(tenants: &[BackupSummary]) {
     let now = Utc::now();
     let mut table = table([
         "",
@@ -102,7 +127,6 @@ pub(super) fn list(tenants: &[BackupSummary]) -> anyhow::Result<()> {
         ]);
     }
     print(&table);
-    Ok(())
 }
 
 pub(super) fn one(backups: &TenantBackups) -> anyhow::Result<()> {

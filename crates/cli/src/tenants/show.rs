@@ -14,6 +14,19 @@ use super::units::{ago, bytes, number, time};
 use crate::hub::Page;
 use crate::style::{self, Level, bold, faint, harmless, say};
 
+/// How servers are.
+const KINDS: [(&str, &str); 9] = [
+    ("needs_you", "need you"),
+    ("lost", "being replaced"),
+    ("silent", "silent"),
+    ("revoked", "with a revoked key"),
+    ("troubled", "troubled"),
+    ("asking", "fine, with a question"),
+    ("never", "never heard"),
+    ("fine", "fine"),
+    ("ended", "ended"),
+];
+
 /// Commands and events shown of each tenant.
 const NEWEST: usize = 10;
 
@@ -21,8 +34,8 @@ fn level(health: Health) -> Level {
     match health {
         Health::Fine => Level::Fine,
         Health::Troubled => Level::Warning,
-        Health::Silent | Health::Revoked => Level::Failed,
-        Health::Never => Level::Running,
+        Health::Silent | Health::Revoked | Health::Lost => Level::Failed,
+        Health::Never | Health::Ended => Level::Running,
     }
 }
 
@@ -65,17 +78,25 @@ pub(super) fn list(reply: &Reply<Vec<TenantSummary>>, page: Page) -> anyhow::Res
         "TENANT",
     ];
     let mut table = table(heading);
+    if let Some(counted) = Page::counted(&KINDS, &reply.meta) {
+        say(&bold(&counted));
+    }
     for tenant in tenants {
         let never = || "never".to_owned();
+        // What was heard last is of a server that is no more.
+        let gone = matches!(tenant.health, Health::Lost | Health::Ended);
+        let now_there = |text: String| if gone { "–".to_owned() } else { text };
+        let backup = tenant.backup_succeeded_at.map_or_else(never, |at| ago(at, now));
+        let failed = tenant.backup_failed_at.map(|at| format!(", failed {}", ago(at, now)));
         table.add_row([
             level(tenant.health).mark(),
             tenant.domain.to_string(),
             tenant.health.as_str().to_owned(),
             tenant.heard_at.map_or_else(never, |at| ago(at, now)),
-            format!("{}/{}", tenant.containers - tenant.containers_not_ok, tenant.containers),
-            tenant.disk_used_percent.map_or_else(|| "?".to_owned(), |share| format!("{share} %")),
-            tokens(tenant),
-            tenant.backup_at.map_or_else(never, |at| ago(at, now)),
+            now_there(format!("{}/{}", tenant.containers - tenant.containers_not_ok, tenant.containers)),
+            now_there(tenant.disk_used_percent.map_or_else(|| "?".to_owned(), |share| format!("{share} %"))),
+            now_there(tokens(tenant)),
+            format!("{backup}{}", failed.unwrap_or_default()),
             tenant.updates.to_string(),
             tenant.approvals_pending.to_string(),
             tenant.id.to_string(),

@@ -1,6 +1,7 @@
 //! How a tenant's backups are, from what its server said last and what was seen from outside. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_lifecycle::order::Phase;
 use letsbe_store::Tenant;
 use letsbe_types::{
     backup::{Protection, RemoteSync},
@@ -11,7 +12,7 @@ use letsbe_types::{
 /// Backups are made every night (runbook 4.4); two hours are for one that takes long or starts later.
 pub(crate) const STALE: TimeDelta = TimeDelta::hours(26);
 /// Every tool's backup is proven each week.
-const PROOF_OVERDUE: TimeDelta = TimeDelta::days(7);
+pub(crate) const PROOF_OVERDUE: TimeDelta = TimeDelta::days(7);
 /// Tools named in one sentence.
 const NAMED: usize = 5;
 
@@ -121,6 +122,7 @@ pub(crate) fn summary(tenant: &Tenant, now: DateTime<Utc>) -> BackupSummary {
     let sign = tenant.agent.last_heartbeat.as_ref().and_then(|heartbeat| heartbeat.backup.as_ref());
     let remarks = remarks(sign, &tenant.alarms, tenant.agent.registered_at, now);
     let state = match remarks.iter().map(|remark| remark.weight).max() {
+        _ if tenant.order.state.phase == Phase::Stopped => BackupState::Ended,
         Some(Weight::Failure) => BackupState::Failed,
         Some(Weight::Trouble) => BackupState::Troubled,
         Some(Weight::Note) | None if sign.is_none() => BackupState::Awaited,

@@ -95,8 +95,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
         let query = Query::<T>::from_request_parts(parts, state).await.map_err(|rejection| {
             let text = rejection.body_text();
             let message = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest).to_owned();
-            let name = message.split_once(": ").map_or("query", |(name, _)| name).to_owned();
-            ApiError::fields(vec![field(field_name(&name, &message), message)])
+            let (name, message) = message.split_once(": ").unwrap_or(("query", message.as_str()));
+            ApiError::fields(vec![field(field_name(name, message), message)])
         })?;
         Ok(Self(query.0))
     }

@@ -5,6 +5,7 @@ pub(crate) mod backups;
 pub(crate) mod extract;
 pub(crate) mod health;
 pub(crate) mod jobs;
+pub(crate) mod listing;
 pub(crate) mod models;
 pub(crate) mod orders;
 pub(crate) mod payments;

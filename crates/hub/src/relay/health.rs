@@ -6,7 +6,7 @@ use letsbe_store::MeteredDay;
 /// A server's report of the last hour of a day has come by then.
 const REPORTED_AFTER: TimeDelta = TimeDelta::hours(2);
 /// Older days are history.
-const SHOWN: TimeDelta = TimeDelta::days(4);
+pub(crate) const SHOWN: TimeDelta = TimeDelta::days(4);
 /// Requests around midnight are counted on either day, and what broke off is estimated on both sides.
 const TOLERATED: u64 = 50_000;
 

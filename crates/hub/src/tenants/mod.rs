@@ -4,6 +4,7 @@
 mod bell;
 mod history;
 mod ingest;
+pub(crate) mod standings;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ impl Tenants {
     #[must_use]
     pub fn start(store: &Store, clock: &Arc<dyn Clock>, defaults: Defaults) -> Self {
         tokio::spawn(history::keep(store.clone(), clock.clone()));
+        tokio::spawn(standings::keep(store.clone(), clock.clone()));
         Self {
             ingest: Ingest::start(store.clone(), clock.clone()),
             bell: Bell::start(store.clone()),

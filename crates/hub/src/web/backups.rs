@@ -7,6 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
+use letsbe_store::{ListedTenants, Rating};
 use letsbe_types::{
     backup::{Proof, Protection},
     backups::{Alarm, AlarmKind, BackupState, BackupSummary, Drill, HubBackup, Look, TenantBackups},
@@ -17,19 +18,31 @@ use serde::Deserialize;
 use super::{
     error_page,
     forms::form,
+    lists::{Head, Kind},
     page,
-    view::{Label, Moment, Paging, mark},
+    view::{Label, Moment, mark},
 };
 use crate::{
     AppState,
-    backups::size,
+    backups::{size, state::summary},
     controllers::{
         ApiError, ApiResult, Id, Ids, Parameters,
         backups::{alarms, hub, list},
-        orders::list::Page,
+        listing::Listing,
+        tenants::list::{page_of, word},
     },
     security::sessions::Operator,
 };
+
+/// How backups are.
+const KINDS: [Kind; 6] = [
+    ("needs_you", "need you", "failed"),
+    ("failed", "failed", "failed"),
+    ("troubled", "troubled", "warning"),
+    ("awaited", "awaited", "waiting"),
+    ("fine", "fine", "ok"),
+    ("ended", "ended", ""),
+];
 
 /// Proofs and drills on a page.
 const SHOWN: usize = 50;
@@ -40,6 +53,7 @@ const fn label(state: BackupState) -> Label {
         BackupState::Awaited => ("waiting", "Awaited"),
         BackupState::Troubled => ("warning", "Troubled"),
         BackupState::Failed => ("failed", "Failed"),
+        BackupState::Ended => ("", "Ended"),
     };
     Label { level, words }
 }
@@ -58,6 +72,8 @@ struct Row {
     label: Label,
     place: String,
     succeeded: Option<Moment>,
+    /// When the last run ended, if it failed.
+    failed: Option<Moment>,
     proven: Option<Moment>,
     outside: Option<Moment>,
     size: String,
@@ -76,6 +92,7 @@ impl From<BackupSummary> for Row {
                 host.unwrap_or(&destination.endpoint).to_owned()
             }),
             succeeded: of.succeeded_at.map(Moment::from),
+            failed: sign.filter(|sign| !sign.succeeded).map(|sign| sign.at.into()),
             proven: of.oldest_proof_at.map(Moment::from),
             outside: sign.and_then(|sign| sign.remote_at).map(Moment::from),
             size: sign.map_or_else(|| "none yet".to_owned(), |sign| size(sign.bytes)),
@@ -115,23 +132,24 @@ struct ListPage {
     operator: Option<String>,
     own: Own,
     rows: Vec<Row>,
-    total: u64,
-    paging: Paging,
+    head: Head,
 }
 
 /// `GET /backups`
 pub(crate) async fn list(
     State(state): State<AppState>,
     Extension(operator): Extension<Operator>,
-    asked: Result<Parameters<Page>, ApiError>,
+    asked: Result<Parameters<Listing>, ApiError>,
 ) -> Response {
     let found = async {
-        let asked = asked?.0.checked()?;
-        let (tenants, total) = list::of_page(&state, &asked).await?;
-        let rows = tenants.into_iter().map(Row::from).collect();
+        let listed = asked?.0.checked(word(Rating::Backups))?;
+        let ListedTenants { tenants, total, counts } = page_of(&state, &listed, Rating::Backups).await?;
+        let all = Rating::Backups.words().iter().map(|word| counts[word]).sum();
+        let head = Head::of(("/backups", "state"), &listed, (total, all), &counts, &KINDS);
+        let now = state.clock.now();
+        let rows = tenants.iter().map(|tenant| summary(tenant, now).into()).collect();
         let operator = Some(operator.email.clone());
-        let own = hub::of(&state).await.into();
-        Ok(ListPage { operator, own, rows, total, paging: Paging::of(&asked, total) })
+        Ok(ListPage { operator, own: hub::of(&state).await.into(), rows, head })
     };
     match found.await {
         Ok(content) => page(StatusCode::OK, &content),

@@ -6,6 +6,7 @@ pub(crate) mod backups;
 pub(crate) mod drills;
 pub(crate) mod explain;
 mod forms;
+mod lists;
 pub(crate) mod login;
 pub(crate) mod orders;
 pub(crate) mod progress;

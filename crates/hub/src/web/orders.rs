@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
-use letsbe_store::Order;
+use letsbe_store::{ListedOrders, Order};
 use letsbe_types::{
     Problem,
     api::DeskAction,
@@ -18,21 +18,34 @@ use serde::Deserialize;
 use super::{
     error_page,
     forms::form,
+    lists::{Head, Kind},
     page,
     timeline::{self, Entry},
-    view::{self, Desk, Label, Moment, Paging, Stage},
+    view::{self, Desk, Label, Moment, Stage},
 };
 use crate::{
     AppState,
     controllers::{
         ApiError, ApiResult, Id, Parameters,
+        listing::Listing,
         orders::{
             desk,
-            list::{MOST_LINES, Page},
+            list::{MOST_LINES, filter, page_of},
         },
     },
     security::sessions::Operator,
 };
+
+/// Who orders wait for.
+const KINDS: [Kind; 7] = [
+    ("needs_you", "need you", "failed"),
+    ("failing", "trying again", "warning"),
+    ("waiting", "wait for DNS", "waiting"),
+    ("working", "at work", "running"),
+    ("unpaid", "not paid", "waiting"),
+    ("live", "live", "ok"),
+    ("ended", "ended", ""),
+];
 
 struct Row {
     id: OrderId,
@@ -76,8 +89,7 @@ impl From<Order> for Row {
 struct ListPage {
     operator: Option<String>,
     rows: Vec<Row>,
-    total: u64,
-    paging: Paging,
+    head: Head,
 }
 
 #[derive(Template)]
@@ -100,7 +112,7 @@ struct OrderPage {
 pub(crate) async fn list(
     State(state): State<AppState>,
     Extension(operator): Extension<Operator>,
-    asked: Result<Parameters<Page>, ApiError>,
+    asked: Result<Parameters<Listing>, ApiError>,
 ) -> Response {
     match list_page(&state, operator.email.clone(), asked).await {
         Ok(content) => page(StatusCode::OK, &content),
@@ -111,12 +123,13 @@ pub(crate) async fn list(
 async fn list_page(
     state: &AppState,
     operator: String,
-    asked: Result<Parameters<Page>, ApiError>,
+    asked: Result<Parameters<Listing>, ApiError>,
 ) -> ApiResult<ListPage> {
-    let asked = asked?.0.checked()?;
-    let (orders, total) = state.store.orders(asked.page - 1, asked.page_size).await?;
-    let rows = orders.into_iter().map(Row::from).collect();
-    Ok(ListPage { operator: Some(operator), rows, total, paging: Paging::of(&asked, total) })
+    let listed = asked?.0.checked(filter)?;
+    let ListedOrders { orders, total, counts } = page_of(state, &listed).await?;
+    let all = counts.values().sum();
+    let head = Head::of(("/", "state"), &listed, (total, all), &counts, &KINDS);
+    Ok(ListPage { operator: Some(operator), rows: orders.into_iter().map(Row::from).collect(), head })
 }
 
 /// `GET /orders/{id}`

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use chrono::{DateTime, Utc};
+use letsbe_store::{ListedTenants, Rating};
 use letsbe_types::{
     ids::{ApprovalId, OrderId},
     tenant::{Approval, ApprovalState, CommandOutcome, ContainerSign, ContainerState},
@@ -18,24 +19,38 @@ use serde::Deserialize;
 use super::{
     error_page,
     forms::form,
+    lists::{Head, Kind},
     page,
     recovery::{self, Recoveries},
-    view::{Label, Moment, Paging, mark},
+    view::{Label, Moment, mark},
 };
 use crate::{
     AppState,
     backups::state::succeeded_at,
     controllers::{
         ApiError, ApiResult, Id, Ids, Parameters,
-        orders::list::Page,
+        listing::Listing,
         tenants::{
             commands,
-            health::{self, Complaint, grouped},
+            health::{self, Complaint, DISK_FULL, grouped},
             list, tenant,
         },
     },
     security::sessions::Operator,
 };
+
+/// How servers are.
+const KINDS: [Kind; 9] = [
+    ("needs_you", "need you", "failed"),
+    ("lost", "being replaced", "failed"),
+    ("silent", "silent", "failed"),
+    ("revoked", "with a revoked key", "failed"),
+    ("troubled", "troubled", "warning"),
+    ("asking", "fine, with a question", "waiting"),
+    ("never", "never heard", "waiting"),
+    ("fine", "fine", "ok"),
+    ("ended", "ended", ""),
+];
 
 /// Commands on a page.
 const COMMANDS: usize = 20;
@@ -47,6 +62,8 @@ const fn label(health: Health) -> Label {
         Health::Silent => ("failed", "Silent"),
         Health::Never => ("waiting", "Never heard"),
         Health::Revoked => ("failed", "Key revoked"),
+        Health::Lost => ("failed", "Lost, being replaced"),
+        Health::Ended => ("", "Ended"),
     };
     Label { level, words }
 }
@@ -54,8 +71,15 @@ const fn label(health: Health) -> Label {
 struct Row {
     label: Label,
     heard: Option<Moment>,
+    /// The last one that succeeded.
     backup: Option<Moment>,
+    /// The last run, if it failed.
+    backup_failed: Option<Moment>,
     disk: String,
+    disk_full: bool,
+    tokens_low: bool,
+    /// What was heard last is of a server that is no more.
+    gone: bool,
     tokens_percent: String,
     tokens: String,
     of: TenantSummary,
@@ -66,7 +90,11 @@ impl From<TenantSummary> for Row {
         Self {
             label: label(of.health),
             heard: of.heard_at.map(Moment::from),
-            backup: of.backup_at.map(Moment::from),
+            backup: of.backup_succeeded_at.map(Moment::from),
+            backup_failed: of.backup_failed_at.map(Moment::from),
+            disk_full: of.disk_used_percent.is_some_and(|share| share >= DISK_FULL),
+            tokens_low: health::tokens_low(of.tokens_used, of.token_pool),
+            gone: matches!(of.health, Health::Lost | Health::Ended),
             disk: of
                 .disk_used_percent
                 .map_or_else(|| "not known".to_owned(), |share| format!("{share}\u{a0}%")),
@@ -85,8 +113,7 @@ impl From<TenantSummary> for Row {
 struct ListPage {
     operator: Option<String>,
     rows: Vec<Row>,
-    total: u64,
-    paging: Paging,
+    head: Head,
 }
 
 struct Container {
@@ -175,7 +202,7 @@ struct TenantPage {
 pub(crate) async fn list(
     State(state): State<AppState>,
     Extension(operator): Extension<Operator>,
-    asked: Result<Parameters<Page>, ApiError>,
+    asked: Result<Parameters<Listing>, ApiError>,
 ) -> Response {
     match list_page(&state, operator.email.clone(), asked).await {
         Ok(content) => page(StatusCode::OK, &content),
@@ -186,13 +213,15 @@ pub(crate) async fn list(
 async fn list_page(
     state: &AppState,
     operator: String,
-    asked: Result<Parameters<Page>, ApiError>,
+    asked: Result<Parameters<Listing>, ApiError>,
 ) -> ApiResult<ListPage> {
-    let asked = asked?.0.checked()?;
-    let (tenants, total) = state.store.tenants(asked.page - 1, asked.page_size, None).await?;
+    let listed = asked?.0.checked(list::word(Rating::Health))?;
+    let ListedTenants { tenants, total, counts } = list::page_of(state, &listed, Rating::Health).await?;
+    let all = Rating::Health.words().iter().map(|word| counts[word]).sum();
+    let head = Head::of(("/tenants", "health"), &listed, (total, all), &counts, &KINDS);
     let now = state.clock.now();
     let rows = tenants.iter().map(|tenant| list::summary(tenant, now).into()).collect();
-    Ok(ListPage { operator: Some(operator), rows, total, paging: Paging::of(&asked, total) })
+    Ok(ListPage { operator: Some(operator), rows, head })
 }
 
 /// `GET /tenants/{id}`
@@ -207,7 +236,7 @@ pub(crate) async fn show(
         let recoveries = recovery::of_tenant(&state, id).await?;
         let mut content = tenant_page(detail, recoveries, operator.email.clone(), state.clock.now());
         let found = tenant(&state, id).await?;
-        let (wished, now) = (found.configuration.openclaw_version.as_deref(), state.clock.now());
+        let (wished, now) = (health::wished(&found), state.clock.now());
         let complaints = health::complaints(&found.agent, &found.alarms, &found.metered, wished, now);
         let domain = found.order.new.domain.as_str();
         content.wrong = complaints.into_iter().map(|complaint| Wrong::of(complaint, domain)).collect();

@@ -6,8 +6,6 @@ use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
 use letsbe_types::ids::ServerId;
 
-use crate::controllers::orders::list::Page;
-
 /// A state in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Label {
@@ -19,23 +17,6 @@ pub(super) struct Label {
 impl Label {
     pub(super) const fn mark(self) -> &'static str {
         mark(self.level)
-    }
-}
-
-/// Where a page of a list stands among the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Paging {
-    /// From 1.
-    pub(super) page: u64,
-    /// At least 1.
-    pub(super) pages: u64,
-    pub(super) page_size: u64,
-}
-
-impl Paging {
-    pub(super) fn of(asked: &Page, total: u64) -> Self {
-        let Page { page, page_size } = *asked;
-        Self { page, pages: total.div_ceil(page_size).max(1), page_size }
     }
 }
 
@@ -177,6 +158,8 @@ pub(super) fn points(message: &str) -> (&str, Vec<&str>) {
 pub(super) struct Moment {
     pub(super) machine: String,
     pub(super) shown: String,
+    /// For a line of a list.
+    pub(super) short: String,
 }
 
 impl From<DateTime<Utc>> for Moment {
@@ -184,6 +167,7 @@ impl From<DateTime<Utc>> for Moment {
         Self {
             machine: at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
             shown: at.format("%-d %b %Y, %H:%M:%S UTC").to_string(),
+            short: at.format("%-d %b, %H:%M").to_string(),
         }
     }
 }

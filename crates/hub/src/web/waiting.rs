@@ -210,10 +210,7 @@ fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
     if tenant.order.state.recovery.is_some() {
         return None;
     }
-    let (health, mut troubles) = {
-        let wished = tenant.configuration.openclaw_version.as_deref();
-        health::of(&tenant.agent, &tenant.alarms, &tenant.metered, wished, now)
-    };
+    let (health, mut troubles) = health::of_tenant(tenant, now);
     let (domain, id) = (&tenant.order.new.domain, tenant.order.new.id);
     let heard = tenant.agent.last_heartbeat_at.unwrap_or(tenant.agent.registered_at);
     let look = |level, title: &str, text: String, hint: &str| {
@@ -243,7 +240,7 @@ fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
             let text = format!("{}.{more}", capital(&first));
             look("warning", "The server is not as it should be", text, "The tenant's page says what to do.")
         }
-        Health::Fine | Health::Never | Health::Revoked => None,
+        Health::Fine | Health::Never | Health::Revoked | Health::Lost | Health::Ended => None,
     }
 }
 
@@ -266,7 +263,7 @@ async fn own(state: &AppState) -> Option<Item> {
     let level = match own.state {
         BackupState::Failed => "failed",
         BackupState::Troubled => "warning",
-        BackupState::Fine | BackupState::Awaited => return None,
+        BackupState::Fine | BackupState::Awaited | BackupState::Ended => return None,
     };
     let since = own.succeeded_at.unwrap_or_else(|| state.clock.now());
     let item = Item::new(level, &"This Hub", "The Hub's own backup", since);

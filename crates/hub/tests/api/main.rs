@@ -8,6 +8,7 @@ mod envelope;
 mod escrows;
 mod floods;
 mod jobs;
+mod lists;
 mod messages;
 mod own_backup;
 mod pages;

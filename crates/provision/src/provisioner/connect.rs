@@ -20,7 +20,7 @@ impl Flow<'_> {
     /// Logs in, as the admin user if that works already and as root otherwise; waits for a server that is away.
     pub(super) async fn connect(&mut self) -> Result<Session, Problem> {
         let began = Instant::now();
-        let give_up = began + PATIENCE;
+        let give_up = began + self.options.connect_patience.unwrap_or(PATIENCE);
         let mut pause = Duration::from_secs(1);
         loop {
             let problem = match self.connect_once().await {

@@ -1,6 +1,9 @@
 //! Asking a server what a run would change.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use letsbe_types::{Problem, job::ProvisionJob};
 
@@ -18,7 +21,9 @@ use crate::{
 /// When the server cannot be reached, or the node program refuses.
 pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<PlannedOperation>, Problem> {
     wishes::check(job)?;
-    let mut flow = Flow::new(job, Options::default(), None, watcher)?;
+    // Somebody waits for the answer: an address where nobody is, is said to be one.
+    let options = Options { connect_patience: Some(Duration::ZERO), ..Options::default() };
+    let mut flow = Flow::new(job, options, None, watcher)?;
     let packed = pack_in_background(job);
     let session = flow.connect().await?;
     let bundle = packed_bundle(packed).await?;

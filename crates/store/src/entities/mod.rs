@@ -30,6 +30,7 @@ pub mod stripe_event;
 pub mod task;
 pub mod tenant_event;
 pub mod tenant_quota;
+pub mod tenant_standing;
 pub mod tenant_state;
 pub mod timeline;
 pub mod token;

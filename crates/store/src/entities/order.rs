@@ -21,6 +21,7 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub language: String,
+    pub urgency: i16,
 }
 
 /// No relations: joins are written where they are needed.

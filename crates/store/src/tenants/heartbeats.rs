@@ -19,10 +19,11 @@ use super::{
     KeyRefused, commands,
     gate_log::{self, Followed},
     signed,
+    standings::{self, Standing},
 };
 use crate::{
     Store, StoreError,
-    entities::{agent, configuration, gate_head, relay_key, rollup, tenant_state},
+    entities::{agent, configuration, gate_head, relay_key, rollup, tenant_standing, tenant_state},
     row_error, timeline,
 };
 
@@ -42,6 +43,7 @@ pub struct Beat {
     tokens: i64,
     log: LogHead,
     chain: Option<LogChain>,
+    standing: Standing,
 }
 
 impl Beat {
@@ -64,7 +66,14 @@ impl Beat {
             tokens: signed(heartbeat.tokens.used),
             log: heartbeat.gate_log.clone(),
             chain: heartbeat.gate_chain.clone(),
+            standing: Standing::default(),
         })
+    }
+
+    /// With how it is rated.
+    #[must_use]
+    pub fn rated(self, standing: Standing) -> Self {
+        Self { standing, ..self }
     }
 
     /// Its bytes, about.
@@ -119,8 +128,9 @@ impl Store {
         for (order, line) in &found {
             timeline::append(&transaction, OrderId(*order), line, now).await?;
         }
-        let (states, rollups) = folded(beats, &keys, now);
+        let Folded { states, standings, rollups } = folded(beats, &keys, now);
         insert(&transaction, states, &state_conflict()).await?;
+        insert(&transaction, standings, &standings::conflict()).await?;
         insert(&transaction, rollups, &rollup_conflict()).await?;
         // Not through `commit`: a heartbeat is no work for anybody who waits for changes.
         transaction.commit().await?;
@@ -231,12 +241,14 @@ fn heard<'a>(keys: &'a mut Keys, beat: &Beat) -> Result<&'a mut Known, KeyRefuse
     if known.revoked { Err(KeyRefused::Revoked) } else { Ok(known) }
 }
 
-/// One row for each tenant: its last heartbeat, and all of them summed up.
-fn folded(
-    beats: Vec<Beat>,
-    keys: &Keys,
-    now: DateTime<Utc>,
-) -> (Vec<tenant_state::ActiveModel>, Vec<rollup::ActiveModel>) {
+/// Rows for each tenant: its last heartbeat, how that is rated, and all of them summed up.
+struct Folded {
+    states: Vec<tenant_state::ActiveModel>,
+    standings: Vec<tenant_standing::ActiveModel>,
+    rollups: Vec<rollup::ActiveModel>,
+}
+
+fn folded(beats: Vec<Beat>, keys: &Keys, now: DateTime<Utc>) -> Folded {
     let mut rollups: BTreeMap<Uuid, rollup::Model> = BTreeMap::new();
     let mut latest: BTreeMap<Uuid, Beat> = BTreeMap::new();
     let start = now.timestamp().div_euclid(HOUR) * HOUR;
@@ -258,6 +270,7 @@ fn folded(
             .or_insert(one);
         latest.insert(known.order, beat);
     }
+    let standings = latest.iter().map(|(order, beat)| beat.standing.row(*order, now)).collect();
     let states = latest.into_iter().map(|(order, beat)| {
         let log = keys.get(&beat.key_hash).map(|known| known.log.clone()).unwrap_or_default();
         let cut = log.cut.as_ref();
@@ -277,7 +290,7 @@ fn folded(
         use sea_orm::IntoActiveModel as _;
         row.into_active_model()
     });
-    (states.collect(), rollups.collect())
+    Folded { states: states.collect(), standings, rollups: rollups.collect() }
 }
 
 fn hour_of(beat: &Beat, order_id: Uuid, start: i64) -> rollup::Model {

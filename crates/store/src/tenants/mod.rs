@@ -9,9 +9,11 @@ pub(crate) mod events;
 pub(crate) mod gate_log;
 pub(crate) mod heartbeats;
 pub(crate) mod history;
+pub(crate) mod list;
 mod proofs;
 pub(crate) mod quotas;
 pub(crate) mod reads;
+pub(crate) mod standings;
 
 /// Why a key is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

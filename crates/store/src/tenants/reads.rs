@@ -108,7 +108,8 @@ impl Store {
         rows.into_iter().map(keys).collect()
     }
 
-    async fn completed(&self, agents: Vec<agent::Model>) -> Result<Vec<Tenant>, StoreError> {
+    /// All that is known of these agents' tenants, in the same order.
+    pub(super) async fn completed(&self, agents: Vec<agent::Model>) -> Result<Vec<Tenant>, StoreError> {
         let ids: Vec<Uuid> = agents.iter().map(|agent| agent.order_id).collect();
         let db = &self.db;
         let orders = order::Entity::find().filter(order::Column::Id.is_in(ids.clone())).all(db).await?;

@@ -15,7 +15,7 @@ use super::{bearer, refuse, refused, words::Words};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, extract, field},
-    tenants::NotTaken,
+    tenants::{NotTaken, standings},
 };
 
 /// `POST /api/v1/tenant/heartbeat`
@@ -26,7 +26,8 @@ pub(crate) async fn heartbeat(
     let key_hash = token_hash(&bearer(&request)?);
     let heartbeat = read(&extract::json_body(request, &state).await?)?;
     refuse(wrong(&heartbeat))?;
-    let heard = match state.tenants.ingest.take(Beat::new(key_hash.clone(), &heartbeat)?).await {
+    let beat = Beat::new(key_hash.clone(), &heartbeat)?.rated(standings::of(&heartbeat));
+    let heard = match state.tenants.ingest.take(beat).await {
         Ok(heard) => heard.map_err(refused)?,
         Err(NotTaken::Full) => return Err(ApiError::busy()),
         Err(NotTaken::Failed) => return Err(ApiError::internal(&"the heartbeats could not be stored")),

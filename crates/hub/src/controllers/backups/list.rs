@@ -1,20 +1,25 @@
 //! The list of tenants' backups, and those of one with all that is known.
 
-use std::collections::BTreeMap;
-
 use axum::{Json, extract::State};
 use chrono::TimeDelta;
+use letsbe_store::{ListedTenants, Rating};
 use letsbe_types::{
     api::Reply,
     backups::{BackupSummary, TenantBackups},
     ids::OrderId,
 };
-use serde_json::json;
 
 use crate::{
     AppState,
     backups::state::summary,
-    controllers::{ApiResult, Id, Parameters, orders::list::Page, tenants::tenant},
+    controllers::{
+        ApiResult, Id, Parameters,
+        listing::{self, Listing},
+        tenants::{
+            list::{page_of, word},
+            tenant,
+        },
+    },
 };
 
 /// Proofs in one answer: some ten tools, a proof each a week, for half a year.
@@ -22,24 +27,16 @@ const PROOFS: u64 = 200;
 const HOURS: TimeDelta = TimeDelta::days(2);
 const DAYS: TimeDelta = TimeDelta::days(31);
 
-/// `GET /api/v1/admin/backups?page&pageSize`
+/// `GET /api/v1/admin/backups?page&pageSize&q&domain&state&sort`
 pub(crate) async fn list(
     State(state): State<AppState>,
-    Parameters(page): Parameters<Page>,
+    Parameters(listing): Parameters<Listing>,
 ) -> ApiResult<Json<Reply<Vec<BackupSummary>>>> {
-    let page = page.checked()?;
-    let (data, total) = of_page(&state, &page).await?;
-    let meta = [("page", page.page), ("pageSize", page.page_size), ("total", total)];
-    let meta: BTreeMap<_, _> =
-        meta.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    Ok(Json(Reply { success: true, data, meta }))
-}
-
-/// A page of the list, and how many tenants there are.
-pub(crate) async fn of_page(state: &AppState, page: &Page) -> ApiResult<(Vec<BackupSummary>, u64)> {
-    let (tenants, total) = state.store.tenants(page.page - 1, page.page_size, None).await?;
+    let listed = listing.checked(word(Rating::Backups))?;
+    let ListedTenants { tenants, total, counts } = page_of(&state, &listed, Rating::Backups).await?;
     let now = state.clock.now();
-    Ok((tenants.iter().map(|tenant| summary(tenant, now)).collect(), total))
+    let data = tenants.iter().map(|tenant| summary(tenant, now)).collect();
+    Ok(Json(Reply { success: true, data, meta: listing::meta(listed.page, total, &counts) }))
 }
 
 /// `GET /api/v1/admin/tenants/{id}/backups`

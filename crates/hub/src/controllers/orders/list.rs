@@ -1,19 +1,20 @@
 //! Orders as staff read them: the list, and one with its timeline.
 
-use std::collections::BTreeMap;
-
 use axum::{Json, extract::State};
-use letsbe_store::Order;
+use letsbe_lifecycle::order::{Attention, Phase};
+use letsbe_store::{ListedOrders, Order, OrderFilter, OrderQuery};
 use letsbe_types::{
     api::{OrderDetail, OrderSummary, Reply},
     ids::OrderId,
 };
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::{
     AppState,
-    controllers::{ApiError, ApiResult, Id, Parameters, field},
+    controllers::{
+        ApiError, ApiResult, Id, Parameters, field,
+        listing::{self, Listed, Listing},
+    },
 };
 
 /// Lines of a timeline in one answer.
@@ -50,17 +51,34 @@ impl Page {
     }
 }
 
-/// `GET /api/v1/admin/orders?page&pageSize`
+/// `GET /api/v1/admin/orders?page&pageSize&q&domain&state&sort`
 pub(crate) async fn list(
     State(state): State<AppState>,
-    Parameters(page): Parameters<Page>,
+    Parameters(listing): Parameters<Listing>,
 ) -> ApiResult<Json<Reply<Vec<OrderSummary>>>> {
-    let page = page.checked()?;
-    let (orders, total) = state.store.orders(page.page - 1, page.page_size).await?;
-    let meta = [("page", page.page), ("pageSize", page.page_size), ("total", total)];
-    let meta: BTreeMap<_, _> =
-        meta.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let listed = listing.checked(filter)?;
+    let ListedOrders { orders, total, counts } = page_of(&state, &listed).await?;
+    let meta = listing::meta(listed.page, total, &counts);
     Ok(Json(Reply { success: true, data: orders.iter().map(summary).collect(), meta }))
+}
+
+/// Which orders a word means: who they wait for, or their phase.
+pub(crate) fn filter(word: &str) -> Option<OrderFilter> {
+    let attention = Attention::ALL.into_iter().find(|attention| attention.as_str() == word);
+    let phase = || Phase::ALL.into_iter().find(|phase| phase.as_str().eq_ignore_ascii_case(word));
+    attention.map(OrderFilter::Attention).or_else(|| phase().map(OrderFilter::Phase))
+}
+
+/// The page that is asked for.
+pub(crate) async fn page_of(state: &AppState, listed: &Listed<OrderFilter>) -> ApiResult<ListedOrders> {
+    let query = OrderQuery {
+        search: listed.search.clone(),
+        only: listed.only,
+        sort: listed.sort,
+        page: listed.page.page - 1,
+        page_size: listed.page.page_size,
+    };
+    Ok(state.store.list_orders(&query).await?)
 }
 
 /// `GET /api/v1/admin/orders/{id}`
@@ -88,5 +106,6 @@ pub(crate) fn summary(order: &Order) -> OrderSummary {
         created_at: order.created_at,
         updated_at: order.updated_at,
         problem: order.state.problem.clone(),
+        attention: order.state.attention().as_str().to_owned(),
     }
 }

@@ -1,7 +1,8 @@
 //! How a server is, from what it said last. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_store::{AgentStatus, CutKind, LogCut, MeteredDay};
+use letsbe_lifecycle::order::Phase;
+use letsbe_store::{AgentStatus, CutKind, LogCut, MeteredDay, Tenant};
 use letsbe_types::{
     backups::Alarm,
     tenant::{ContainerState, Heartbeat},
@@ -14,8 +15,8 @@ use crate::{
 };
 
 /// Three heartbeats that did not come.
-const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
-const DISK_FULL: u8 = 90;
+pub(crate) const SILENT_AFTER: TimeDelta = TimeDelta::minutes(15);
+pub(crate) const DISK_FULL: u8 = 90;
 const CERTIFICATE_SHORT: TimeDelta = TimeDelta::days(14);
 const TOKENS_LOW: u64 = 90;
 /// Restarts of a container within an hour that nobody takes for an update.
@@ -36,8 +37,30 @@ pub(crate) struct Complaint {
     pub(crate) hint: &'static str,
 }
 
+/// How a tenant's server is, and what is wrong in a sentence each. Of a server that is no more, nothing is.
+pub(crate) fn of_tenant(tenant: &Tenant, now: DateTime<Utc>) -> (Health, Vec<String>) {
+    let state = &tenant.order.state;
+    match (state.phase, &state.recovery, tenant.agent.revoked_at) {
+        (Phase::Stopped, ..) => (Health::Ended, Vec::new()),
+        (_, Some(_), Some(_)) => (Health::Lost, Vec::new()),
+        _ => of(&tenant.agent, &tenant.alarms, &tenant.metered, wished(tenant), now),
+    }
+}
+
+/// The release of the AI runtime that was decided on.
+pub(crate) fn wished(tenant: &Tenant) -> Option<&str> {
+    tenant.configuration.openclaw_version.as_deref()
+}
+
+/// From when on what a heartbeat says is not well, alarms and the time that it came aside.
+pub(crate) fn troubled_from(heartbeat: &Heartbeat) -> Option<DateTime<Utc>> {
+    let always = !said(heartbeat, DateTime::UNIX_EPOCH).is_empty();
+    let certificate = heartbeat.certificate_expires_at.map(|at| at - CERTIFICATE_SHORT);
+    if always { Some(DateTime::UNIX_EPOCH) } else { certificate }
+}
+
 /// How it is, and what is wrong in a sentence each, worst first.
-pub(crate) fn of(
+fn of(
     agent: &AgentStatus,
     alarms: &[Alarm],
     metered: &[MeteredDay],
@@ -96,6 +119,11 @@ pub(crate) fn complaints(
     }));
     complaints.sort_by_key(|complaint| !complaint.grave);
     complaints
+}
+
+/// Whether few tokens are left of the month's.
+pub(crate) fn tokens_low(used: u64, pool: u64) -> bool {
+    used.saturating_mul(100).checked_div(pool).is_some_and(|share| share >= TOKENS_LOW)
 }
 
 fn log_cut(cut: &LogCut) -> String {
@@ -176,7 +204,7 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
         hint,
     );
     let tokens = &heartbeat.tokens;
-    let low = tokens.pool > 0 && tokens.used.saturating_mul(100) / tokens.pool >= TOKENS_LOW;
+    let low = tokens_low(tokens.used, tokens.pool);
     let text = || format!("{} of {} tokens are used", grouped(tokens.used), grouped(tokens.pool));
     say(false, low, &text, "Give it more: letsbe tenants configure DOMAIN --help");
     let dropped = heartbeat.events_dropped;

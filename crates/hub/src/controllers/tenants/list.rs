@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_store::Tenant;
+use letsbe_store::{ListedTenants, NEEDS_YOU, Rating, Tenant, TenantQuery};
 use letsbe_types::{
-    DomainName,
     api::Reply,
     ids::OrderId,
     tenants::{Connection, TenantDetail, TenantSummary, TokenUse},
 };
-use serde::Deserialize;
-use serde_json::json;
 
 use super::{health, tenant};
 use crate::{
     AppState,
-    controllers::{ApiResult, Id, Parameters, orders::list::Page},
+    backups::state::succeeded_at,
+    controllers::{
+        ApiResult, Id, Parameters,
+        listing::{self, Listed, Listing},
+    },
+    tenants::standings::LIMITS,
 };
 
 /// Events in one answer.
@@ -25,36 +27,39 @@ const EVENTS: u64 = 50;
 const HOURS: TimeDelta = TimeDelta::days(2);
 const DAYS: TimeDelta = TimeDelta::days(31);
 
-/// Which tenants.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub(crate) struct Which {
-    page: u64,
-    page_size: u64,
-    domain: Option<DomainName>,
-}
-
-impl Default for Which {
-    fn default() -> Self {
-        let Page { page, page_size } = Page::default();
-        Self { page, page_size, domain: None }
-    }
-}
-
-/// `GET /api/v1/admin/tenants?page&pageSize&domain`
+/// `GET /api/v1/admin/tenants?page&pageSize&q&domain&health&sort`
 pub(crate) async fn list(
     State(state): State<AppState>,
-    Parameters(which): Parameters<Which>,
+    Parameters(listing): Parameters<Listing>,
 ) -> ApiResult<Json<Reply<Vec<TenantSummary>>>> {
-    let page = Page { page: which.page, page_size: which.page_size }.checked()?;
-    let domain = which.domain.as_ref().map(DomainName::as_str);
-    let (tenants, total) = state.store.tenants(page.page - 1, page.page_size, domain).await?;
+    let listed = listing.checked(word(Rating::Health))?;
+    let ListedTenants { tenants, total, counts } = page_of(&state, &listed, Rating::Health).await?;
     let now = state.clock.now();
     let data = tenants.iter().map(|tenant| summary(tenant, now)).collect();
-    let meta = [("page", page.page), ("pageSize", page.page_size), ("total", total)];
-    let meta: BTreeMap<_, _> =
-        meta.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    Ok(Json(Reply { success: true, data, meta }))
+    Ok(Json(Reply { success: true, data, meta: listing::meta(listed.page, total, &counts) }))
+}
+
+/// The words that tenants are chosen by.
+pub(crate) fn word(rating: Rating) -> impl Fn(&str) -> Option<&'static str> {
+    move |text| rating.words().iter().chain(&[NEEDS_YOU]).find(|word| **word == text).copied()
+}
+
+/// The page that is asked for.
+pub(crate) async fn page_of(
+    state: &AppState,
+    listed: &Listed<&'static str>,
+    rating: Rating,
+) -> ApiResult<ListedTenants> {
+    let query = TenantQuery {
+        search: listed.search.clone(),
+        rating,
+        only: listed.only,
+        sort: listed.sort,
+        page: listed.page.page - 1,
+        page_size: listed.page.page_size,
+        limits: LIMITS,
+    };
+    Ok(state.store.list_tenants(&query, state.clock.now()).await?)
 }
 
 /// `GET /api/v1/admin/tenants/{id}`
@@ -94,15 +99,10 @@ pub(crate) async fn detail(state: &AppState, id: OrderId) -> ApiResult<TenantDet
 
 /// A tenant without its history.
 pub(crate) fn summary(tenant: &Tenant, now: DateTime<Utc>) -> TenantSummary {
-    let (health, troubles) = health::of(
-        &tenant.agent,
-        &tenant.alarms,
-        &tenant.metered,
-        tenant.configuration.openclaw_version.as_deref(),
-        now,
-    );
+    let (health, troubles) = health::of_tenant(tenant, now);
     let order = &tenant.order.new;
     let heartbeat = tenant.agent.last_heartbeat.as_ref();
+    let backup = heartbeat.and_then(|heartbeat| heartbeat.backup.as_ref());
     TenantSummary {
         id: order.id,
         domain: order.domain.clone(),
@@ -117,7 +117,9 @@ pub(crate) fn summary(tenant: &Tenant, now: DateTime<Utc>) -> TenantSummary {
         disk_used_percent: heartbeat.map(|heartbeat| heartbeat.disk_used_percent),
         tokens_used: heartbeat.map_or(0, |heartbeat| heartbeat.tokens.used),
         token_pool: tenant.configuration.token_pool,
-        backup_at: heartbeat.and_then(|heartbeat| heartbeat.backup.as_ref()).map(|backup| backup.at),
+        backup_at: backup.map(|backup| backup.at),
+        backup_succeeded_at: backup.and_then(succeeded_at),
+        backup_failed_at: backup.filter(|backup| !backup.succeeded).map(|backup| backup.at),
         updates: heartbeat.map_or(0, |heartbeat| heartbeat.updates.len()),
         approvals_pending: tenant.approvals_pending,
     }

@@ -1,0 +1,93 @@
+//! How a heartbeat is rated, in moments: from when on the server and its backups are not well if nothing more is heard. The
+//! lists of tenants are sorted by them in the database.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_store::{Limits, Standing, Store, StoreError};
+use letsbe_types::{
+    clock::Clock,
+    tenant::{BackupSign, Heartbeat},
+};
+
+use crate::{
+    backups::state::{self, PROOF_OVERDUE, STALE, Weight},
+    controllers::tenants::health::{self, SILENT_AFTER},
+    relay::health::{SHOWN, mismatch},
+};
+
+/// Raised whenever heartbeats are rated differently: those that are stored are rated anew then.
+const RULES: i16 = 1;
+/// How often it is looked for heartbeats of other rules, and for tokens that differ.
+const EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// When what counts, for whoever sorts by the moments.
+pub(crate) const LIMITS: Limits =
+    Limits { silent: SILENT_AFTER, first_backup: STALE, first_proof: PROOF_OVERDUE };
+
+/// How a heartbeat is rated. Pure.
+pub(crate) fn of(heartbeat: &Heartbeat) -> Standing {
+    let backup = heartbeat.backup.as_ref();
+    Standing {
+        troubled_from: health::troubled_from(heartbeat),
+        rules: RULES,
+        ..backup.map_or_else(Standing::default, of_backup)
+    }
+}
+
+fn of_backup(sign: &BackupSign) -> Standing {
+    // What is wrong whatever the time is, is wrong at the beginning of all time.
+    let start = DateTime::UNIX_EPOCH;
+    let always = state::remarks(Some(sign), &[], start, start);
+    let worst = always.iter().map(|remark| remark.weight).max();
+    let proofs = sign.tools.iter().filter(|tool| tool.proof_ok && tool.taken_at.is_some());
+    let oldest = proofs.clone().filter_map(|tool| tool.proven_at).min();
+    let from = |weight: Weight, later: Option<DateTime<Utc>>| {
+        if worst >= Some(weight) { Some(start) } else { later }
+    };
+    Standing {
+        backup_made: true,
+        backup_unproven: proofs.into_iter().any(|tool| tool.proven_at.is_none()),
+        backup_troubled_from: from(Weight::Trouble, oldest.map(|at| at + PROOF_OVERDUE)),
+        backup_failed_from: from(Weight::Failure, state::succeeded_at(sign).map(|at| at + STALE)),
+        ..Standing::default()
+    }
+}
+
+/// Rates what was heard before by today's rules, and finds whose tokens differ, for ever.
+pub(super) async fn keep(store: Store, clock: Arc<dyn Clock>) {
+    loop {
+        if let Err(error) = bring_up_to_date(&store, clock.now()).await {
+            tracing::error!(%error, "how tenants are could not be brought up to date; their lists may be out of order");
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Does so once.
+pub(crate) async fn bring_up_to_date(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+    loop {
+        let unrated = store.unrated(RULES).await?;
+        if unrated.is_empty() {
+            break;
+        }
+        let rated: Vec<_> = unrated
+            .into_iter()
+            .map(|one| {
+                let unreadable = Standing { rules: RULES, ..Standing::default() };
+                let standing = one.heartbeat.as_ref().map_or(unreadable, of);
+                (one, standing)
+            })
+            .collect();
+        store.rate(&rated).await?;
+    }
+    let (mut differing, mut after) = (Vec::new(), None);
+    loop {
+        let some = store.metered_since(now - SHOWN - TimeDelta::days(1), after).await?;
+        let Some((last, _)) = some.last() else { break };
+        after = Some(*last);
+        let differ = some.iter().filter(|(_, days)| mismatch(days, now).is_some());
+        differing.extend(differ.map(|(tenant, _)| *tenant));
+    }
+    store.keep_tokens_differ(&differing).await
+}
