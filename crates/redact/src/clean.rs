@@ -20,22 +20,6 @@ struct Text {
     by_all_rules: bool,
 }
 
-impl Text {
-    fn of(text: &str, rules: Rules) -> Option<Self> {
-        let mut bytes = [0; TEXT_BYTES];
-        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        Some(Self { bytes, len: text.len() as u8, by_all_rules: rules == Rules::All })
-    }
-
-    /// By its ends and its length, which differ in most names.
-    fn place(&self) -> usize {
-        let len = usize::from(self.len);
-        let end = |at: usize| usize::from(self.bytes[at]);
-        let last = len.saturating_sub(1);
-        (end(0) + 5 * end(len / 2) + 11 * end(last) + 23 * len) % TEXTS
-    }
-}
-
 impl Clean {
     pub(crate) fn new() -> Self {
         let nothing = Text { bytes: [0; TEXT_BYTES], len: 0, by_all_rules: true };
@@ -44,18 +28,30 @@ impl Clean {
 
     /// Whether nothing is found in this text by these rules. `false` where that is not known.
     pub(crate) fn has(&self, text: &str, rules: Rules) -> bool {
-        Text::of(text, rules).is_some_and(|text| {
-            let known = &self.texts[text.place()];
-            known.len == text.len && known.bytes == text.bytes && (known.by_all_rules || !text.by_all_rules)
-        })
+        let Some(place) = place(text) else { return false };
+        let known = &self.texts[place];
+        usize::from(known.len) == text.len()
+            && known.bytes[..text.len()] == *text.as_bytes()
+            && (known.by_all_rules || rules == Rules::RandomByNature)
     }
 
     /// Nothing was found in this text by these rules.
     pub(crate) fn add(&mut self, text: &str, rules: Rules) {
-        if let Some(text) = Text::of(text, rules) {
-            self.texts[text.place()] = text;
+        if let Some(place) = place(text) {
+            let (len, by_all_rules) = (text.len() as u8, rules == Rules::All);
+            let known = &mut self.texts[place];
+            *known = Text { bytes: [0; TEXT_BYTES], len, by_all_rules };
+            known.bytes[..text.len()].copy_from_slice(text.as_bytes());
         }
     }
+}
+
+/// By its ends and its length, which differ in most names; none for a longer text.
+fn place(text: &str) -> Option<usize> {
+    let (bytes, len) = (text.as_bytes(), text.len());
+    let (first, last) = bytes.first().zip(bytes.last())?;
+    let ends = usize::from(*first) + 5 * usize::from(bytes[len / 2]) + 11 * usize::from(*last);
+    (len <= TEXT_BYTES).then_some((ends + 23 * len) % TEXTS)
 }
 
 #[cfg(test)]

@@ -13,25 +13,31 @@ const DEPTH_MAX: usize = 64;
 const SECRET_NUMBER_MIN: u64 = 10_000_000;
 /// Under these keys stand identifiers and sealed state of a provider: random, of no use to anybody else, and refused by
 /// the provider if they do not come back as they were. Only known values are looked for there.
-const OPAQUE: [&str; 13] = [
-    "encrypted_content",
-    "signature",
-    "thought_signature",
-    "thoughtSignature",
-    "id",
-    "call_id",
-    "tool_call_id",
-    "tool_use_id",
-    "response_id",
-    "item_id",
-    "previous_response_id",
-    "system_fingerprint",
-    "obfuscation",
-];
+fn is_opaque(key: &str) -> bool {
+    matches!(
+        key,
+        "encrypted_content"
+            | "signature"
+            | "thought_signature"
+            | "thoughtSignature"
+            | "id"
+            | "call_id"
+            | "tool_call_id"
+            | "tool_use_id"
+            | "response_id"
+            | "item_id"
+            | "previous_response_id"
+            | "system_fingerprint"
+            | "obfuscation"
+    )
+}
+
 /// Of an object of one of these types, `data` is sealed too.
 const SEALED: [&str; 2] = ["reasoning.encrypted", "redacted_thinking"];
 /// Under these keys a `data:` address may stand.
-const MEDIA: [&str; 4] = ["url", "image_url", "file_data", "data"];
+fn may_be_media(key: &str) -> bool {
+    matches!(key, "url" | "image_url" | "file_data" | "data")
+}
 
 /// Where a value stands.
 #[derive(Clone, Copy)]
@@ -74,9 +80,9 @@ impl<'a> Place<'a> {
     }
 
     fn rules(self, text: &str) -> Rules {
-        let media = MEDIA.contains(&self.key) && text.starts_with("data:")
+        let media = may_be_media(self.key) && text.starts_with("data:")
             || self.key == "data" && (self.parent == "input_audio" || self.is_sealed);
-        if media || OPAQUE.contains(&self.key) { Rules::RandomByNature } else { Rules::All }
+        if media || is_opaque(self.key) { Rules::RandomByNature } else { Rules::All }
     }
 }
 
@@ -100,11 +106,12 @@ impl Redactor {
         let mut value: Value =
             serde_json::from_slice(body).map_err(|error| RedactError::NotJson(without_content(&error)))?;
         self.json_value(&mut value)?;
-        let body =
-            serde_json::to_vec(&value).map_err(|error| RedactError::NotJson(without_content(&error)))?;
-        match self.known.remaining(&body) {
+        let mut out = Vec::with_capacity(body.len());
+        serde_json::to_writer(&mut out, &value)
+            .map_err(|error| RedactError::NotJson(without_content(&error)))?;
+        match self.known.remaining(&out) {
             Some(what) => Err(RedactError::Remains(self.known.name(what).to_owned())),
-            None => Ok(body),
+            None => Ok(out),
         }
     }
 
@@ -199,6 +206,10 @@ impl Redactor {
     }
 
     fn string(&self, text: &mut String, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
+        // Of JSON in a text this is never known.
+        if look.texts.has(text, Rules::All) {
+            return Ok(());
+        }
         let is_json = self.json_in(text, place, look)?;
         let rules = if is_json { Rules::RandomByNature } else { place.rules(text) };
         if look.texts.has(text, rules) {

@@ -30,6 +30,9 @@ impl List {
 
 /// All lists in a text, by every way to read them.
 pub(crate) fn lists(text: &[u8]) -> Vec<List> {
+    if !may_have_one(text) {
+        return Vec::new();
+    }
     let mut lists = Vec::new();
     let mut readers = [decimal, octal, binary].map(|read| (read as Read, List::default()));
     for run in digit_runs(text) {
@@ -54,6 +57,16 @@ pub(crate) fn lists(text: &[u8]) -> Vec<List> {
         finish(list, &mut lists);
     }
     lists
+}
+
+/// Whether there are as many numbers near each other as a list has, or many digits.
+fn may_have_one(text: &[u8]) -> bool {
+    let (mut count, mut end) = (0, 0);
+    digit_runs(text).any(|run| {
+        count = if run.start - end > GAP_MAX { 1 } else { count + 1 };
+        end = run.end;
+        count >= LIST_MIN || run.len() >= BITS_MIN
+    })
 }
 
 fn finish(list: &mut List, lists: &mut Vec<List>) {

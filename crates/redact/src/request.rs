@@ -3,7 +3,7 @@
 //!
 //! A long piece is found by itself, so only what stands near the beginning and the end of each text is put together.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
@@ -14,25 +14,31 @@ use crate::{Findings, RedactError, Redactor, Rule};
 
 /// So much of a text's beginning and of its end is put together with others.
 const EDGE_BYTES: usize = 96;
-/// Fields that say what something is: they do not stand between two pieces.
-const LABELS: [&str; 16] = [
-    "role",
-    "type",
-    "id",
-    "tool_call_id",
-    "call_id",
-    "item_id",
-    "name",
-    "model",
-    "object",
-    "status",
-    "finish_reason",
-    "detail",
-    "format",
-    "mime_type",
-    "media_type",
-    "filename",
-];
+/// So many different sets of names are remembered.
+const NAMES_SEEN_MAX: usize = 16;
+
+/// Whether this field says what something is: such a text does not stand between two pieces.
+fn is_label(name: &str) -> bool {
+    matches!(
+        name,
+        "role"
+            | "type"
+            | "id"
+            | "tool_call_id"
+            | "call_id"
+            | "item_id"
+            | "name"
+            | "model"
+            | "object"
+            | "status"
+            | "finish_reason"
+            | "detail"
+            | "format"
+            | "mime_type"
+            | "media_type"
+            | "filename"
+    )
+}
 
 /// Texts one after the other, in rows.
 #[derive(Default)]
@@ -80,8 +86,8 @@ struct Reader {
     numbers: BTreeMap<u64, Rows>,
     /// Names of fields.
     names: Rows,
-    /// Objects often have the names that another one had: each names and what ends it.
-    names_seen: HashSet<Vec<u8>>,
+    /// Most objects have the names that another one had.
+    names_seen: Vec<Vec<String>>,
 }
 
 impl Redactor {
@@ -198,7 +204,7 @@ impl Place {
     fn under(self, name: &str) -> Self {
         let is_number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         let name_hash = if is_number { 0 } else { hash(name) };
-        Self { hash: mixed(self.hash, name_hash), is_label: LABELS.contains(&name) }
+        Self { hash: mixed(self.hash, name_hash), is_label: is_label(name) }
     }
 }
 
@@ -245,13 +251,11 @@ impl Reader {
             by_value.sort_by(|a, b| value(a).total_cmp(&value(b)));
             self.names_in_a_row(by_value.into_iter());
         }
-        let mut together = Vec::new();
-        for key in fields.keys() {
-            together.extend_from_slice(&key.len().to_le_bytes());
-            together.extend_from_slice(key.as_bytes());
-        }
-        if !self.names_seen.contains(&together) {
-            self.names_seen.insert(together);
+        let is_known = |names: &Vec<String>| names.len() == fields.len() && fields.keys().eq(names);
+        if !self.names_seen.iter().any(is_known) {
+            if self.names_seen.len() < NAMES_SEEN_MAX {
+                self.names_seen.push(fields.keys().cloned().collect());
+            }
             self.names_in_a_row(fields.keys());
         }
     }
@@ -360,8 +364,12 @@ fn in_order(fields: &Map<String, Value>) -> Option<Vec<&String>> {
 }
 
 fn hash(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+    let words = text.as_bytes().chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    });
+    words.fold(text.len() as u64, mixed)
 }
 
 fn mixed(outer: u64, inner: u64) -> u64 {

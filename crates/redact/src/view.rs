@@ -100,7 +100,7 @@ fn tricks(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, Read)> {
                 continue;
             }
             let end = position + ahead.len();
-            let read = |at: usize| may_begin(bytes[at]).then(|| read_at(bytes, at)).flatten();
+            let read = |at: usize| BEGINNINGS[bytes[at] as usize].then(|| read_at(bytes, at)).flatten();
             if let Some((at, read)) = (position..end).find_map(|at| Some((at, read(at)?))) {
                 position = at + read.len;
                 return Some((at, read));
@@ -111,7 +111,18 @@ fn tricks(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, Read)> {
     })
 }
 
-fn may_begin(byte: u8) -> bool {
+/// For every byte whether it [may begin](may_begin) such a stretch.
+static BEGINNINGS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = may_begin(byte as u8);
+        byte += 1;
+    }
+    table
+};
+
+const fn may_begin(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r' | b'%' | b'&' | b'\\' | 0xC2 | 0xCD | 0xD8 | 0xE1 | 0xE2 | 0xE3 | 0xEF)
 }
 
