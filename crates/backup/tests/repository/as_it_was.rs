@@ -90,9 +90,9 @@ fn answer(mut stream: TcpStream, trouble: Option<&str>) -> std::io::Result<()> {
 async fn a_bucket_in_trouble_for_a_moment_is_asked_again_and_one_that_refuses_is_told() {
     let well = Service::in_trouble(0, "");
     assert_eq!(well.bring_back().await.unwrap(), "canary-8");
-    let troubled = Service::in_trouble(6, "500 Internal Server Error");
+    let troubled = Service::in_trouble(10, "500 Internal Server Error");
     assert_eq!(troubled.bring_back().await.unwrap(), "canary-8");
-    assert!(troubled.asked.load(Ordering::SeqCst) > 6);
+    assert!(troubled.asked.load(Ordering::SeqCst) > 10);
     let closed = Service::in_trouble(usize::MAX, "403 Forbidden");
     refused(closed.bring_back(), "REPO001").await;
 }
