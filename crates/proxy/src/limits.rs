@@ -18,8 +18,6 @@ pub(crate) const BODIES_BYTES: usize = REQUEST_BYTES;
 pub(crate) const MODEL_REQUESTS: usize = 64;
 /// Requests to the command gate at the same time, open event streams included.
 pub(crate) const GATE_REQUESTS: usize = 64;
-/// Most choices that one request may ask for.
-pub(crate) const CHOICES: u64 = 16;
 /// Longer bodies are looked through on a thread of their own, so that nobody else waits.
 pub(crate) const LONG_BODY_BYTES: usize = 512 * 1024;
 

@@ -5,6 +5,7 @@
 
 mod address;
 pub mod api;
+pub mod asked;
 pub mod backup;
 pub mod backups;
 pub mod clock;

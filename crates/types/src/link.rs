@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::Secret;
+use crate::{Secret, asked::BoundWord};
 
 /// Folder of the sockets, on the server and in the proxy's container.
 pub const FOLDER: &str = "/run/letsbe/guardian";
@@ -186,6 +186,9 @@ pub struct Target {
     pub provider: String,
     /// The provider's name of the model.
     pub model: String,
+    /// The field that bounds a chat's answer, if this model takes only one: otherwise its refusal tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_word: Option<BoundWord>,
 }
 
 /// What the AI runtime gets from the company: part of a server's wishes.

@@ -1,33 +1,11 @@
 //! What a server asks for: the outermost level of its body. The body is written anew from what was read, so that the
 //! provider cannot read it in another way.
 
-use std::fmt;
+use letsbe_types::asked::{BoundWord, CHOICES, Fields, Form, Written, tokens_of, whole};
+use serde::Deserialize;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
-};
-use serde_json::{json, value::RawValue};
-
-/// Three bytes of a body are at most one token: what a server's proxy reckons with, too.
-const BYTES_PER_TOKEN: u64 = 3;
-/// Most choices that one request may ask for.
-const CHOICES: u64 = 16;
-/// Most fields on the outermost level.
-const FIELDS: usize = 128;
 /// Fields that have other models asked, or things done that are not in the usage.
 const NOT_LET_THROUGH: [&str; 6] = ["models", "route", "plugins", "preset", "fallbacks", "background"];
-
-/// Which of the endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// Chat completions.
-    Chat,
-    /// Responses.
-    Responses,
-    /// Embeddings.
-    Embeddings,
-}
 
 /// A request that can be sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,50 +28,35 @@ pub(super) enum NotAsked {
     Model(String),
 }
 
-impl Form {
-    /// Its path under a provider's base address.
-    pub(crate) const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "chat/completions",
-            Self::Responses => "responses",
-            Self::Embeddings => "embeddings",
-        }
-    }
-
-    /// Names of the fields that bound the answer.
-    const fn bounds(self) -> &'static [&'static str] {
-        match self {
-            Self::Chat => &["max_completion_tokens", "max_tokens"],
-            Self::Responses => &["max_output_tokens"],
-            Self::Embeddings => &[],
-        }
-    }
-}
-
-/// The most tokens that so many bytes can be.
-pub(super) const fn tokens_of(bytes: u64) -> u64 {
-    bytes.div_ceil(BYTES_PER_TOKEN)
+/// What a model's answers are bounded by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Longest {
+    pub(super) tokens: u64,
+    /// The word for it, where the configuration names it.
+    pub(super) word: Option<BoundWord>,
 }
 
 impl Asked {
-    /// Reads a body. `most` tells how long a model's answers may be; `None` for a model that is not to be asked.
+    /// Reads a body. `longest` tells how long a model's answers may be; `None` for a model that is not to be
+    /// asked.
     pub(super) fn read(
         form: Form,
         body: &[u8],
-        most: impl Fn(&str) -> Option<u64>,
+        longest: impl Fn(&str) -> Option<Longest>,
     ) -> Result<Self, NotAsked> {
         let wrong = |why: &str| NotAsked::Body(why.to_owned());
-        let Fields(fields) = serde_json::from_slice(body)
+        let fields: Fields<'_> = serde_json::from_slice(body)
             .map_err(|_| wrong("The body is not a JSON object that can be read."))?;
         let model: String = value(&fields, "model")?.ok_or_else(|| wrong("The body names no model."))?;
-        let Some(most) = most(&model) else { return Err(NotAsked::Model(model)) };
+        let Some(Longest { tokens: most, word }) = longest(&model) else {
+            return Err(NotAsked::Model(model));
+        };
         let stream = value(&fields, "stream")?.unwrap_or(false);
-        let choices = value(&fields, "n")?.unwrap_or(1);
+        let choices = count(&fields, "n")?.unwrap_or(1);
         if !(1..=CHOICES).contains(&choices) {
             return Err(NotAsked::Body(format!("`n` is not between 1 and {CHOICES}.")));
         }
-        let set =
-            |name: &str| fields.iter().any(|(key, is)| key == name && !matches!(is.get(), "null" | "false"));
+        let set = |name: &str| fields.get(name).is_some_and(|is| !matches!(is.get(), "null" | "false"));
         if let Some(name) = NOT_LET_THROUGH.iter().find(|name| set(name)) {
             return Err(NotAsked::Body(format!("`{name}` is not let through: name one model.")));
         }
@@ -101,99 +64,91 @@ impl Asked {
             return Err(wrong("Embeddings are not streamed."));
         }
         let mut bound: Option<u64> = None;
+        // The newer word, if nobody says which.
+        let mut bound_name = form.bounds().last().copied();
         for name in form.bounds() {
-            bound = bound.max(value(&fields, name)?);
+            let wanted = count(&fields, name)?;
+            bound_name = wanted.map(|_| *name).or(bound_name);
+            bound = bound.max(wanted);
         }
         let each = bound.unwrap_or(most).min(most);
-        let mut out = Object::default();
-        for (key, is) in &fields {
-            let bounds_it = form.bounds().contains(&key.as_str());
+        let mut out = Written::default();
+        for (key, is) in &fields.0 {
             match key.as_str() {
                 "stream_options" if form == Form::Chat => {}
-                // Unbounded is what the model's own bound is.
-                _ if bounds_it && is.get() == "null" => {}
-                _ if bounds_it => out.push(key, &each.to_string()),
+                // Said once, below.
+                key if form.bounds().contains(&key) => {}
                 _ => out.push(key, is.get()),
             }
         }
-        if let (None, Some(name)) = (bound, form.bounds().first()) {
-            out.push(name, &each.to_string());
+        if let Some(name) = bound_name {
+            out.push(word.map_or(name, |word| word.instead_of(name)), &each.to_string());
         }
         // Without it a stream does not say what it cost.
         if form == Form::Chat && stream {
             out.push("stream_options", "{\"include_usage\":true}");
         }
-        let body = out.end();
+        let body = out.end().into_bytes();
         let output = if form == Form::Embeddings { 0 } else { each.saturating_mul(choices) };
         Ok(Self { model, stream, input: tokens_of(body.len() as u64), output, body })
     }
 }
 
 /// A field's value; `null` is none.
-fn value<'a, T: Deserialize<'a>>(
-    fields: &[(String, &'a RawValue)],
-    name: &str,
-) -> Result<Option<T>, NotAsked> {
-    let Some((_, value)) = fields.iter().find(|(key, _)| key == name) else { return Ok(None) };
-    serde_json::from_str(value.get())
-        .map_err(|_| NotAsked::Body(format!("The field `{name}` does not have the right form.")))
+fn value<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Result<Option<T>, NotAsked> {
+    let Some(value) = fields.get(name) else { return Ok(None) };
+    serde_json::from_str(value.get()).map_err(|_| wrong_form(name))
 }
 
-/// A JSON object that is being written.
-#[derive(Default)]
-struct Object(String);
-
-impl Object {
-    fn push(&mut self, key: &str, value: &str) {
-        self.0.push(if self.0.is_empty() { '{' } else { ',' });
-        self.0.push_str(&json!(key).to_string());
-        self.0.push(':');
-        self.0.push_str(value);
-    }
-
-    fn end(self) -> Vec<u8> {
-        if self.0.is_empty() { b"{}".to_vec() } else { (self.0 + "}").into_bytes() }
+/// A whole number, however it is written.
+fn count(fields: &Fields<'_>, name: &str) -> Result<Option<u64>, NotAsked> {
+    match fields.get(name).and_then(|value| whole(value.get())) {
+        Some(number) => number.parse().map(Some).map_err(|_| wrong_form(name)),
+        None => value(fields, name),
     }
 }
 
-/// The outermost level of an object. A name that stands there twice is refused: two readers could take two values.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields: Vec<(String, &'de RawValue)> = Vec::new();
-        while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
-            if fields.len() >= FIELDS || fields.iter().any(|(known, _)| *known == key) {
-                return Err(A::Error::custom("too many fields, or one of them twice"));
-            }
-            fields.push((key, value));
-        }
-        Ok(Fields(fields))
-    }
+fn wrong_form(name: &str) -> NotAsked {
+    NotAsked::Body(format!("The field `{name}` does not have the right form."))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Asked, Form, NotAsked};
+    use super::{Asked, BoundWord, Form, Longest, NotAsked};
 
     fn read(form: Form, body: &str) -> Result<Asked, NotAsked> {
-        Asked::read(form, body.as_bytes(), |model| (model == "lab-large").then_some(100))
+        read_with(None, form, body)
+    }
+
+    fn read_with(word: Option<BoundWord>, form: Form, body: &str) -> Result<Asked, NotAsked> {
+        let longest = Longest { tokens: 100, word };
+        Asked::read(form, body.as_bytes(), |model| (model == "lab-large").then_some(longest))
+    }
+
+    #[test]
+    fn the_bound_is_said_once_in_the_word_of_the_configuration() {
+        let both = [BoundWord::MaxTokens, BoundWord::MaxCompletionTokens];
+        for (fields, each) in [
+            (json!({}), 100),
+            (json!({ "max_tokens": 7 }), 7),
+            (json!({ "max_completion_tokens": 7.0 }), 7),
+            (json!({ "max_completion_tokens": null, "max_tokens": 5e1 }), 50),
+            (json!({ "max_completion_tokens": 9, "max_tokens": 7 }), 9),
+        ] {
+            for word in both {
+                let mut body = fields.clone();
+                body["model"] = json!("lab-large");
+                let asked = read_with(Some(word), Form::Chat, &body.to_string()).unwrap();
+                let sent: Value = serde_json::from_slice(&asked.body).unwrap();
+                assert_eq!(sent, json!({ "model": "lab-large", word.name(): each }), "{fields}");
+                assert_eq!(asked.output, each);
+            }
+        }
+        let response = r#"{"model":"lab-large","max_output_tokens":7}"#;
+        let asked = read_with(Some(BoundWord::MaxTokens), Form::Responses, response).unwrap();
+        assert_eq!(asked.body, response.as_bytes());
     }
 
     #[test]

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use letsbe_store::{RelayUse, Store};
-use letsbe_types::clock::Clock;
+use letsbe_types::{asked::tokens_of, clock::Clock};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::{asked::tokens_of, usage::Reported};
+use super::usage::Reported;
 
 /// A reservation.
 pub(super) struct Meter {

@@ -25,8 +25,8 @@ use letsbe_types::{
 
 use crate::config::{Delivery, ModelsConfig, ProviderConfig};
 
-pub(crate) use asked::Form;
 pub(crate) use forward::forward;
+pub(crate) use letsbe_types::asked::Form;
 pub use limits::Patience;
 pub(crate) use limits::REQUEST_BYTES;
 pub use upkeep::keep;

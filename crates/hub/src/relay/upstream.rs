@@ -10,7 +10,7 @@ use reqwest::{
 };
 use tokio::time::timeout;
 
-use super::{Form, Patience, roots};
+use super::{Form, Patience, asked::Longest, roots};
 use crate::{
     config::{ModelsConfig, ProviderConfig},
     security::secret_file::{self, Form as SecretForm},
@@ -23,8 +23,8 @@ pub(super) struct Upstream {
     /// Without a slash at its end.
     base_url: String,
     key_file: PathBuf,
-    /// The longest answer of each model that may be asked.
-    models: BTreeMap<String, u64>,
+    /// What bounds the answers of each model that may be asked.
+    models: BTreeMap<String, Longest>,
     patience: Patience,
 }
 
@@ -55,11 +55,12 @@ impl Upstream {
             // No reason not to start: everything but the models works.
             tracing::error!(provider = provider.name, file = %key_file.display(), why, "no key for a provider");
         }
-        let mut models: BTreeMap<String, u64> = BTreeMap::new();
+        let mut models: BTreeMap<String, Longest> = BTreeMap::new();
         for model in &config.models {
             for target in model.chain.iter().filter(|target| target.provider == provider.name) {
                 let longest = models.entry(target.model.clone()).or_default();
-                *longest = model.output_tokens_max.max(*longest);
+                longest.tokens = model.output_tokens_max.max(longest.tokens);
+                longest.word = longest.word.or(target.bound_word);
             }
         }
         let roots = provider.roots_pem_file.as_deref().map(roots).transpose()?;
@@ -68,7 +69,7 @@ impl Upstream {
     }
 
     /// How long the answer of a model may be; `None` for one that is not to be asked.
-    pub(super) fn longest_answer(&self, model: &str) -> Option<u64> {
+    pub(super) fn longest_answer(&self, model: &str) -> Option<Longest> {
         self.models.get(model).copied()
     }
 

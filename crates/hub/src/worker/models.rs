@@ -43,7 +43,11 @@ mod tests {
             key_file: (delivery == Delivery::Relay).then(|| key_file.clone()),
             roots_pem_file: Some(roots.clone()),
         };
-        let target = |provider: &str| Target { provider: provider.into(), model: "some/model".into() };
+        let target = |provider: &str| Target {
+            provider: provider.into(),
+            model: "some/model".into(),
+            bound_word: None,
+        };
         let config = ModelsConfig {
             providers: vec![provider("shared", Delivery::Relay), provider("own", Delivery::Tenant)],
             models: vec![Model {

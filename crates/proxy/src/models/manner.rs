@@ -8,12 +8,12 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use letsbe_types::link::Target;
-
-use super::{
-    dialect::unsupported,
-    wish::{Added, Form},
+use letsbe_types::{
+    asked::{BoundWord, Form},
+    link::Target,
 };
+
+use super::{dialect::unsupported, wish::Added};
 
 /// Most models that are remembered; there are never so many in a configuration.
 const REMEMBERED: usize = 256;
@@ -26,9 +26,12 @@ impl Manners {
     /// What is added, as this target is known to want it.
     pub(crate) fn suited(&self, target: &Target, added: Added) -> Added {
         let known = self.known().get(&key(target)).copied();
-        let Some(known) = known else { return added };
-        let word = |(word, most)| (known.bound.map_or(word, |(word, _)| word), most);
-        Added { bound: added.bound.map(word), usage: added.usage && known.usage }
+        let of_chat = |word: &&str| Form::Chat.bounds().contains(word);
+        let taken = known.and_then(|known| known.bound).map(|(word, _)| word).filter(of_chat);
+        let wanted = taken.or(target.bound_word.map(BoundWord::name));
+        let word = |word: &'static str| wanted.filter(|_| of_chat(&word)).unwrap_or(word);
+        let bound = added.bound.map(|(name, most)| (word(name), most));
+        Added { bound, usage: added.usage && known.is_none_or(|known| known.usage) }
     }
 
     /// This target took it so.
@@ -61,7 +64,7 @@ pub(crate) fn otherwise(form: Form, added: Added, status: u16, refusal: &[u8]) -
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::link::Target;
+    use letsbe_types::{asked::BoundWord, link::Target};
 
     use super::{Added, Form, Manners, otherwise};
 
@@ -84,12 +87,26 @@ mod tests {
 
     #[test]
     fn what_a_target_took_is_said_so_the_next_time() {
-        let target = |model: &str| Target { provider: "one".into(), model: model.into() };
+        let target = |model: &str| Target { provider: "one".into(), model: model.into(), bound_word: None };
         let manners = Manners::default();
         manners.remember(&target("new"), Added { bound: Some(("max_completion_tokens", 7)), usage: false });
         let next = Added { bound: Some(("max_tokens", 9)), usage: true };
         let suited = Added { bound: Some(("max_completion_tokens", 9)), usage: false };
         assert_eq!(manners.suited(&target("new"), next), suited);
         assert_eq!(manners.suited(&target("old"), next), next);
+        let response = Added { bound: Some(("max_output_tokens", 9)), usage: false };
+        assert_eq!(manners.suited(&target("new"), response), response, "another endpoint has another word");
+    }
+
+    #[test]
+    fn a_model_is_asked_with_the_word_of_the_configuration_until_it_takes_the_other() {
+        let set = BoundWord::MaxCompletionTokens;
+        let target = Target { provider: "one".into(), model: "new".into(), bound_word: Some(set) };
+        let manners = Manners::default();
+        let asked = |word| Added { bound: Some((word, 9)), usage: true };
+        assert_eq!(manners.suited(&target, asked("max_tokens")), asked("max_completion_tokens"));
+        assert_eq!(manners.suited(&target, asked("max_output_tokens")), asked("max_output_tokens"));
+        manners.remember(&target, asked("max_tokens"));
+        assert_eq!(manners.suited(&target, asked("max_completion_tokens")), asked("max_tokens"));
     }
 }

@@ -214,6 +214,7 @@ pub(crate) fn content(secrets: &[(&str, &str)], providers: &[String]) -> VaultCo
     let chain = |number: usize| Target {
         provider: NAMES[number].to_owned(),
         model: format!("model-{}", NAMES[number]),
+        bound_word: None,
     };
     let provider = |(number, base_url): (usize, &String)| Provider {
         name: NAMES[number].to_owned(),

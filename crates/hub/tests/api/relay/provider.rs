@@ -130,7 +130,7 @@ impl Bench {
             }],
             models: vec![Model {
                 name: "default".into(),
-                chain: vec![Target { provider: "lab".into(), model: "lab-large".into() }],
+                chain: vec![Target { provider: "lab".into(), model: "lab-large".into(), bound_word: None }],
                 output_tokens_max: 100,
             }],
         };

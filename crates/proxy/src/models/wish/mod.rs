@@ -1,30 +1,19 @@
 //! What the caller asks for. A request is made of listed fields: what is not listed here is not sent.
-//!
-//! Tokens are estimated from above: three bytes of a body are at most one token. (English has four or more to a
-//! token, program text about three and a half; JSON's own signs, which come on top, cover denser languages.)
 
 mod allowed;
 mod fields;
 mod parts;
 
+use letsbe_types::asked::{CHOICES, Fields, Written, whole};
+pub(crate) use letsbe_types::asked::{Form, tokens_of};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use self::{
     allowed::{Treatment, is_nothing, points_nowhere, refused, treatment},
-    fields::{Fields, Written, is_null, read, read_count, whole},
+    fields::{is_null, read, read_count},
 };
-use crate::{limits::CHOICES, refusal::Refusal};
-
-const BYTES_PER_TOKEN: u64 = 3;
-
-/// Which of the allowed endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    Chat,
-    Responses,
-    Embeddings,
-}
+use crate::refusal::Refusal;
 
 /// A request for an answer, without what differs from provider to provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,31 +44,6 @@ pub(crate) struct Added {
     pub(crate) usage: bool,
 }
 
-impl Form {
-    /// Its path under a provider's base address.
-    pub(crate) const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "chat/completions",
-            Self::Responses => "responses",
-            Self::Embeddings => "embeddings",
-        }
-    }
-
-    /// Names of the fields that bound the answer; the first is the usual one.
-    pub(crate) const fn bounds(self) -> &'static [&'static str] {
-        match self {
-            Self::Chat => &["max_tokens", "max_completion_tokens"],
-            Self::Responses => &["max_output_tokens"],
-            Self::Embeddings => &[],
-        }
-    }
-}
-
-/// The most tokens that so many bytes can be.
-pub(crate) const fn tokens_of(bytes: u64) -> u64 {
-    bytes.div_ceil(BYTES_PER_TOKEN)
-}
-
 /// The body for one provider.
 pub(crate) fn body_for(model: &str, added: &Added, rest: &[u8]) -> Vec<u8> {
     let mut body = format!("{{\"model\":{}", json!(model));
@@ -106,9 +70,9 @@ struct StreamOptions {
 impl Wish {
     /// Reads a body. Bounds above `most(model)` are lowered to it.
     pub(crate) fn read(form: Form, body: &[u8], most: impl Fn(&str) -> Option<u64>) -> Result<Self, Refusal> {
-        let Fields(fields) = serde_json::from_slice(body)
+        let fields: Fields<'_> = serde_json::from_slice(body)
             .map_err(|_| Refusal::bad_body("the body is not a JSON object that can be read"))?;
-        let get = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
+        let get = |name: &str| fields.get(name);
         let model: Option<String> = read(get("model"), "model")?;
         let model = model.ok_or_else(|| Refusal::bad_body("the body names no model").about("model"))?;
         let stream = read(get("stream"), "stream")?.unwrap_or(false);
@@ -128,7 +92,7 @@ impl Wish {
         let options: Option<StreamOptions> = read(get("stream_options"), "stream_options")?;
         let usage_wanted = options.and_then(|options| options.include_usage).unwrap_or(false);
         let mut written = Written::default();
-        for (key, value) in &fields {
+        for (key, value) in &fields.0 {
             field(form, key, value, &mut written)?;
         }
         let stored: Option<bool> = read(get("store"), "store")?;

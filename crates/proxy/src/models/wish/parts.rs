@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 
+use letsbe_types::asked::Written;
 use serde_json::value::RawValue;
 
-use super::fields::{Written, is_null, list, object, read, wrong_form};
+use super::fields::{is_null, list, object, read, wrong_form};
 use crate::refusal::Refusal;
 
 /// Items of the responses interface.
