@@ -246,7 +246,7 @@ pub enum Outcome {
     },
     /// Something was changed, and read back.
     Changed {
-        /// What.
+        /// What was found before, and why that had to change.
         what: String,
     },
     /// It works, with a blemish that a person should know.

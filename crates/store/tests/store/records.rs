@@ -56,7 +56,7 @@ async fn a_job_report_is_taken_once_and_a_finished_job_stays_as_it_is() {
         events: vec![
             event(1, RunEventKind::Started { attempt: 1 }),
             event(2, operation(quiet)),
-            event(3, operation(Outcome::Changed { what: "installed 3 packages".into() })),
+            event(3, operation(Outcome::Changed { what: "curl is missing".into() })),
         ],
         host_key: None,
         problem: None,
@@ -66,7 +66,7 @@ async fn a_job_report_is_taken_once_and_a_finished_job_stays_as_it_is() {
     }
     assert_eq!(
         world.lines(order).await[1..],
-        ["The run began on the server", "packages: installed 3 packages"]
+        ["The run began on the server", "packages: created curl (was missing)"]
     );
     report.status = JobStatus::Failed;
     report.problem = Some(Problem::transient("SSH001", "gone", "wait"));

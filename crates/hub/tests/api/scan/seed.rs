@@ -15,13 +15,14 @@ use crate::{
 };
 
 /// Columns whose names sound like secrets and hold none.
-const NO_SECRETS: [&str; 10] = [
+const NO_SECRETS: [&str; 11] = [
     "backup_destinations.access_key_id",
     "gate_heads.hash",
     "orders.host_key",
     "recoveries.lost_host_key",
     "tenant_configurations.token_pool",
     "tenant_rollups.tokens_used",
+    "tenant_standings.tokens_differ",
     "tenant_states.gate_hash",
     "timeline.once_key",
     "recovery_runs.recipient",
