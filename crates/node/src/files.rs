@@ -3,19 +3,22 @@
 use std::{
     fs::{DirBuilder, File, Permissions},
     io::{ErrorKind, Write as _},
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::Path,
 };
 
 use letsbe_types::Problem;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::operator::root;
+/// Whether this process has root's rights.
+pub(crate) fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
 
 /// A problem with a file.
 pub(crate) fn unusable(path: &Path, error: impl std::fmt::Display) -> Problem {
     let message = format!("{}: {error}", path.display());
-    let hint = hint(&message, root::is_root());
+    let hint = hint(&message, is_root());
     Problem::transient("NODE005", message, hint)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use letsbe_store::{NEEDS_YOU, Search};
+use letsbe_store::Search;
 use url::form_urlencoded::Serializer;
 
 use crate::controllers::{listing::Listed, orders::list::Page};
@@ -23,8 +23,6 @@ pub(super) type Kind = (&'static str, &'static str, &'static str);
 /// Above and below a list.
 pub(super) struct Head {
     pub(super) address: &'static str,
-    /// How many a person has to see to, of those that were searched for.
-    pub(super) needs: u64,
     /// How many there are on all pages.
     pub(super) total: u64,
     /// There is nothing at all yet.
@@ -51,7 +49,7 @@ impl Head {
     ) -> Self {
         let Page { page, page_size } = listed.page;
         let link = |state: &str, page: u64| link(address, parameter, listed, state, page);
-        let (needs, pages) = (counts.get(NEEDS_YOU).copied().unwrap_or(0), total.div_ceil(page_size).max(1));
+        let pages = total.div_ceil(page_size).max(1);
         let everything = Choice {
             words: "All",
             count: all,
@@ -68,7 +66,6 @@ impl Head {
         });
         Self {
             address,
-            needs,
             total,
             unused: all == 0 && listed.search == Search::default(),
             text: listed.text.clone(),

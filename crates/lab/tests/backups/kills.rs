@@ -95,13 +95,14 @@ pub(crate) async fn database_dies(server: &Server<'_>) -> anyhow::Result<()> {
     let held = tokio::spawn(async move {
         drop(content::mysql(&host, "ghost", "LOCK TABLES members WRITE; SELECT SLEEP(300);").await);
     });
-    let waits = |state: &'static str, what: &'static str| {
+    let waits = async |state: &str, what: &str| {
         let count =
             format!("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '{state}%';");
-        eventually(what, PATIENCE, async move || {
+        eventually(what, PATIENCE, || async {
             let found = content::mysql(&server.host, "ghost", &count).await.unwrap_or_default();
             Ok((!found.trim().is_empty() && found.trim() != "0").then_some(()))
         })
+        .await
     };
     waits("User sleep", "the table is held").await?;
     let called = started(server, &["backup", "run"]);

@@ -225,7 +225,8 @@ pub(crate) async fn nothing_more(live: &Live<'_>) -> anyhow::Result<()> {
 async fn login(live: &Live<'_>) -> anyhow::Result<Session> {
     let key = load_key(&live.fleet.folder.path().join("hub/tenants-key"))?;
     let address = live.host.address.into();
-    let target = Target { address, port: 22022, user: "letsbe-admin".to_owned(), key, host_key: None };
+    let host_key = live.host.host_key().await?;
+    let target = Target { address, port: 22022, user: "letsbe-admin".to_owned(), key, host_key };
     Ok(Session::connect(&target).await?)
 }
 

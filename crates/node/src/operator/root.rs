@@ -2,19 +2,14 @@
 
 use std::{
     ffi::OsString,
-    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Command, Stdio},
 };
 
 use letsbe_types::Problem;
 
-use crate::layout::Layout;
-
-/// Whether this process has root's rights.
-pub(crate) fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
+use crate::{files::is_root, layout::Layout};
 
 /// Starts this program anew through sudo, if it is the installed one and sudo lets its caller; returns only if not.
 ///
