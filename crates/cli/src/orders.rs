@@ -35,7 +35,7 @@ const KINDS: [(&str, &str); 7] = [
     ("ended", "ended"),
 ];
 /// States in which nothing more happens by itself.
-const ENDS: [&str; 4] = ["FULFILLED", "FAILED", "ABANDONED", "CANCELLED"];
+const ENDS: [&str; 4] = ["FULFILLED", "FAILED", "STOPPED", "EXPIRED"];
 
 #[derive(Subcommand)]
 pub(crate) enum OrdersCommand {

@@ -23,8 +23,9 @@ use crate::{files, layout::Layout};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longer than a day nobody waits because the Hub said so.
-const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+/// Longer nobody waits because the Hub, or a server in front of it, said so: a word from a few minutes of trouble there
+/// must not silence this server for a day.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// No answer of the Hub is longer.
 const ANSWER_BYTES: usize = 1 << 20;
 /// A lost reply to a registration is settled by registering again.
@@ -288,7 +289,7 @@ mod tests {
         let counted = Arc::clone(&asked);
         let later = move || {
             counted.fetch_add(1, Ordering::Relaxed);
-            async { (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "600")], "{}") }
+            async { (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "200")], "{}") }
         };
         let router = Router::new()
             .route("/api/v1/tenant/events", post(later))
@@ -303,7 +304,7 @@ mod tests {
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         let now = Instant::now();
-        assert_eq!(client.left(Matter::Events, now + Duration::from_secs(601)), None, "asked again then");
+        assert_eq!(client.left(Matter::Events, now + Duration::from_secs(201)), None, "asked again then");
         // Without a word on when, nothing is held back; the pauses of who asks grow by themselves.
         client.models().await.unwrap_err();
         assert_eq!(client.left(Matter::Models, now), None);

@@ -4,6 +4,7 @@
 
 mod body;
 mod places;
+mod taking;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
@@ -22,7 +23,7 @@ use hyper_util::{
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-use self::places::Places;
+use self::{places::Places, taking::Taking};
 
 /// Longest head of a request: its line and headers.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -32,7 +33,7 @@ const HEAD_BYTES: usize = 64 * 1024;
 pub struct Bounds {
     /// For the whole head of a request, and for the next request of a connection to begin.
     pub head: Duration,
-    /// For a whole body, from where it is begun to be read.
+    /// For a whole body, from where it is begun to be read; and for a caller to take something of his answer.
     pub body: Duration,
     /// Connections at the same time. Beyond it they wait for one that ends.
     pub connections: usize,
@@ -116,6 +117,7 @@ where
             }
             router.clone().oneshot(request)
         });
+        let stream = Taking::new(stream, bounds.body);
         let connection = protocol.serve_connection(TokioIo::new(stream), service);
         let connection = ending.watch(connection);
         connections.spawn(async move {

@@ -43,7 +43,9 @@ async fn started(from: Ipv4Addr, bounds: Bounds) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let who = |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() };
+    let long = || async { vec![b'x'; 32 << 20] };
     let router = Router::new().route("/", get(who)).route("/", post(|body: String| async { body }));
+    let router = router.route("/long", get(long));
     tokio::spawn(serve(Seeming(listener, from), router, bounds, pending()));
     address
 }
@@ -159,4 +161,14 @@ async fn a_request_under_way_is_answered_when_the_server_stops() {
     assert!(answer(&mut stream).await.ends_with("ab"));
     tokio::time::timeout(LIMIT, served).await.expect("it ends").unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn whoever_takes_nothing_of_his_answer_is_no_longer_served() {
+    let bounds = Bounds { body: Duration::from_millis(200), connections: 1, ..Bounds::default() };
+    let address = started(Ipv4Addr::new(10, 0, 0, 1), bounds).await;
+    let holds = open(address, b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let text = answer(&mut open(address, WHOLE).await).await;
+    assert!(text.starts_with("HTTP/1.1 200"), "the only place is held: {text}");
+    drop(holds);
 }

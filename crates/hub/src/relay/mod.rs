@@ -89,7 +89,14 @@ pub(crate) fn for_servers(config: &ModelsConfig, hub_url: &str) -> Result<Models
         })
     };
     let providers: Result<Vec<Provider>, Problem> = config.providers.iter().map(provider).collect();
-    Ok(ModelsConfiguration { providers: providers?, models: config.models.clone() })
+    // The relay writes that word itself, and a server of an older version knows no such field.
+    let is_relayed =
+        |name: &str| config.providers.iter().any(|one| one.name == name && one.delivery == Delivery::Relay);
+    let mut models = config.models.clone();
+    for target in models.iter_mut().flat_map(|model| &mut model.chain) {
+        target.bound_word = target.bound_word.filter(|_| !is_relayed(&target.provider));
+    }
+    Ok(ModelsConfiguration { providers: providers?, models })
 }
 
 /// Roots of certificates, as PEM.

@@ -41,7 +41,9 @@ fn of_backup(sign: &BackupSign) -> Standing {
     let always = state::remarks(Some(sign), &[], start, start);
     let worst = always.iter().map(|remark| remark.weight).max();
     let proofs = sign.tools.iter().filter(|tool| tool.proof_ok && tool.taken_at.is_some());
-    let oldest = proofs.clone().filter_map(|tool| tool.proven_at).min();
+    let here = proofs.clone().filter_map(|tool| tool.proven_at);
+    let outside = sign.tools.iter().filter_map(|tool| tool.outside.as_ref()).filter(|outside| outside.ok);
+    let oldest = here.chain(outside.map(|outside| outside.proven_at.unwrap_or(outside.since))).min();
     let from = |weight: Weight, later: Option<DateTime<Utc>>| {
         if worst >= Some(weight) { Some(start) } else { later }
     };

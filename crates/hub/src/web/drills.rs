@@ -65,6 +65,12 @@ pub(crate) async fn show(
     }
 }
 
+/// As a shell takes it: a customer chooses what stands before the @.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@.-_+".contains(&byte);
+    if text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 fn drill_page(order: &NewOrder, of: Drill, operator: String, as_of: Moment) -> DrillPage {
     let (level, words) = match (&of.report, of.began_at) {
         (Some(report), _) if report.passed => ("ok", "Passed"),
@@ -82,7 +88,7 @@ fn drill_page(order: &NewOrder, of: Drill, operator: String, as_of: Moment) -> D
             order.domain,
             order.tier,
             order.tools.join(","),
-            order.email
+            quoted(order.email.as_str())
         ),
         as_of,
         label: Label { level, words },

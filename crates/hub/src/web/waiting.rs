@@ -8,7 +8,9 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_store::{Order, Tenant, UnsentMessage};
+use letsbe_store::{
+    ListedTenants, NEEDS_YOU, Order, Rating, Search, Sort, Store, Tenant, TenantQuery, UnsentMessage,
+};
 use letsbe_types::{
     Problem,
     api::TaskEntry,
@@ -30,6 +32,7 @@ use crate::{
     AppState,
     controllers::{ApiError, ApiResult, Id, backups::hub, recovery, tenants::health},
     security::sessions::Operator,
+    tenants::standings::LIMITS,
 };
 
 /// Orders, and recoveries, that are looked at.
@@ -113,12 +116,33 @@ pub(crate) async fn items(state: &AppState) -> ApiResult<Vec<Item>> {
     let (store, now) = (&state.store, state.clock.now());
     let mut items: Vec<Item> = Vec::new();
     items.extend(store.orders_that_need_a_person(MOST).await?.iter().map(order));
-    items.extend(store.tasks().await?.iter().map(|one| task(one, now)));
-    items.extend(store.unsent_messages().await?.iter().map(unsent));
+    // A lost server is told of below, with what to type.
+    let tasks = store.tasks().await?;
+    items.extend(tasks.iter().filter(|one| one.kind != "lost_server").map(|one| task(one, now)));
+    items.extend(store.unsent_messages(now).await?.iter().map(unsent));
     items.extend(recovery::entries(state, None, 0, MOST).await?.0.iter().filter_map(lost));
-    for piece in 0..MOST_PIECES {
-        let (tenants, total) = store.tenants(piece, TENANTS_AT_ONCE, None).await?;
-        for one in &tenants {
+    for only in [NEEDS_YOU, "never"] {
+        of_tenants(store, only, now, &mut items).await?;
+    }
+    items.extend(own(state).await);
+    items.sort_by_key(Item::rank);
+    Ok(items)
+}
+
+/// Of the tenants that the lists have under this word: the database finds them, so that nobody else's heartbeat is read.
+async fn of_tenants(
+    store: &Store,
+    only: &'static str,
+    now: DateTime<Utc>,
+    items: &mut Vec<Item>,
+) -> ApiResult<()> {
+    for page in 0..MOST_PIECES {
+        let (search, sort, page_size) = (Search::default(), Sort::Worst, TENANTS_AT_ONCE);
+        let rating = Rating::Health;
+        let query = TenantQuery { search, rating, only: Some(only), sort, page, page_size, limits: LIMITS };
+        let ListedTenants { tenants, total, .. } = store.list_tenants(&query, now).await?;
+        // Who was never heard and asks is under both words.
+        for one in tenants.iter().filter(|one| only == NEEDS_YOU || one.approvals_pending == 0) {
             items.extend(tenant(one, now));
             if one.approvals_pending > 0 {
                 let approvals = store.approvals(one.order.new.id).await?;
@@ -127,13 +151,11 @@ pub(crate) async fn items(state: &AppState) -> ApiResult<Vec<Item>> {
                 items.extend(pending.map(|approval| asked(one, &approval)));
             }
         }
-        if (piece + 1) * TENANTS_AT_ONCE >= total {
+        if (page + 1) * TENANTS_AT_ONCE >= total {
             break;
         }
     }
-    items.extend(own(state).await);
-    items.sort_by_key(Item::rank);
-    Ok(items)
+    Ok(())
 }
 
 fn order(order: &Order) -> Item {

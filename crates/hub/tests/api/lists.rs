@@ -150,6 +150,10 @@ async fn tenants(hub: &Hub, staff: &str) {
         |beat| beat["backup"]["tools"][0]["proof_ok"] = json!(false),
         |beat| beat["backup"]["tools"][0]["proven_at"] = json!("2026-11-14T11:00:00Z"),
         |beat| beat["backup"]["tools"][0]["proven_at"] = json!(null),
+        |beat| {
+            let outside = json!({"since": "2026-11-01T00:00:00Z", "proven_at": null, "ok": true});
+            beat["backup"]["tools"][0]["outside"] = outside;
+        },
         |beat| beat["backup"]["remote"] = json!("not_configured"),
         |beat| {
             beat["backup"]["succeeded"] = json!(false);

@@ -90,6 +90,14 @@ async fn order_meets_an_empty_pool_and_maintenance(
     fleet.netcup.faults(|faults| faults.empty_pool = true);
     let order = place(fleet, customer, "bakery").await?;
     until_told(customer, order, "A task was opened: this order needs a server").await?;
+    // The line is written before the effect has ended; with a server in the pool it might never end.
+    let [.., stored] = crash_points(EffectKind::RequestPurchase);
+    let log = fleet.hub.crash_log().context("crashes were asked for")?;
+    eventually("the end of the purchase's request", STEP_PATIENCE, || async {
+        let hit = std::fs::read_to_string(log)?;
+        Ok(hit.lines().any(|line| line == stored.name()).then_some(()))
+    })
+    .await?;
     // The claim has been killed at all its points by now, so that its failure is one that counts.
     fleet.netcup.faults(|faults| {
         faults.empty_pool = false;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use letsbe_lab::fleet::eventually;
+use letsbe_lab::{fleet::eventually, services::Mail};
 use letsbe_store::{AgentStatus, Store};
 use letsbe_types::api::OrderDetail;
 
@@ -70,14 +70,21 @@ pub(crate) async fn timeline(live: &Live<'_>) -> anyhow::Result<()> {
 
 pub(crate) async fn mail(live: &Live<'_>) -> anyhow::Result<()> {
     let customer = live.order.summary.email.to_string();
+    let is = |mail: &Mail, kind: &str| mail.raw.contains(&format!(".{kind}@"));
     let mails = eventually("the mail", Duration::from_secs(20), || async {
         let mails = live.fleet.lab.mail.received().await?;
-        Ok((!mails.is_empty()).then_some(mails))
+        Ok(mails.iter().any(|mail| is(mail, "fulfilled")).then_some(mails))
     })
     .await?;
-    ensure!(mails.len() == 1, "{} mails", mails.len());
-    let mail = &mails[0];
-    ensure!(mail.to == customer, "it went to {}", mail.to);
+    let ready: Vec<&Mail> = mails.iter().filter(|mail| is(mail, "fulfilled")).collect();
+    let paid = mails.iter().filter(|mail| is(mail, "paid")).count();
+    ensure!(
+        ready.len() == 1 && paid == 1,
+        "{} mails say that it is ready, {paid} that it is paid",
+        ready.len()
+    );
+    ensure!(mails.iter().all(|mail| mail.to == customer), "one went to somebody else: {mails:?}");
+    let mail = ready[0];
     for name in live.names() {
         ensure!(mail.text.contains(&format!("https://{name}/")), "it does not name {name}: {}", mail.text);
     }

@@ -52,7 +52,10 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
     let live = Live { fleet, customer, order, host, observer };
     let checks: Vec<Check<'_>> = vec![
         ("the timeline is complete", Box::pin(fulfilled::timeline(&live))),
-        ("the customer got one mail that names every page", Box::pin(fulfilled::mail(&live))),
+        (
+            "the customer got one mail of each kind, and the last names every page",
+            Box::pin(fulfilled::mail(&live)),
+        ),
         ("the server was installed once", Box::pin(fulfilled::installs(&live))),
         ("the command line shows the order", Box::pin(fulfilled::command_line(&live))),
         ("the Hub hears the agent", Box::pin(fulfilled::agent(&live))),

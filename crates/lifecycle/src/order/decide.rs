@@ -297,7 +297,8 @@ fn assign(state: &State, server: &ServerId, address: IpAddr, now: DateTime<Utc>)
         && (wants_server(state.phase)
             || (state.phase == Phase::Failed && state.resume.is_some_and(wants_server)));
     open.then(|| {
-        let state = State { server: Some(server.clone()), address: Some(address), ..state.clone() };
+        let (server, address) = (Some(server.clone()), Some(address));
+        let state = State { server, address, purchase_asked: false, ..state.clone() };
         Next { void_pending: true, ..enter(&state, installed(&state), now) }
     })
 }

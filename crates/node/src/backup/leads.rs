@@ -1,9 +1,9 @@
-//! Whether a destination leads back into this server, its link or a private network: by how it is written, and by what its
-//! name leads to just now.
+//! Whether a destination leads back into this server or its link: by how it is written, and by what its name leads to just
+//! now. A private network is no way back: storage of the customer's own may be there.
 
 use std::net::{IpAddr, SocketAddr};
 
-use letsbe_types::{Problem, backup::Destination, is_inner_address, is_own_host};
+use letsbe_types::{Problem, backup::Destination, is_own_address, is_own_host};
 
 /// Looks at how a destination is written.
 ///
@@ -20,7 +20,7 @@ pub(crate) fn written(destination: &Destination) -> Result<(), Problem> {
 /// Looks where a destination's name leads just now. What has no answer is left to the far side's own word.
 ///
 /// # Errors
-/// `HOST025` when it leads to this server, its link or a private network.
+/// `HOST025` when it leads to this server or its link.
 pub(crate) async fn looked_up(destination: &Destination) -> Result<(), Problem> {
     for (host, port) in destination.hosts() {
         // A private network that is written as an address is meant.
@@ -29,21 +29,21 @@ pub(crate) async fn looked_up(destination: &Destination) -> Result<(), Problem> 
         }
         let Ok(addresses) = tokio::net::lookup_host((host.as_str(), port)).await else { continue };
         if leads_inside(addresses) {
-            return Err(inside("its name leads to this server, its own link or a private network"));
+            return Err(inside("its name leads to this server or its own link"));
         }
     }
     Ok(())
 }
 
 fn leads_inside(mut addresses: impl Iterator<Item = SocketAddr>) -> bool {
-    addresses.any(|address| is_inner_address(address.ip()))
+    addresses.any(|address| is_own_address(address.ip()))
 }
 
 fn inside(why: &str) -> Problem {
     Problem::permanent(
         "HOST025",
         format!("The backup destination is not used: {why}"),
-        "Set a destination elsewhere. One in a private network is written by its address, not by a name.",
+        "Set a destination elsewhere.",
     )
 }
 
@@ -98,7 +98,8 @@ mod tests {
         assert_eq!(problem.code, "HOST025");
         looked_up(&s3("http://10.1.2.3:9000")).await.unwrap();
         let leads = |addresses: &[&str]| leads_inside(addresses.iter().map(|one| one.parse().unwrap()));
-        assert!(leads(&["192.0.2.1:443", "10.0.0.1:443"]), "one of several is enough");
+        assert!(leads(&["192.0.2.1:443", "127.0.0.2:443"]), "one of several is enough");
+        assert!(!leads(&["10.0.0.1:443"]), "storage of the customer's own");
         assert!(!leads(&["192.0.2.1:443", "[2001:db8::1]:443"]));
     }
 }

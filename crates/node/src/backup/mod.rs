@@ -14,7 +14,7 @@ mod hold;
 pub(crate) mod images;
 mod journal;
 mod keeping;
-mod leads;
+pub(crate) mod leads;
 pub(crate) mod lease;
 #[cfg(test)]
 mod line;

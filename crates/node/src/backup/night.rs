@@ -13,7 +13,7 @@ use super::{
     lease,
     run::{self, Place, Request},
 };
-use crate::{proof, server::TenantServer};
+use crate::{proof, restore::stage, server::TenantServer};
 
 /// Servers of one fleet do not all ask the far side at the same moment.
 const SPREAD_SECONDS: u64 = 30 * 60;
@@ -35,6 +35,10 @@ pub(super) fn spread(identity: &str) -> Duration {
 pub(super) async fn nightly(place: Place<'_>, before_remote: Duration) -> Result<BackupStatus, Problem> {
     let request = Request { tool: None, kind: SetKind::Nightly, patience: PATIENCE, before_remote };
     lease::with(&place.server.layout, &request.owner(), async |run| {
+        // What a proof left that was killed would take the room that tonight's sets need.
+        if let Err(problem) = stage::remove_abandoned(place.server).await {
+            tracing::warn!("{problem}");
+        }
         let status = run::carry_out(place, &request, run).await?;
         // A night that stored nothing still proves what is there.
         let proven = tokio::select! {
@@ -49,12 +53,12 @@ pub(super) async fn nightly(place: Place<'_>, before_remote: Duration) -> Result
     .await
 }
 
-/// The proofs that are due, from here and from outside, and the look at a share of the data: whatever becomes of the one,
+/// The proofs that are due, the look at a share of the data, then the proofs from outside, which last longest: whatever becomes of the one,
 /// the others are done.
 pub(super) async fn prove(server: &TenantServer) -> Result<(), Problem> {
     let proofs = proof::nightly(server).await.map(drop);
-    let outside = proof::nightly_outside(server).await.map(drop);
     let checked = proof::check_share(server).await;
+    let outside = proof::nightly_outside(server).await.map(drop);
     for problem in [&proofs, &outside, &checked].into_iter().filter_map(|done| done.as_ref().err()) {
         tracing::error!("{problem} {}", problem.hint);
     }

@@ -49,7 +49,7 @@ pub(crate) async fn command(layout: &Layout, arguments: ProveArguments) -> Resul
     let proofs =
         lease::with(layout, "a proof of backups", async |_| match (tool.is_some() || *all, *remote) {
             (true, false) => night::of(&server, Source::local(&server).await?, tool.as_deref()).await,
-            (true, true) => night::of(&server, Source::outside(&server)?, tool.as_deref()).await,
+            (true, true) => night::of(&server, Source::outside(&server).await?, tool.as_deref()).await,
             (false, false) => night::nightly(&server).await,
             (false, true) => super::nightly_outside(&server).await,
         })

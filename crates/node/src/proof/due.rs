@@ -42,6 +42,8 @@ pub(super) struct Candidate {
     pub(super) expected: Duration,
     /// What a proof of it reads, in bytes; 0 for what lies on this server.
     pub(super) bytes: u64,
+    /// Its last try was put off: it does not take the night from others again.
+    pub(super) was_put_off: bool,
 }
 
 impl Candidate {
@@ -57,7 +59,9 @@ impl Candidate {
         let lasted =
             |proof: &Proof| proof.steps.iter().map(|step| step.milliseconds).fold(0, u64::saturating_add);
         let expected = last.map_or(FIRST, |proof| Duration::from_millis(lasted(proof)));
-        Self { tool: tool.to_owned(), memory_mib, standing, expected, bytes: 0 }
+        let newest = evidence.iter().rev().find(|proof| proof.tool == tool);
+        let was_put_off = newest.is_some_and(|proof| proof.problem.as_ref().is_some_and(is_put_off));
+        Self { tool: tool.to_owned(), memory_mib, standing, expected, bytes: 0, was_put_off }
     }
 
     /// The same, where what a proof reads has to travel.
@@ -105,7 +109,9 @@ pub(super) fn tonight(candidates: &[Candidate], now: DateTime<Utc>, budget: Budg
     // A clock that was ahead and is right again leaves moments of the future: nobody knows how old those proofs are.
     let due = |at: DateTime<Utc>| now - at >= DUE || at > now;
     let old = proven.into_iter().enumerate().filter(|(number, (at, _))| *number < share || due(*at));
-    let regular = never.into_iter().chain(old.map(|(_, (_, candidate))| candidate)).collect();
+    let old = old.map(|(_, (_, candidate))| candidate);
+    let mut regular: Vec<&Candidate> = never.into_iter().chain(old).collect();
+    regular.sort_by_key(|candidate| candidate.was_put_off);
     // What fails for ever and is larger than a night may read does not travel each night.
     let small = |(at, candidate): &(DateTime<Utc>, &Candidate)| candidate.bytes <= budget.bytes || due(*at);
     let again = failed.into_iter().filter(small).map(|(_, candidate)| candidate).collect();
@@ -154,7 +160,14 @@ mod tests {
 
     fn tool(name: &str, standing: Standing) -> Candidate {
         let expected = Duration::from_secs(60);
-        Candidate { tool: name.to_owned(), memory_mib: 1_000, standing, expected, bytes: 0 }
+        Candidate {
+            tool: name.to_owned(),
+            memory_mib: 1_000,
+            standing,
+            expected,
+            bytes: 0,
+            was_put_off: false,
+        }
     }
 
     fn slow(name: &str, minutes: u64, standing: Standing) -> Candidate {
@@ -167,6 +180,16 @@ mod tests {
 
     /// What it is, the candidates, which are proven, which are put off.
     type Case = (&'static str, Vec<Candidate>, &'static [&'static str], &'static [&'static str]);
+
+    #[test]
+    fn what_was_put_off_takes_no_night_from_others_again() {
+        let never = |was_put_off| Candidate { was_put_off, ..tool("a", Standing::Never).reading(5_000) };
+        let other = tool("b", Standing::Proven(days_ago(8))).reading(600);
+        let proven = |candidates: &[Candidate]| tonight(candidates, now(), ROOM).prove;
+        assert_eq!(proven(&[never(false), other.clone()]), ["a"], "it has a night of its own, once");
+        assert_eq!(proven(&[never(true), other]), ["b"]);
+        assert_eq!(proven(&[never(true)]), ["a"], "alone it is tried again");
+    }
 
     #[test]
     fn what_is_proven_tonight() {
@@ -289,6 +312,7 @@ mod tests {
                     standing: Standing::Never,
                     expected: Duration::from_secs(*seconds),
                     bytes: 0,
+                    was_put_off: false,
                 })
                 .collect();
             let plan = tonight(&candidates, now(), ROOM);

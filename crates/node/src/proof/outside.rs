@@ -24,7 +24,7 @@ pub(crate) async fn nightly(server: &TenantServer) -> Result<Vec<Proof>, Problem
     if Repositories::unasked(server)?.remote.is_none() {
         return Ok(Vec::new());
     }
-    Scene::open(server, Source::outside(server)?).await?.due(BYTES).await
+    Scene::open(server, Source::outside(server).await?).await?.due(BYTES).await
 }
 
 /// What would be proven from outside if it were night now.

@@ -41,12 +41,13 @@ impl Source {
     /// The copy outside, read without what this server keeps of it: another server would have none of that.
     ///
     /// # Errors
-    /// No destination; what opens it cannot be written to memory.
-    pub(super) fn outside(server: &TenantServer) -> Result<Self, Problem> {
+    /// No destination; it leads inside; what opens it cannot be written to memory.
+    pub(super) async fn outside(server: &TenantServer) -> Result<Self, Problem> {
         let open = Repositories::unasked(server)?;
         let (Some(far), Some(destination)) = (&open.remote, &open.destination) else {
             return Err(no_copies());
         };
+        backup::leads::looked_up(destination).await?;
         let cache = backup::folder(&server.layout).join("proof-cache");
         folders::remove(&cache)?;
         files::make_folder(&cache)?;

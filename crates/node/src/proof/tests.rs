@@ -206,7 +206,7 @@ async fn every_tool_is_proven_from_the_copy_outside_alone_whatever_this_server_s
     std::fs::rename(backups.join("away"), backups.join("repository")).unwrap();
     let used =
         |name: &str| std::fs::read_dir(backups.join(name)).is_ok_and(|mut found| found.next().is_some());
-    let source = Source::outside(&site.server).unwrap();
+    let source = Source::outside(&site.server).await.unwrap();
     assert!(used("cache") && !used("proof-cache"));
     source.repository.snapshots().await.unwrap();
     assert!(used("proof-cache"), "its own");
@@ -216,7 +216,7 @@ async fn every_tool_is_proven_from_the_copy_outside_alone_whatever_this_server_s
     for index in std::fs::read_dir(far.path().join("copies/index")).unwrap() {
         std::fs::remove_file(index.unwrap().path()).unwrap();
     }
-    let proofs = night::of(&site.server, Source::outside(&site.server).unwrap(), None).await.unwrap();
+    let proofs = night::of(&site.server, Source::outside(&site.server).await.unwrap(), None).await.unwrap();
     assert_eq!(held(&proofs), [("letsbe", false), ("nginx", false)], "{proofs:?}");
     let outside = site.outside("nginx");
     assert!(outside.problem.is_some_and(|problem| !super::is_put_off(&problem)));
@@ -239,7 +239,7 @@ async fn a_proof_of_one_place_says_nothing_about_another_and_a_far_side_that_is_
     assert_eq!(site.outside("nginx").problem, None, "it is overdue one day");
     let served = Webdav::of(far.path());
     site.copy_to(&served, "second").await;
-    let source = Source::outside(&site.server).unwrap();
+    let source = Source::outside(&site.server).await.unwrap();
     source.found(&site.server.layout, ["nginx".to_owned()].iter()).unwrap();
     drop(source);
     let outside = site.outside("nginx");

@@ -31,6 +31,8 @@ const PAUSES: [TimeDelta; 4] =
     [TimeDelta::minutes(1), TimeDelta::minutes(5), TimeDelta::minutes(15), TimeDelta::hours(1)];
 /// Two days of tries. After that a person has to see to it.
 const TRIES: i64 = 50;
+/// So long a message that was given up is shown.
+const SHOWN: TimeDelta = TimeDelta::days(14);
 /// Unsent messages in one list.
 const LISTED: u64 = 100;
 
@@ -207,15 +209,20 @@ impl Store {
         Ok(ended)
     }
 
-    /// Messages that failed at least once and were not sent since, the oldest first.
+    /// Messages that failed at least once and were not sent since, the newest first; of those that were given up, the ones
+    /// of two weeks.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn unsent_messages(&self) -> Result<Vec<UnsentMessage>, StoreError> {
+    pub async fn unsent_messages(&self, now: DateTime<Utc>) -> Result<Vec<UnsentMessage>, StoreError> {
+        let given_up = Condition::all()
+            .add(message::Column::Status.eq("failed"))
+            .add(message::Column::CreatedAt.gt(now - SHOWN));
+        let open = Condition::any().add(message::Column::Status.is_in(["pending", "sending"])).add(given_up);
         let rows = message::Entity::find()
             .filter(message::Column::Tries.gt(0))
-            .filter(message::Column::Status.is_in(["pending", "sending", "failed"]))
-            .order_by_asc(message::Column::CreatedAt)
+            .filter(open)
+            .order_by_desc(message::Column::CreatedAt)
             .limit(LISTED)
             .all(&self.db)
             .await?;

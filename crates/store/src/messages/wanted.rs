@@ -71,7 +71,9 @@ pub(crate) struct NewMessage {
 /// Whether a customer waits for something of ours that does not go on by itself as it should.
 const fn is_in_trouble(state: &State) -> bool {
     match state.phase {
-        Phase::AwaitingPayment | Phase::Fulfilled | Phase::Stopped | Phase::DnsPending => false,
+        Phase::AwaitingPayment | Phase::Expired | Phase::Fulfilled | Phase::Stopped | Phase::DnsPending => {
+            false
+        }
         Phase::Failed => true,
         _ => state.failures > 0 || state.purchase_asked,
     }
@@ -83,7 +85,8 @@ pub(crate) fn about(order: OrderId, before: &State, after: &State, now: DateTime
     let mut queue = |kind: MessageKind, once_key: String, not_before| {
         wanted.push(NewMessage { kind, once_key, detail: None, not_before });
     };
-    if before.phase == Phase::AwaitingPayment && after.phase == Phase::PaymentConfirmed {
+    let unpaid = matches!(before.phase, Phase::AwaitingPayment | Phase::Expired);
+    if unpaid && after.phase == Phase::PaymentConfirmed {
         queue(MessageKind::Paid, format!("{order}.paid"), now);
     }
     if after.phase == Phase::DnsPending && before.phase != Phase::DnsPending {
@@ -138,6 +141,7 @@ mod tests {
         let (delayed, person) = ((MessageKind::Delayed, 60), (MessageKind::PersonWanted, 0));
         let cases = [
             (at(Phase::AwaitingPayment), at(Phase::PaymentConfirmed), vec![(MessageKind::Paid, 0)]),
+            (at(Phase::Expired), at(Phase::PaymentConfirmed), vec![(MessageKind::Paid, 0)]),
             (at(Phase::ServerReady), at(Phase::DnsPending), vec![(MessageKind::DnsWanted, 0)]),
             (at(Phase::DnsPending), at(Phase::DnsPending), vec![]),
             (at(Phase::Provisioning), failed(1, false), vec![delayed]),

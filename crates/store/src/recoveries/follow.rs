@@ -14,6 +14,7 @@ use super::{runs, word};
 use crate::{
     Order, StoreError,
     entities::{agent, claim, order, recovery, task},
+    messages::{self, MessageKind, NewMessage},
 };
 
 /// A lost server should be accounted for within this.
@@ -179,9 +180,19 @@ async fn finished(
         detail: Set(None),
         closed_by: Set(None),
     };
-    let once = OnConflict::column(task::Column::Id).do_nothing().to_owned();
-    task::Entity::insert(task).on_conflict(once).exec_without_returning(transaction).await?;
-    Ok(())
+    // The purchase of its server may have had this id.
+    let anew = OnConflict::column(task::Column::Id)
+        .update_columns([task::Column::Kind, task::Column::OpenedAt, task::Column::Deadline])
+        .update_columns([task::Column::ClosedAt, task::Column::ClosedBy, task::Column::Detail])
+        .to_owned();
+    task::Entity::insert(task).on_conflict(anew).exec_without_returning(transaction).await?;
+    let told = NewMessage {
+        kind: MessageKind::TaskOpened,
+        once_key: format!("lost.{}", under.id),
+        detail: Some("say what became of the lost server (letsbe backups settle-lost)".to_owned()),
+        not_before: now,
+    };
+    Ok(messages::insert_in(transaction, id, vec![told], now).await?)
 }
 
 /// How much time of data is gone, in seconds: from the data to the last sign of life, or to the request where the

@@ -65,7 +65,7 @@ async fn what_cannot_be_sent_is_tried_again_for_two_days_and_is_then_for_a_perso
     assert!(world.now() - start() > TimeDelta::hours(44));
     world.clock.advance(TimeDelta::days(2));
     assert_eq!(world.message().await, None);
-    let unsent = world.store.unsent_messages().await.unwrap();
+    let unsent = world.store.unsent_messages(world.now()).await.unwrap();
     assert_eq!(
         unsent.iter().map(|one| (one.order, one.kind)).collect::<Vec<_>>(),
         [(order, MessageKind::Paid)]

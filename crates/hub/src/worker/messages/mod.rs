@@ -100,7 +100,18 @@ async fn send(worker: &Worker, order: &Order, leased: &LeasedMessage) -> Result<
         return worker.mailer.send(&order.new.email, &leased.once_key, &subject, text).await;
     }
     let staff = staff(worker).await?;
-    worker.mailer.send_to_all(&staff, &leased.once_key, &subject, text).await
+    // One by one: an address that is refused keeps nobody else from being told.
+    let (mut taken, mut refused) = (false, None);
+    for to in &staff {
+        match worker.mailer.send(to, &leased.once_key, &subject, text.clone()).await {
+            Ok(()) => taken = true,
+            Err(problem) => {
+                tracing::warn!(%problem, %to, "a member of staff was not written to");
+                refused = Some(problem);
+            }
+        }
+    }
+    refused.filter(|_| !taken).map_or(Ok(()), Err)
 }
 
 fn letter(worker: &Worker, order: &Order, leased: &LeasedMessage) -> Letter {
