@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use letsbe_host::engine;
 use letsbe_hub::{
     recovery,
-    worker::{crash_points, destinations, messages},
+    worker::{crash_points, destinations},
 };
 use letsbe_lab::{
     crash,
@@ -89,7 +89,6 @@ async fn around_the_run(fleet: &Fleet) -> anyhow::Result<()> {
         .chain(destinations::points::ALL)
         .chain(letsbe_hub::worker::points::ALL)
         .chain(EFFECTS.into_iter().flat_map(crash_points))
-        .chain(messages::points::ALL)
         .chain(points::flow::ALL)
         .chain(points::recovery::ALL)
         .chain(cuts)
@@ -101,7 +100,9 @@ async fn around_the_run(fleet: &Fleet) -> anyhow::Result<()> {
         eventually("the last kill", PATIENCE, async || Ok(hit()?.is_superset(&expected).then_some(()))).await;
     let hit = hit()?;
     println!("-- the Hub, its provisioners and their connection were struck {} times", hit.len());
-    are_equal(&without("connection.operation.", &hit), &expected).context("beside the new server")
+    // Whether a message is on its way depends on how fast the customer's entries are there; `crash` kills at each of its points.
+    let hit = without("message.", &without("connection.operation.", &hit));
+    are_equal(&hit, &expected).context("beside the new server")
 }
 
 async fn in_the_run(host: &Host, spared: BTreeSet<String>) -> anyhow::Result<()> {

@@ -95,6 +95,7 @@ fn paths(route: &Route, seeded: &Seeded) -> BTreeSet<String> {
     for id in of_id.into_iter().chain([nothing]) {
         for name in ["hub.css", "..%2ftenants-key"] {
             let path = route.path.replace("{id}", &id).replace("{name}", name).replace("{provider}", "lab");
+            let path = path.replace("{code}", "HUB001");
             let path = names.iter().fold(path, |path, (name, id)| path.replace(name, id));
             assert!(!path.contains('{'), "tell this test what stands for a placeholder of {path}");
             paths.insert(path);
