@@ -68,7 +68,10 @@ pub(crate) fn remarks(
         Some(tools) => format!("the last backup failed: {tools}"),
         None => "the last backup failed".to_owned(),
     });
-    say(sign.damage > 0, Weight::Failure, &|| format!("the repository is damaged in {} places", sign.damage));
+    let places = if sign.damage == 1 { "place" } else { "places" };
+    say(sign.damage > 0, Weight::Failure, &|| {
+        format!("the repository is damaged in {} {places}", sign.damage)
+    });
     if let Some(tools) = named(&sign.tools, |tool| !tool.proof_ok) {
         say(true, Weight::Failure, &|| format!("could not be restored when it was tried: {tools}"));
     }

@@ -7,6 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
+use chrono::{DateTime, Utc};
 use letsbe_store::NewOrder;
 use letsbe_types::{
     backups::{Drill, DrillKind, DrillOutcome},
@@ -59,7 +60,7 @@ pub(crate) async fn show(
     };
     match found.await {
         Ok((order, drill)) => {
-            page(StatusCode::OK, &drill_page(&order, drill, operator.email, state.clock.now().into()))
+            page(StatusCode::OK, &drill_page(&order, drill, operator.email, state.clock.now()))
         }
         Err(error) => error_page(error, Some(operator.email), "/backups"),
     }
@@ -71,11 +72,12 @@ fn quoted(text: &str) -> String {
     if text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-fn drill_page(order: &NewOrder, of: Drill, operator: String, as_of: Moment) -> DrillPage {
+fn drill_page(order: &NewOrder, of: Drill, operator: String, now: DateTime<Utc>) -> DrillPage {
     let (level, words) = match (&of.report, of.began_at) {
         (Some(report), _) if report.passed => ("ok", "Passed"),
         (Some(_), _) => ("failed", "Failed"),
         (None, Some(_)) => ("running", "Under way"),
+        (None, None) if of.due_at < now => ("warning", "Overdue"),
         (None, None) => ("waiting", "Due"),
     };
     let report = of.report.clone().unwrap_or_default();
@@ -90,7 +92,7 @@ fn drill_page(order: &NewOrder, of: Drill, operator: String, as_of: Moment) -> D
             order.tools.join(","),
             quoted(order.email.as_str())
         ),
-        as_of,
+        as_of: now.into(),
         label: Label { level, words },
         due: of.due_at.into(),
         began: of.began_at.map(Moment::from),

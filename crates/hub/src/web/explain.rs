@@ -29,7 +29,10 @@ pub(crate) async fn show(
     let found = letsbe_explain::page(&code);
     around::with_visitor(&state, &headers, "/errors", |operator| match found {
         Some(text) => page(StatusCode::OK, &ExplainPage { operator, html: rendered(text), code }),
-        None => error_page(ApiError::not_found(), operator, "/"),
+        None => {
+            let back = if operator.is_some() { "/" } else { "" };
+            error_page(ApiError::not_found(), operator, back)
+        }
     })
     .await
 }

@@ -62,6 +62,17 @@ struct Row {
     problem: Option<Problem>,
 }
 
+impl Row {
+    /// What the desk's way past an obstacle is called: before the work began it is a payment that differs.
+    fn going_on(&self) -> &'static str {
+        if ["AWAITING_PAYMENT", "EXPIRED"].contains(&self.state) {
+            "Go on with this payment"
+        } else {
+            "Go on without complete DNS"
+        }
+    }
+}
+
 impl From<Order> for Row {
     fn from(order: Order) -> Self {
         Self {

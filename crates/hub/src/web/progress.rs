@@ -91,6 +91,10 @@ fn words_of_recovery(state: &OrderState) -> (&'static str, &'static str) {
 
 const fn words(state: &OrderState) -> (&'static str, &'static str) {
     match state.phase {
+        Phase::AwaitingPayment if state.needs_operator => (
+            "We are looking at your payment",
+            "What arrived is not what was ordered. A person of ours sees to it; you need not do anything.",
+        ),
         Phase::AwaitingPayment => (
             "We are waiting for your payment",
             "Cards are confirmed at once; a bank transfer can take a few days. Work begins as soon as it arrives.",

@@ -9,7 +9,10 @@ use letsbe_types::{
     recovery::{LostServerFate, RecoveryEntry, RecoveryState, WaitsFor, recipient_fingerprint},
 };
 
-use super::view::{Label, Moment, Stage, mark, stages};
+use super::{
+    timeline::Line,
+    view::{Label, Moment, Stage, mark, stages},
+};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, recovery},
@@ -78,14 +81,6 @@ pub(super) struct Account {
     pub(super) words: String,
 }
 
-/// A line of the timeline.
-pub(super) struct Line {
-    pub(super) at: Moment,
-    pub(super) level: String,
-    pub(super) mark: &'static str,
-    pub(super) message: String,
-}
-
 /// All of it, for a tenant's page.
 pub(super) struct Recoveries {
     pub(super) under_way: Option<UnderWay>,
@@ -110,18 +105,12 @@ pub(super) async fn of_tenant(state: &AppState, id: OrderId) -> ApiResult<Recove
 }
 
 fn under(entry: RecoveryEntry, order: &OrderState, lines: Vec<TimelineEntry>) -> UnderWay {
-    let line = |entry: TimelineEntry| Line {
-        at: entry.at.into(),
-        mark: mark(&entry.level),
-        level: entry.level,
-        message: entry.message,
-    };
     UnderWay {
         label: waiting(entry.waits_for),
         stages: stages(order, None),
         needed: needed(&entry),
         of: facts(&entry),
-        lines: lines.into_iter().map(line).collect(),
+        lines: lines.into_iter().map(Line::from).collect(),
     }
 }
 

@@ -72,8 +72,15 @@ pub(crate) async fn refused(state: &AppState, uri: &Uri, headers: &HeaderMap, er
     if !wants_page(uri, headers) {
         return error.into_response();
     }
-    let back = if uri.path() == "/login" { "/login" } else { "/" };
-    around::with_visitor(state, headers, uri.path(), |operator| error_page(error, operator, back)).await
+    // What came too often can be tried again; beyond that a stranger has no page to go back to.
+    let again = error.status == StatusCode::TOO_MANY_REQUESTS || uri.path() == "/login";
+    // Two slashes would lead to another host.
+    let same = Some(uri.path()).filter(|path| again && !path.starts_with("//"));
+    around::with_visitor(state, headers, uri.path(), |operator| {
+        let home = if operator.is_some() { "/" } else { "" };
+        error_page(error, operator, same.unwrap_or(home))
+    })
+    .await
 }
 
 /// There is nothing at this address.

@@ -135,17 +135,26 @@ fn is_grave(class: &str) -> bool {
     !["GREEN", "YELLOW", "YELLOW_EXTERNAL"].contains(&class)
 }
 
+/// Whether an answer still counts: after its time a question counts as refused.
+pub(super) fn can_be_decided(approval: &Approval, now: DateTime<Utc>) -> bool {
+    approval.state == ApprovalState::Pending && approval.expires_at > now
+}
+
+/// A class as a badge.
+pub(super) fn class_label(class: &str) -> Label {
+    let (level, words) = match class {
+        "GREEN" => ("ok", "green"),
+        "YELLOW" => ("waiting", "yellow"),
+        "YELLOW_EXTERNAL" => ("waiting", "yellow: leaves the server"),
+        "CRITICAL_RED" => ("failed", "critical red"),
+        _ => ("failed", "red"),
+    };
+    Label { level, words }
+}
+
 impl From<Approval> for Waiting {
     fn from(of: Approval) -> Self {
-        let grave = is_grave(&of.class);
-        let (level, words) = match of.class.as_str() {
-            "GREEN" => ("ok", "green"),
-            "YELLOW" => ("waiting", "yellow"),
-            "YELLOW_EXTERNAL" => ("waiting", "yellow: leaves the server"),
-            "CRITICAL_RED" => ("failed", "critical red"),
-            _ => ("failed", "red"),
-        };
-        Self { until: of.expires_at.into(), class: Label { level, words }, grave, of }
+        Self { until: of.expires_at.into(), class: class_label(&of.class), grave: is_grave(&of.class), of }
     }
 }
 
@@ -271,7 +280,7 @@ fn tenant_page(
     };
     let containers = detail.heartbeat.map(|heartbeat| heartbeat.containers).unwrap_or_default();
     let pending = detail.approvals.into_iter().map(|entry| entry.approval);
-    let waiting = pending.filter(|approval| approval.state == ApprovalState::Pending);
+    let waiting = pending.filter(|approval| can_be_decided(approval, now));
     TenantPage {
         operator: Some(operator),
         autonomy: detail.configuration.autonomy.into(),

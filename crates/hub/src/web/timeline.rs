@@ -12,7 +12,7 @@ pub(super) struct Line {
     pub(super) level: String,
     pub(super) mark: &'static str,
     pub(super) kind: String,
-    /// The error code that it begins with.
+    /// The error code that it begins with, or that an operation ended with.
     pub(super) code: Option<String>,
     pub(super) message: String,
     /// The state that it names, as the API spells it.
@@ -21,10 +21,14 @@ pub(super) struct Line {
 
 impl From<TimelineEntry> for Line {
     fn from(entry: TimelineEntry) -> Self {
-        let (code, message) = match letsbe_explain::split(&entry.message) {
-            Some((code, rest)) => (Some(code.to_owned()), rest.to_owned()),
+        let (code, mut message) = match coded(&entry) {
+            Some((code, rest)) => (Some(code.to_owned()), rest),
             None => (None, entry.message),
         };
+        // What waits for another try, or for a person, has not failed for good.
+        if let Some(rest) = message.strip_prefix("FAILED: ").filter(|_| entry.kind == "state") {
+            message = format!("Stopped: {rest}");
+        }
         let phase = Phase::ALL.into_iter().find(|phase| entry.kind == "state" && phase.as_str() == message);
         Self {
             at: entry.at.into(),
@@ -36,6 +40,17 @@ impl From<TimelineEntry> for Line {
             phase: phase.map(Phase::as_str),
         }
     }
+}
+
+/// The code in a line, and the line without it: `[DNS001] …`, or `packages.installed: [PKG001] …` of an operation.
+fn coded(entry: &TimelineEntry) -> Option<(&str, String)> {
+    let message = &entry.message;
+    if let Some((code, rest)) = letsbe_explain::split(message) {
+        return Some((code, rest.to_owned()));
+    }
+    let place = message.find(": [").filter(|_| entry.kind == "operation")? + 2;
+    let (code, rest) = letsbe_explain::split(&message[place..])?;
+    Some((code, format!("{}{rest}", &message[..place])))
 }
 
 /// A line, or a step that has ended.
@@ -85,7 +100,7 @@ fn step(line: &Line) -> Option<(String, String)> {
 mod tests {
     use letsbe_types::api::TimelineEntry;
 
-    use super::entries;
+    use super::{Line, entries};
 
     fn shown(lines: &[(&str, &str, &str)]) -> Vec<(String, usize)> {
         let line = |(place, (kind, level, message)): (usize, &(&str, &str, &str))| TimelineEntry {
@@ -135,5 +150,22 @@ mod tests {
             shown(&[("effect", "waiting", "[DNS001] 1 DNS record is missing")])[0].0,
             "1 DNS record is missing"
         );
+        let of = |kind: &str, message: &str| {
+            let line = Line::from(TimelineEntry {
+                sequence: 1,
+                at: chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+                kind: kind.to_owned(),
+                level: "failed".to_owned(),
+                message: message.to_owned(),
+            });
+            (line.code, line.message)
+        };
+        let found = |code: &str, message: &str| (Some(code.to_owned()), message.to_owned());
+        let none = |message: &str| (None, message.to_owned());
+        assert_eq!(of("operation", "dns.ready: [DNS001] x: [y]"), found("DNS001", "dns.ready: x: [y]"));
+        assert_eq!(of("operation", "dns.ready: [NONE1] x"), none("dns.ready: [NONE1] x"));
+        assert_eq!(of("effect", "dns.ready: [DNS001] x"), none("dns.ready: [DNS001] x"));
+        assert_eq!(of("state", "FAILED: try 1 of 3"), none("Stopped: try 1 of 3"));
+        assert_eq!(of("effect", "FAILED: x"), none("FAILED: x"));
     }
 }

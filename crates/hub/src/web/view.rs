@@ -35,6 +35,7 @@ pub(super) const fn mark(level: &str) -> &'static str {
 /// The state as staff read it.
 pub(super) const fn label(state: &State) -> Label {
     let (level, words) = match state.phase {
+        Phase::AwaitingPayment if state.needs_operator => ("failed", "Payment needs you"),
         Phase::AwaitingPayment => ("waiting", "Awaiting payment"),
         Phase::Expired => ("warning", "Not paid in time"),
         Phase::PaymentConfirmed if state.purchase_asked => ("waiting", "Waiting for a server"),

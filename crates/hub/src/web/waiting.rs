@@ -14,9 +14,9 @@ use letsbe_store::{
 use letsbe_types::{
     Problem,
     api::TaskEntry,
-    backups::BackupState,
+    backups::{BackupState, DrillKind},
     recovery::{RecoveryEntry, WaitsFor},
-    tenant::{Approval, ApprovalState},
+    tenant::Approval,
     tenants::Health,
 };
 use serde::Deserialize;
@@ -26,6 +26,7 @@ use super::{
     error_page,
     forms::form,
     page,
+    tenants::{can_be_decided, class_label},
     view::{Moment, mark},
 };
 use crate::{
@@ -40,6 +41,8 @@ const MOST: u64 = 200;
 /// Tenants that are looked at, in pieces.
 const TENANTS_AT_ONCE: u64 = 200;
 const MOST_PIECES: u64 = 25;
+/// Each is read with its order.
+const MOST_DRILLS: usize = 20;
 /// A new server is heard within this.
 const FIRST_SIGN: TimeDelta = TimeDelta::hours(1);
 
@@ -104,10 +107,11 @@ impl Item {
         self.until.map(Moment::from)
     }
 
-    /// What is worst comes first, then what has waited longest.
-    fn rank(&self) -> (usize, DateTime<Utc>) {
+    /// What is worst comes first, then what has the next deadline, then what has waited longest.
+    fn rank(&self) -> (usize, bool, DateTime<Utc>) {
         let levels = ["failed", "warning", "waiting"];
-        (levels.iter().position(|level| *level == self.level).unwrap_or(levels.len()), self.since)
+        let level = levels.iter().position(|level| *level == self.level).unwrap_or(levels.len());
+        (level, self.until.is_none(), self.until.unwrap_or(self.since))
     }
 }
 
@@ -124,6 +128,7 @@ pub(crate) async fn items(state: &AppState) -> ApiResult<Vec<Item>> {
     for only in [NEEDS_YOU, "never"] {
         of_tenants(store, only, now, &mut items).await?;
     }
+    drills(store, now, &mut items).await?;
     items.extend(own(state).await);
     items.sort_by_key(Item::rank);
     Ok(items)
@@ -147,7 +152,7 @@ async fn of_tenants(
             if one.approvals_pending > 0 {
                 let approvals = store.approvals(one.order.new.id).await?;
                 let pending = approvals.into_iter().map(|entry| entry.approval);
-                let pending = pending.filter(|approval| approval.state == ApprovalState::Pending);
+                let pending = pending.filter(|approval| can_be_decided(approval, now));
                 items.extend(pending.map(|approval| asked(one, &approval)));
             }
         }
@@ -193,15 +198,13 @@ fn capital(text: &str) -> String {
 
 fn unsent(message: &UnsentMessage) -> Item {
     let whom = if message.kind.is_for_customer() { "the customer" } else { "staff" };
-    let problem = Problem::permanent(
-        "MAIL012",
-        format!("An e-mail to {whom} could not be sent yet ({}).", message.kind.as_str().replace('_', " ")),
-        "Check the mail server's address and login, or say it by hand.",
-    );
-    let title = format!("An e-mail to {whom} was not sent");
-    Item::new("warning", &message.domain, title, message.since)
-        .saying(&problem)
-        .at(format!("/orders/{}", message.order), "The order")
+    let title = format!("An e-mail to {whom} could not be sent yet");
+    Item {
+        hint: "Check the mail server's address and login, or say it by hand.".to_owned(),
+        code: Some("MAIL012".to_owned()),
+        ..Item::new("warning", &message.domain, title, message.since)
+    }
+    .at(format!("/orders/{}", message.order), "The order")
 }
 
 /// A recovery that waits for keys, or a lost server that nobody has accounted for.
@@ -244,7 +247,9 @@ fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
             "failed",
             "The server is silent",
             "Nothing was heard of it for more than 15 minutes.".to_owned(),
-            &format!("Look whether its tools answer. If it is lost: letsbe backups recover {domain} --plan"),
+            &format!(
+                "Look whether its tools answer. If it is lost: letsbe backups recover {domain} --plan --reason TEXT"
+            ),
         ),
         Health::Never if now - tenant.agent.registered_at > FIRST_SIGN => look(
             "failed",
@@ -269,14 +274,31 @@ fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
 fn asked(tenant: &Tenant, approval: &Approval) -> Item {
     let Approval { agent, action, tool, class, plan, requested_at, expires_at, .. } = approval;
     let tool = tool.as_ref().map(|tool| format!(" on {tool}")).unwrap_or_default();
-    let title = format!("{agent} asks: {action}{tool} ({class})");
+    let class = class_label(class);
+    let level = if class.level == "failed" { "failed" } else { "waiting" };
+    let title = format!("{agent} asks: {action}{tool} ({})", class.words);
     Item {
         text: plan.clone(),
         hint: "Allow it once, or refuse it. It counts as refused when the time is over.".to_owned(),
         until: Some(*expires_at),
-        ..Item::new("waiting", &tenant.order.new.domain, title, *requested_at)
+        ..Item::new(level, &tenant.order.new.domain, title, *requested_at)
     }
     .at(format!("/tenants/{}", tenant.order.new.id), "Decide")
+}
+
+/// Drills that a person does and that are due: one in a quarter, beside those that were asked for.
+async fn drills(store: &Store, now: DateTime<Utc>, items: &mut Vec<Item>) -> ApiResult<()> {
+    let open = store.open_drills().await?.into_iter().map(|(drill, _)| drill);
+    let due = open.filter(|drill| drill.kind == DrillKind::Quarterly && drill.due_at <= now);
+    for drill in due.take(MOST_DRILLS) {
+        let Some(order) = store.order(drill.tenant).await? else { continue };
+        let title = "The quarterly drill is due";
+        let item = Item::new("warning", &order.new.domain, title, drill.due_at);
+        let hint = "Bring the whole server back on a spare one, and write down what you saw.".to_owned();
+        let link = format!("/tenants/{}/drills/{}", drill.tenant, drill.id);
+        items.push(Item { hint, ..item }.at(link, "What to do"));
+    }
+    Ok(())
 }
 
 /// The Hub's own backup.

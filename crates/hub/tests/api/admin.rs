@@ -164,7 +164,7 @@ async fn the_desk_acts_with_the_operators_name_and_refuses_what_makes_no_sense()
     assert_eq!(skipped.json()["data"]["state"], "DNS_READY");
     let lines = hub.store.timeline(id, 0, 100).await.unwrap();
     let said = |text: &str| lines.iter().any(|line| line.message.contains(text));
-    assert!(said("ann@letsbe.example chose: go on without complete DNS"), "{lines:?}");
+    assert!(said("ann@letsbe.example chose: go on all the same"), "{lines:?}");
     assert!(said("customer moves DNS tonight"));
     insta::assert_snapshot!(act(json!({"action": "skip", "reason": "again"})).await.shown());
     let assign = json!({"action": "assign_server", "server": "netcup:9", "address": "192.0.2.9"});

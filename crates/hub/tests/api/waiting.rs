@@ -116,6 +116,7 @@ async fn a_browser_reads_a_page_about_a_refusal_and_a_program_reads_json() {
         );
         let stranger = hub.send(method, path, &[BROWSER], Body::empty()).await;
         assert!(stranger.body.contains("role=\"alert\"") && !stranger.body.contains("aria-label=\"Main\""));
+        assert!(page.body.contains("Go back") && !stranger.body.contains("Go back"), "{stranger:?}");
         let program = hub.send(method, path, &[("accept", "application/json")], Body::empty()).await;
         assert_eq!(program.json()["error"]["code"], format!("API{status}"));
     }
@@ -156,12 +157,18 @@ async fn what_is_wrong_is_named_worst_first_and_what_cannot_be_taken_back_needs_
     place("letsbe tenants command acme.example check-drift");
     // The last that succeeded comes first; the one that failed stands beside it.
     assert!(
-        place("2026-11-21T02:00:00.000Z") < place("✕ the one of <time datetime=\"2026-11-21T03:00:00.000Z\"")
+        place("2026-11-21T02:00:00.000Z")
+            < place("✕ last run failed: <time datetime=\"2026-11-21T03:00:00.000Z\"")
     );
     place("data-refresh=\"20\"");
     place("as of <time");
     assert!(!page.contains("class=\"primary\""), "no answer is suggested");
-    let decide = format!("{path}/approvals/{}", uuid::Uuid::from_u128(7));
+    let id = uuid::Uuid::from_u128(7);
+    place("<section class=\"notice failed\" aria-labelledby=\"approval-");
+    place(&format!("<input type=\"checkbox\" form=\"allow-{id}\" name=\"confirm\""));
+    place("Counts as refused: <time datetime=\"2026-11-21T14:00:00.000Z\"");
+    assert!(hub.page("/waiting").await.body.contains("ops asks: restart on ghost (red)"));
+    let decide = format!("{path}/approvals/{id}");
     let unconfirmed = hub.send("POST", &decide, &[COOKIE, FORM, OURS], "decision=approve").await;
     assert_eq!(unconfirmed.status, StatusCode::BAD_REQUEST);
     let commands = format!("/api/v1/admin/tenants/{tenant}/commands");
@@ -181,10 +188,42 @@ async fn a_drill_that_failed_needs_no_minutes_and_one_that_passed_does() {
     let command = "letsbe provision --host SPARE --key KEY --domain acme.example --tier build --tools \
                    static-website,ghost --email owner@acme.example --restore";
     assert!(shown.contains(&format!("data-copy=\"{command}")), "{shown}");
+    assert!(shown.contains("Due</span>") && !shown.contains("Overdue"), "{shown}");
+    hub.clock.advance(chrono::TimeDelta::minutes(1));
+    assert!(hub.page(&page).await.body.contains("Overdue</span>"));
+    let link = format!("href=\"{page}\"");
+    assert!(hub.page("/waiting").await.body.contains(&link), "what is due waits for a person");
     let form = |outcome: &str| format!("outcome={outcome}&rto_minutes=&rpo_minutes=&notes=x");
     let passed = hub.send("POST", &page, &[COOKIE, FORM, OURS], form("passed")).await;
     assert_eq!(passed.status, StatusCode::BAD_REQUEST);
     let failed = hub.send("POST", &page, &[COOKIE, FORM, OURS], form("failed")).await;
     assert_eq!(failed.status, StatusCode::SEE_OTHER, "{failed:?}");
+    assert!(!hub.page("/waiting").await.body.contains(&link), "what was done waits for nobody");
     assert!(!hub.page(&page).await.body.contains("(RTO)"), "what was not measured is not shown as nothing");
+}
+
+#[tokio::test]
+async fn a_question_whose_time_is_over_is_not_asked_any_more() {
+    let (hub, _) = Hub::with_staff().await;
+    let (tenant, key) = tenant::registered(&hub, 3).await;
+    hub.json("POST", tenant::HEARTBEAT, Some(&key), &tenant::heartbeat()).await;
+    tenant_events::send(&hub, &key, &[tenant_events::event(1, tenant_events::approval(7))]).await;
+    let path = format!("/tenants/{tenant}");
+    assert!(hub.page(&path).await.body.contains("Allow it once"));
+    assert!(hub.page("/waiting").await.body.contains("ops asks: restart on ghost (yellow)"));
+    hub.clock.advance(chrono::TimeDelta::hours(6));
+    assert!(!hub.page(&path).await.body.contains("Allow it once"));
+    assert!(!hub.page("/waiting").await.body.contains("ops asks"));
+}
+
+#[tokio::test]
+async fn a_payment_that_differs_is_named_to_staff_and_to_its_customer() {
+    let (hub, _) = Hub::with_staff().await;
+    let id = hub.order(1).await;
+    hub.apply(id, &Event::PaymentDiffers { why: "0.01 eur".into() }).await;
+    let page = hub.page(&format!("/orders/{id}")).await.body;
+    assert!(page.contains("Payment needs you") && page.contains("Go on with this payment"), "{page}");
+    assert!(!page.contains("complete DNS"), "{page}");
+    let customer = hub.page(&format!("/progress/{id}")).await.body;
+    assert!(customer.contains("We are looking at your payment"), "{customer}");
 }

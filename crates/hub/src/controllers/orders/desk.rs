@@ -49,7 +49,7 @@ fn event(action: DeskAction) -> Result<(Event, &'static str), FieldError> {
     Ok(match action {
         DeskAction::Retry => (Event::OperatorRetry, "try again now"),
         DeskAction::Skip { reason } => {
-            (Event::OperatorSkip { reason: line("reason", &reason)? }, "go on without complete DNS")
+            (Event::OperatorSkip { reason: line("reason", &reason)? }, "go on all the same")
         }
         DeskAction::Abandon { reason } => {
             (Event::OperatorAbandon { reason: line("reason", &reason)? }, "give the order up")

@@ -143,9 +143,7 @@ fn log_cut(cut: &LogCut) -> String {
 fn other_release(heartbeat: &Heartbeat, wished: Option<&str>) -> Option<String> {
     let (wished, runs) = (wished?, heartbeat.openclaw.as_ref()?.release.as_deref()?);
     let plain = |release: &str| release.trim_start_matches('v').to_owned();
-    (plain(wished) != plain(runs)).then(|| {
-        format!("the AI runtime is {runs}, and {wished} is wished: `letsbe tenants command … update-openclaw --to {wished}` moves it")
-    })
+    (plain(wished) != plain(runs)).then(|| format!("the AI runtime is {runs}, and {wished} is wished"))
 }
 
 fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
@@ -208,7 +206,8 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
     let text = || format!("{} of {} tokens are used", grouped(tokens.used), grouped(tokens.pool));
     say(false, low, &text, "Give it more: letsbe tenants configure DOMAIN --help");
     let dropped = heartbeat.events_dropped;
-    let text = || format!("{dropped} events were lost");
+    let text =
+        || if dropped == 1 { "1 event was lost".to_owned() } else { format!("{dropped} events were lost") };
     say(
         false,
         dropped > 0,
@@ -341,7 +340,7 @@ mod tests {
             (Box::new(|beat| beat.certificate_expires_at = Some(now() + TimeDelta::days(13))), "certificate"),
             (Box::new(|beat| beat.tokens.used = 90), "tokens"),
             (Box::new(|beat| beat.vault.proxy_ready = false), "proxy"),
-            (Box::new(|beat| beat.events_dropped = 1), "events"),
+            (Box::new(|beat| beat.events_dropped = 1), "1 event was lost"),
         ];
         for (change, said) in cases {
             let mut agent = fine();
