@@ -11,7 +11,7 @@ const CALLS: usize = 20;
 const CRASHES: &str = "/var/log/letsbe-openclaw-crashes.log";
 
 async fn update(scene: &Scene<'_>, to: &str) -> Result<String, DockerError> {
-    scene.host.exec(&[NODE, "openclaw", "update", "--to", to, "--force", "--json"]).await
+    scene.host.exec(&[NODE, "openclaw", "update", "--to", to, "--force"]).await
 }
 
 async fn status(scene: &Scene<'_>) -> anyhow::Result<Value> {

@@ -25,7 +25,7 @@ use observer::Observer;
 const TOOLS: [&str; 5] = ["static-website", "wordpress", "ghost", "nocodb", "uptime-kuma"];
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// No single check may take longer.
-const CHECK: Duration = Duration::from_secs(5 * 60);
+const CHECK: Duration = Duration::from_secs(10 * 60);
 
 /// A fulfilled order with its server, and whatever was printed on the way.
 struct Live<'a> {
