@@ -22,7 +22,7 @@ use letsbe_vault::{Credentials, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
 
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// No single check may take longer.
-const CHECK: Duration = Duration::from_secs(6 * 60);
+const CHECK: Duration = Duration::from_secs(10 * 60);
 /// The node program on the server.
 const NODE: &str = "/opt/letsbe/bin/letsbe-node";
 
