@@ -67,12 +67,15 @@ impl Door {
         self.run().await.end().await
     }
 
-    /// Every file of the system with its size and time; ours and systemd's own notes left out.
+    /// Every file of the system with its size and time; ours, and the notes of systemd and cloud-init, left out.
     async fn files(&self) -> BTreeSet<String> {
         let look = "find /etc /usr /home /root /opt /var/lib /var/cache -xdev -type f -printf %p|%T@|%s\\n";
         let listed = self.inside(&look.split(' ').collect::<Vec<_>>()).await;
-        let others =
-            |line: &&str| !["/opt/letsbe/", "/var/lib/systemd/"].iter().any(|ours| line.starts_with(ours));
+        let others = |line: &&str| {
+            !["/opt/letsbe/", "/var/lib/systemd/", "/var/lib/cloud/"]
+                .iter()
+                .any(|ours| line.starts_with(ours))
+        };
         listed.lines().filter(others).map(str::to_owned).collect()
     }
 
