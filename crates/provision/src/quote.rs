@@ -1,17 +1,10 @@
 //! The one place where an argument vector becomes a line for a remote shell.
 
+use letsbe_types::shell::quoted;
+
 /// Joins arguments so that any POSIX shell splits them into exactly these words again.
 pub fn shell_line<S: AsRef<str>>(arguments: &[S]) -> String {
     arguments.iter().map(|argument| quoted(argument.as_ref())).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

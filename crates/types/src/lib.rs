@@ -22,6 +22,7 @@ mod problem;
 pub mod recovery;
 pub mod relay;
 mod secret;
+pub mod shell;
 pub mod tenant;
 pub mod tenants;
 mod tier;

@@ -12,6 +12,7 @@ use letsbe_store::NewOrder;
 use letsbe_types::{
     backups::{Drill, DrillKind, DrillOutcome},
     ids::{DrillId, OrderId},
+    shell::quoted,
 };
 use serde::Deserialize;
 
@@ -66,12 +67,6 @@ pub(crate) async fn show(
     }
 }
 
-/// As a shell takes it: a customer chooses what stands before the @.
-fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@.-_+".contains(&byte);
-    if text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 fn drill_page(order: &NewOrder, of: Drill, operator: String, now: DateTime<Utc>) -> DrillPage {
     let (level, words) = match (&of.report, of.began_at) {
         (Some(report), _) if report.passed => ("ok", "Passed"),
@@ -90,6 +85,7 @@ fn drill_page(order: &NewOrder, of: Drill, operator: String, now: DateTime<Utc>)
             order.domain,
             order.tier,
             order.tools.join(","),
+            // A customer chooses what stands before the @.
             quoted(order.email.as_str())
         ),
         as_of: now.into(),

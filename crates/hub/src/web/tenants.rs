@@ -245,13 +245,9 @@ pub(crate) async fn show(
         let recoveries = recovery::of_tenant(&state, id).await?;
         let mut content = tenant_page(detail, recoveries, operator.email.clone(), state.clock.now());
         let found = tenant(&state, id).await?;
-        let (wished, now) = (health::wished(&found), state.clock.now());
-        // Of a server that is no more, nothing is wrong.
-        let gone = matches!(health::of_tenant(&found, now).0, Health::Lost | Health::Ended);
-        let complaints = health::complaints(&found.agent, &found.alarms, &found.metered, wished, now);
-        let complaints = complaints.into_iter().filter(|_| !gone);
+        let (_, complaints) = health::of_tenant(&found, state.clock.now());
         let domain = found.order.new.domain.as_str();
-        content.wrong = complaints.map(|complaint| Wrong::of(complaint, domain)).collect();
+        content.wrong = complaints.into_iter().map(|complaint| Wrong::of(complaint, domain)).collect();
         Ok(content)
     };
     match found.await {

@@ -235,7 +235,7 @@ fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
     if tenant.order.state.recovery.is_some() {
         return None;
     }
-    let (health, mut troubles) = health::of_tenant(tenant, now);
+    let (health, complaints) = health::of_tenant(tenant, now);
     let (domain, id) = (&tenant.order.new.domain, tenant.order.new.id);
     let heard = tenant.agent.last_heartbeat_at.unwrap_or(tenant.agent.registered_at);
     let look = |level, title: &str, text: String, hint: &str| {
@@ -258,13 +258,13 @@ fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
             "On the server: systemctl status letsbe-agent",
         ),
         Health::Troubled => {
-            let first = troubles.drain(..1).next().unwrap_or_default();
-            let more = match troubles.len() {
-                0 => String::new(),
-                1 => " One more thing is wrong.".to_owned(),
-                count => format!(" {count} more things are wrong."),
+            let first = complaints.first().map(|worst| worst.text.as_str()).unwrap_or_default();
+            let more = match complaints.len() {
+                0 | 1 => String::new(),
+                2 => " One more thing is wrong.".to_owned(),
+                count => format!(" {} more things are wrong.", count - 1),
             };
-            let text = format!("{}.{more}", capital(&first));
+            let text = format!("{}.{more}", capital(first));
             look("warning", "The server is not as it should be", text, "The tenant's page says what to do.")
         }
         Health::Fine | Health::Never | Health::Revoked | Health::Lost | Health::Ended => None,

@@ -83,29 +83,13 @@ impl Mailer {
         subject: &str,
         text: String,
     ) -> Result<(), Problem> {
-        self.send_to_all(std::slice::from_ref(to), id, subject, text).await
-    }
-
-    /// Sends one text to several people.
-    ///
-    /// # Errors
-    /// When the server does not take it, or nobody is there to be written to.
-    pub async fn send_to_all(
-        &self,
-        to: &[EmailAddress],
-        id: &str,
-        subject: &str,
-        text: String,
-    ) -> Result<(), Problem> {
         let mailbox = |address: &EmailAddress| -> Result<Mailbox, Problem> {
             address.as_str().parse().map_err(|_| problem("an address is not valid"))
         };
         let domain = self.from.as_str().rsplit('@').next().unwrap_or("localhost").to_owned();
-        let mut message = Message::builder().from(mailbox(&self.from)?);
-        for address in to {
-            message = message.to(mailbox(address)?);
-        }
-        let message = message
+        let message = Message::builder()
+            .from(mailbox(&self.from)?)
+            .to(mailbox(to)?)
             .subject(subject)
             .message_id(Some(format!("<{id}@{domain}>")))
             .header(ContentType::TEXT_PLAIN)

@@ -37,19 +37,17 @@ pub(crate) struct Complaint {
     pub(crate) hint: &'static str,
 }
 
-/// How a tenant's server is, and what is wrong in a sentence each. Of a server that is no more, nothing is.
-pub(crate) fn of_tenant(tenant: &Tenant, now: DateTime<Utc>) -> (Health, Vec<String>) {
+/// How a tenant's server is, and all that is wrong, worst first. Of a server that is no more, nothing is.
+pub(crate) fn of_tenant(tenant: &Tenant, now: DateTime<Utc>) -> (Health, Vec<Complaint>) {
     let state = &tenant.order.state;
     match (state.phase, &state.recovery, tenant.agent.revoked_at) {
         (Phase::Stopped, ..) => (Health::Ended, Vec::new()),
         (_, Some(_), Some(_)) => (Health::Lost, Vec::new()),
-        _ => of(&tenant.agent, &tenant.alarms, &tenant.metered, wished(tenant), now),
+        _ => {
+            let desired_release = tenant.configuration.openclaw_version.as_deref();
+            of(&tenant.agent, &tenant.alarms, &tenant.metered, desired_release, now)
+        }
     }
-}
-
-/// The release of the AI runtime that was decided on.
-pub(crate) fn wished(tenant: &Tenant) -> Option<&str> {
-    tenant.configuration.openclaw_version.as_deref()
 }
 
 /// From when on what a heartbeat says is not well, alarms and the time that it came aside.
@@ -59,32 +57,31 @@ pub(crate) fn troubled_from(heartbeat: &Heartbeat) -> Option<DateTime<Utc>> {
     if always { Some(DateTime::UNIX_EPOCH) } else { certificate }
 }
 
-/// How it is, and what is wrong in a sentence each, worst first.
+/// How it is, and all that is wrong, worst first.
 fn of(
     agent: &AgentStatus,
     alarms: &[Alarm],
     metered: &[MeteredDay],
-    wished_release: Option<&str>,
+    desired_release: Option<&str>,
     now: DateTime<Utc>,
-) -> (Health, Vec<String>) {
-    let complaints = complaints(agent, alarms, metered, wished_release, now);
-    let troubles: Vec<String> = complaints.into_iter().map(|complaint| complaint.text).collect();
+) -> (Health, Vec<Complaint>) {
+    let complaints = complaints(agent, alarms, metered, desired_release, now);
     let health = match agent.last_heartbeat_at {
         _ if agent.revoked_at.is_some() => Health::Revoked,
         None => Health::Never,
         Some(at) if now - at > SILENT_AFTER => Health::Silent,
-        Some(_) if troubles.is_empty() => Health::Fine,
+        Some(_) if complaints.is_empty() => Health::Fine,
         Some(_) => Health::Troubled,
     };
-    (health, troubles)
+    (health, complaints)
 }
 
 /// All that is wrong, worst first.
-pub(crate) fn complaints(
+fn complaints(
     agent: &AgentStatus,
     alarms: &[Alarm],
     metered: &[MeteredDay],
-    wished_release: Option<&str>,
+    desired_release: Option<&str>,
     now: DateTime<Utc>,
 ) -> Vec<Complaint> {
     let heartbeat = agent.last_heartbeat.as_ref();
@@ -98,7 +95,7 @@ pub(crate) fn complaints(
         text: remark.text,
         hint: "letsbe backups show DOMAIN",
     }));
-    let other = heartbeat.and_then(|heartbeat| other_release(heartbeat, wished_release));
+    let other = heartbeat.and_then(|heartbeat| other_release(heartbeat, desired_release));
     complaints.extend(other.map(|text| Complaint {
         grave: false,
         code: "HUB028",
@@ -247,7 +244,8 @@ mod tests {
     use serde_json::json;
 
     fn of(agent: &AgentStatus, now: DateTime<Utc>) -> (Health, Vec<String>) {
-        super::of(agent, &[], &[], Some("v2026.10"), now)
+        let (health, complaints) = super::of(agent, &[], &[], Some("v2026.10"), now);
+        (health, complaints.into_iter().map(|complaint| complaint.text).collect())
     }
 
     fn now() -> DateTime<Utc> {

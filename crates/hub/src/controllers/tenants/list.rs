@@ -99,7 +99,8 @@ pub(crate) async fn detail(state: &AppState, id: OrderId) -> ApiResult<TenantDet
 
 /// A tenant without its history.
 pub(crate) fn summary(tenant: &Tenant, now: DateTime<Utc>) -> TenantSummary {
-    let (health, troubles) = health::of_tenant(tenant, now);
+    let (health, complaints) = health::of_tenant(tenant, now);
+    let troubles = complaints.into_iter().map(|complaint| complaint.text).collect();
     let order = &tenant.order.new;
     let heartbeat = tenant.agent.last_heartbeat.as_ref();
     let backup = heartbeat.and_then(|heartbeat| heartbeat.backup.as_ref());
