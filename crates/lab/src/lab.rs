@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
+    time::Duration,
 };
 
 use rand::RngExt as _;
@@ -14,7 +15,14 @@ use crate::{
     images,
     network::{LabNetwork, OWNER_LABEL},
     services::{Acme, Dns, MailSink, Registry, Storage},
+    wait::eventually,
 };
+
+/// How long the engine may take to remove a lab.
+const REMOVAL: Duration = Duration::from_secs(120);
+
+/// Held by the one process that removes labs of processes that are gone.
+const CLEANUP_LOCK: &str = "letsbe-lab-cleanup.lock";
 
 /// A lab that outlives the process that started it.
 const KEPT: &str = "kept";
@@ -150,15 +158,31 @@ impl Lab {
     }
 }
 
-/// Removes the containers, volumes and networks of a lab.
+/// Removes the containers, volumes and networks of a lab. An engine that was asked for a server just before may
+/// still be making it, and takes its time to let go of volumes: it is asked until nothing of the lab is left.
 ///
 /// # Errors
-/// When the engine refuses.
+/// When the engine still refuses after [`REMOVAL`].
 pub async fn remove(lab: &str) -> Result<(), DockerError> {
     let label = format!("{LAB_LABEL}={lab}");
-    docker::remove_containers(&docker::labelled("container", &label).await?).await?;
-    docker::remove_objects("volume", &docker::labelled("volume", &label).await?).await?;
-    docker::remove_objects("network", &docker::labelled("network", &label).await?).await
+    let what = format!("removing the lab {lab}");
+    let removed =
+        eventually(&what, REMOVAL, async || Ok(removed(&label).await.map_err(|error| error.to_string())));
+    removed.await.map_err(|error| DockerError::failed(&what, format!("{error:#}")))
+}
+
+async fn removed(label: &str) -> Result<(), DockerError> {
+    docker::remove_containers(&docker::labelled("container", label).await?).await?;
+    for kind in ["volume", "network"] {
+        docker::remove_objects(kind, &docker::labelled(kind, label).await?).await?;
+    }
+    for kind in ["container", "volume", "network"] {
+        let left = docker::labelled(kind, label).await?;
+        if !left.is_empty() {
+            return Err(DockerError::failed(format!("docker {kind} rm"), left.join(", ")));
+        }
+    }
+    Ok(())
 }
 
 /// Removes every lab whose process is gone and that was not to be kept. What was left lies in an engine that may be
@@ -168,6 +192,9 @@ pub async fn remove(lab: &str) -> Result<(), DockerError> {
 /// When the engine does not start or refuses.
 pub async fn cleanup_stale() -> anyhow::Result<()> {
     docker::ensure_engine().await?;
+    // Tests that start together would take away from under each other what they remove.
+    let lock = std::fs::File::create(std::env::temp_dir().join(CLEANUP_LOCK))?;
+    let _held_until_the_end = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
     let template = format!("{{{{.Label \"{LAB_LABEL}\"}}}} {{{{.Label \"{OWNER_LABEL}\"}}}}");
     let filter = format!("label={OWNER_LABEL}");
     let mut stale = BTreeSet::new();

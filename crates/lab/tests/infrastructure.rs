@@ -6,7 +6,9 @@ use std::{net::Ipv4Addr, process::Stdio, time::Instant};
 use letsbe_lab::{
     docker,
     hosts::Host,
+    images,
     lab::{self, Lab, LabOptions},
+    network::OWNER_LABEL,
     services::Storage,
 };
 use tokio::{
@@ -38,6 +40,37 @@ async fn a_lab_gives_a_server_and_everything_around_it() {
     }
     for kind in ["container", "volume", "network"] {
         let left = docker::labelled(kind, &format!("{}={name}", docker::LAB_LABEL)).await.expect("a list");
+        assert!(left.is_empty(), "{kind}: {left:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tests_that_start_together_remove_what_a_dead_one_left() {
+    docker::ensure_engine().await.expect("an engine");
+    let image = images::ensure("debian").await.expect("an image");
+    let lab = format!("stale-{:08x}", rand::random::<u32>());
+    let labels = [format!("{}={lab}", docker::LAB_LABEL), format!("{OWNER_LABEL}=4194305:1")];
+    let volume = format!("letsbe-lab-{lab}-docker");
+    docker::docker(&["volume", "create", "--label", &labels[0], "--label", &labels[1], &volume])
+        .await
+        .expect("made");
+    let mount = format!("{volume}:/var/lib/docker");
+    let run =
+        ["container", "run", "--detach", "--label", &labels[0], "--label", &labels[1], "--volume", &mount];
+    // Something to be removed, so that the removal takes its time.
+    let fill = ["sh", "-c", "head -c 300M /dev/zero > /filled; exec sleep infinity"];
+    for _ in 0..3 {
+        let arguments: Vec<&str> = run.into_iter().chain([image.as_str()]).chain(fill).collect();
+        docker::docker(&arguments).await.expect("a container");
+    }
+
+    let (one, other, third) = tokio::join!(lab::cleanup_stale(), lab::cleanup_stale(), lab::cleanup_stale());
+
+    for removed in [one, other, third] {
+        removed.expect("removed by it or by another");
+    }
+    for kind in ["container", "volume"] {
+        let left = docker::labelled(kind, &labels[0]).await.expect("a list");
         assert!(left.is_empty(), "{kind}: {left:?}");
     }
 }
