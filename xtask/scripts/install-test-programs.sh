@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that tests run on this machine itself: nginx, sshd and ufw (never started), systemd-analyze, git, curl, python3, ssh-audit,
-# rclone, restic 0.17 or later, and Docker Compose v2. Says what it installs before it does; does nothing, quickly, when
+# rclone, restic 0.18 or later, and Docker Compose v2. Says what it installs before it does; does nothing, quickly, when
 # all is there.
 set -eu
 
@@ -18,7 +18,7 @@ command -v rclone >/dev/null 2>&1 || packages="$packages rclone"
 newer=
 docker compose version >/dev/null 2>&1 || newer="$newer docker-compose"
 case "$(restic version 2>/dev/null)" in
-  '' | restic\ 0.[0-9].* | restic\ 0.1[0-6].*) newer="$newer restic" ;;
+  '' | restic\ 0.[0-9].* | restic\ 0.1[0-7].*) newer="$newer restic" ;;
 esac
 
 if [ -z "$packages$newer" ]; then

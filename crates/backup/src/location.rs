@@ -18,7 +18,7 @@ use letsbe_types::{
 /// The programs, as they came with the bundle.
 #[derive(Debug, Clone)]
 pub struct Programs {
-    /// restic, 0.17 or later.
+    /// restic, 0.18 or later.
     pub restic: PathBuf,
     /// rclone.
     pub rclone: PathBuf,

@@ -12,6 +12,7 @@ mod problem;
 mod process;
 mod read;
 mod restic;
+mod stall;
 mod store;
 
 use std::{
@@ -177,7 +178,7 @@ impl Repository {
         Ok(())
     }
 
-    /// restic before 0.17 has other exit codes.
+    /// restic before 0.17.1 has other exit codes, and no limit for requests that hang.
     async fn require_version(&self) -> Result<(), Problem> {
         let mut command = restic::bare(&self.programs.restic);
         command.arg("version");
@@ -187,12 +188,12 @@ impl Repository {
         process::run(command, b"", limit, &mut |piece| restic::collect(&mut answer, piece, 1 << 16, doing))
             .await
             .map_err(|stopped| problem::of_stopped(&self.location.name, doing, stopped))?;
-        if answers::version(&answer).is_some_and(|version| version >= (0, 17)) {
+        if answers::version(&answer).is_some_and(|version| version >= (0, 18)) {
             return Ok(());
         }
         Err(Problem::permanent(
             "REPO009",
-            "the restic program is older than 0.17, or is something else",
+            "the restic program is older than 0.18, or is something else",
             "restic comes with the bundle; install the bundle again.",
         ))
     }

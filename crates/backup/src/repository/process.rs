@@ -12,7 +12,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::confine::{self, Reach};
+use super::{
+    confine::{self, Reach},
+    stall,
+};
 
 /// Standard error beyond this is dropped.
 const ERRORS: usize = 1 << 20;
@@ -36,7 +39,7 @@ pub(super) enum Stopped {
     NotStarted(std::io::Error),
     /// It took longer than allowed.
     TooLong(Duration),
-    /// It tried the same again and again.
+    /// It tried the same again and again, or stood still.
     Unreachable,
     /// Whoever reads its output had enough.
     Refused(Problem),
@@ -49,12 +52,23 @@ pub(super) async fn run(
     limit: Duration,
     sink: &mut (dyn FnMut(&[u8]) -> Result<(), Problem> + Send),
 ) -> Result<Ended, Stopped> {
-    run_within((None, RETRYING), command, input, limit, sink).await
+    let bounds = Bounds { reach: None, retrying: RETRYING, still: None };
+    run_within(bounds, command, input, limit, sink).await
 }
 
-/// The same for a program that may open only what `reach` says, if that is given, and try the same again for so long.
+/// What a program may, beside its limit of time.
+pub(super) struct Bounds<'a> {
+    /// It may open only this, if something is said.
+    pub(super) reach: Option<&'a Reach>,
+    /// So long it may try the same again.
+    pub(super) retrying: Duration,
+    /// So long it may neither read nor write, if something is said.
+    pub(super) still: Option<Duration>,
+}
+
+/// The same within these bounds.
 pub(super) async fn run_within(
-    (reach, retrying): (Option<&Reach>, Duration),
+    bounds: Bounds<'_>,
     mut command: Command,
     input: &[u8],
     limit: Duration,
@@ -62,12 +76,12 @@ pub(super) async fn run_within(
 ) -> Result<Ended, Stopped> {
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let started = match reach {
+    let started = match bounds.reach {
         Some(reach) => confine::spawn(command, reach),
         None => command.spawn(),
     };
     let mut child = started.map_err(Stopped::NotStarted)?;
-    let ended = timeout(limit, drive(&mut child, input, retrying, sink)).await;
+    let ended = timeout(limit, drive(&mut child, input, &bounds, sink)).await;
     let stopped = match ended {
         Ok(Ok((status, errors))) => return Ok(Ended { code: status.code(), errors }),
         Ok(Err(stopped)) => stopped,
@@ -81,11 +95,23 @@ pub(super) async fn run_within(
 async fn drive(
     child: &mut Child,
     input: &[u8],
-    retrying: Duration,
+    bounds: &Bounds<'_>,
     sink: &mut (dyn FnMut(&[u8]) -> Result<(), Problem> + Send),
 ) -> Result<(ExitStatus, String), Stopped> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let ((), (), errors) = tokio::try_join!(feed(stdin, input), pass(stdout, sink), watch(stderr, retrying))?;
+    let process = child.id();
+    let still = async {
+        match bounds.still {
+            Some(patience) => stall::of(process, patience).await,
+            None => std::future::pending().await,
+        }
+    };
+    let ended =
+        async { tokio::try_join!(feed(stdin, input), pass(stdout, sink), watch(stderr, bounds.retrying)) };
+    let ((), (), errors) = tokio::select! {
+        ended = ended => ended?,
+        () = still => return Err(Stopped::Unreachable),
+    };
     let status = child.wait().await.map_err(Stopped::NotStarted)?;
     Ok((status, String::from_utf8_lossy(&errors).into_owned()))
 }

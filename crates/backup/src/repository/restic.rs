@@ -13,7 +13,7 @@ use super::{
     Repository,
     confine::Reach,
     problem,
-    process::{self, Ended},
+    process::{self, Bounds, Ended},
 };
 
 /// restic may hold the repository locked against us this long.
@@ -92,10 +92,11 @@ impl Repository {
             // What everybody may write is not its own.
             command.env("TMPDIR", &self.cache);
         }
-        let ended =
-            process::run_within((reach.as_ref(), self.retrying), command, call.input, call.limit, sink)
-                .await
-                .map_err(|stopped| problem::of_stopped(&self.location.name, call.doing, stopped))?;
+        let still = self.location.folder.is_none().then_some(self.retrying);
+        let bounds = Bounds { reach: reach.as_ref(), retrying: self.retrying, still };
+        let ended = process::run_within(bounds, command, call.input, call.limit, sink)
+            .await
+            .map_err(|stopped| problem::of_stopped(&self.location.name, call.doing, stopped))?;
         if ended.code.is_some_and(|code| call.answers.contains(&code)) {
             return Ok(ended);
         }
@@ -136,6 +137,9 @@ impl Repository {
         command.arg("--password-file").arg(&self.key_file);
         command.arg("--cache-dir").arg(&self.cache);
         command.args(["--quiet", "--retry-lock", LOCKED]);
+        // We give up first: a request that it sends anew would look like something that moves.
+        let hangs = format!("{}s", 2 * self.retrying.as_secs().max(1));
+        command.arg("--stuck-request-timeout").arg(hangs);
         for option in &self.location.options {
             command.args(["--option", option]);
         }
@@ -183,6 +187,6 @@ pub(super) fn not_understood(doing: &str) -> Problem {
     Problem::permanent(
         "REPO010",
         format!("{doing}: the answer of restic is not understood"),
-        "Use the restic that came with the bundle (0.17 or later).",
+        "Use the restic that came with the bundle (0.18 or later).",
     )
 }

@@ -56,6 +56,7 @@ async fn everything(server: &Server<'_>) -> Vec<String> {
         ("a disk that fills up in the middle", Box::pin(disk::full_in_the_middle(server))),
         ("killed at every point, backups heal", Box::pin(kills::backups(server))),
         ("killed at every point, a restore ends whole", Box::pin(kills::restores(server))),
+        ("killed at every point, proofs are made", Box::pin(kills::proofs(server))),
         ("a database that dies is named", Box::pin(kills::database_dies(server))),
         ("a power cut leaves the former sets", Box::pin(kills::power_cut(server))),
         ("the far side away is told, and caught up", Box::pin(kills::far_side_away(server))),
