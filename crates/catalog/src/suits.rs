@@ -96,11 +96,28 @@ mod tests {
             "o'brien@example.com",
             "o'$brien#@example.com",
             "a{{b}}{%c%}@example.com",
+            "-rf@example.com",
+            "--help@example.com",
+            "${HOME}`id`@example.com",
+            "%s%n&|=?!*@example.com",
+            "yes@example.com",
+            "1e3@example.com",
+            "~/{#x#}@example.com",
             "info@bäckerei-müller.de",
             &format!("{}@example.com", "a".repeat(49)),
             &format!("{}@{}.com", "a".repeat(60), "b".repeat(35)),
         ] {
             assert_eq!(fields(&all, "bäckerei-müller.de", email), Vec::<String>::new(), "{email}");
+        }
+        for domain in [
+            "www.example.com",
+            "blog.example.com",
+            "mail.example.com",
+            "💩.la",
+            "a.b.c.d.e.f.example",
+            "null.co",
+        ] {
+            assert_eq!(fields(&all, domain, "o'brien@example.com"), Vec::<String>::new(), "{domain}");
         }
         let long = format!("{}@{}.com", "a".repeat(60), "b".repeat(36));
         assert_eq!(fields(&all, "example.com", &long), ["email"], "WordPress keeps 100 letters");

@@ -33,14 +33,23 @@ pub struct ImageInstall {
     pub started_after: DateTime<Utc>,
 }
 
+/// An installation's task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageBegun {
+    /// Posted by this call.
+    Now(String),
+    /// Found: an earlier call had posted it.
+    Before(String),
+}
+
 impl ScpClient {
     /// Starts the installation, or finds it if an earlier try got through although its reply was lost.
     ///
     /// # Errors
     /// Retryable when Netcup is locked, busy, in maintenance or silent; call again with the same request.
-    pub async fn install_image(&self, server: i32, install: &ImageInstall) -> Result<String, ScpError> {
+    pub async fn install_image(&self, server: i32, install: &ImageInstall) -> Result<ImageBegun, ScpError> {
         if let Some(task) = self.find_installation(server, install.started_after).await? {
-            return Ok(task);
+            return Ok(ImageBegun::Before(task));
         }
         let setup = ServerImageSetup {
             image_flavour_id: Some(install.flavour_id),
@@ -56,11 +65,11 @@ impl ScpClient {
         match self.post_image(server, &setup).await.map_err(|error| error.without(&install.script)) {
             Err(error) if error.outcome_unknown() => {
                 match self.find_installation(server, install.started_after).await {
-                    Ok(Some(task)) => Ok(task),
+                    Ok(Some(task)) => Ok(ImageBegun::Now(task)),
                     _ => Err(error),
                 }
             }
-            posted => posted,
+            posted => posted.map(ImageBegun::Now),
         }
     }
 

@@ -30,7 +30,7 @@ pub use calls::Power;
 pub use client::{ScpClient, ScpConfig};
 pub use error::{ErrorKind, ScpError};
 pub use generated::types;
-pub use image::ImageInstall;
+pub use image::{ImageBegun, ImageInstall};
 pub use oauth::{CLIENT_ID, DeviceLogin, DevicePoll, Realm, Tokens, next_interval};
 pub use task::{TaskEnd, TaskState, word};
 pub use tokens::{MemoryTokenStore, REFRESH_TOKEN_IDLE_LIFE, StoredToken, TokenStore};

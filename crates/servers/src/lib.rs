@@ -73,6 +73,25 @@ pub struct InstallRequest {
     pub requested_at: DateTime<Utc>,
 }
 
+/// An installation that is under way or over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// By this call: the server gets what it asked for.
+    Now(TaskId),
+    /// By an earlier call with the same request, whose answer was lost: the server gets what that asked for.
+    Before(TaskId),
+}
+
+impl Begun {
+    /// Its task.
+    #[must_use]
+    pub fn into_task(self) -> TaskId {
+        match self {
+            Self::Now(task) | Self::Before(task) => task,
+        }
+    }
+}
+
 /// A provider could not do something.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{problem}")]
@@ -81,6 +100,8 @@ pub struct ProviderError {
     pub problem: Problem,
     /// How long the provider asked to wait before the next try.
     pub retry_after: Option<std::time::Duration>,
+    /// Whether it may have been done all the same: the answer was lost.
+    pub outcome_unknown: bool,
 }
 
 impl ProviderError {
@@ -93,7 +114,7 @@ impl ProviderError {
 
 impl From<Problem> for ProviderError {
     fn from(problem: Problem) -> Self {
-        Self { problem, retry_after: None }
+        Self { problem, retry_after: None, outcome_unknown: false }
     }
 }
 
@@ -121,7 +142,7 @@ pub trait ServerProvider: Send + Sync {
     ) -> Result<Option<TaskId>, ProviderError>;
 
     /// Starts an installation, or finds it when an earlier call with the same request got through.
-    async fn start_install(&self, id: &ServerId, request: &InstallRequest) -> Result<TaskId, ProviderError>;
+    async fn start_install(&self, id: &ServerId, request: &InstallRequest) -> Result<Begun, ProviderError>;
 
     /// Where a task stands.
     async fn task(&self, id: &ServerId, task: &TaskId) -> Result<TaskState, ProviderError>;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, ids::ServerId};
 
 use crate::{
-    Capabilities, InstallRequest, Power, ProviderError, ServerProvider, ServerView, TaskId, TaskState,
+    Begun, Capabilities, InstallRequest, Power, ProviderError, ServerProvider, ServerView, TaskId, TaskState,
 };
 
 const PREFIX: &str = "manual:";
@@ -75,7 +75,7 @@ impl ServerProvider for Manual {
         Ok(None)
     }
 
-    async fn start_install(&self, id: &ServerId, _: &InstallRequest) -> Result<TaskId, ProviderError> {
+    async fn start_install(&self, id: &ServerId, _: &InstallRequest) -> Result<Begun, ProviderError> {
         Err(not_possible(
             &id.0,
             "it cannot be installed from here",

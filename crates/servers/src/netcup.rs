@@ -4,12 +4,12 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use letsbe_netcup::{ImageInstall, ScpClient, ScpError, types, word};
+use letsbe_netcup::{ImageBegun, ImageInstall, ScpClient, ScpError, types, word};
 use letsbe_types::{Problem, Region, ids::ServerId};
 
 use crate::{
-    Capabilities, InstallRequest, OsImage, Power, ProviderError, Resources, ServerProvider, ServerView,
-    TaskId, TaskState, choose::given_name,
+    Begun, Capabilities, InstallRequest, OsImage, Power, ProviderError, Resources, ServerProvider,
+    ServerView, TaskId, TaskState, choose::given_name,
 };
 
 const PREFIX: &str = "netcup:";
@@ -61,7 +61,8 @@ impl NetcupPool {
 
 impl From<ScpError> for ProviderError {
     fn from(error: ScpError) -> Self {
-        Self { retry_after: error.retry_after(), problem: error.problem }
+        let (retry_after, outcome_unknown) = (error.retry_after(), error.outcome_unknown());
+        Self { retry_after, outcome_unknown, problem: error.problem }
     }
 }
 
@@ -217,7 +218,7 @@ impl ServerProvider for NetcupPool {
         Ok(self.client.find_installation(number_of(id)?, requested_at).await?.map(TaskId))
     }
 
-    async fn start_install(&self, id: &ServerId, request: &InstallRequest) -> Result<TaskId, ProviderError> {
+    async fn start_install(&self, id: &ServerId, request: &InstallRequest) -> Result<Begun, ProviderError> {
         let number = number_of(id)?;
         if request.public_keys.is_empty() {
             let message = format!("the installation of {id} has no SSH key, so nobody could log in");
@@ -235,7 +236,10 @@ impl ServerProvider for NetcupPool {
             script: request.host_key.script(),
             started_after: request.requested_at,
         };
-        Ok(TaskId(self.client.install_image(number, &install).await?))
+        Ok(match self.client.install_image(number, &install).await? {
+            ImageBegun::Now(task) => Begun::Now(TaskId(task)),
+            ImageBegun::Before(task) => Begun::Before(TaskId(task)),
+        })
     }
 
     async fn task(&self, _: &ServerId, task: &TaskId) -> Result<TaskState, ProviderError> {

@@ -132,6 +132,53 @@ async fn what_leaves_the_zone_is_followed_and_what_is_wrong_is_named_with_the_li
 }
 
 #[tokio::test]
+async fn aliases_of_every_kind_end_as_right_or_are_named() {
+    let everything = Records::from([
+        (("shop.test", NS), wire("ns1.shop.test")),
+        (("ns1.shop.test", A), vec![127, 0, 0, 2]),
+        (("host.target.test", A), RIGHT.into()),
+        (("six.target.test", AAAA), std::net::Ipv6Addr::LOCALHOST.octets().into()),
+        (("hop.target.test", CNAME), wire("host.target.test")),
+        (("one.target.test", CNAME), wire("two.target.test")),
+        (("two.target.test", CNAME), wire("one.target.test")),
+        (("next.shop.test", CNAME), wire("hop.target.test")),
+        (("self.shop.test", CNAME), wire("self.shop.test")),
+        (("round.shop.test", CNAME), wire("again.shop.test")),
+        (("again.shop.test", CNAME), wire("round.shop.test")),
+    ]);
+    let own = Records::from([
+        // An alias at the top of a zone is against the rules, and some servers give one.
+        (("shop.test", CNAME), wire("host.target.test")),
+        (("within.shop.test", CNAME), wire("address.shop.test")),
+        (("address.shop.test", A), RIGHT.into()),
+        (("chain.shop.test", CNAME), wire("next.shop.test")),
+        (("next.shop.test", CNAME), wire("hop.target.test")),
+        (("capital.shop.test", CNAME), wire("HOST.Target.TEST")),
+        (("six.shop.test", CNAME), wire("six.target.test")),
+        (("self.shop.test", CNAME), wire("self.shop.test")),
+        (("round.shop.test", CNAME), wire("again.shop.test")),
+        (("again.shop.test", CNAME), wire("round.shop.test")),
+        (("away.shop.test", CNAME), wire("one.target.test")),
+    ]);
+    let (checker, port) = network(everything, "127.0.0.2", "shop.test", own).await;
+    let right = ["shop.test", "within.shop.test", "chain.shop.test", "capital.shop.test"];
+    for name in right {
+        assert_eq!(missing(&checker, port, "shop.test", &[name]).await, Ok(vec![]), "{name}");
+    }
+    for (name, target, leads) in [
+        ("six.shop.test", "six.target.test", "leads to ::1"),
+        ("self.shop.test", "self.shop.test", "leads nowhere"),
+        ("round.shop.test", "again.shop.test", "leads nowhere"),
+        ("away.shop.test", "one.target.test", "leads nowhere"),
+    ] {
+        let line = format!(
+            "{name}. A 192.0.2.7 (ns1.shop.test gives the alias CNAME {target}, which {leads}: remove it)"
+        );
+        assert_eq!(missing(&checker, port, "shop.test", &[name]).await, Ok(vec![line]), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn name_servers_without_ipv4_are_asked_over_ipv6() {
     let everything = Records::from([
         (("six.test", NS), wire("ns1.six.test")),

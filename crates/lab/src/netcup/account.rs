@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
+    Faults,
     api::{Page, Sim, error, invalid, not_found, start_task},
     realm::{CUSTOMER, USER_ID},
     state::Shared,
@@ -119,10 +120,13 @@ async fn tasks(State(shared): Sim, Query(page): Query<Page>, Query(of): Query<Of
     if of.state.as_deref().is_some_and(|state| !known.contains(&state)) {
         return error(400, "state.invalid", "Unknown task state");
     }
-    let state = shared.state();
+    let mut state = shared.state();
+    let any = |task: &Task| of.server == Some(task.server);
+    let late = state.tasks.iter().any(any) && Faults::strikes(&mut state.faults.list_late);
     let wanted = state.tasks.iter().rev().filter(|task| {
         let name = task.info().name.unwrap_or_default();
-        of.server.is_none_or(|server| task.server == server)
+        !late
+            && of.server.is_none_or(|server| task.server == server)
             && of.state.as_deref().is_none_or(|state| task.state() == state)
             && of.q.as_ref().is_none_or(|q| name.contains(q.as_str()))
     });

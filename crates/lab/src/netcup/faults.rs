@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Faults {
     /// So many installations are started and their reply never arrives.
     pub lose_install_reply: u32,
+    /// So many lists of a server's tasks are still without any of them.
+    pub list_late: u32,
     /// So many connections are dropped before anything is done.
     pub drop_connection: u32,
     /// So many writes to servers meet 409 `server.lock.error`.

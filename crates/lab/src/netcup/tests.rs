@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_netcup::{ErrorKind, MemoryTokenStore, Power, ScpClient, ScpConfig, TaskEnd, TaskState, types};
 use letsbe_servers::{
-    InstallRequest, NetcupPool, NoServer, OsImage, PlantedKey, ProviderError, ServerProvider, TierSize,
-    Wanted, choose_server,
+    Begun, InstallRequest, NetcupPool, NoServer, OsImage, PlantedKey, ProviderError, ServerProvider,
+    TierSize, Wanted, choose_server,
 };
 use letsbe_types::{Region, Tier, clock::ManualClock, ids::ServerId};
 
@@ -95,7 +95,7 @@ async fn a_server_is_chosen_installed_and_then_no_longer_free() {
     let chosen = choose_server(&servers, &wanted(), &BTreeSet::new()).expect("a free server");
     assert_eq!(chosen, one());
 
-    let task = pool.start_install(&chosen, &bench.request()).await.expect("a task");
+    let task = pool.start_install(&chosen, &bench.request()).await.expect("a task").into_task();
     bench.sim.settled().await;
     assert_eq!(pool.task(&chosen, &task).await, Ok(TaskState::Finished));
     assert_eq!(bench.hosts.done(), ["wipe 1", "install 1 srv.shop.example"]);
@@ -118,12 +118,13 @@ async fn a_lost_reply_is_settled_by_reading_and_installs_once() {
     let pool = bench.pool();
     let request = bench.request();
     let task = pool.start_install(&one(), &request).await.expect("found by reading");
+    let Begun::Now(task) = task else { panic!("it was posted by this call") };
     assert_eq!(pool.task(&one(), &task).await, Ok(TaskState::Running(Some(10))));
     // The worker that asked dies; another one asks the same, while it runs and after it has ended.
-    assert_eq!(bench.pool().start_install(&one(), &request).await, Ok(task.clone()));
+    assert_eq!(bench.pool().start_install(&one(), &request).await, Ok(Begun::Before(task.clone())));
     bench.sim.faults(|faults| faults.hold_tasks = false);
     bench.sim.settled().await;
-    assert_eq!(bench.pool().start_install(&one(), &request).await, Ok(task.clone()));
+    assert_eq!(bench.pool().start_install(&one(), &request).await, Ok(Begun::Before(task.clone())));
     assert_eq!(bench.sim.installs(1), 1);
     let posts =
         bench.sim.calls().into_iter().filter(|call| call.path.ends_with("/image") && call.method == "POST");
@@ -131,7 +132,7 @@ async fn a_lost_reply_is_settled_by_reading_and_installs_once() {
 
     // A new request, later, is a new installation.
     bench.clock.advance(TimeDelta::hours(1));
-    let second = bench.pool().start_install(&one(), &bench.request()).await.expect("a task");
+    let second = bench.pool().start_install(&one(), &bench.request()).await.expect("a task").into_task();
     assert_ne!(second, task);
     assert_eq!(bench.sim.installs(1), 2);
 }
@@ -213,14 +214,14 @@ async fn a_failed_task_says_how_and_the_next_try_is_a_new_one() {
         let bench = Bench::new().await;
         bench.sim.faults(|faults| faults.end_next_task = Some(word.into()));
         let (pool, request) = (bench.pool(), bench.request());
-        let task = pool.start_install(&one(), &request).await.expect("a task");
+        let task = pool.start_install(&one(), &request).await.expect("a task").into_task();
         bench.sim.settled().await;
         let state = pool.task(&one(), &task).await.expect("a state");
         assert!(
             matches!(&state, TaskState::Failed(ended, message) if *ended == end && !message.is_empty()),
             "{state:?}"
         );
-        let second = pool.start_install(&one(), &request).await.expect("a task");
+        let second = pool.start_install(&one(), &request).await.expect("a task").into_task();
         bench.sim.settled().await;
         assert_eq!(pool.task(&one(), &second).await, Ok(TaskState::Finished));
         assert_eq!(bench.sim.installs(1), 2);

@@ -45,6 +45,35 @@ async fn another_worker_takes_over_when_one_dies_while_installing() {
     join_all(cases.map(|(fault, over)| dies_while_installing(fault, over))).await;
 }
 
+/// The answer is lost and Netcup's lists show the task late: `calls` are what the calls to install were answered.
+async fn is_listed_late(late: u32, calls: &[u16]) {
+    let bench = Bench::with_one().await;
+    bench.faults(|faults| {
+        (faults.lose_install_reply, faults.list_late, faults.hold_tasks) = (1, late, true);
+    });
+    bench.start("one");
+    let id = bench.paid_order("shop.example").await;
+    let asked = async || {
+        let mut left = late;
+        bench.faults(|faults| left = faults.list_late);
+        (left == 0 && bench.install_calls().len() == calls.len()).then_some(())
+    };
+    eventually(asked).await.unwrap_or_else(|| panic!("{late}: {:#?}", bench.sim.calls()));
+    bench.faults(|faults| faults.hold_tasks = false);
+    bench.ready_alone(id, 1, 1).await;
+    assert_eq!(bench.install_calls(), calls, "{late}");
+    let recorded = bench.order(id).await.host_key.expect("recorded");
+    let scripts = bench.hosts.scripts();
+    assert_eq!(scripts.len(), 1, "{late}");
+    assert!(scripts[0].expose().contains(&recorded), "{late}: another key is recorded than was planted");
+}
+
+#[tokio::test]
+async fn the_planted_key_stays_recorded_though_the_answer_is_lost_and_the_lists_are_late() {
+    let cases: [(u32, &[u16]); 3] = [(1, &[0]), (2, &[0]), (3, &[0, 409])];
+    join_all(cases.map(|(late, calls)| is_listed_late(late, calls))).await;
+}
+
 #[tokio::test]
 async fn an_installation_longer_than_a_lease_stays_with_its_worker() {
     let bench = Bench::with_one().await;

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use letsbe_servers::{
-    Capabilities, InstallRequest, ProviderError, ServerProvider, ServerView, TaskId, TaskState,
+    Begun, Capabilities, InstallRequest, ProviderError, ServerProvider, ServerView, TaskId, TaskState,
 };
 use letsbe_types::ids::ServerId;
 use tokio::sync::Barrier;
@@ -67,7 +67,7 @@ impl ServerProvider for PromptPool {
         self.pool.find_install(id, requested_at).await
     }
 
-    async fn start_install(&self, id: &ServerId, request: &InstallRequest) -> Result<TaskId, ProviderError> {
+    async fn start_install(&self, id: &ServerId, request: &InstallRequest) -> Result<Begun, ProviderError> {
         self.pool.start_install(id, request).await
     }
 

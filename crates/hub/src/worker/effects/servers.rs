@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_servers::{
-    InstallRequest, OsImage, PlantedKey, ProviderError, TaskId, TaskState, TierSize, Wanted, choose_server,
+    Begun, InstallRequest, OsImage, PlantedKey, ProviderError, TaskId, TaskState, TierSize, Wanted,
+    choose_server,
 };
 use letsbe_store::Order;
 use letsbe_types::{Problem, crash, ids::ServerId};
@@ -75,7 +76,9 @@ pub(in crate::worker) async fn install_server(worker: &Worker, order: &Order) ->
 }
 
 /// The key that the server will show is recorded before the installation is asked for: whenever the Hub dies, what is
-/// on the server is what is recorded, or the server was not installed and gets another key.
+/// on the server is what is recorded, or the server was not installed and gets another key. Where it turns out that
+/// this call installed nothing, the record is again what it was: an earlier call may have been carried out although
+/// its answer was lost and no list showed it yet.
 async fn begin_install(
     worker: &Worker,
     order: &Order,
@@ -92,7 +95,15 @@ async fn begin_install(
         host_key,
         requested_at,
     };
-    worker.provider.start_install(server, &request).await.map_err(|error| error.problem)
+    let begun = worker.provider.start_install(server, &request).await;
+    let planted = match &begun {
+        Ok(begun) => matches!(begun, Begun::Now(_)),
+        Err(error) => error.outcome_unknown,
+    };
+    if let Some(earlier) = order.host_key.as_deref().filter(|_| !planted) {
+        worker.store.plant_host_key(order.new.id, earlier).await.map_err(store_problem)?;
+    }
+    begun.map(Begun::into_task).map_err(|error| error.problem)
 }
 
 async fn wait_for_task(worker: &Worker, server: &ServerId, task: &TaskId) -> Result<(), Problem> {

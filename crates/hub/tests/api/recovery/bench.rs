@@ -13,7 +13,7 @@ use letsbe_dns::DnsChecker;
 use letsbe_hub::worker::Worker;
 use letsbe_lifecycle::order::{Event, Phase};
 use letsbe_servers::{
-    Capabilities, InstallRequest, Power, ProviderError, Resources, ServerProvider, ServerView, TaskId,
+    Begun, Capabilities, InstallRequest, Power, ProviderError, Resources, ServerProvider, ServerView, TaskId,
     TaskState,
 };
 use letsbe_types::{
@@ -75,8 +75,8 @@ impl ServerProvider for Pool {
     ) -> Result<Option<TaskId>, ProviderError> {
         Ok(None)
     }
-    async fn start_install(&self, id: &ServerId, _: &InstallRequest) -> Result<TaskId, ProviderError> {
-        Ok(TaskId(format!("install {id}")))
+    async fn start_install(&self, id: &ServerId, _: &InstallRequest) -> Result<Begun, ProviderError> {
+        Ok(Begun::Now(TaskId(format!("install {id}"))))
     }
     async fn task(&self, _: &ServerId, _: &TaskId) -> Result<TaskState, ProviderError> {
         Ok(TaskState::Finished)

@@ -174,17 +174,39 @@ fn no_option_of_the_installed_rclone_that_takes_a_command_a_file_or_a_remote_is_
 
 #[test]
 fn rclone_itself_reads_what_was_written_anew_as_it_was_given() {
-    let value = "a#b;c\"d'e\\f `g` h%i \"\"\" =[x]$HOME";
-    assert!(can_be_quoted(value));
-    let text = rendered(&format!("[far]\ntype = s3\nsecret_access_key = {value}\n"));
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("rclone.conf");
-    std::fs::write(&file, text).expect("written");
-    let output =
-        std::process::Command::new("rclone").args(["config", "dump", "--config"]).arg(&file).output();
-    let read: serde_json::Value = serde_json::from_slice(&output.expect("rclone").stdout).expect("JSON");
-    assert_eq!(read["far"]["secret_access_key"], value);
-    assert_eq!(quoted(value), format!("`{value}`"));
+    for value in [
+        "a#b;c\"d'e\\f `g` h%i \"\"\" =[x]$HOME",
+        "a`b",
+        "`ab`x",
+        "a`",
+        "a`#b",
+        "x\"\"\"",
+        "'ab'",
+        "\"ab\"",
+        "a\\",
+        "\\n",
+        "a%b%%",
+        "[far]",
+        "a${B}$(id)",
+        "ä€😀",
+        "x\u{feff}",
+        "true",
+        "0x10",
+    ] {
+        assert!(can_be_quoted(value));
+        let text = rendered(&format!("[far]\ntype = s3\nsecret_access_key = {}\n", quoted(value)));
+        std::fs::write(&file, text).expect("written");
+        let output =
+            std::process::Command::new("rclone").args(["config", "dump", "--config"]).arg(&file).output();
+        let read: serde_json::Value = serde_json::from_slice(&output.expect("rclone").stdout).expect("JSON");
+        assert_eq!(read["far"]["secret_access_key"], value);
+        assert_eq!(quoted(value), format!("`{value}`"));
+    }
+    for value in ["%(name)s", "a%(b)", "a\nb", "a\0", ""] {
+        assert!(!can_be_quoted(value), "{value:?}");
+    }
 }
 
 proptest! {
