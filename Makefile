@@ -55,7 +55,7 @@ fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) ea
 	cd fuzz && for target in $$(cargo +nightly fuzz list --fuzz-dir .); do \
 		echo "── $$target"; cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(or $(FUZZ_SECONDS),30) || exit 1; done
 
-bench: setup build ## Second provisioning run, heartbeats a second, redaction, added latency, memory: each with its budget.
+bench: setup build ## Second provisioning run, heartbeats over HTTPS, redaction, added latency, memory, nights: each with its budget.
 	$(LAB) bench
 	cargo run --release -p letsbe-hub --example heartbeats
 	cargo run --release -p letsbe-redact --example throughput

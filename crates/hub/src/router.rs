@@ -22,7 +22,7 @@ use crate::{
     },
     relay::REQUEST_BYTES,
     security::{
-        limit::{self as rate, Limited, Limits, Scope},
+        limit::{self as rate, GoodKeys, Limited, Limits, Scope},
         sessions::{Stranger, require},
     },
     web,
@@ -206,9 +206,11 @@ pub async fn serve(
 /// The Hub's HTTP service, as [`serve`] serves it.
 pub fn router(state: AppState) -> Router {
     let limits = Arc::new(Limits::default());
-    let limited = |scope| Limited { state: state.clone(), limits: Arc::clone(&limits), scope };
+    let good = Arc::new(GoodKeys::default());
+    let limited =
+        |scope| Limited { state: state.clone(), limits: Arc::clone(&limits), good: Arc::clone(&good), scope };
     // Apart from the others: whoever has many addresses makes nobody's key forgotten.
-    let agents = Limited { state: state.clone(), limits: Arc::default(), scope: Scope::Agent };
+    let agents = Limited { limits: Arc::default(), ..limited(Scope::Agent) };
     let staff = |stranger| from_fn_with_state((state.clone(), stranger), require);
     let mut router = Router::new();
     for Route { path, access, handler, .. } in routes() {

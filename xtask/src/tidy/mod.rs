@@ -4,6 +4,7 @@ pub mod codes;
 pub mod invariants;
 pub mod layers;
 pub mod makefile;
+pub mod memory;
 pub mod openings;
 pub mod purity;
 pub mod security;

@@ -86,6 +86,12 @@ impl ApiError {
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
+    /// Too many requests of this server for models, or too large ones, are under way.
+    pub(crate) fn crowded() -> Self {
+        let message = "This server has too many requests, or too large ones, under way.";
+        Self { retry_after: Some(BUSY_SECONDS), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, message)
     }

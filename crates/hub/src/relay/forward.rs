@@ -64,15 +64,10 @@ async fn answer(
     let relay = state.relay.as_ref().ok_or_else(ApiError::not_found)?;
     let upstream = relay.upstreams.get(provider).ok_or_else(ApiError::not_found)?;
     let deadline = Instant::now() + relay.patience.whole;
-    let slot = relay.slots.take(tenant).map_err(|crowded| match crowded {
-        Crowded::Tenant => {
-            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "This server has too many requests under way.")
-        }
-        Crowded::Everybody => ApiError::busy(),
-    })?;
+    let slot = relay.slots.take(tenant).map_err(crowded)?;
     let length = length(request.headers())?;
     // Until the provider has begun to answer.
-    let room = relay.slots.memory(length.saturating_mul(2)).ok_or_else(ApiError::busy)?;
+    let room = slot.share().memory(length.saturating_mul(2)).map_err(crowded)?;
     let body = body(state, relay, request).await?;
     let asked = Asked::read(form, &body, |model| upstream.longest_answer(model)).map_err(not_asked)?;
     drop(body);
@@ -80,6 +75,13 @@ async fn answer(
     let response = send(relay, upstream, form, asked, (meter, slot), deadline).await;
     drop(room);
     Ok(response)
+}
+
+fn crowded(crowded: Crowded) -> ApiError {
+    match crowded {
+        Crowded::Tenant => ApiError::crowded(),
+        Crowded::Everybody => ApiError::busy(),
+    }
 }
 
 /// How long the body is, or can be.
@@ -164,7 +166,7 @@ async fn send(
         tracing::warn!(provider = upstream.name, "a provider's answer is not what was asked for");
         return no_answer(NoAnswer::Broken);
     }
-    let usage = UsageReader::new(Arc::clone(relay), stream);
+    let usage = UsageReader::new(slot.share(), stream);
     let answer = Answer::new(response, guard, usage, (Arc::clone(relay), meter, slot), deadline);
     let mut response = Response::new(answer.into_body());
     let headers = response.headers_mut();

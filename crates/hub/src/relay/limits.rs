@@ -23,6 +23,9 @@ const OF_ONE: usize = 64;
 const OF_ALL: usize = 1024;
 /// Memory for bodies, and for what is looked through, at the same time.
 const MEMORY_KIB: usize = 256 * 1024;
+/// One tenant's share of it: two of the largest bodies. Whoever sends as many of them as he may, slowly, leaves the rest to
+/// others.
+const MEMORY_OF_ONE_KIB: usize = 64 * 1024;
 
 /// How long is waited for what.
 #[derive(Debug, Clone, Copy)]
@@ -56,13 +59,20 @@ impl Default for Patience {
 pub(super) struct Slots {
     all: Arc<Semaphore>,
     memory: Arc<Semaphore>,
-    tenants: Mutex<HashMap<OrderId, Arc<Semaphore>>>,
+    tenants: Mutex<HashMap<OrderId, Own>>,
 }
 
-/// Why there is no slot.
+/// What one tenant may have under way.
+#[derive(Debug, Clone)]
+struct Own {
+    requests: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+}
+
+/// Why there is no slot, or no memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Crowded {
-    /// The tenant itself has too many requests under way.
+    /// The tenant itself has too much under way.
     Tenant,
     /// All tenants together have.
     Everybody,
@@ -73,11 +83,22 @@ pub(super) enum Crowded {
 pub(super) struct Slot {
     _tenant: OwnedSemaphorePermit,
     _all: OwnedSemaphorePermit,
+    share: Share,
+}
+
+/// Where a tenant's requests take memory from: what all have, within what one may have.
+#[derive(Debug, Clone)]
+pub(super) struct Share {
+    own: Arc<Semaphore>,
+    all: Arc<Semaphore>,
 }
 
 /// Some of the memory; free again when it is dropped.
 #[derive(Debug)]
-pub(super) struct Memory(OwnedSemaphorePermit);
+pub(super) struct Memory {
+    own: OwnedSemaphorePermit,
+    all: OwnedSemaphorePermit,
+}
 
 impl Default for Slots {
     fn default() -> Self {
@@ -94,24 +115,47 @@ impl Slots {
     pub(super) fn take(&self, tenant: OrderId) -> Result<Slot, Crowded> {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever has nothing under way is forgotten.
-        tenants.retain(|_, slots| slots.available_permits() < OF_ONE);
-        let own = Arc::clone(tenants.entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(OF_ONE))));
-        let tenant = own.try_acquire_owned().map_err(|_| Crowded::Tenant)?;
+        tenants.retain(|_, own| own.requests.available_permits() < OF_ONE);
+        let own = tenants.entry(tenant).or_default().clone();
+        let share = Share { own: own.memory, all: Arc::clone(&self.memory) };
+        let tenant = own.requests.try_acquire_owned().map_err(|_| Crowded::Tenant)?;
         let all = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Crowded::Everybody)?;
-        Ok(Slot { _tenant: tenant, _all: all })
+        Ok(Slot { _tenant: tenant, _all: all, share })
     }
+}
 
-    /// Memory for so many bytes; `None` if there is not enough just now.
-    pub(super) fn memory(&self, bytes: usize) -> Option<Memory> {
-        let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
-        Arc::clone(&self.memory).try_acquire_many_owned(kib).ok().map(Memory)
+impl Default for Own {
+    fn default() -> Self {
+        Self {
+            requests: Arc::new(Semaphore::new(OF_ONE)),
+            memory: Arc::new(Semaphore::new(MEMORY_OF_ONE_KIB)),
+        }
+    }
+}
+
+impl Slot {
+    /// Where its request takes memory from.
+    pub(super) fn share(&self) -> Share {
+        self.share.clone()
+    }
+}
+
+impl Share {
+    /// Memory for so many bytes, if there is enough just now.
+    pub(super) fn memory(&self, bytes: usize) -> Result<Memory, Crowded> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).map_err(|_| Crowded::Tenant)?;
+        let take = |from: &Arc<Semaphore>| Arc::clone(from).try_acquire_many_owned(kib);
+        let own = take(&self.own).map_err(|_| Crowded::Tenant)?;
+        let all = take(&self.all).map_err(|_| Crowded::Everybody)?;
+        Ok(Memory { own, all })
     }
 }
 
 impl Memory {
-    /// Adds to what there is.
+    /// Adds to what there is; both are of one tenant.
     pub(super) fn add(&mut self, more: Self) {
-        self.0.merge(more.0);
+        self.own.merge(more.own);
+        self.all.merge(more.all);
     }
 }
 
@@ -119,7 +163,7 @@ impl Memory {
 mod tests {
     use letsbe_types::ids::OrderId;
 
-    use super::{Crowded, MEMORY_KIB, OF_ALL, OF_ONE, Slots};
+    use super::{Crowded, MEMORY_KIB, MEMORY_OF_ONE_KIB, OF_ALL, OF_ONE, REQUEST_BYTES, Slots};
 
     #[test]
     fn one_tenant_leaves_slots_to_others_and_nothing_is_kept_of_those_who_are_done() {
@@ -141,13 +185,21 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_comes_back() {
+    fn memory_is_bounded_for_one_and_for_all_and_comes_back() {
         let slots = Slots::default();
-        let all = slots.memory(MEMORY_KIB * 1024).expect("free");
-        assert!(slots.memory(1).is_none());
-        drop(all);
-        let mut some = slots.memory(1024).expect("free");
-        some.add(slots.memory((MEMORY_KIB - 1) * 1024).expect("free"));
-        assert!(slots.memory(1).is_none());
+        let greedy = slots.take(OrderId::generate()).expect("free").share();
+        let largest: Vec<_> = (0..2).map(|_| greedy.memory(2 * REQUEST_BYTES).expect("free")).collect();
+        assert_eq!(greedy.memory(1).expect_err("full"), Crowded::Tenant);
+        let other = slots.take(OrderId::generate()).expect("free").share();
+        drop(other.memory(2 * REQUEST_BYTES).expect("others have what they may have"));
+        let shares: Vec<_> = (1..MEMORY_KIB / MEMORY_OF_ONE_KIB)
+            .map(|_| slots.take(OrderId::generate()).expect("free").share())
+            .map(|share| share.memory(MEMORY_OF_ONE_KIB * 1024).expect("free"))
+            .collect();
+        assert_eq!(other.memory(1).expect_err("full"), Crowded::Everybody);
+        drop((largest, shares));
+        let mut some = greedy.memory(1024).expect("free");
+        some.add(greedy.memory((MEMORY_OF_ONE_KIB - 1) * 1024).expect("free"));
+        assert_eq!(greedy.memory(1).expect_err("full"), Crowded::Tenant);
     }
 }

@@ -1,14 +1,9 @@
 //! What a provider says was used, read from its answer as it passes: nothing is held back, and of an answer no more is
 //! kept than one line of a stream or one whole answer.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
-use super::{
-    Relay,
-    limits::{Memory, READ_BYTES},
-};
+use super::limits::{Memory, READ_BYTES, Share};
 
 /// More tokens than any request can use; a provider that says so is mistaken.
 const PLAUSIBLE: u64 = 10_000_000;
@@ -22,7 +17,7 @@ pub(super) struct Reported {
 
 /// Reads the usage of one answer.
 pub(super) struct UsageReader {
-    relay: Arc<Relay>,
+    share: Share,
     stream: bool,
     line: Vec<u8>,
     memory: Option<Memory>,
@@ -56,8 +51,8 @@ struct Usage {
 
 impl UsageReader {
     /// For a stream, or for a whole answer.
-    pub(super) const fn new(relay: Arc<Relay>, stream: bool) -> Self {
-        Self { relay, stream, line: Vec::new(), memory: None, skipped: false, found: None }
+    pub(super) const fn new(share: Share, stream: bool) -> Self {
+        Self { share, stream, line: Vec::new(), memory: None, skipped: false, found: None }
     }
 
     /// More of the answer.
@@ -104,7 +99,7 @@ impl UsageReader {
             return true;
         }
         let wanted = length.next_power_of_two().max(4096);
-        let Some(more) = self.relay.slots.memory(wanted) else { return false };
+        let Ok(more) = self.share.memory(wanted) else { return false };
         match &mut self.memory {
             Some(memory) => memory.add(more),
             None => self.memory = Some(more),
@@ -139,23 +134,18 @@ impl Reported {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use letsbe_types::ids::OrderId;
     use proptest::prelude::*;
 
-    use super::{READ_BYTES, Reported, UsageReader};
-    use crate::{
-        config::ModelsConfig,
-        relay::{Patience, Relay},
-    };
+    use super::{READ_BYTES, Reported, Share, UsageReader};
+    use crate::relay::limits::Slots;
 
-    fn relay() -> Arc<Relay> {
-        let none = ModelsConfig { providers: Vec::new(), models: Vec::new() };
-        Arc::new(Relay::open(&none, "https://hub.example.com", Patience::default()).unwrap())
+    fn share() -> Share {
+        Slots::default().take(OrderId::generate()).expect("free").share()
     }
 
     fn read(stream: bool, pieces: &[&[u8]]) -> Option<Reported> {
-        let mut reader = UsageReader::new(relay(), stream);
+        let mut reader = UsageReader::new(share(), stream);
         pieces.iter().for_each(|piece| reader.push(piece));
         reader.finish()
     }
@@ -204,8 +194,7 @@ mod tests {
         let long = vec![b'x'; READ_BYTES + 1];
         let usage = b"\ndata: {\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n";
         assert_eq!(read(true, &[b"data: ", &long, usage]), Some(Reported { input: 7, output: 3 }));
-        let relay = relay();
-        let mut reader = UsageReader::new(Arc::clone(&relay), false);
+        let mut reader = UsageReader::new(share(), false);
         reader.push(&long);
         assert!(reader.line.is_empty() && reader.line.capacity() == 0);
         assert_eq!(reader.finish(), None);

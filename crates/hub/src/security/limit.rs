@@ -1,9 +1,9 @@
 //! The rate limit: one token bucket for each caller and kind of request, in memory, bounded.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
@@ -19,6 +19,8 @@ use crate::{AppState, controllers::ApiError, security::keys, web};
 
 /// Callers kept at most. Beyond it, memory is worth more than the memory of who called.
 const MOST_CALLERS: usize = 10_000;
+/// Good keys kept at most: nobody makes them up.
+const MOST_KEYS: usize = 100_000;
 
 /// What is counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,11 +117,32 @@ impl Limits {
     }
 }
 
-/// What the two layers below need.
+/// Hashes of keys that were good, since this process began and until one is refused. Whoever has one is not held up by what
+/// others at his address are refused: a container of the same server, or all that stand behind one proxy.
+#[derive(Default)]
+pub(crate) struct GoodKeys(Mutex<HashSet<String>>);
+
+impl GoodKeys {
+    fn has(&self, key: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    fn note(&self, key: String, is_good: bool) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_good {
+            keys.remove(&key);
+        } else if keys.len() < MOST_KEYS {
+            keys.insert(key);
+        }
+    }
+}
+
+/// What the layers below need.
 #[derive(Clone)]
 pub(crate) struct Limited {
     pub(crate) state: AppState,
-    pub(crate) limits: std::sync::Arc<Limits>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) good: Arc<GoodKeys>,
     pub(crate) scope: Scope,
 }
 
@@ -156,16 +179,25 @@ pub(crate) async fn known(State(limited): State<Limited>, request: Request, next
     response
 }
 
-/// Counts only what was refused: whoever brings a good key is not held up by it.
+/// Counts only what was refused, by address: whoever brings a key that was good before is not held up by it.
 pub(crate) async fn refused(State(limited): State<Limited>, request: Request, next: Next) -> Response {
     let (caller, now) = (caller(&request), limited.state.clock.now());
-    if let Err(wait) = limited.limits.take(limited.scope, Who::Address(caller), 0.0, now) {
+    let key = keys::bearer(request.headers()).map(token_hash);
+    let was_good = key.as_deref().is_some_and(|key| limited.good.has(key));
+    if !was_good && let Err(wait) = limited.limits.take(limited.scope, Who::Address(caller), 0.0, now) {
         return ApiError::too_many(wait).into_response();
     }
     let response = next.run(request).await;
     let is_known = response.extensions().get::<KnownCaller>().is_some();
     if response.status().is_client_error() && !is_known {
         limited.limits.allows(limited.scope, caller, 1.0, now);
+    }
+    match key {
+        Some(key) if is_known && !was_good => limited.good.note(key, true),
+        Some(key) if was_good && response.status() == StatusCode::UNAUTHORIZED => {
+            limited.good.note(key, false)
+        }
+        _ => {}
     }
     response
 }

@@ -43,6 +43,8 @@ const TENANTS_AT_ONCE: u64 = 200;
 const MOST_PIECES: u64 = 25;
 /// Each is read with its order.
 const MOST_DRILLS: usize = 20;
+/// Approvals of one tenant that are shown one by one: whoever has its key fills no page with them.
+const APPROVALS_OF_ONE: usize = 5;
 /// A new server is heard within this.
 const FIRST_SIGN: TimeDelta = TimeDelta::hours(1);
 
@@ -153,7 +155,7 @@ async fn of_tenants(
                 let approvals = store.approvals(one.order.new.id).await?;
                 let pending = approvals.into_iter().map(|entry| entry.approval);
                 let pending = pending.filter(|approval| can_be_decided(approval, now));
-                items.extend(pending.map(|approval| asked(one, &approval)));
+                items.extend(questions(one, pending.map(|approval| asked(one, &approval)).collect()));
             }
         }
         if (page + 1) * TENANTS_AT_ONCE >= total {
@@ -269,6 +271,18 @@ fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
         }
         Health::Fine | Health::Never | Health::Revoked | Health::Lost | Health::Ended => None,
     }
+}
+
+/// A tenant's questions: the worst one by one, and that there are more.
+fn questions(tenant: &Tenant, mut all: Vec<Item>) -> Vec<Item> {
+    all.sort_by_key(Item::rank);
+    let more = all.split_off(all.len().min(APPROVALS_OF_ONE));
+    if let Some(oldest) = more.iter().map(|item| item.since).min() {
+        let title = format!("{} more questions of its AI team wait", more.len());
+        let item = Item::new("waiting", &tenant.order.new.domain, title, oldest);
+        all.push(item.at(format!("/tenants/{}", tenant.order.new.id), "All of them"));
+    }
+    all
 }
 
 fn asked(tenant: &Tenant, approval: &Approval) -> Item {

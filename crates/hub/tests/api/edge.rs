@@ -5,13 +5,20 @@ use std::{future::pending, net::Ipv4Addr, time::Duration};
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use letsbe_serve::Bounds;
+use letsbe_store::NewEntry;
+use letsbe_types::clock::Clock as _;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
 
-use crate::{Hub, tenant::registered, tenant_events::send};
+use crate::{
+    Hub,
+    relay::provider::{Bench, whole},
+    tenant::registered,
+    tenant_events::send,
+};
 
 async fn ask(address: std::net::SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -94,4 +101,36 @@ async fn a_key_that_is_not_good_gets_no_share_of_its_own() {
         );
     }
     assert_eq!(statuses.iter().filter(|status| **status == StatusCode::TOO_MANY_REQUESTS).count(), 40);
+}
+
+/// A container that was taken over asks from the address of its server's agent.
+#[tokio::test]
+async fn what_others_at_its_address_are_refused_holds_up_no_key_that_was_good() {
+    let bench = Bench::new().await;
+    let (hub, agent) = (&bench.hub, bench.agents[0].as_str());
+    let event = || async { send(hub, agent, &[]).await.status };
+    let ask = || async {
+        bench.provider.answers(whole(1, 1));
+        bench.ask(json!({})).await.status
+    };
+    // Known from the second answer on.
+    for _ in 0..2 {
+        assert_eq!((event().await, ask().await), (StatusCode::OK, StatusCode::OK));
+    }
+    let guess =
+        || async { hub.json("POST", "/api/v1/tenant/events", Some("a-guess"), &json!({})).await.status };
+    for _ in 0..100 {
+        guess().await;
+    }
+    assert_eq!(guess().await, StatusCode::TOO_MANY_REQUESTS);
+    for _ in 0..3 {
+        assert_eq!((event().await, ask().await), (StatusCode::OK, StatusCode::OK));
+    }
+    // Good for others no more than before, and for itself no longer than it is.
+    let (fresh, ring) = (bench.agents[1].as_str(), "/api/v1/tenant/commands?wait=0");
+    assert_eq!(hub.get(ring, Some(fresh)).await.status, StatusCode::TOO_MANY_REQUESTS);
+    let line = NewEntry::new("state", "done", "revoked");
+    hub.store.revoke_agent(bench.tenants[0], &line, hub.clock.now()).await.unwrap();
+    assert_eq!(event().await, StatusCode::UNAUTHORIZED);
+    assert_eq!(event().await, StatusCode::TOO_MANY_REQUESTS);
 }

@@ -122,18 +122,23 @@ async fn a_change_of_recipients_raises_no_alarm_and_other_keys_or_strangers_do()
     let two = escrowed(&sealed_keys(2), &["age1second", "age1first"], Some("aa"));
     send(&hub, &key, &[event(2, two)]).await;
     assert_eq!((kept(&hub, tenant).await.len(), kinds(&hub, tenant).await), (2, vec![]));
+    // And the first one alone again.
+    hub.store.prepare_configurations(&crate::defaults()).await.unwrap();
+    send(&hub, &key, &[event(3, ours(&sealed_keys(1)))]).await;
+    assert_eq!((kept(&hub, tenant).await.len(), kinds(&hub, tenant).await), (3, vec![]));
+    hub.store.prepare_configurations(&others).await.unwrap();
     // Nobody's wish: taken as an event, and not kept.
     let stranger = escrowed(&sealed_keys(1), &["age1stranger"], Some("aa"));
-    assert_eq!(send(&hub, &key, &[event(3, stranger)]).await.json()["data"]["taken_through"], 3);
+    assert_eq!(send(&hub, &key, &[event(4, stranger)]).await.json()["data"]["taken_through"], 4);
     assert_eq!(
         (kept(&hub, tenant).await.len(), kinds(&hub, tenant).await),
-        (2, vec![AlarmKind::KeysRefused])
+        (3, vec![AlarmKind::KeysRefused])
     );
     // Named for two, sealed for one: somebody would be missing on the day it counts.
     let fewer = escrowed(&sealed_keys(1), &["age1first", "age1second"], Some("aa"));
-    assert_eq!(send(&hub, &key, &[event(4, fewer)]).await.fields(), ["events[0].sealed"]);
+    assert_eq!(send(&hub, &key, &[event(5, fewer)]).await.fields(), ["events[0].sealed"]);
     let other_keys = escrowed(&sealed_keys(2), &["age1first", "age1second"], Some("bb"));
-    send(&hub, &key, &[event(4, other_keys)]).await;
-    assert_eq!(kept(&hub, tenant).await.len(), 3);
+    send(&hub, &key, &[event(5, other_keys)]).await;
+    assert_eq!(kept(&hub, tenant).await.len(), 4);
     assert_eq!(kinds(&hub, tenant).await, [AlarmKind::KeysChanged, AlarmKind::KeysRefused]);
 }

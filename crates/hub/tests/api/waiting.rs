@@ -65,6 +65,31 @@ async fn what_waits_for_a_person_is_on_one_page_worst_first() {
     assert_eq!(again.status, StatusCode::NOT_FOUND);
 }
 
+/// Whoever has one server's key asks as much as it takes, as urgently as there is.
+#[tokio::test]
+async fn one_tenants_questions_fill_no_page_that_others_are_on() {
+    let (hub, _) = Hub::with_staff().await;
+    let asking = [(3, 40, "CRITICAL_RED"), (4, 1, "YELLOW")];
+    for (tenant, count, class) in asking {
+        let (_, key) = tenant::registered(&hub, tenant).await;
+        let events: Vec<_> = (1..=count)
+            .map(|number| {
+                let mut asked = tenant_events::approval(number.into());
+                asked["approval"]["class"] = class.into();
+                asked["approval"]["agent"] = format!("agent-{tenant}").into();
+                tenant_events::event(number, asked)
+            })
+            .collect();
+        assert_eq!(tenant_events::send(&hub, &key, &events).await.status, StatusCode::OK);
+    }
+    let page = hub.page("/waiting").await.body;
+    assert_eq!(page.matches("agent-3 asks").count(), 5, "{page}");
+    assert!(
+        page.contains("35 more questions of its AI team wait") && page.contains("agent-4 asks"),
+        "{page}"
+    );
+}
+
 #[tokio::test]
 async fn a_server_is_assigned_on_the_orders_page() {
     let (hub, _) = Hub::with_staff().await;

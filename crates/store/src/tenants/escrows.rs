@@ -73,7 +73,8 @@ pub(super) async fn keep(
         recipients: recipients.iter().cloned().collect(),
         fingerprint: fingerprint.clone(),
     };
-    if !is_for_us(db, agent, &new, &known).await? {
+    let wanted = wanted(db, agent).await?;
+    if !is_for_us(&wanted, &new, &known) {
         let message = "they were sealed for others than the Hub's recipients, and were not kept".to_owned();
         return alarms::raise_in(db, order, AlarmKind::KeysRefused, message, now).await;
     }
@@ -88,7 +89,7 @@ pub(super) async fn keep(
         ..Default::default()
     };
     row.insert(db).await?;
-    match unexplained(&new, &known) {
+    match unexplained(&wanted, &new, &known) {
         Some(why) => {
             let message = format!("{why}. The earlier ones are kept: `letsbe tenants escrow` lists them");
             alarms::raise_in(db, order, AlarmKind::KeysChanged, message, now).await
@@ -122,31 +123,30 @@ impl TryFrom<escrow::Model> for Known {
     }
 }
 
-/// Whether the recipients are those that are wanted, or were wanted before.
-async fn is_for_us(
-    db: &impl ConnectionTrait,
-    agent: &agent::Model,
-    new: &Known,
-    known: &[Known],
-) -> Result<bool, StoreError> {
-    if known.iter().any(|before| before.recipients == new.recipients) {
-        return Ok(true);
-    }
+/// For whom the Hub wants the keys sealed.
+async fn wanted(db: &impl ConnectionTrait, agent: &agent::Model) -> Result<BTreeSet<String>, StoreError> {
     let row = configuration::Entity::find_by_id(agent.order_id).one(db).await?;
     let wanted = row.map(letsbe_types::tenant::TenantConfiguration::try_from).transpose()?;
-    let wanted: BTreeSet<String> = wanted.unwrap_or_default().escrow_recipients.into_iter().collect();
-    Ok(!wanted.is_empty() && wanted == new.recipients)
+    Ok(wanted.unwrap_or_default().escrow_recipients.into_iter().collect())
+}
+
+/// Whether the recipients are those that are wanted, or were wanted before.
+fn is_for_us(wanted: &BTreeSet<String>, new: &Known, known: &[Known]) -> bool {
+    let before = known.iter().any(|before| before.recipients == new.recipients);
+    before || (!wanted.is_empty() && *wanted == new.recipients)
 }
 
 /// Why a new escrow makes one wonder. A server seals anew when the Hub names other recipients, with the same keys; a
 /// server that registers anew may have others. Nothing else changes them.
-fn unexplained(new: &Known, known: &[Known]) -> Option<&'static str> {
+fn unexplained(wanted: &BTreeSet<String>, new: &Known, known: &[Known]) -> Option<&'static str> {
     let mine: Vec<&Known> = known.iter().filter(|before| before.generation == new.generation).collect();
     let last = mine.last()?;
     if last.fingerprint.is_some() && new.fingerprint != last.fingerprint {
         return Some("other keys than before were sealed, though nobody changed them");
     }
-    let again = mine.iter().any(|before| before.recipients == new.recipients);
+    // The Hub may name again whom it named before.
+    let back = last.recipients != new.recipients && new.recipients == *wanted;
+    let again = mine.iter().any(|before| before.recipients == new.recipients) && !back;
     again.then_some("they were sealed anew, though neither keys nor recipients are said to be others")
 }
 
@@ -163,8 +163,16 @@ mod tests {
     fn only_new_recipients_and_a_new_registration_explain_new_escrows() {
         let first = [known(1, "age1a", Some("aa"))];
         let old_program = [known(1, "age1a", None)];
+        let there_and_back = [known(1, "age1a", Some("aa")), known(1, "age1b", Some("aa"))];
+        let thrice = [there_and_back[0].clone(), there_and_back[1].clone(), there_and_back[0].clone()];
+        let wanted = ["age1a".to_owned()].into();
         for (new, before, wonders) in [
-            (known(1, "age1a", Some("aa")), &[][..], false),
+            (known(1, "age1a", Some("aa")), &there_and_back[..], false),
+            (known(1, "age1a", Some("bb")), &there_and_back, true),
+            (known(1, "age1b", Some("aa")), &there_and_back, true),
+            (known(1, "age1a", Some("aa")), &thrice, true),
+            (known(1, "age1b", Some("aa")), &thrice, true),
+            (known(1, "age1a", Some("aa")), &[], false),
             (known(1, "age1b", Some("aa")), &first, false),
             (known(2, "age1a", Some("bb")), &first, false),
             (known(1, "age1b", Some("aa")), &old_program, false),
@@ -174,7 +182,7 @@ mod tests {
             (known(1, "age1b", None), &first, true),
             (known(1, "age1a", None), &old_program, true),
         ] {
-            assert_eq!(unexplained(&new, before).is_some(), wonders, "{new:?} after {before:?}");
+            assert_eq!(unexplained(&wanted, &new, before).is_some(), wonders, "{new:?} after {before:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::{
     body::{Body, Bytes},
     http::{Request, Response, StatusCode},
 };
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use letsbe_hub::router::{Access, routes};
 use serde_json::{Value, json};
 
@@ -329,6 +329,33 @@ async fn what_is_not_to_be_asked_is_not_sent_and_holds_up_no_good_key() {
     bench.provider.answers(whole(1, 1));
     assert_eq!(bench.ask(json!({})).await.status, StatusCode::OK, "80 refusals hold up no good key");
     assert_eq!(bench.provider.got().len(), 1);
+}
+
+/// Heads of the largest bodies that there may be, and nothing of the bodies.
+#[tokio::test]
+async fn the_largest_bodies_of_one_server_leave_memory_to_the_others() {
+    const ASKED: usize = 20;
+    let bench = Bench::new().await;
+    let request = || {
+        Request::post(CHAT)
+            .header("authorization", "Bearer relay-1")
+            .header("content-type", "application/json")
+            .header("content-length", 16 << 20)
+            .body(Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>()))
+            .unwrap()
+    };
+    let mut held: FuturesUnordered<_> = (0..ASKED).map(|_| bench.hub.raw(request())).collect();
+    // Two are within its share, and wait for their bodies.
+    for _ in 0..ASKED - 2 {
+        assert_eq!(held.next().await.unwrap().status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+    bench.provider.answers(whole(1, 1));
+    let other = bench.hub.json("POST", CHAT, Some("relay-2"), &asked(json!({}))).await;
+    assert_eq!(other.status, StatusCode::OK, "{other:?}");
+    assert_eq!(bench.ask(json!({})).await.status, StatusCode::TOO_MANY_REQUESTS);
+    drop(held);
+    bench.provider.answers(whole(1, 1));
+    assert_eq!(bench.ask(json!({})).await.status, StatusCode::OK);
 }
 
 /// The answer to a request of the first tenant, as soon as it begins.
