@@ -5,7 +5,10 @@ use std::io::IsTerminal as _;
 use anyhow::bail;
 use clap::Args;
 
-use crate::style::{self, Level, harmless};
+use crate::{
+    style::{self, Level, harmless},
+    terminal,
+};
 
 /// The answer that a script gives beforehand.
 #[derive(Args, Debug, Clone, Copy)]
@@ -19,7 +22,7 @@ pub(crate) struct Yes {
 ///
 /// # Errors
 /// When something else was typed, or nobody can be asked.
-pub(crate) fn by_name(name: &str, consequences: &[String], given: Yes) -> anyhow::Result<()> {
+pub(crate) async fn by_name(name: &str, consequences: &[String], given: Yes) -> anyhow::Result<()> {
     if given.yes {
         return Ok(());
     }
@@ -29,10 +32,10 @@ pub(crate) fn by_name(name: &str, consequences: &[String], given: Yes) -> anyhow
     if !std::io::stdin().is_terminal() {
         bail!("nobody can be asked whether this is meant; nothing was done. --yes says it for scripts");
     }
-    let typed: String = dialoguer::Input::new()
-        .with_prompt(format!("Type {} to go on", style::bold(name)))
-        .allow_empty(true)
-        .interact_text()?;
+    let prompt = format!("Type {} to go on", style::bold(name));
+    let typed: String =
+        terminal::asked(|| dialoguer::Input::new().with_prompt(prompt).allow_empty(true).interact_text())
+            .await?;
     if is_meant(&typed, name) { Ok(()) } else { bail!("that is not {name}; nothing was done") }
 }
 
@@ -52,8 +55,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_script_says_yes_beforehand() {
-        assert!(by_name("acme.example", &[], Yes { yes: true }).is_ok());
+    #[tokio::test]
+    async fn a_script_says_yes_beforehand() {
+        assert!(by_name("acme.example", &[], Yes { yes: true }).await.is_ok());
     }
 }

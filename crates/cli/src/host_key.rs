@@ -6,7 +6,10 @@ use anyhow::bail;
 use letsbe_provision::ssh;
 use letsbe_types::{HostKeyPin, Problem, host_key::COMPARE};
 
-use crate::style::{self, Level};
+use crate::{
+    style::{self, Level},
+    terminal,
+};
 
 /// Reads what was given: a fingerprint, a public key, or a file with one. `names` are the server's.
 ///
@@ -40,10 +43,11 @@ pub(crate) async fn compared(address: IpAddr, ports: &[u16]) -> anyhow::Result<H
     eprintln!("{} The host key of {address} is not known. It shows", Level::Warning.mark());
     eprintln!("    {}", style::bold(&shown.fingerprint()));
     eprintln!("  Compare: {COMPARE}.");
-    let typed: String = dialoguer::Input::new()
-        .with_prompt("Type yes if it is the same, or the fingerprint that the console shows")
-        .allow_empty(true)
-        .interact_text()?;
+    let prompt = "Type yes if it is the same, or the fingerprint that the console shows";
+    let typed: String = terminal::asked(move || {
+        dialoguer::Input::new().with_prompt(prompt).allow_empty(true).interact_text()
+    })
+    .await?;
     if !agrees(&typed, &shown) {
         bail!("the host key was not confirmed; nothing was sent");
     }

@@ -9,7 +9,7 @@ mod explain;
 mod host_key;
 mod hub;
 mod logins;
-mod order_name;
+mod names;
 mod orders;
 mod plan;
 mod progress;
@@ -17,9 +17,11 @@ mod provision;
 mod recovery;
 mod style;
 mod tenants;
+mod terminal;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// The operator's command line.
@@ -85,18 +87,38 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refused) => return wrong(&refused),
+    };
     let json = arguments.json;
+    // What refuses a plan would refuse what is planned.
+    let planned = std::env::args_os().any(|word| word == "--plan");
     match carry_out(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A plan has said it already.
-            if !error.is::<plan::WouldStop>() {
+            // A plan has said it already, and JSON is one document.
+            if !error.is::<plan::WouldStop>() && !error.is::<style::Told>() {
                 style::print_error(&error, json);
             }
-            exit_code(&error)
+            exit_code(&error, planned)
         }
     }
+}
+
+/// Says what is wrong with the command line, or shows the help that was asked for. Who wants JSON gets what is wrong so,
+/// too: a script reads standard output.
+fn wrong(refused: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
+    let is_asked_for = matches!(refused.kind(), DisplayHelp | DisplayVersion);
+    if is_asked_for || !std::env::args_os().any(|word| word == "--json") {
+        refused.exit();
+    }
+    let said = refused.render().to_string();
+    let message = said.split("\n\nUsage:").next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message).trim();
+    style::print_error(&anyhow::anyhow!("{message}"), true);
+    ExitCode::from(2)
 }
 
 /// What stands at the end of the help and of the manual page.
@@ -107,12 +129,11 @@ const EXIT_CODES: &str = "Exit codes:
   4  a login is missing or has ended (`letsbe login`)";
 
 /// The exit codes of [`EXIT_CODES`], so that a script can tell.
-fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<plan::WouldStop>() {
-        return ExitCode::from(2);
-    }
-    match error.downcast_ref::<letsbe_types::Problem>().map(|problem| problem.code.as_str()) {
-        Some("API401" | "HUB040") => ExitCode::from(4),
+fn exit_code(error: &anyhow::Error, planned: bool) -> ExitCode {
+    match error.downcast_ref::<letsbe_types::Problem>() {
+        Some(problem) if ["API401", "HUB040"].contains(&&*problem.code) => ExitCode::from(4),
+        Some(problem) if planned && !problem.retryable => ExitCode::from(2),
+        _ if error.is::<plan::WouldStop>() => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     }
 }
@@ -137,8 +158,9 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Man { folder } => {
-            std::fs::create_dir_all(&folder)?;
-            Ok(clap_mangen::generate_to(Arguments::command(), folder)?)
+            let named = || format!("{} cannot be written", folder.display());
+            std::fs::create_dir_all(&folder).with_context(named)?;
+            clap_mangen::generate_to(Arguments::command(), &folder).with_context(named)
         }
     }
 }
@@ -180,6 +202,8 @@ mod tests {
             "letsbe backups drill ORDER --kind quarterly --record passed --rto-minutes 42 --rpo-minutes 480 --notes ok",
             "letsbe backups destination ORDER --from -",
             "letsbe backups acknowledge acme.example ORDER",
+            "letsbe backups acknowledge 018f7b1e 018f7b1e",
+            "letsbe backups destination acme.example",
         ];
         for line in good {
             assert!(is_taken(line), "{line}");
@@ -194,7 +218,6 @@ mod tests {
             "letsbe backups drill acme.example --kind yearly",
             "letsbe backups drill acme.example --record passed",
             "letsbe backups drill --record passed --rto-minutes 1 --rpo-minutes 1",
-            "letsbe backups destination acme.example",
         ];
         for line in bad {
             assert!(!is_taken(line), "{line}");
@@ -217,6 +240,8 @@ mod tests {
             "letsbe logout",
             "letsbe whoami --json",
             "letsbe orders assign ORDER --server manual:1 --address 192.0.2.1",
+            "letsbe orders assign acme.example --server manual:1 --address 192.0.2.1 --plan",
+            "letsbe orders abandon 018f7b1e --reason because --plan --json",
             "letsbe orders assign ORDER --server manual:1 --address 192.0.2.1 --host-key SHA256:abc",
             "letsbe orders confirm-host-key ORDER SHA256:abc",
             "letsbe tenants list --page 2",
@@ -229,6 +254,10 @@ mod tests {
             "letsbe tenants command ORDER report",
             "letsbe tenants command ORDER restart ghost --plan",
             "letsbe tenants revoke ORDER --plan",
+            "letsbe tenants converge acme.example --plan --json",
+            "letsbe tenants converge 018f7b1e --yes --no-wait",
+            "letsbe tenants approve 018f7b1e 018f7b1e --plan",
+            "letsbe orders tasks --done 018f7b1e",
             "letsbe tenants revoke ORDER --yes",
             "letsbe tenants renew-relay-key ORDER --plan",
             "letsbe tenants approvals ORDER",

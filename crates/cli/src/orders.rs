@@ -3,20 +3,19 @@
 use std::{net::IpAddr, time::Duration};
 
 use chrono::Local;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use letsbe_provision::protocol::ADMIN_PORT;
 use letsbe_types::{
-    api::{DeskAction, OrderDetail, OrderSummary, Reply, TaskEntry, TimelineEntry},
+    api::{Convergence, DeskAction, OrderDetail, OrderSummary, Reply, TaskEntry, TimelineEntry},
     ids::{OrderId, ServerId},
 };
-
-use uuid::Uuid;
 
 use crate::{
     confirm::{self, Yes},
     host_key,
     hub::{Hub, Page, Search, list_path},
-    order_name::OrderName,
+    names::{IdName, Name},
+    plan,
     style::{self, Level, harmless},
 };
 
@@ -37,6 +36,16 @@ const KINDS: [(&str, &str); 7] = [
 /// States in which nothing more happens by itself.
 const ENDS: [&str; 4] = ["FULFILLED", "FAILED", "STOPPED", "EXPIRED"];
 
+/// The order that something is done about.
+#[derive(Args)]
+pub(crate) struct Target {
+    /// The order: its id, the beginning of it, or its domain.
+    order: Name,
+    /// Show what would follow or stand in the way, and do nothing. Ends with 2 if something would stop it.
+    #[arg(long)]
+    plan: bool,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum OrdersCommand {
     /// List orders: those that need you first.
@@ -53,34 +62,34 @@ pub(crate) enum OrdersCommand {
     /// Show one order and all that happened to it.
     Show {
         /// The order: its id, the beginning of it, or its domain.
-        order: OrderName,
+        order: Name,
         /// Keep printing what happens, until the order is fulfilled or has failed.
         #[arg(long)]
         follow: bool,
     },
     /// List what only a person can do, the most urgent first.
     Tasks {
-        /// Write down that this one is done.
+        /// Write down that this one is done: its id, or the beginning of it.
         #[arg(long)]
-        done: Option<Uuid>,
+        done: Option<IdName>,
     },
     /// Try again now.
     Retry {
-        /// The order: its id, the beginning of it, or its domain.
-        order: OrderName,
+        #[command(flatten)]
+        target: Target,
     },
     /// Go on without what fails.
     Skip {
-        /// The order: its id, the beginning of it, or its domain.
-        order: OrderName,
+        #[command(flatten)]
+        target: Target,
         /// Why; kept in the timeline.
         #[arg(long)]
         reason: String,
     },
     /// Give the order up and release its server.
     Abandon {
-        /// The order: its id, the beginning of it, or its domain.
-        order: OrderName,
+        #[command(flatten)]
+        target: Target,
         /// Why; kept in the timeline.
         #[arg(long)]
         reason: String,
@@ -89,8 +98,8 @@ pub(crate) enum OrdersCommand {
     },
     /// Give the order a server by hand.
     Assign {
-        /// The order: its id, the beginning of it, or its domain.
-        order: OrderName,
+        #[command(flatten)]
+        target: Target,
         /// The server, as `<provider>:<id>`.
         #[arg(long)]
         server: String,
@@ -104,8 +113,8 @@ pub(crate) enum OrdersCommand {
     },
     /// Say which SSH host key the order's server has, after you compared it on the provider's console; the order goes on.
     ConfirmHostKey {
-        /// The order: its id, the beginning of it, or its domain.
-        order: OrderName,
+        #[command(flatten)]
+        target: Target,
         /// The fingerprint (`SHA256:…`), the public key, or a file with it.
         host_key: String,
     },
@@ -113,7 +122,7 @@ pub(crate) enum OrdersCommand {
 
 pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json: bool) -> anyhow::Result<()> {
     let hub = Hub::open(named)?;
-    let (order, action) = match command {
+    let (target, action, yes) = match command {
         OrdersCommand::List { page, search, state } => {
             let path = list_path("orders", page, &search, ("state", &state));
             let orders = hub.list(&path).await?;
@@ -121,7 +130,10 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json:
         }
         OrdersCommand::Tasks { done } => {
             let tasks: Vec<TaskEntry> = match done {
-                Some(id) => {
+                Some(name) => {
+                    let open: Vec<TaskEntry> = hub.get("/api/v1/admin/tasks").await?;
+                    let open = open.iter().map(|task| (task.id, format!("{}, {}", task.domain, task.kind)));
+                    let id = name.among("tasks", "letsbe orders tasks", open)?;
                     hub.post(&format!("/api/v1/admin/tasks/{id}/done"), &serde_json::json!({})).await?
                 }
                 None => hub.get("/api/v1/admin/tasks").await?,
@@ -133,27 +145,30 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json:
             return Ok(());
         }
         OrdersCommand::Show { order, follow } => {
-            return show(&hub, order.resolve(&hub).await?, follow, json).await;
+            return show(&hub, order.order(&hub).await?, follow, json).await;
         }
-        OrdersCommand::Retry { order } => (order, DeskAction::Retry),
-        OrdersCommand::Skip { order, reason } => (order, DeskAction::Skip { reason }),
-        OrdersCommand::Abandon { order, reason, yes } => {
-            let id = order.resolve(&hub).await?;
-            let summary = hub.order(id).await?.summary;
-            confirm::by_name(summary.domain.as_str(), &abandoned(&summary), yes)?;
-            (OrderName::Id(id), DeskAction::Abandon { reason })
-        }
-        OrdersCommand::Assign { order, server, address, host_key } => {
+        OrdersCommand::Retry { target } => (target, DeskAction::Retry, None),
+        OrdersCommand::Skip { target, reason } => (target, DeskAction::Skip { reason }, None),
+        OrdersCommand::Abandon { target, reason, yes } => (target, DeskAction::Abandon { reason }, Some(yes)),
+        OrdersCommand::Assign { target, server, address, host_key } => {
             let read = |text: String| host_key::given(&text, &[&address.to_string()], &SSH_PORTS);
             let host_key = host_key.map(read).transpose()?.map(|pin| pin.to_string());
-            (order, DeskAction::AssignServer { server: ServerId(server), address, host_key })
+            (target, DeskAction::AssignServer { server: ServerId(server), address, host_key }, None)
         }
-        OrdersCommand::ConfirmHostKey { order, host_key } => {
+        OrdersCommand::ConfirmHostKey { target, host_key } => {
             let host_key = host_key::given(&host_key, &[], &SSH_PORTS)?.to_string();
-            (order, DeskAction::ConfirmHostKey { host_key })
+            (target, DeskAction::ConfirmHostKey { host_key }, None)
         }
     };
-    let id = order.resolve(&hub).await?;
+    let id = target.order.order(&hub).await?;
+    if target.plan {
+        let path = format!("/api/v1/admin/orders/{id}/actions/plan");
+        return plan::show_desk(&hub.post(&path, &serde_json::to_value(&action)?).await?, json);
+    }
+    if let Some(yes) = yes {
+        let summary = hub.order(id).await?.summary;
+        confirm::by_name(summary.domain.as_str(), &abandoned(&summary), yes).await?;
+    }
     hub.act(id, &action).await?;
     let summary = hub.order(id).await?.summary;
     if json {
@@ -251,11 +266,13 @@ async fn show(hub: &Hub, id: OrderId, follow: bool, json: bool) -> anyhow::Resul
             if json { style::say_json(entry)? } else { style::say(&line(entry)) }
         }
         last = order.timeline.last().map_or(last, |entry| last.max(entry.sequence));
-        if !follow || ENDS.contains(&order.summary.state.as_str()) {
+        let ended =
+            ENDS.contains(&order.summary.state.as_str()) && order.convergence != Some(Convergence::Running);
+        if !follow || ended {
             break;
         }
         tokio::time::sleep(FOLLOW).await;
-        order = hub.order(id).await?;
+        order = hub.order_after(id, last.max(0)).await?;
     }
     if let (Some(problem), false) = (&order.summary.problem, json) {
         style::say(&format!("{} {}", Level::Failed.mark(), harmless(&problem.to_string())));

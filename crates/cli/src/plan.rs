@@ -1,7 +1,7 @@
 //! A plan as text: what would be changed, step by step, and what would stop the run.
 
 use letsbe_provision::protocol::{PlannedAssessment, PlannedOperation};
-use letsbe_types::{Problem, job::STEPS};
+use letsbe_types::{Problem, api::DeskPlan, job::STEPS};
 use thiserror::Error;
 
 use crate::style::{self, Level, bold, faint, harmless, say};
@@ -41,6 +41,29 @@ pub(crate) fn show(planned: Result<Vec<PlannedOperation>, Problem>, json: bool) 
         print(&plan);
     }
     if stops(&plan).next().is_some() { Err(WouldStop.into()) } else { Ok(()) }
+}
+
+/// Shows what an action would do, or what stands in its way.
+///
+/// # Errors
+/// [`WouldStop`] where something does.
+pub(crate) fn show_desk(plan: &DeskPlan, json: bool) -> anyhow::Result<()> {
+    if json {
+        style::say_json(plan)?;
+    } else {
+        plan.consequences.iter().for_each(|line| say(&harmless(line)));
+        plan.problem.iter().for_each(stop);
+        say("nothing was done");
+    }
+    if plan.problem.is_some() { Err(WouldStop.into()) } else { Ok(()) }
+}
+
+/// Says what would stop what is asked for, and what to do.
+pub(crate) fn stop(problem: &Problem) {
+    say(&format!("{} would stop: {}", Level::Failed.mark(), named(problem)));
+    if !problem.hint.is_empty() {
+        say(&format!("  {}", harmless(&problem.hint)));
+    }
 }
 
 /// What would stop the run, with its step.

@@ -2,38 +2,27 @@
 //!
 //! The escrow is opened on this machine only. What leaves it is sealed for the new server, and no key is printed.
 
+mod follow;
 mod keys;
 mod show;
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use letsbe_types::{
     Problem, Region,
-    ids::{OrderId, ServerId},
-    recovery::{
-        CancelRecovery, LostServerFate, RecoverRequest, RecoveryEntry, RecoveryPlan, RecoveryState,
-        SettleLost, WaitsFor,
-    },
+    ids::ServerId,
+    recovery::{CancelRecovery, LostServerFate, RecoverRequest, RecoveryEntry, RecoveryPlan, SettleLost},
 };
 
+use self::follow::{follow, newest, unseal};
 use crate::{
     confirm::{self, Yes},
     hub::Hub,
-    orders,
-    style::{self, Level, harmless, say},
-    tenants::{TenantName, id_of},
+    names::Name,
+    style::{self, Level, say},
 };
-
-/// How often a recovery is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-/// A Hub that is away for longer is not waited for.
-const HUB_AWAY: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Subcommand)]
 pub(crate) enum RecoveryCommand {
@@ -41,8 +30,8 @@ pub(crate) enum RecoveryCommand {
     Recover(Box<Recover>),
     /// Open the escrow on this machine and give the new server its keys, sealed.
     Unseal {
-        /// The tenant: its id or its domain.
-        tenant: TenantName,
+        /// The tenant: its id, the beginning of it, or its domain.
+        tenant: Name,
         #[command(flatten)]
         opener: Opener,
         /// Wait until the new server asks for its keys.
@@ -52,12 +41,12 @@ pub(crate) enum RecoveryCommand {
     /// Show recoveries, newest first, with how long they took and how much was lost.
     Recoveries {
         /// The tenant; everybody's if not given.
-        tenant: Option<TenantName>,
+        tenant: Option<Name>,
     },
     /// Take a recovery back: the server was not lost after all. Possible until provisioning began.
     CancelRecovery {
-        /// The tenant: its id or its domain.
-        tenant: TenantName,
+        /// The tenant: its id, the beginning of it, or its domain.
+        tenant: Name,
         /// Why; kept in the timeline.
         #[arg(long)]
         reason: String,
@@ -66,8 +55,8 @@ pub(crate) enum RecoveryCommand {
     },
     /// Write down what became of a lost server.
     SettleLost {
-        /// The tenant: its id or its domain.
-        tenant: TenantName,
+        /// The tenant: its id, the beginning of it, or its domain.
+        tenant: Name,
         /// The lost server, as `<provider>:<id>`.
         #[arg(long)]
         server: String,
@@ -82,8 +71,8 @@ pub(crate) enum RecoveryCommand {
 
 #[derive(Args)]
 pub(crate) struct Recover {
-    /// The tenant: its id or its domain.
-    tenant: TenantName,
+    /// The tenant: its id, the beginning of it, or its domain.
+    tenant: Name,
     /// What happened; kept in the timeline.
     #[arg(long)]
     reason: String,
@@ -99,7 +88,7 @@ pub(crate) struct Recover {
     /// File with the destination (JSON, with its secret), if the Hub does not know where the copies are.
     #[arg(long)]
     source: Option<PathBuf>,
-    /// Show what would happen, and do nothing.
+    /// Show what would happen and what would stop it, and do nothing. Ends with 2 if something would stop it.
     #[arg(long)]
     plan: bool,
     #[command(flatten)]
@@ -189,21 +178,21 @@ pub(crate) async fn carry_out(
     match command {
         RecoveryCommand::Recover(asked) => recover(&hub, *asked, json).await,
         RecoveryCommand::Unseal { tenant, opener, wait } => {
-            let id = id_of(&hub, &tenant).await?;
+            let id = tenant.tenant(&hub).await?;
             unseal(&hub, id, &opener, wait, json).await
         }
         RecoveryCommand::Recoveries { tenant } => {
             let of = match &tenant {
-                Some(tenant) => Some(id_of(&hub, tenant).await?),
+                Some(tenant) => Some(tenant.tenant(&hub).await?),
                 None => None,
             };
             let recoveries = hub.recoveries(of).await?;
             if json { style::say_json(&recoveries) } else { show::list(&recoveries) }
         }
         RecoveryCommand::CancelRecovery { tenant, reason, yes } => {
-            let id = id_of(&hub, &tenant).await?;
+            let id = tenant.tenant(&hub).await?;
             let entry = newest(&hub, id).await?;
-            confirm::by_name(entry.domain.as_str(), &show::taken_back(&entry), yes)?;
+            confirm::by_name(entry.domain.as_str(), &show::taken_back(&entry), yes).await?;
             let path = format!("/api/v1/admin/tenants/{id}/recovery/cancel");
             let entry: RecoveryEntry =
                 hub.post(&path, &serde_json::to_value(CancelRecovery { reason })?).await?;
@@ -214,7 +203,7 @@ pub(crate) async fn carry_out(
             Ok(())
         }
         RecoveryCommand::SettleLost { tenant, server, became, evidence } => {
-            let id = id_of(&hub, &tenant).await?;
+            let id = tenant.tenant(&hub).await?;
             let settle = SettleLost { server: ServerId(server), became: became.into(), evidence };
             let path = format!("/api/v1/admin/tenants/{id}/recovery/lost");
             let _: serde_json::Value = hub.post(&path, &serde_json::to_value(&settle)?).await?;
@@ -238,8 +227,17 @@ fn heard_lately(heard_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<c
     heard_at.map(|at| now - at).filter(|ago| *ago < chrono::TimeDelta::minutes(15))
 }
 
+/// What does not look lost is not given up by mistake.
+fn still_alive(domain: &str, ago: chrono::TimeDelta) -> Problem {
+    Problem::permanent(
+        "HUB047",
+        format!("The server of {domain} was heard {} s ago, so it does not look lost", ago.num_seconds()),
+        "Nothing was done. --still-alive-is-ok gives it up all the same.",
+    )
+}
+
 async fn recover(hub: &Hub, asked: Recover, json: bool) -> anyhow::Result<()> {
-    let id = id_of(hub, &asked.tenant).await?;
+    let id = asked.tenant.tenant(hub).await?;
     let source = asked.source.as_deref().map(keys::destination).transpose()?;
     let request = RecoverRequest {
         reason: asked.reason,
@@ -251,23 +249,19 @@ async fn recover(hub: &Hub, asked: Recover, json: bool) -> anyhow::Result<()> {
     let path = format!("/api/v1/admin/tenants/{id}/recovery");
     let body = serde_json::to_value(&request)?;
     let plan = async || hub.post::<RecoveryPlan>(&format!("{path}/plan"), &body).await;
-    if asked.plan {
-        let plan = plan().await?;
-        return if json { style::say_json(&plan) } else { show::plan(&plan) };
-    }
     let tenant = hub.tenant(id).await?.summary;
-    if let (Some(at), false) = (heard_lately(tenant.heard_at, Utc::now()), asked.still_alive_is_ok) {
-        bail!(
-            "the server of {} was heard {} s ago, so it does not look lost. Nothing was done; \
-             --still-alive-is-ok gives it up all the same",
-            tenant.domain,
-            at.num_seconds()
-        );
+    let heard = heard_lately(tenant.heard_at, Utc::now()).filter(|_| !asked.still_alive_is_ok);
+    let alive = heard.map(|ago| still_alive(tenant.domain.as_str(), ago));
+    if asked.plan {
+        return show::plan(&plan().await?, alive.as_ref(), json);
+    }
+    if let Some(alive) = alive {
+        return Err(alive.into());
     }
     if !asked.yes.yes {
         let RecoveryPlan { steps, warnings, .. } = plan().await?;
         let consequences: Vec<String> = steps.into_iter().chain(warnings).collect();
-        confirm::by_name(tenant.domain.as_str(), &consequences, asked.yes)?;
+        confirm::by_name(tenant.domain.as_str(), &consequences, asked.yes).await?;
     }
     // What cannot be read is said before anything is asked for.
     let opener = asked.opener.identity.map(|identity| Opener { identity, rest: asked.opener.rest });
@@ -283,120 +277,6 @@ async fn recover(hub: &Hub, asked: Recover, json: bool) -> anyhow::Result<()> {
         show::begun(&entry)?;
     }
     follow(hub, id, keys.as_ref(), json).await
-}
-
-async fn unseal(hub: &Hub, id: OrderId, opener: &Opener, wait: bool, json: bool) -> anyhow::Result<()> {
-    let keys = keys::Keys::read(opener)?;
-    let mut entry = newest(hub, id).await?;
-    loop {
-        match (entry.waits_for, &entry.keys) {
-            (WaitsFor::Keys, Some(asked)) => match keys.give(hub, id, &asked.recipient, json).await {
-                // Whether it was heard, the next look tells.
-                Err(error) if wait && is_unanswered(&error) => {}
-                given => return answer(&given?, json),
-            },
-            (WaitsFor::Run, Some(asked)) if asked.given_at.is_some() => {
-                if !json {
-                    say(&format!("{} the new server's keys were given already", Level::Fine.mark()));
-                }
-                return answer(&entry, json);
-            }
-            (WaitsFor::Nothing | WaitsFor::Dns | WaitsFor::Release | WaitsFor::Operator, _) => {
-                bail!("no new server of {} will ask for keys: {}", entry.domain, show::waiting(&entry))
-            }
-            _ if !wait => {
-                bail!(
-                    "the new server of {} does not ask for its keys yet: {} (--wait waits for it)",
-                    entry.domain,
-                    show::waiting(&entry)
-                )
-            }
-            _ => {}
-        }
-        tokio::time::sleep(LOOK).await;
-        entry = patiently(async || newest(hub, id).await).await?;
-    }
-}
-
-fn answer(entry: &RecoveryEntry, json: bool) -> anyhow::Result<()> {
-    if json { style::say_json(entry) } else { Ok(()) }
-}
-
-/// Whether a request got no answer, or half of one.
-fn is_unanswered(error: &anyhow::Error) -> bool {
-    error.is::<reqwest::Error>()
-}
-
-/// Looks until the Hub answers: one that is started again is waited for, what it refuses is its answer.
-async fn patiently<T>(look: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let began = Instant::now();
-    loop {
-        match look().await {
-            Err(error) if !error.is::<Problem>() && began.elapsed() < HUB_AWAY => {
-                tokio::time::sleep(LOOK).await
-            }
-            looked => return looked,
-        }
-    }
-}
-
-async fn newest(hub: &Hub, id: OrderId) -> anyhow::Result<RecoveryEntry> {
-    hub.recovery(id).await?.context("this tenant's server was never lost")
-}
-
-/// Shows what happens until the recovery ends, and unseals the keys each time that a run asks for them.
-async fn follow(hub: &Hub, id: OrderId, keys: Option<&keys::Keys>, json: bool) -> anyhow::Result<()> {
-    let begun = newest(hub, id).await?;
-    let mut last = i64::MIN;
-    let mut told: Option<WaitsFor> = None;
-    let mut given: Option<String> = None;
-    loop {
-        // What goes on does not need us.
-        let look = async || anyhow::Ok((newest(hub, id).await?, hub.order(id).await?));
-        let (entry, order) = patiently(look).await?;
-        for line in order.timeline.iter().filter(|line| line.sequence > last && line.at >= begun.requested_at)
-        {
-            if json { style::say_json(line)? } else { say(&orders::line(line)) }
-        }
-        last = order.timeline.last().map_or(last, |line| last.max(line.sequence));
-        if entry.id != begun.id || entry.state != RecoveryState::Running {
-            return ended(&entry, json);
-        }
-        let asked = entry.keys.as_ref().filter(|_| entry.waits_for == WaitsFor::Keys);
-        if let (Some(asked), Some(keys)) = (asked, keys)
-            && given.as_ref() != Some(&asked.recipient)
-        {
-            match keys.give(hub, id, &asked.recipient, json).await {
-                // Whether it was heard, the next look tells.
-                Err(error) if is_unanswered(&error) => {}
-                sent => {
-                    sent?;
-                    given = Some(asked.recipient.clone());
-                }
-            }
-        } else if told != Some(entry.waits_for) && !json {
-            say(&format!("{} {}", Level::Running.mark(), style::bold(&show::waiting(&entry))));
-            show::needed(&entry);
-        }
-        told = Some(entry.waits_for);
-        if entry.waits_for == WaitsFor::Operator {
-            return ended(&entry, json);
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-fn ended(entry: &RecoveryEntry, json: bool) -> anyhow::Result<()> {
-    if json {
-        style::say_json(entry)?;
-    } else {
-        show::end(entry)?;
-    }
-    match (&entry.problem, entry.state) {
-        (_, RecoveryState::Finished) => Ok(()),
-        (Some(problem), _) if !json => Err(problem.clone().into()),
-        _ => bail!("the recovery of {} did not end well: {}", entry.domain, harmless(&show::waiting(entry))),
-    }
 }
 
 #[cfg(test)]

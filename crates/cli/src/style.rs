@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use letsbe_types::{Problem, steers_terminal};
+use letsbe_types::{Problem, print::causes, steers_terminal};
 use owo_colors::{OwoColorize as _, Stream};
 
 /// What a line is about.
@@ -116,12 +116,17 @@ fn escaped(json: &str) -> String {
     shown
 }
 
+/// It did not succeed, and that has been said.
+#[derive(Debug, thiserror::Error)]
+#[error("it did not succeed")]
+pub(crate) struct Told;
+
 /// Prints why a command failed, with what to do if that is known.
 pub(crate) fn print_error(error: &anyhow::Error, json: bool) {
     let problem = error.downcast_ref::<Problem>();
     if json {
         let value = problem.map_or_else(
-            || serde_json::json!({"error": {"message": format!("{error:#}")}}),
+            || serde_json::json!({"error": {"message": causes(error.as_ref())}}),
             |problem| serde_json::json!({"error": problem}),
         );
         say(&escaped(&value.to_string()));
@@ -129,7 +134,7 @@ pub(crate) fn print_error(error: &anyhow::Error, json: bool) {
     }
     let mut out = std::io::stderr();
     let mark = "✗".if_supports_color(Stream::Stderr, |text| text.red()).to_string();
-    let _ = writeln!(out, "{mark} {}", harmless(&format!("{error:#}")));
+    let _ = writeln!(out, "{mark} {}", harmless(&causes(error.as_ref())));
     if let Some(problem) = problem.filter(|problem| !problem.hint.is_empty()) {
         let _ = writeln!(out, "  {}", harmless(&problem.hint));
     }

@@ -1,39 +1,22 @@
 //! Tenants' servers: how they are, what they are told.
 
 mod ask;
+mod converge;
 mod show;
+mod stops;
 pub(crate) mod units;
 
-pub(crate) use ask::{command as send, id_of};
+pub(crate) use ask::command as send;
 
 use clap::{Args, Subcommand};
-use letsbe_types::{
-    DomainName,
-    ids::{ApprovalId, OrderId},
-    tenant::{Autonomy, CommandWork},
-};
+use letsbe_types::tenant::{Autonomy, CommandWork};
 
 use crate::{
     confirm::Yes,
     hub::{Hub, Page, Search, list_path},
+    names::{IdName, Name},
     style,
 };
-
-/// A tenant: its id, or its domain.
-#[derive(Debug, Clone)]
-pub(crate) enum TenantName {
-    Id(OrderId),
-    Domain(DomainName),
-}
-
-impl std::str::FromStr for TenantName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let id = text.parse().map(Self::Id);
-        id.or_else(|_| text.parse().map(Self::Domain)).map_err(|_| "neither an id nor a domain".to_owned())
-    }
-}
 
 fn autonomy(text: &str) -> Result<Autonomy, String> {
     let number: u8 = text.parse().map_err(|_| "choose 1, 2 or 3".to_owned())?;
@@ -43,9 +26,9 @@ fn autonomy(text: &str) -> Result<Autonomy, String> {
 /// Something that changes a tenant.
 #[derive(Args)]
 pub(crate) struct Target {
-    /// The tenant: its id, or its domain.
-    tenant: TenantName,
-    /// Show what would happen, and ask nothing of the Hub.
+    /// The tenant: its id, the beginning of it, or its domain.
+    tenant: Name,
+    /// Show what would happen and what would stop it, and change nothing. Ends with 2 if something would stop it.
     #[arg(long, global = true)]
     plan: bool,
 }
@@ -64,8 +47,8 @@ pub(crate) enum TenantsCommand {
     },
     /// Show one tenant with all that is known.
     Show {
-        /// The tenant: its id, or its domain.
-        tenant: TenantName,
+        /// The tenant: its id, the beginning of it, or its domain.
+        tenant: Name,
     },
     /// Change what holds for a tenant; what is not named stays as it is.
     Configure {
@@ -84,6 +67,16 @@ pub(crate) enum TenantsCommand {
         #[command(subcommand)]
         work: Work,
     },
+    /// Run the ten steps again on the tenant's live server, so that it becomes what the Hub and its catalog say now.
+    Converge {
+        #[command(flatten)]
+        target: Target,
+        /// Do not wait for the end of the run.
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        yes: Yes,
+    },
     /// Make the key of the tenant's agent useless.
     Revoke {
         #[command(flatten)]
@@ -98,28 +91,28 @@ pub(crate) enum TenantsCommand {
     },
     /// List what waits for a person's word, and what was decided.
     Approvals {
-        /// The tenant: its id, or its domain.
-        tenant: TenantName,
+        /// The tenant: its id, the beginning of it, or its domain.
+        tenant: Name,
     },
     /// Allow something.
     Approve {
         #[command(flatten)]
         target: Target,
-        /// The approval.
-        approval: ApprovalId,
+        /// The approval: its id, or the beginning of it.
+        approval: IdName,
     },
     /// Refuse something.
     Refuse {
         #[command(flatten)]
         target: Target,
-        /// The approval.
-        approval: ApprovalId,
+        /// The approval: its id, or the beginning of it.
+        approval: IdName,
     },
     /// List where the log of the tenant's command gate ended, each time the Hub was told; with --json, as
     /// `letsbe-node gate verify --heads -` reads it.
     GateHeads {
-        /// The tenant: its id, or its domain.
-        tenant: TenantName,
+        /// The tenant: its id, the beginning of it, or its domain.
+        tenant: Name,
     },
     /// Take the log of the tenant's command gate as it is now: somebody has looked at what is wrong with it.
     AcceptGateLog {
@@ -128,8 +121,8 @@ pub(crate) enum TenantsCommand {
     },
     /// Print the keys that the server sealed away last, as an age file; with --json, earlier ones too.
     Escrow {
-        /// The tenant: its id, or its domain.
-        tenant: TenantName,
+        /// The tenant: its id, the beginning of it, or its domain.
+        tenant: Name,
         /// List what is kept, newest first, instead of printing one.
         #[arg(long, conflicts_with = "number")]
         list: bool,
@@ -212,20 +205,22 @@ pub(crate) async fn carry_out(
             if json { page.say_json(&tenants) } else { show::list(&tenants, page) }
         }
         TenantsCommand::Show { tenant } => {
-            let tenant = hub.tenant(ask::id_of(&hub, &tenant).await?).await?;
+            let tenant = hub.tenant(tenant.tenant(&hub).await?).await?;
             if json { style::say_json(&tenant) } else { show::one(&tenant) }
         }
         TenantsCommand::Approvals { tenant } => {
-            let approvals = hub.approvals(ask::id_of(&hub, &tenant).await?).await?;
+            let approvals = hub.approvals(tenant.tenant(&hub).await?).await?;
             if json { style::say_json(&approvals) } else { show::approvals(&approvals) }
         }
         TenantsCommand::GateHeads { tenant } => {
-            let heads = hub.gate_heads(ask::id_of(&hub, &tenant).await?).await?;
+            let heads = hub.gate_heads(tenant.tenant(&hub).await?).await?;
             if json { style::say_json(&heads) } else { show::gate_heads(&heads) }
         }
-        TenantsCommand::AcceptGateLog { target } => ask::accept_gate_log(&hub, &target, json).await,
+        TenantsCommand::AcceptGateLog { target } => {
+            ask::simply(&hub, &target, &ask::ACCEPT_GATE_LOG, json).await
+        }
         TenantsCommand::Escrow { tenant, list, number } => {
-            let mut keys = hub.sealed_keys(ask::id_of(&hub, &tenant).await?).await?;
+            let mut keys = hub.sealed_keys(tenant.tenant(&hub).await?).await?;
             keys.retain(|keys| number.is_none_or(|number| keys.entry.number == number));
             match (keys.first(), number) {
                 _ if json => return style::say_json(&keys),
@@ -240,13 +235,18 @@ pub(crate) async fn carry_out(
         TenantsCommand::Command { target, no_wait, work } => {
             ask::command(&hub, &target, work.into(), !no_wait, json).await
         }
+        TenantsCommand::Converge { target, no_wait, yes } => {
+            converge::converge(&hub, &target, !no_wait, yes, json).await
+        }
         TenantsCommand::Revoke { target, yes } => ask::revoke(&hub, &target, yes, json).await,
-        TenantsCommand::RenewRelayKey { target } => ask::renew_relay_key(&hub, &target, json).await,
+        TenantsCommand::RenewRelayKey { target } => {
+            ask::simply(&hub, &target, &ask::RENEW_RELAY_KEY, json).await
+        }
         TenantsCommand::Approve { target, approval } => {
-            ask::decide(&hub, &target, approval, true, json).await
+            ask::decide(&hub, &target, &approval, true, json).await
         }
         TenantsCommand::Refuse { target, approval } => {
-            ask::decide(&hub, &target, approval, false, json).await
+            ask::decide(&hub, &target, &approval, false, json).await
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod backups;
 pub mod config;
 mod controllers;
+pub mod convergence;
 mod dns_entries;
 pub mod providers;
 pub mod recovery;

@@ -7,9 +7,15 @@ extern crate letsbe_types;
 
 mod commands;
 
-use std::path::PathBuf;
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+use letsbe_hub::config::ConfigError;
+use letsbe_types::{Problem, harmless, print::causes};
 
 /// The Hub of a LetsBe fleet.
 #[derive(Parser)]
@@ -37,7 +43,11 @@ enum Command {
         email: String,
     },
     /// List who can log in.
-    ListStaff,
+    ListStaff {
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove a member of staff and end the sessions.
     RemoveStaff {
         /// The e-mail address.
@@ -57,12 +67,41 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn,hickory_resolver=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let arguments = Arguments::parse();
+    // A journal or a file keeps what would colour a terminal.
+    let is_seen = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_seen);
+    log.with_writer(std::io::stderr).init();
+    match carry_out(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            told(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what went wrong, and what to do if that is known.
+fn told(error: &anyhow::Error) {
+    let lines = [format!("error: {}", causes(error.as_ref())), format!("  {}", hint(error))];
+    for part in lines.iter().flat_map(|line| line.lines()).filter(|part| !part.trim().is_empty()) {
+        let _ = writeln!(std::io::stderr(), "{}", harmless(part));
+    }
+}
+
+fn hint(error: &anyhow::Error) -> &str {
+    if let Some(ConfigError::Read { source, .. }) = error.downcast_ref()
+        && source.kind() == std::io::ErrorKind::NotFound
+    {
+        return "Name the configuration with --config, or make it from deploy/hub.example.toml.";
+    }
+    error.downcast_ref::<Problem>().map_or("", |problem| &problem.hint)
+}
+
+async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     let config = || letsbe_hub::config::HubConfig::load(&arguments.config);
     match arguments.command {
         Command::Init => commands::init(&config()?).await,
@@ -73,7 +112,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Command::Serve => commands::serve(config()?, &arguments.config).await,
         Command::AddStaff { email } => commands::add_staff(&config()?, &email).await,
-        Command::ListStaff => commands::list_staff(&config()?).await,
+        Command::ListStaff { json } => commands::list_staff(&config()?, json).await,
         Command::RemoveStaff { email } => commands::remove_staff(&config()?, &email).await,
         Command::ReturnServer { server } => commands::return_server(&config()?, &server).await,
         Command::NetcupLogin => commands::netcup_login(&config()?).await,

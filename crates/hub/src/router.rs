@@ -20,6 +20,7 @@ use crate::{
         agents, backups, health, jobs, models, orders, payments, recovery, sessions,
         tenants::{self, configuration, relay_key},
     },
+    convergence,
     relay::REQUEST_BYTES,
     security::{
         limit::{self as rate, GoodKeys, Limited, Limits, Scope},
@@ -81,6 +82,7 @@ pub fn routes() -> Vec<Route> {
         line(read(), "/api/v1/admin/orders", Staff, get(orders::list::list)),
         line(read(), "/api/v1/admin/orders/{id}", Staff, get(orders::list::show)),
         line(write(), "/api/v1/admin/orders/{id}/actions", Staff, post(orders::desk::act)),
+        line(write(), "/api/v1/admin/orders/{id}/actions/plan", Staff, post(orders::desk::plan)),
         line(read(), "/api/v1/admin/orders/{id}/events", Staff, get(orders::events::stream)),
         line(read(), "/api/v1/admin/tasks", Staff, get(orders::tasks::list)),
         line(write(), "/api/v1/admin/tasks/{id}/done", Staff, post(orders::tasks::done)),
@@ -145,6 +147,7 @@ fn tenant_routes() -> Vec<Route> {
         line(read(), "/api/v1/admin/tenants/{id}/escrow", Staff, get(tenants::escrow::show)),
         line(write(), "/api/v1/admin/tenants/{id}/revoke", Staff, post(tenants::revoke::revoke)),
         line(write(), "/api/v1/admin/tenants/{id}/relay-key", Staff, post(relay_key::renew)),
+        line(write(), convergence::PLAN_PATH, Staff, post(tenants::converge::plan)),
         line(read(), "/tenants", StaffPage, get(web::tenants::list)),
         line(read(), "/tenants/{id}", StaffPage, get(web::tenants::show)),
         line(write(), "/tenants/{id}/approvals/{approval}", StaffPage, post(web::tenants::decide)),

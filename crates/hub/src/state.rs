@@ -7,7 +7,10 @@ use letsbe_lifecycle::order::Pace;
 use letsbe_store::Store;
 use letsbe_types::{Secret, clock::Clock};
 
-use crate::{config::PaymentTerms, relay::SharedRelay, security::logins::Logins, tenants::Tenants};
+use crate::{
+    config::PaymentTerms, convergence::Planner, relay::SharedRelay, security::logins::Logins,
+    tenants::Tenants,
+};
 
 /// Shared by requests. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ pub struct AppState {
     pub tenants: Tenants,
     /// Asks models for tenants' servers.
     pub relay: SharedRelay,
+    /// Says what a run on a live server would change.
+    pub planner: Arc<Planner>,
     /// Address at which people reach the Hub; cookies are `Secure` when it is HTTPS.
     pub public_url: Arc<str>,
     /// Folder for the files of running jobs.

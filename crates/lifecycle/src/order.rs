@@ -2,15 +2,15 @@
 //!
 //! `AWAITING_PAYMENT → PAYMENT_CONFIRMED → AWAITING_SERVER → SERVER_READY → DNS_PENDING → DNS_READY → PROVISIONING
 //! → FULFILLED`, with `FAILED` on the side (retried after 1, 5 and 15 minutes, then the operator's desk) and
-//! `STOPPED` as the other end (refund, dispute, abandoned). What is not paid in time is `EXPIRED`; a payment that comes after
-//! all revives it.
+//! `STOPPED` as the other end (refund, dispute, abandoned). What is not paid in time is `EXPIRED`; a late payment revives it.
 //!
 //! A lost server is replaced on the same machine (runbook 5.2): `FULFILLED → SERVER_LOST → AWAITING_SERVER →
 //! REPLACEMENT_READY → PROVISIONING → SERVER_READY → DNS_PENDING → FULFILLED`. DNS comes last, because the customer's
 //! records are to point to a server that has the data; until provisioning began it can be taken back
-//! (`RECOVERY_CANCELLED → FULFILLED`).
+//! (`RECOVERY_CANCELLED → FULFILLED`). The ten steps may run again on a live server; its order stays live.
 
 mod attention;
+mod converge;
 mod decide;
 mod recovery;
 
@@ -19,6 +19,7 @@ use std::{fmt, net::IpAddr};
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{
     Problem, Region,
+    api::Convergence,
     ids::{RecoveryId, ServerId},
 };
 use serde::{Deserialize, Serialize};
@@ -130,6 +131,9 @@ pub struct State {
     /// The replacement of a lost server that is under way.
     #[serde(default)]
     pub recovery: Option<Recovery>,
+    /// How the newest run on the live server stands.
+    #[serde(default)]
+    pub convergence: Option<Convergence>,
 }
 
 /// The replacement of a lost server.
@@ -161,6 +165,7 @@ impl State {
             purchase_asked: false,
             problem: None,
             recovery: None,
+            convergence: None,
         }
     }
 }
@@ -266,6 +271,13 @@ pub enum Event {
     OperatorConfirmHostKey {
         /// The host key that it must show, or its fingerprint.
         host_key: String,
+    },
+    /// The operator wants the ten steps run again on the live server.
+    OperatorConverge,
+    /// That run came to its end.
+    ConvergenceEnded {
+        /// Why the server is not what it should be; `None` if it is.
+        problem: Option<Problem>,
     },
     /// The operator says that the server is lost: another one takes its place, with the data of the backups.
     OperatorRecover {

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::{EffectKind, Event, Pace, Phase, Recovery, State, transition, work_of};
 use letsbe_types::{
     Problem, Region,
+    api::Convergence,
     ids::{RecoveryId, ServerId},
 };
 use proptest::prelude::*;
@@ -61,6 +62,8 @@ fn every_event() -> Vec<Event> {
         Event::OperatorAbandon { reason: "r".into() },
         Event::OperatorAssign { server: server(), address: address(), host_key: None },
         Event::OperatorConfirmHostKey { host_key: "SHA256:…".into() },
+        Event::OperatorConverge,
+        Event::ConvergenceEnded { problem: None },
         recover(1),
         Event::OperatorCancelRecovery { reason: "r".into() },
     ]
@@ -325,7 +328,7 @@ proptest! {
     /// Whatever happens in whatever order: no panic, and an order that waits for work of ours has that work.
     #[test]
     fn random_walks_never_get_stuck(
-        choices in proptest::collection::vec(0..25_usize, 0..60),
+        choices in proptest::collection::vec(0..27_usize, 0..60),
         start in prop_oneof![Just(State::new()), Just(live()), Just(after(&live(), recover(1)).0)],
     ) {
         let events = every_event();
@@ -343,7 +346,7 @@ proptest! {
                     Some(EffectKind::CheckDns)
                 }
                 Event::ProvisioningPrepared => Some(EffectKind::PrepareProvisioning),
-                Event::ProvisioningSucceeded => Some(EffectKind::Provision),
+                Event::ProvisioningSucceeded | Event::ConvergenceEnded { .. } => Some(EffectKind::Provision),
                 Event::ServerReleased => Some(EffectKind::ReleaseServer),
                 Event::EffectFailed { .. } => work_of(state.phase),
                 _ => None,
@@ -353,6 +356,9 @@ proptest! {
             state = next.state;
             let waits_for = match state.phase {
                 Phase::Failed if !state.needs_operator => Some(EffectKind::Wait),
+                Phase::Fulfilled if state.convergence == Some(Convergence::Running) => {
+                    Some(EffectKind::Provision)
+                }
                 phase => work_of(phase),
             };
             if let Some(kind) = waits_for {

@@ -38,8 +38,17 @@ impl Audience {
 
     /// Says what went wrong. Nobody has to listen.
     pub(crate) fn tell(self, problem: Problem) {
+        self.say("error", problem);
+    }
+
+    /// Says what would stop something that was only planned.
+    pub(crate) fn tell_stop(self, problem: Problem) {
+        self.say("would stop", problem);
+    }
+
+    fn say(self, what: &str, problem: Problem) {
         if self != Self::Program {
-            drop(writeln!(std::io::stderr().lock(), "error: {}", in_words(&problem)));
+            drop(writeln!(std::io::stderr().lock(), "{what}: {}", in_words(&problem)));
         }
         if self != Self::Person {
             drop(run::print_line(&NodeLine::Refused { problem }));

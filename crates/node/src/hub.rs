@@ -11,6 +11,7 @@ use letsbe_provision::hub_address;
 use letsbe_types::{
     Problem, Secret,
     api::{ErrorReply, RegisterReply, RegisterRequest, Reply},
+    job::HubLink,
     relay::{ModelGrant, RELAY_PATH},
     tenant::{CommandsReply, EventsReply, Heartbeat, HeartbeatReply, TenantEvents, limits},
 };
@@ -44,6 +45,9 @@ struct Introduction {
 pub(crate) struct AgentState {
     pub(crate) hub_url: String,
     pub(crate) agent_key: String,
+    /// The mark of the token that it registered with.
+    #[serde(default)]
+    pub(crate) registered_by: Option<String>,
 }
 
 /// When the Hub last accepted a heartbeat; in `heartbeat.json`.
@@ -76,7 +80,8 @@ pub(crate) async fn register(layout: &Layout) -> Result<(), Problem> {
     for attempt in 1.. {
         match post::<RegisterReply>(&url, introduction.token.expose(), &request).await {
             Ok(reply) => {
-                let state = AgentState { hub_url, agent_key: reply.agent_key };
+                let registered_by = Some(HubLink::mark_of(introduction.token.expose()));
+                let state = AgentState { hub_url, agent_key: reply.agent_key, registered_by };
                 return files::write_json(&layout.state("agent.json"), &state);
             }
             Err(problem) if !problem.retryable || attempt == REGISTER_ATTEMPTS => return Err(problem),
@@ -297,7 +302,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let hub_url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(letsbe_serve::serve(listener, router, letsbe_serve::Bounds::local(), pending()));
-        let client = Client::new(&AgentState { hub_url, agent_key: "key".into() }).unwrap();
+        let client =
+            Client::new(&AgentState { hub_url, agent_key: "key".into(), registered_by: None }).unwrap();
         for _ in 0..3 {
             let problem = client.events(&TenantEvents { events: Vec::new() }).await.unwrap_err();
             assert!(problem.retryable && problem.code == "HUB006", "{problem}");

@@ -57,16 +57,7 @@ pub(crate) fn acquire(
     let _guard = guard(layout)?;
     let existing = files::read_json::<HostLock>(&path)?;
     let note = match (decide(existing.as_ref(), now, run), existing) {
-        (Decision::Refuse, Some(lock)) => {
-            return Err(Problem::transient(
-                "NODE020",
-                format!(
-                    "This server is locked by {} (run {}) until {}",
-                    lock.owner, lock.run, lock.expires_at
-                ),
-                "Wait for that run to end. A dead run's lock expires by itself.",
-            ));
-        }
+        (Decision::Refuse, Some(lock)) => return Err(held(&lock)),
         (Decision::TakeOver, Some(lock)) => Some(format!(
             "took over the lock of {} (run {}), expired at {}",
             lock.owner, lock.run, lock.expires_at
@@ -75,6 +66,23 @@ pub(crate) fn acquire(
     };
     files::write_json(&path, &HostLock { owner: owner.to_owned(), run, expires_at: now + VALIDITY })?;
     Ok(note)
+}
+
+fn held(lock: &HostLock) -> Problem {
+    Problem::transient(
+        "NODE020",
+        format!("This server is locked by {} (run {}) until {}", lock.owner, lock.run, lock.expires_at),
+        "Wait for that run to end. A dead run's lock expires by itself.",
+    )
+}
+
+/// Whether a new run would get the lock now; takes nothing.
+pub(crate) fn free(layout: &Layout, now: DateTime<Utc>) -> Result<(), Problem> {
+    let existing = files::read_json::<HostLock>(&layout.state("lock.json"))?;
+    match (decide(existing.as_ref(), now, JobId::generate()), existing) {
+        (Decision::Refuse, Some(lock)) => Err(held(&lock)),
+        _ => Ok(()),
+    }
 }
 
 /// Gives the lock back, if it is this run's.
@@ -113,7 +121,7 @@ mod tests {
     use chrono::{TimeDelta, Utc};
     use letsbe_types::ids::JobId;
 
-    use super::{Decision, HostLock, VALIDITY, acquire, decide, release};
+    use super::{Decision, HostLock, VALIDITY, acquire, decide, free, release};
     use crate::layout::Layout;
 
     #[test]
@@ -172,5 +180,20 @@ mod tests {
             .collect();
         let winners = threads.into_iter().map(|thread| thread.join().unwrap()).filter(|won| *won);
         assert_eq!(winners.count(), 1);
+    }
+
+    #[test]
+    fn a_plan_is_told_of_a_run_that_is_at_work_and_takes_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, now) = (Layout::under(folder.path()), Utc::now());
+        free(&layout, now).unwrap();
+        assert!(!layout.state("lock.json").exists());
+        let run = JobId::generate();
+        acquire(&layout, "a backup", run, now).unwrap();
+        let stop = free(&layout, now).unwrap_err();
+        assert!(stop.code == "NODE020" && stop.message.contains("a backup"), "{stop}");
+        free(&layout, now + VALIDITY + TimeDelta::seconds(1)).unwrap();
+        release(&layout, run).unwrap();
+        free(&layout, now).unwrap();
     }
 }

@@ -41,9 +41,15 @@ use letsbe_types::{Problem, ids::JobId};
 
 use crate::{audience::Audience, install::Wanted, layout::Layout};
 
+/// What stands at the end of the help.
+const EXIT_CODES: &str = "Exit codes:
+  0  it was done; with --plan: nothing would stop it
+  1  it was not done
+  2  the command line is wrong; with --plan: something would stop it";
+
 /// The program on a tenant's server.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -134,6 +140,11 @@ enum Command {
 }
 
 impl Command {
+    /// Whether it holds the host's lock while it works.
+    const fn locks(&self) -> bool {
+        matches!(self, Self::Restore(_) | Self::Rotate(_) | Self::OpenClaw(_))
+    }
+
     /// Whether it is of the protocol between the programs: never typed by people.
     const fn is_protocol(&self) -> bool {
         matches!(
@@ -212,23 +223,61 @@ struct Follow {
 async fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     // Asked for help, it answers; all else needs root.
-    let command = Arguments::parse().command;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let command = match Arguments::try_parse() {
+        Ok(parsed) => parsed.command,
+        Err(refused) => return wrong(&refused, &arguments),
+    };
     let for_programs = std::env::var_os(audience::FOR_PROGRAMS).is_some();
     let audience = Audience::of(&arguments, command.is_protocol(), for_programs);
     log_to_stderr(command.is_protocol());
     let layout = Layout::default();
+    let planned = arguments.iter().any(|argument| argument == "--plan");
     let done = match operator::root::become_root(&layout, &arguments) {
+        Ok(()) if planned => plan(command, &layout, audience).await,
         Ok(()) => carry_out(command, &layout).await,
         Err(problem) => Err(problem),
     };
     match done {
         Ok(code) => ExitCode::from(code),
+        Err(problem) if planned => {
+            audience.tell_stop(problem);
+            ExitCode::from(WOULD_STOP)
+        }
         Err(problem) => {
             audience.tell(problem);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what is wrong with the command line, or shows the help that was asked for. Who wants JSON gets JSON.
+fn wrong(refused: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
+    let is_asked_for = matches!(refused.kind(), DisplayHelp | DisplayVersion);
+    if is_asked_for || !arguments.iter().any(|argument| argument == "--json") {
+        refused.exit();
+    }
+    let said = refused.render().to_string();
+    let message = said.split("\n\nUsage:").next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message).trim();
+    let hint = "`letsbe-node --help` shows the commands; --help after a command what it takes.";
+    Audience::Program.tell(Problem::permanent("NODE082", message, hint));
+    ExitCode::from(2)
+}
+
+/// With `--plan`: something would stop what is planned.
+const WOULD_STOP: u8 = 2;
+
+/// Shows a plan; then what would stop it, if another run is at work. A program reads one answer: the plan, or the other.
+async fn plan(command: Command, layout: &Layout, audience: Audience) -> Result<u8, Problem> {
+    let free = if command.locks() { lock::free(layout, chrono::Utc::now()) } else { Ok(()) };
+    if audience == Audience::Person {
+        let code = carry_out(command, layout).await?;
+        return free.map(|()| code);
+    }
+    free?;
+    carry_out(command, layout).await
 }
 
 /// People read sentences; the journal keeps level and place.

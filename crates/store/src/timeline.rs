@@ -151,7 +151,9 @@ const fn state_level(phase: Phase) -> &'static str {
 const fn level(event: &Event) -> &'static str {
     match event {
         Event::PaymentOpened => "waiting",
-        Event::PaymentFailed | Event::EffectFailed { .. } => "failed",
+        Event::PaymentFailed | Event::EffectFailed { .. } | Event::ConvergenceEnded { problem: Some(_) } => {
+            "failed"
+        }
         Event::PaymentWithdrawn { .. }
         | Event::PaymentDiffers { .. }
         | Event::PaymentOverdue
@@ -208,6 +210,12 @@ fn sentence(before: &State, event: &Event) -> Option<String> {
             let server = lost.map_or_else(|| "The server".to_owned(), |server| format!("Server {server}"));
             format!("{server} was not lost after all, and stays in use: {reason}")
         }
+        Event::ConvergenceEnded { problem: None } => {
+            "The live server is what it should be: all ten steps and the verification passed".to_owned()
+        }
+        Event::ConvergenceEnded { problem: Some(problem) } => {
+            format!("The run on the live server did not succeed: {problem} {}", problem.hint)
+        }
         Event::PaymentFailed
         | Event::PaymentDiffers { .. }
         | Event::PoolEmpty { .. }
@@ -216,6 +224,7 @@ fn sentence(before: &State, event: &Event) -> Option<String> {
         | Event::ProvisioningPrepared
         | Event::PurchaseRequested
         | Event::EffectFailed { .. }
+        | Event::OperatorConverge
         | Event::OperatorRecover { .. }
         | Event::RetryDue => return None,
     })

@@ -49,6 +49,9 @@ pub struct ErrorBody {
     /// What was wrong with which field; empty where the refusal is not about fields.
     #[serde(default)]
     pub details: Vec<FieldError>,
+    /// What to do next; empty where the code's page says it all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hint: String,
 }
 
 /// One field that was refused.
@@ -143,6 +146,42 @@ pub struct OrderDetail {
     pub summary: OrderSummary,
     /// Everything that happened, oldest first.
     pub timeline: Vec<TimelineEntry>,
+    /// How the newest run on the live server stands; `None` if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub convergence: Option<Convergence>,
+}
+
+/// How a run of the ten steps on a live server stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Convergence {
+    /// It is under way.
+    Running,
+    /// The server is what it should be.
+    Done,
+    /// It is not.
+    Failed {
+        /// Why.
+        problem: Problem,
+    },
+}
+
+/// What an action of the desk would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskPlan {
+    /// What would follow, a sentence each.
+    pub consequences: Vec<String>,
+    /// What stands in the way; nothing would be done then.
+    pub problem: Option<Problem>,
+}
+
+/// What a run on a live server would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConvergencePlan {
+    /// Each operation and what it would do, as `letsbe-node run plan` prints it.
+    pub operations: Vec<serde_json::Value>,
+    /// What would stop the run before its first step.
+    pub problem: Option<Problem>,
 }
 
 /// One line of an order's timeline.
@@ -192,6 +231,8 @@ pub enum DeskAction {
         /// The key, or the fingerprint of it.
         host_key: String,
     },
+    /// Run the ten steps again on a live server, so that it becomes what is wanted now.
+    Converge,
 }
 
 /// `PATCH /api/v1/jobs/{id}`: what the provisioner reports. Events are numbered by the run, so a second report of

@@ -130,6 +130,18 @@ pub struct HubLink {
     pub url: String,
     /// One-time token for the registration. Travels inside the file only.
     pub registration_token: String,
+    /// The Hub takes the agent's present key no more: it registers again, once with this token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+impl HubLink {
+    /// Tells by which token an agent was registered, and no token.
+    #[must_use]
+    pub fn mark_of(registration_token: &str) -> String {
+        use sha2::Digest as _;
+        hex::encode(&sha2::Sha256::digest(registration_token)[..8])
+    }
 }
 
 impl std::fmt::Debug for HubLink {

@@ -19,6 +19,21 @@ pub fn bytes(bytes: &[u8]) {
     said(to(&mut io::stdout().lock(), |out| out.write_all(bytes)));
 }
 
+/// An error and its causes in one line; a cause that was said already is not said twice.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let words = deeper.to_string();
+        if !said.contains(&words) {
+            said = format!("{said}: {words}");
+        }
+        cause = deeper.source();
+    }
+    said
+}
+
 fn to<W: Write>(out: &mut W, write: impl FnOnce(&mut W) -> io::Result<()>) -> io::Result<()> {
     match write(out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

@@ -12,7 +12,7 @@ use letsbe_types::{
         BackupList, BackupSummary, DestinationEntry, Drill, DrillKind, DrillOutcome, DrillRequest,
         TenantBackups,
     },
-    ids::{AlarmId, OrderId},
+    ids::OrderId,
     tenant::CommandWork,
 };
 use serde_json::json;
@@ -20,8 +20,9 @@ use serde_json::json;
 use super::show;
 use crate::{
     hub::{Hub, Page, Search, list_path},
+    names::{IdName, Name},
     style::{self, Level, say},
-    tenants::{Target, TenantName, id_of, send},
+    tenants::{Target, send},
 };
 
 /// Longer is no destination.
@@ -43,8 +44,8 @@ pub(crate) enum OwnCommand {
     },
     /// Show one tenant's backups: each tool, each proof with its evidence, what is there outside.
     Show {
-        /// The tenant: its id, or its domain.
-        tenant: TenantName,
+        /// The tenant: its id, the beginning of it, or its domain.
+        tenant: Name,
     },
     /// Have a tenant's server make a backup now.
     Run(Ask),
@@ -54,8 +55,8 @@ pub(crate) enum OwnCommand {
     Drill(Box<DrillArguments>),
     /// Show where an order's copies go; with --from, give another destination by hand.
     Destination {
-        /// The order.
-        order: OrderId,
+        /// The order: its id, the beginning of it, or its domain.
+        order: Name,
         /// File with the destination as JSON (`-` is standard input). It holds the key. The next provisioning takes it
         /// to the order's server; a live one takes it by SSH, with the command that is printed.
         #[arg(long)]
@@ -63,10 +64,10 @@ pub(crate) enum OwnCommand {
     },
     /// Say that you have looked at what was found wrong with the copies outside.
     Acknowledge {
-        /// The tenant: its id, or its domain.
-        tenant: TenantName,
-        /// The alarm, as `letsbe backups show` prints it.
-        alarm: AlarmId,
+        /// The tenant: its id, the beginning of it, or its domain.
+        tenant: Name,
+        /// The alarm, as `letsbe backups show` prints it: its id, or the beginning of it.
+        alarm: IdName,
     },
 }
 
@@ -85,8 +86,8 @@ pub(crate) struct Ask {
 
 #[derive(Args)]
 pub(crate) struct DrillArguments {
-    /// The tenant: its id, or its domain.
-    tenant: Option<TenantName>,
+    /// The tenant: its id, the beginning of it, or its domain.
+    tenant: Option<Name>,
     /// Monthly: every tool is restored and proven by the tenant's own server. Quarterly: you bring the whole server back
     /// on a spare one.
     #[arg(long, default_value = "monthly", requires = "tenant")]
@@ -139,7 +140,7 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OwnCommand, json: bo
             show::list(&reply, page)
         }
         OwnCommand::Show { tenant } => {
-            let id = id_of(&hub, &tenant).await?;
+            let id = tenant.tenant(&hub).await?;
             let backups: TenantBackups = hub.get(&format!("/api/v1/admin/tenants/{id}/backups")).await?;
             if json { style::say_json(&backups) } else { show::one(&backups) }
         }
@@ -150,9 +151,14 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OwnCommand, json: bo
             send(&hub, &target, CommandWork::Prove { tool }, !no_wait, json).await
         }
         OwnCommand::Drill(arguments) => drill(&hub, *arguments, json).await,
-        OwnCommand::Destination { order, from } => destination(&hub, order, from.as_deref(), json).await,
+        OwnCommand::Destination { order, from } => {
+            destination(&hub, order.order(&hub).await?, from.as_deref(), json).await
+        }
         OwnCommand::Acknowledge { tenant, alarm } => {
-            let id = id_of(&hub, &tenant).await?;
+            let id = tenant.tenant(&hub).await?;
+            let there: TenantBackups = hub.get(&format!("/api/v1/admin/tenants/{id}/backups")).await?;
+            let named = there.summary.alarms.iter().map(|alarm| (alarm.id.0, alarm.message.clone()));
+            let alarm = alarm.among("alarms", &format!("letsbe backups show {id}"), named)?;
             let path = format!("/api/v1/admin/tenants/{id}/alarms/{alarm}");
             let now: BackupSummary = hub.post(&path, &json!({})).await?;
             if json {
@@ -230,7 +236,7 @@ async fn drill(hub: &Hub, arguments: DrillArguments, json: bool) -> anyhow::Resu
         let drills: Vec<Drill> = hub.get("/api/v1/admin/drills").await?;
         return if json { style::say_json(&drills) } else { show::drills(&drills) };
     };
-    let id = id_of(hub, &tenant).await?;
+    let id = tenant.tenant(hub).await?;
     let path = format!("/api/v1/admin/tenants/{id}/drills");
     let drill: Drill = hub.post(&path, &serde_json::to_value(DrillRequest { kind: kind.into() })?).await?;
     let drill = match record {

@@ -1,9 +1,15 @@
 //! Recoveries on a terminal.
 
 use chrono::{DateTime, Local, Utc};
-use letsbe_types::recovery::{RecoveryEntry, RecoveryPlan, RecoveryState, WaitsFor, recipient_fingerprint};
+use letsbe_types::{
+    Problem,
+    recovery::{RecoveryEntry, RecoveryPlan, RecoveryState, WaitsFor, recipient_fingerprint},
+};
 
-use crate::style::{self, Level, bold, faint, harmless, say};
+use crate::{
+    plan::{self, WouldStop},
+    style::{self, Level, bold, faint, harmless, say},
+};
 
 fn time(at: DateTime<Utc>) -> String {
     at.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string()
@@ -71,15 +77,23 @@ pub(super) fn needed(entry: &RecoveryEntry) {
     }
 }
 
-pub(super) fn plan(plan: &RecoveryPlan) -> anyhow::Result<()> {
+/// The steps, and what would stop the first of them.
+pub(super) fn plan(plan: &RecoveryPlan, stop: Option<&Problem>, json: bool) -> anyhow::Result<()> {
+    if json {
+        let mut value = serde_json::to_value(plan)?;
+        value["problem"] = serde_json::to_value(stop)?;
+        style::say_json(&value)?;
+        return if stop.is_some() { Err(WouldStop.into()) } else { Ok(()) };
+    }
     for (number, step) in (1..).zip(&plan.steps) {
         say(&format!("{number}. {}", harmless(step)));
     }
     for warning in &plan.warnings {
         say(&format!("{} {}", Level::Warning.mark(), harmless(warning)));
     }
+    stop.iter().for_each(|problem| plan::stop(problem));
     say("nothing was done");
-    Ok(())
+    if stop.is_some() { Err(WouldStop.into()) } else { Ok(()) }
 }
 
 /// What taking a recovery back means.

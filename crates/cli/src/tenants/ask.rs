@@ -2,19 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use letsbe_types::{
+    Problem,
     ids::{ApprovalId, OrderId},
     tenant::{CommandOutcome, CommandWork, TenantConfiguration},
     tenants::{ApprovalDecision, CommandEntry, ConfigurationRequest, TenantSummary},
 };
 use serde_json::{Value, json};
 
-use super::{Change, Target, TenantName, show};
+use super::{Change, Target, show, stops};
 use crate::{
     confirm::{self, Yes},
     hub::Hub,
-    style::{self, Level, harmless},
+    names::IdName,
+    plan::{self, WouldStop},
+    style::{self, Level, Told, harmless},
 };
 
 /// How often a command is looked at.
@@ -22,28 +24,14 @@ const LOOK: Duration = Duration::from_secs(1);
 /// After this a person wants the terminal back; the command goes on.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-/// The tenant's id; a domain must be that of one tenant only.
-pub(crate) async fn id_of(hub: &Hub, name: &TenantName) -> anyhow::Result<OrderId> {
-    let domain = match name {
-        TenantName::Id(id) => return Ok(*id),
-        TenantName::Domain(domain) => domain,
-    };
-    match hub.tenants_of(domain).await?.as_slice() {
-        [] => bail!("no tenant has the domain {domain}"),
-        [one] => Ok(one.id),
-        several => {
-            let ids: Vec<String> = several.iter().map(|tenant| tenant.id.to_string()).collect();
-            bail!("{domain} has {} tenants; name one by its id: {}", several.len(), ids.join(", "))
-        }
-    }
-}
-
 /// A request that changes something, and what it changes in words.
 struct Asked {
     method: &'static str,
     path: String,
     body: Value,
     consequences: Vec<String>,
+    /// What would stop it, as far as the Hub can tell beforehand.
+    stop: Option<Problem>,
 }
 
 impl Asked {
@@ -54,7 +42,7 @@ impl Asked {
         body: &impl serde::Serialize,
     ) -> anyhow::Result<Self> {
         let path = format!("/api/v1/admin/tenants/{tenant}/{rest}");
-        Ok(Self { method, path, body: serde_json::to_value(body)?, consequences: Vec::new() })
+        Ok(Self { method, path, body: serde_json::to_value(body)?, consequences: Vec::new(), stop: None })
     }
 
     fn with(mut self, consequences: Vec<String>) -> Self {
@@ -62,18 +50,27 @@ impl Asked {
         self
     }
 
+    fn stopped_by(mut self, stop: Option<Problem>) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Shows it, and asks nothing.
+    ///
+    /// # Errors
+    /// [`WouldStop`] where something would stop it.
     fn shown(&self, json: bool) -> anyhow::Result<()> {
+        let Self { method, path, body, consequences, stop } = self;
         if json {
-            let Self { method, path, body, consequences } = self;
-            return style::say_json(
-                &json!({ "method": method, "path": path, "body": body, "consequences": consequences }),
-            );
+            style::say_json(&json!({
+                "method": method, "path": path, "body": body, "consequences": consequences, "problem": stop,
+            }))?;
+        } else {
+            consequences.iter().for_each(|line| style::say(&harmless(line)));
+            stop.iter().for_each(plan::stop);
+            style::say("Nothing was asked of the Hub.");
         }
-        for line in &self.consequences {
-            style::say(&harmless(line));
-        }
-        style::say("Nothing was asked of the Hub.");
-        Ok(())
+        if stop.is_some() { Err(WouldStop.into()) } else { Ok(()) }
     }
 }
 
@@ -102,8 +99,9 @@ fn revoked(domain: &str) -> Vec<String> {
     vec![
         format!("The key of {domain}'s agent stops working at once and cannot be given back."),
         "The Hub hears nothing of this server any more: no heartbeat, no alarm, no command.".to_owned(),
-        "Its tools, backups and approvals go on without the Hub. Provisioning it again registers it again."
-            .to_owned(),
+        format!(
+            "Its tools, backups and approvals go on without the Hub. letsbe tenants converge {domain} registers it again."
+        ),
     ]
 }
 
@@ -121,7 +119,7 @@ fn changed(now: TenantConfiguration, change: Change) -> ConfigurationRequest {
 }
 
 pub(super) async fn configure(hub: &Hub, target: &Target, change: Change, json: bool) -> anyhow::Result<()> {
-    let id = id_of(hub, &target.tenant).await?;
+    let id = target.tenant.tenant(hub).await?;
     let now = hub.configuration(id).await?;
     let wanted = changed(now.clone(), change);
     let consequences = differences(&now.into(), &wanted);
@@ -146,76 +144,104 @@ pub(crate) async fn command(
     wait: bool,
     json: bool,
 ) -> anyhow::Result<()> {
-    let id = id_of(hub, &target.tenant).await?;
+    let id = target.tenant.tenant(hub).await?;
     let does = format!("The agent of this server would do, within seconds and once: {}.", show::work(&work));
-    let asked = Asked::of("POST", id, "commands", &work)?.with(vec![does]);
+    let stop = if target.plan { stops::work(hub, id, &work).await? } else { None };
+    let asked = Asked::of("POST", id, "commands", &work)?.with(vec![does]).stopped_by(stop);
     queue(hub, id, target, &asked, wait, json).await
 }
 
 pub(super) async fn decide(
     hub: &Hub,
     target: &Target,
-    approval: ApprovalId,
+    approval: &IdName,
     approve: bool,
     json: bool,
 ) -> anyhow::Result<()> {
-    let id = id_of(hub, &target.tenant).await?;
-    let known = hub.approvals(id).await?.into_iter().find(|entry| entry.approval.id == approval);
+    let id = target.tenant.tenant(hub).await?;
+    let there = hub.approvals(id).await?;
+    let named = there.iter().map(|entry| (entry.approval.id.0, show::approval(entry)));
+    let list = format!("letsbe tenants approvals {id}");
+    let approval = ApprovalId(approval.among("approvals", &list, named)?);
+    let known = there.into_iter().find(|entry| entry.approval.id == approval);
+    let stop = match (&known, target.plan) {
+        (Some(entry), true) => stops::decision(hub, id, entry).await?,
+        _ => None,
+    };
     let what = known.map_or_else(|| format!("approval {approval}"), |entry| show::approval(&entry));
     let does = format!("{}: {what}", if approve { "Allowed, once" } else { "Refused" });
     let path = format!("approvals/{approval}");
-    let asked = Asked::of("POST", id, &path, &ApprovalDecision { approve })?.with(vec![does]);
+    let asked =
+        Asked::of("POST", id, &path, &ApprovalDecision { approve })?.with(vec![does]).stopped_by(stop);
     queue(hub, id, target, &asked, true, json).await
 }
 
 pub(super) async fn revoke(hub: &Hub, target: &Target, yes: Yes, json: bool) -> anyhow::Result<()> {
-    let id = id_of(hub, &target.tenant).await?;
-    let domain = hub.tenant(id).await?.summary.domain;
-    let asked = Asked::of("POST", id, "revoke", &json!({}))?.with(revoked(domain.as_str()));
+    let id = target.tenant.tenant(hub).await?;
+    let tenant = hub.tenant(id).await?.summary;
+    let domain = &tenant.domain;
+    let asked = REVOKE.asked(id)?.with(revoked(domain.as_str())).stopped_by(stops::revocation(&tenant));
     if target.plan {
         return asked.shown(json);
     }
-    confirm::by_name(domain.as_str(), &asked.consequences, yes)?;
-    let now: TenantSummary = hub.post(&asked.path, &asked.body).await?;
-    if json {
-        return style::say_json(&now);
-    }
-    style::say(&format!("{} the key of {}'s agent is revoked", Level::Fine.mark(), now.domain));
-    style::say(
-        "  Its tools and approvals go on without the Hub. Provisioning the server again registers it again.",
-    );
-    Ok(())
+    confirm::by_name(domain.as_str(), &asked.consequences, yes).await?;
+    REVOKE.send(hub, &asked, json).await
 }
 
-pub(super) async fn accept_gate_log(hub: &Hub, target: &Target, json: bool) -> anyhow::Result<()> {
-    let id = id_of(hub, &target.tenant).await?;
-    let does = "The gate's log counts as it is now; what differed before is an alarm no more.".to_owned();
-    let asked = Asked::of("POST", id, "gate-heads/accept", &json!({}))?.with(vec![does]);
-    if target.plan {
-        return asked.shown(json);
-    }
-    let now: TenantSummary = hub.post(&asked.path, &asked.body).await?;
-    if json {
-        return style::say_json(&now);
-    }
-    style::say(&format!("{} the gate's log of {} counts as it is now", Level::Fine.mark(), now.domain));
-    Ok(())
+/// What is done at once, with nothing to choose: what a plan says of it, and what is said once it is done.
+pub(super) struct Simple {
+    path: &'static str,
+    does: &'static str,
+    done: fn(&TenantSummary) -> String,
+    then: &'static str,
 }
 
-pub(super) async fn renew_relay_key(hub: &Hub, target: &Target, json: bool) -> anyhow::Result<()> {
-    let id = id_of(hub, &target.tenant).await?;
-    let does = "The server's key for models dies; it fetches a new one with its next heartbeat.".to_owned();
-    let asked = Asked::of("POST", id, "relay-key", &json!({}))?.with(vec![does]);
-    if target.plan {
-        return asked.shown(json);
+/// What differs in the gate's log was looked at.
+pub(super) const ACCEPT_GATE_LOG: Simple = Simple {
+    path: "gate-heads/accept",
+    does: "The gate's log counts as it is now; what differed before is an alarm no more.",
+    done: |now| format!("the gate's log of {} counts as it is now", now.domain),
+    then: "",
+};
+
+/// The server's key for models may be known to somebody.
+pub(super) const RENEW_RELAY_KEY: Simple = Simple {
+    path: "relay-key",
+    does: "The server's key for models dies; it fetches a new one with its next heartbeat.",
+    done: |now| format!("the key of {}'s server for models is dead", now.domain),
+    then: "Its AI team has no models until the server fetches a new one: five minutes at most.",
+};
+
+/// The agent's key is lost or stolen. Asked for by name before.
+const REVOKE: Simple = Simple {
+    path: "revoke",
+    does: "",
+    done: |now| format!("the key of {}'s agent is revoked", now.domain),
+    then: "Its tools and approvals go on without the Hub. letsbe tenants converge registers it again.",
+};
+
+impl Simple {
+    fn asked(&self, tenant: OrderId) -> anyhow::Result<Asked> {
+        Ok(Asked::of("POST", tenant, self.path, &json!({}))?.with(vec![self.does.to_owned()]))
     }
-    let now: TenantSummary = hub.post(&asked.path, &asked.body).await?;
-    if json {
-        return style::say_json(&now);
+
+    async fn send(&self, hub: &Hub, asked: &Asked, json: bool) -> anyhow::Result<()> {
+        let now: TenantSummary = hub.post(&asked.path, &asked.body).await?;
+        if json {
+            return style::say_json(&now);
+        }
+        style::say(&format!("{} {}", Level::Fine.mark(), (self.done)(&now)));
+        if !self.then.is_empty() {
+            style::say(&format!("  {}", self.then));
+        }
+        Ok(())
     }
-    style::say(&format!("{} the key of {}'s server for models is dead", Level::Fine.mark(), now.domain));
-    style::say("  Its AI team has no models until the server fetches a new one: five minutes at most.");
-    Ok(())
+}
+
+/// Does it, or shows what it would do.
+pub(super) async fn simply(hub: &Hub, target: &Target, what: &Simple, json: bool) -> anyhow::Result<()> {
+    let asked = what.asked(target.tenant.tenant(hub).await?)?;
+    if target.plan { asked.shown(json) } else { what.send(hub, &asked, json).await }
 }
 
 /// Queues a command and follows it to its end.
@@ -246,8 +272,9 @@ async fn queue(
     }
     match entry.outcome {
         Some(CommandOutcome::Failed { problem }) if !json => Err(problem.into()),
+        // What became of it was printed.
         Some(CommandOutcome::Failed { .. } | CommandOutcome::Expired | CommandOutcome::Interrupted) => {
-            bail!("the command did not succeed")
+            Err(Told.into())
         }
         Some(CommandOutcome::Done { .. }) | None => Ok(()),
     }

@@ -9,10 +9,13 @@ use letsbe_types::{
     EmailAddress, Secret,
     clock::{Clock as _, SystemClock},
 };
+use rustix::termios;
 
 /// Longer input than this is no password.
 const PASSWORD_BYTES_MAX: u64 = 1024;
 const PASSWORD_CHARACTERS_MIN: usize = 12;
+/// What a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
 
 async fn store(config: &HubConfig) -> anyhow::Result<Store> {
     Ok(Store::open(&config.data_folder.join("hub.sqlite")).await?)
@@ -21,7 +24,7 @@ async fn store(config: &HubConfig) -> anyhow::Result<Store> {
 /// Adds a member of staff, or gives one a new password; sessions with the old one end.
 pub(crate) async fn add_staff(config: &HubConfig, email: &str) -> anyhow::Result<()> {
     let email: EmailAddress = email.parse()?;
-    let password = read_password()?;
+    let password = read_password().await?;
     let store = store(config).await?;
     let hash = security::hash_password(password).await?;
     store.save_staff(email.as_str(), &hash, SystemClock.now()).await?;
@@ -30,9 +33,22 @@ pub(crate) async fn add_staff(config: &HubConfig, email: &str) -> anyhow::Result
 }
 
 /// Lists who can log in.
-pub(crate) async fn list_staff(config: &HubConfig) -> anyhow::Result<()> {
+pub(crate) async fn list_staff(config: &HubConfig, json: bool) -> anyhow::Result<()> {
     let now = SystemClock.now();
-    for member in store(config).await?.staff(now).await? {
+    let everybody = store(config).await?.staff(now).await?;
+    if json {
+        let told = everybody.iter().map(|member| {
+            serde_json::json!({
+                "email": member.email, "created_at": member.created_at, "sessions": member.sessions,
+            })
+        });
+        println!("{}", serde_json::Value::from_iter(told));
+        return Ok(());
+    }
+    if everybody.is_empty() {
+        println!("Nobody can log in yet: letsbe-hub add-staff --email you@example.com");
+    }
+    for member in everybody {
         let sessions = match member.sessions {
             0 => "not logged in".to_owned(),
             1 => "1 session".to_owned(),
@@ -63,13 +79,9 @@ pub(crate) async fn remove_staff(config: &HubConfig, email: &str) -> anyhow::Res
 }
 
 /// From a terminal, twice and without showing it; else all of standard input.
-fn read_password() -> anyhow::Result<Secret<String>> {
+async fn read_password() -> anyhow::Result<Secret<String>> {
     let password = if std::io::stdin().is_terminal() {
-        let prompt = format!("Password ({PASSWORD_CHARACTERS_MIN} characters or more)");
-        dialoguer::Password::new()
-            .with_prompt(prompt)
-            .with_confirmation("Once more", "These were different.")
-            .interact()?
+        prompted().await?
     } else {
         let mut password = String::new();
         std::io::stdin().take(PASSWORD_BYTES_MAX).read_to_string(&mut password)?;
@@ -79,4 +91,24 @@ fn read_password() -> anyhow::Result<Secret<String>> {
         bail!("the password must have at least {PASSWORD_CHARACTERS_MIN} characters");
     }
     Ok(Secret::new(password))
+}
+
+/// Asks on the terminal. Whoever breaks off gets it back as it was, with what is typed shown.
+async fn prompted() -> anyhow::Result<String> {
+    let before = termios::tcgetattr(std::io::stdin())?;
+    let prompt = format!("Password ({PASSWORD_CHARACTERS_MIN} characters or more)");
+    let ask = || {
+        dialoguer::Password::new()
+            .with_prompt(prompt)
+            .with_confirmation("Once more", "These were different.")
+            .interact()
+    };
+    tokio::select! {
+        password = tokio::task::spawn_blocking(ask) => Ok(password??),
+        _ = tokio::signal::ctrl_c() => {
+            let _ = termios::tcsetattr(std::io::stdin(), termios::OptionalActions::Now, &before);
+            eprintln!("\nNothing was changed.");
+            std::process::exit(INTERRUPTED);
+        }
+    }
 }

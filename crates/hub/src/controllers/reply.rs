@@ -9,7 +9,10 @@ use axum::{
 };
 use chrono::TimeDelta;
 use letsbe_store::StoreError;
-use letsbe_types::api::{ErrorBody, ErrorReply, FieldError};
+use letsbe_types::{
+    Problem,
+    api::{ErrorBody, ErrorReply, FieldError},
+};
 
 /// When a caller that was sent away may come back.
 const BUSY_SECONDS: i64 = 5;
@@ -17,7 +20,7 @@ const BUSY_SECONDS: i64 = 5;
 /// What a handler answers.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
-/// A refusal. Its code is `API` and the HTTP status, each with a page in `docs/errors`.
+/// A refusal. Its code is that of a problem, or `API` and the HTTP status; each has a page in `docs/errors`.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
@@ -25,6 +28,10 @@ pub(crate) struct ApiError {
     pub(crate) details: Vec<FieldError>,
     /// Seconds after which trying again can help.
     pub(crate) retry_after: Option<i64>,
+    /// The code of what stands in the way, where it has one of its own.
+    pub(crate) code: Option<String>,
+    /// What to do next.
+    pub(crate) hint: String,
 }
 
 /// One wrong field.
@@ -34,7 +41,14 @@ pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Fie
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), details: Vec::new(), retry_after: None }
+        let (message, details, hint) = (message.into(), Vec::new(), String::new());
+        Self { status, message, details, retry_after: None, code: None, hint }
+    }
+
+    /// What stands in the way, with its own code and with what to do.
+    pub(crate) fn problem(status: StatusCode, problem: &Problem) -> Self {
+        let Problem { code, message, hint, .. } = problem.clone();
+        Self { code: Some(code), hint, ..Self::new(status, message) }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -129,9 +143,10 @@ impl From<StoreError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error = ErrorBody {
-            code: format!("API{}", self.status.as_u16()),
+            code: self.code.unwrap_or_else(|| format!("API{}", self.status.as_u16())),
             message: self.message,
             details: self.details,
+            hint: self.hint,
         };
         let mut response = (self.status, Json(ErrorReply { success: false, error })).into_response();
         if let Some(seconds) = self.retry_after {

@@ -12,7 +12,7 @@ use letsbe_types::relay::RELAY_PATH;
 use tokio::time::{Instant, timeout};
 
 use super::{around, error_page};
-use crate::{AppState, controllers::ApiError, relay::Patience};
+use crate::{AppState, controllers::ApiError, convergence, relay::Patience};
 
 /// Scripts and styles come from files of ours only: nothing inline, so no nonce is needed.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -47,8 +47,12 @@ pub(crate) async fn logged(request: Request, next: Next) -> Response {
     let (begun, method) = (Instant::now(), request.method().clone());
     let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = matched.unwrap_or_else(|| "(no route)".to_owned());
-    // The relay waits for models, with limits of its own.
-    let longest = if route.starts_with(RELAY_PATH) { Patience::default().whole } else { LONGEST };
+    // The relay waits for models, and a plan for a server, with limits of their own.
+    let longest = match &*route {
+        convergence::PLAN_PATH => convergence::PATIENCE + LONGEST,
+        route if route.starts_with(RELAY_PATH) => Patience::default().whole,
+        _ => LONGEST,
+    };
     let response = timeout(longest, next.run(request)).await.unwrap_or_else(|_| {
         ApiError::new(StatusCode::REQUEST_TIMEOUT, "The request took too long.").into_response()
     });

@@ -11,6 +11,7 @@ pub mod messages;
 mod models;
 pub mod tokens;
 pub mod unpaid;
+pub(crate) mod wishes;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 

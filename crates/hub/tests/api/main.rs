@@ -3,6 +3,8 @@
 
 mod admin;
 mod backups;
+mod converge;
+mod desk;
 mod edge;
 mod envelope;
 mod escrows;
@@ -42,6 +44,7 @@ use letsbe_catalog::Catalog;
 use letsbe_hub::{
     AppState,
     config::PaymentTerms,
+    convergence::Planner,
     relay::{Relay, SharedRelay},
     router,
     security::passwords,
@@ -163,6 +166,10 @@ impl Hub {
             logins: Arc::default(),
             stripe_secret: Arc::new(Secret::from(STRIPE_SECRET)),
             relay,
+            planner: Arc::new(Planner::new(
+                worker::provisioning(folder.path()),
+                "https://hub.example.com".to_owned(),
+            )),
             public_url: "https://hub.example.com".into(),
             jobs_folder: folder.path().join("jobs").into(),
             own_backup: Some(folder.path().join("backup-status.json").into()),

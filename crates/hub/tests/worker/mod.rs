@@ -36,24 +36,29 @@ pub(crate) fn worker(store: Store, catalog: Arc<Catalog>, folder: &Path) -> Work
         dns: DnsChecker { resolver: None },
         mailer: Mailer::new(&mail_server, contact.clone()).expect("a mailer"),
         staff_mail: Vec::new(),
-        provisioning: ProvisioningConfig {
-            provisioner: folder.join("provisioner"),
-            bundle: folder.to_owned(),
-            private_key: folder.join("key"),
-            operator_keys: Vec::new(),
-            timezone: "Europe/Berlin".to_owned(),
-            docker: DockerSource::Distro,
-            registry_mirrors: Vec::new(),
-            certificates: CertificateAuthority {
-                directory_url: None,
-                directory_roots_pem: None,
-                issued_roots_pem: None,
-                contact,
-            },
-        },
+        provisioning: provisioning(folder),
         models: None,
         storage: None,
         public_url: "https://hub.example.com".to_owned(),
         jobs_folder: folder.join("jobs"),
+    }
+}
+
+/// How its servers are provisioned: by a program that the test puts into the folder.
+pub(crate) fn provisioning(folder: &Path) -> ProvisioningConfig {
+    ProvisioningConfig {
+        provisioner: folder.join("provisioner"),
+        bundle: folder.to_owned(),
+        private_key: folder.join("key"),
+        operator_keys: Vec::new(),
+        timezone: "Europe/Berlin".to_owned(),
+        docker: DockerSource::Distro,
+        registry_mirrors: Vec::new(),
+        certificates: CertificateAuthority {
+            directory_url: None,
+            directory_roots_pem: None,
+            issued_roots_pem: None,
+            contact: "ops@letsbe.example".parse().expect("an address"),
+        },
     }
 }

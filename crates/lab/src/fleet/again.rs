@@ -70,7 +70,11 @@ impl Fleet {
                 registry_mirrors: settings["registry_mirrors"].clone().try_into()?,
                 certificates: settings["certificates"].clone().try_into()?,
                 // A server that is registered already needs no token, so this one is none.
-                hub: Some(HubLink { url: self.hub.url.clone(), registration_token: "0".repeat(64) }),
+                hub: Some(HubLink {
+                    url: self.hub.url.clone(),
+                    registration_token: "0".repeat(64),
+                    again: false,
+                }),
                 models: None,
                 backups: None,
                 restore: None,

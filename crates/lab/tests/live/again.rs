@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
-use letsbe_types::job::{Outcome, RunEventKind};
+use letsbe_types::{
+    api::OrderDetail,
+    job::{Outcome, RunEventKind},
+};
 
 use crate::{Live, fulfilled::letsbe};
 
@@ -108,7 +111,11 @@ async fn planned(live: &Live<'_>) -> anyhow::Result<Vec<(String, String)>> {
         "--host-key",
         host_key,
     ];
-    let plan: serde_json::Value = serde_json::from_str(&letsbe(live, &arguments).await?)?;
+    needed_of(&serde_json::from_str(&letsbe(live, &arguments).await?)?)
+}
+
+/// What a plan says is not as it should be, with the changes.
+fn needed_of(plan: &serde_json::Value) -> anyhow::Result<Vec<(String, String)>> {
     let plan = plan.as_array().context("a list")?;
     ensure!(plan.len() > 35, "only {} operations are planned", plan.len());
     let mut needed = Vec::new();
@@ -182,6 +189,24 @@ pub(crate) async fn mends(live: &Live<'_>) -> anyhow::Result<()> {
         mend(live, &broken).await.context(broken.how)?;
     }
     a_killed_runtime_comes_back(live).await.context("docker rm -f letsbe-openclaw")
+}
+
+/// The Hub's own way to the same: a plan that is empty, something that is broken, a run that mends it. The order stays
+/// live, and the customer is not written to.
+pub(crate) async fn by_the_hub(live: &Live<'_>) -> anyhow::Result<()> {
+    let site = "/opt/letsbe/nginx/sites/ghost.conf";
+    let plan = letsbe(live, &["tenants", "converge", live.domain(), "--plan", "--json"]).await?;
+    let needed = needed_of(&serde_json::from_str(&plan)?)?;
+    ensure!(needed.is_empty(), "planned: {needed:?}");
+    live.host.exec(&["rm", site]).await?;
+    let said = letsbe(live, &["tenants", "converge", live.domain(), "--yes"]).await?;
+    ensure!(said.contains("sites.answer_challenges") && said.contains("is what it should be"), "{said}");
+    live.host.exec(&["test", "-e", site]).await?;
+    let order = letsbe(live, &["orders", "show", live.domain(), "--json"]).await?;
+    let order: OrderDetail = serde_json::from_str(&order)?;
+    let told = order.timeline.iter().filter(|line| line.message.contains("told by e-mail")).count();
+    ensure!(order.summary.state == "FULFILLED" && told == 1, "{:?}: told {told} times", order.summary);
+    Ok(())
 }
 
 /// A container that is made anew after a kill must not wait for the lease of its own dead self.

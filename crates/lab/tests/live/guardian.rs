@@ -159,7 +159,7 @@ async fn post(live: &Live<'_>, path: &str, key: Option<&str>, body: &Value) -> a
     serde_json::from_str(&answer).or_else(|_| Ok(Value::String(answer)))
 }
 
-/// The key is useless at once, the agent says so, and the tenant goes on. The last check: it cannot be undone.
+/// The key is useless at once, the agent says so, and the tenant goes on.
 pub(crate) async fn a_revoked_key_is_refused(live: &Live<'_>) -> anyhow::Result<()> {
     letsbe(live, &["tenants", "revoke", live.domain(), "--yes"]).await?;
     live.host.exec(&["systemctl", "restart", "letsbe-agent.service"]).await?;
@@ -175,4 +175,13 @@ pub(crate) async fn a_revoked_key_is_refused(live: &Live<'_>) -> anyhow::Result<
         serde_json::from_str(&live.host.exec(&["curl", "--silent", "http://127.0.0.1:8100/health"]).await?)?;
     ensure!(health["vault"] == "ready", "the tenant stands still: {health}");
     Ok(())
+}
+
+/// A run of the Hub gives a server whose key was revoked a new one.
+pub(crate) async fn a_revoked_server_registers_again(live: &Live<'_>) -> anyhow::Result<()> {
+    letsbe(live, &["tenants", "converge", live.domain(), "--yes"]).await?;
+    eventually("the Hub to hear the server again", PATIENCE, || async {
+        Ok((tenant(live).await?.summary.health != Health::Revoked).then_some(()))
+    })
+    .await
 }

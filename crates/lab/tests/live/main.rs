@@ -70,6 +70,7 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ("a second run changes nothing", Box::pin(again::changes_nothing(&live))),
         ("a plan for a good server is empty", Box::pin(again::empty_plan(&live))),
         ("a plan names what is broken, a run mends it", Box::pin(again::mends(&live))),
+        ("the Hub's own run does the same", Box::pin(again::by_the_hub(&live))),
         ("the runbook's section 11 works word for word", Box::pin(runbook::section_11(&live))),
         ("every other command of docs/runbook.md works", Box::pin(runbook::everything_else(&live))),
         ("restores work as docs/runbook.md has them", Box::pin(runbook::restores(&live))),
@@ -82,6 +83,10 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ),
         ("the server comes back after a power cut", Box::pin(power::reboot(&live))),
         ("a revoked key is refused", Box::pin(guardian::a_revoked_key_is_refused(&live))),
+        (
+            "a run registers a revoked server again",
+            Box::pin(guardian::a_revoked_server_registers_again(&live)),
+        ),
         ("no secret is anywhere else", Box::pin(secrets::nowhere_else(&live))),
     ];
     Ok(carry_out(checks, CHECK).await)

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, ids::ServerId};
 
-use super::{Effect, EffectKind, Event, IllegalEvent, Next, Pace, Phase, Recovery, State, recovery};
+use super::{
+    Effect, EffectKind, Event, IllegalEvent, Next, Pace, Phase, Recovery, State, converge, recovery,
+};
 
 /// What to do about an empty pool.
 const BUY: &str = "Buy a server of this tier and region at Netcup: it is found by itself, and the order goes on. Or assign \
@@ -63,6 +65,8 @@ pub fn transition(
         Event::OperatorAbandon { .. } => stop(state, now),
         Event::OperatorConfirmHostKey { .. } => host_key_confirmed(state, now),
         Event::OperatorAssign { server, address, .. } => assign(state, server, *address, now),
+        Event::OperatorConverge => converge::request(state, now),
+        Event::ConvergenceEnded { problem } => converge::ended(state, problem.as_ref()),
         Event::OperatorRecover { recovery, region } => recovery::request(state, *recovery, *region, now),
         Event::OperatorCancelRecovery { .. } => recovery::cancel(state, now),
     }
@@ -250,7 +254,8 @@ fn resume(state: &State, now: DateTime<Utc>) -> Option<Next> {
                 work_of(state.phase).map(|kind| Effect { kind, not_before: now }).into_iter().collect();
             Some(Next { state: state.clone(), effects, void_pending: true })
         }
-        (Phase::Fulfilled, _) if state.problem.is_some() => {
+        // A run on the live server would be given up with what is pending.
+        (Phase::Fulfilled, _) if state.problem.is_some() && !converge::is_running(state) => {
             let effects = vec![Effect { kind: EffectKind::NotifyCustomer, not_before: now }];
             let state = State { failures: 0, needs_operator: false, problem: None, ..state.clone() };
             Some(Next { state, effects, void_pending: true })

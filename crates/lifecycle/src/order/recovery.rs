@@ -22,6 +22,8 @@ pub(super) fn request(
         address: None,
         purchase_asked: false,
         recovery: Some(Recovery { id, region, lost, lost_address, begun }),
+        // A run on the lost server is given up with it.
+        convergence: None,
         ..state.clone()
     };
     Some(Next { void_pending: true, ..enter(&state, Phase::ServerLost, now) })

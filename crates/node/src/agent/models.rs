@@ -171,7 +171,9 @@ mod tests {
         let wanted = |key: &str| fingerprint(&models, |_| Some(key)).clone();
         given.lock().await.extend([grant("relay-1"), grant("relay-2")]);
         let keeper = Arc::new(Keeper::new(&layout));
-        let client = Client::new(&AgentState { hub_url: url, agent_key: "agent-key".to_owned() }).unwrap();
+        let client =
+            Client::new(&AgentState { hub_url: url, agent_key: "agent-key".to_owned(), registered_by: None })
+                .unwrap();
         let following = Models::new(&layout, &keeper);
         let key = || Vault::open(&vault_files).unwrap().unwrap().entry("models", "lab").unwrap().clone();
 

@@ -96,7 +96,8 @@ impl From<Problem> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let error = ErrorBody { code: self.code, message: self.message, details: self.details };
+        let error =
+            ErrorBody { code: self.code, message: self.message, details: self.details, hint: String::new() };
         (self.status, Json(ErrorReply { success: false, error })).into_response()
     }
 }

@@ -66,33 +66,44 @@ const NO_HUB: &str = "this server is run without a Hub";
 pub(crate) struct AgentRegistered;
 
 /// What of the agent's state file is read here; the key is left alone.
-#[derive(Deserialize)]
-struct AgentState {
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct AgentState {
     hub_url: String,
+    /// The mark of the token that it registered with; earlier versions did not keep it.
+    #[serde(default)]
+    registered_by: Option<String>,
 }
 
 #[async_trait]
 impl Converge for AgentRegistered {
-    /// The Hub that the agent is registered with.
-    type Facts = Option<String>;
+    /// The registration, if there is one.
+    type Facts = Option<AgentState>;
     const NAME: &'static str = "agent.registered";
     const STEP: u8 = 10;
 
     async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Self::Facts, Problem> {
         let state = reading::file(machine, paths::AGENT_STATE).await?;
-        Ok(state
-            .and_then(|state| serde_json::from_str::<AgentState>(&state.content).ok())
-            .map(|state| state.hub_url))
+        Ok(state.and_then(|state| serde_json::from_str(&state.content).ok()))
     }
 
     fn converge(&self, facts: &Self::Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
         let Some(hub) = &desired.hub else { return Ok(Assessment::Skipped { why: NO_HUB.to_owned() }) };
         // The state file holds the address in its normal form.
         let url = hub_address::checked(&hub.url)?;
-        if facts.as_ref() == Some(&url) {
-            return Ok(Assessment::converged(format!("registered with {}", hub.url)));
-        }
-        Ok(Assessment::needed(format!("not registered with {}", hub.url), vec![Change::Run(register(hub))]))
+        let there = facts.as_ref().filter(|agent| agent.hub_url == url);
+        let mut changes = vec![Change::Run(register(hub))];
+        let because = match there {
+            None => format!("not registered with {}", hub.url),
+            Some(agent)
+                if hub.again && agent.registered_by != Some(HubLink::mark_of(&hub.registration_token)) =>
+            {
+                // The agent that runs has read the former key.
+                changes.push(Change::Run(Command::new("systemctl", ["try-restart", paths::AGENT_UNIT])));
+                format!("{} takes the agent's key no more", hub.url)
+            }
+            Some(_) => return Ok(Assessment::converged(format!("registered with {}", hub.url))),
+        };
+        Ok(Assessment::needed(because, changes))
     }
 }
 
@@ -190,9 +201,9 @@ impl Converge for ConfigurationRemoved {
 #[cfg(test)]
 mod tests {
     use letsbe_host::{Assessment, Converge as _};
-    use letsbe_types::job::DesiredServer;
+    use letsbe_types::job::{DesiredServer, HubLink};
 
-    use super::{AgentRegistered, AgentRunning, ConfigurationRemoved, Service};
+    use super::{AgentRegistered, AgentRunning, AgentState, ConfigurationRemoved, Service};
     use crate::stacks::tests::desired;
 
     fn lines(assessment: Result<Assessment, letsbe_types::Problem>) -> Vec<String> {
@@ -208,12 +219,23 @@ mod tests {
         let desired = desired();
         let hub = desired.hub.as_ref().expect("a hub");
         let register = "run /opt/letsbe/bin/letsbe-node register <‹input›";
-        for (facts, expected) in [
-            (None, vec![register]),
-            (Some("https://other".to_owned()), vec![register]),
-            (Some(hub.url.clone()), vec![]),
+        let restart = "run systemctl try-restart letsbe-agent.service";
+        let at = |url: &str, by: Option<&str>| {
+            Some(AgentState { hub_url: url.to_owned(), registered_by: by.map(HubLink::mark_of) })
+        };
+        let token = Some(hub.registration_token.as_str());
+        let revoked = DesiredServer { hub: Some(HubLink { again: true, ..hub.clone() }), ..desired.clone() };
+        for (desired, facts, expected) in [
+            (&desired, None, vec![register]),
+            (&desired, at("https://other", None), vec![register]),
+            (&desired, at(&hub.url, None), vec![]),
+            (&desired, at(&hub.url, Some("an earlier token")), vec![]),
+            // A key that the Hub takes no more is replaced, and once.
+            (&revoked, at(&hub.url, None), vec![register, restart]),
+            (&revoked, at(&hub.url, Some("an earlier token")), vec![register, restart]),
+            (&revoked, at(&hub.url, token), vec![]),
         ] {
-            let assessment = AgentRegistered.converge(&facts, &desired);
+            let assessment = AgentRegistered.converge(&facts, desired);
             assert!(!format!("{assessment:?}").contains(&hub.registration_token));
             assert_eq!(lines(assessment), expected);
         }

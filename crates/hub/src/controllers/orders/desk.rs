@@ -1,18 +1,22 @@
 //! `POST /api/v1/admin/orders/{id}/actions`: the operator's desk.
 
-use axum::{Extension, Json, extract::State};
-use letsbe_lifecycle::order::Event;
-use letsbe_store::NewEntry;
+use std::collections::BTreeSet;
+
+use axum::{Extension, Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
+use letsbe_lifecycle::order::{Event, Pace, Phase, transition};
+use letsbe_store::{NewEntry, Order, StoreError};
 use letsbe_types::{
-    HostKeyPin,
-    api::{DeskAction, FieldError, OrderSummary, Reply},
-    ids::OrderId,
+    HostKeyPin, Problem,
+    api::{DeskAction, DeskPlan, FieldError, OrderSummary, Reply},
+    ids::{OrderId, ServerId},
 };
 
 use super::list::summary;
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, Id, Input, field},
+    convergence,
     security::sessions::Operator,
 };
 
@@ -40,9 +44,83 @@ pub(crate) async fn carry_out(
     let (event, chosen) = event(action).map_err(|wrong| ApiError::fields(vec![wrong]))?;
     let entry = NewEntry::new("operator", "ok", format!("{} chose: {chosen}", operator.email));
     let now = state.clock.now();
-    state.store.apply(id, &event, Some(entry), &state.pace, now).await?;
+    match state.store.apply(id, &event, Some(entry), &state.pace, now).await {
+        Err(StoreError::Illegal(illegal)) => {
+            let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
+            let why = convergence_problem(&order, &event);
+            let refused = |why| ApiError::problem(StatusCode::CONFLICT, &why);
+            return Err(why.map_or_else(|| StoreError::Illegal(illegal).into(), refused));
+        }
+        applied => applied?,
+    };
     tracing::info!(order = %id, operator = operator.email, action = chosen, "desk action");
     Ok(())
+}
+
+/// `POST /api/v1/admin/orders/{id}/actions/plan`
+pub(crate) async fn plan(
+    State(state): State<AppState>,
+    Id(id): Id<OrderId>,
+    Input(action): Input<DeskAction>,
+) -> ApiResult<Json<Reply<DeskPlan>>> {
+    let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
+    let (event, _) = event(action).map_err(|wrong| ApiError::fields(vec![wrong]))?;
+    let taken = state.store.taken_servers().await?;
+    let plan = planned(&order, &event, &taken, &state.pace, state.clock.now());
+    Ok(Json(Reply::new(plan)))
+}
+
+/// What the machine would make of an event, and what stands in its way.
+fn planned(
+    order: &Order,
+    event: &Event,
+    taken: &BTreeSet<ServerId>,
+    pace: &Pace,
+    now: DateTime<Utc>,
+) -> DeskPlan {
+    let stopped = |problem| DeskPlan { consequences: Vec::new(), problem: Some(problem) };
+    let (id, before) = (order.new.id, order.state.phase);
+    let Ok(next) = transition(&order.state, event, now, pace) else {
+        return stopped(convergence_problem(order, event).unwrap_or_else(|| {
+            let message = format!("This makes no sense for an order that is {before}");
+            let hint = format!("What it waits for: letsbe orders show {id}");
+            Problem::permanent("API409", message, hint)
+        }));
+    };
+    if let Event::OperatorAssign { server, .. } = event
+        && taken.contains(server)
+    {
+        let hint = "Assign one that is free. A server that was given up and wiped is freed on the Hub's machine: \
+                    letsbe-hub return-server";
+        return stopped(Problem::permanent(
+            "API409",
+            format!("Server {server} belongs to another order"),
+            hint,
+        ));
+    }
+    let mut consequences = vec![match next.state.phase {
+        after if after == before => format!("The order stays {before}."),
+        after => format!("The order goes from {before} to {after}."),
+    }];
+    let begun: Vec<&str> = next.effects.iter().map(|effect| effect.kind.as_str()).collect();
+    if !begun.is_empty() {
+        consequences.push(format!("At once: {}.", begun.join(", ").replace('_', " ")));
+    }
+    if matches!(event, Event::OperatorAssign { host_key: None, .. }) {
+        consequences.push(format!(
+            "No --host-key is given: before the first log-in the order stops (SSH012) and names the key that the server \
+             shows; letsbe orders confirm-host-key {id} goes on."
+        ));
+    }
+    if next.state.phase == Phase::Stopped && next.state.server.is_some() {
+        consequences.push("The server stays taken until somebody has wiped and returned it.".to_owned());
+    }
+    DeskPlan { consequences, problem: None }
+}
+
+fn convergence_problem(order: &Order, event: &Event) -> Option<Problem> {
+    (*event == Event::OperatorConverge)
+        .then(|| convergence::stopped_by(order).unwrap_or_else(|| convergence::under_way(order)))
 }
 
 fn event(action: DeskAction) -> Result<(Event, &'static str), FieldError> {
@@ -63,6 +141,7 @@ fn event(action: DeskAction) -> Result<(Event, &'static str), FieldError> {
             Event::OperatorConfirmHostKey { host_key: self::host_key(&host_key)? },
             "go on with the host key that was compared",
         ),
+        DeskAction::Converge => (Event::OperatorConverge, "run the ten steps again on the live server"),
     })
 }
 

@@ -81,14 +81,24 @@ pub(crate) async fn page_of(state: &AppState, listed: &Listed<OrderFilter>) -> A
     Ok(state.store.list_orders(&query).await?)
 }
 
-/// `GET /api/v1/admin/orders/{id}`
+/// Which part of a timeline.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct After {
+    /// Only lines after this one.
+    after: i64,
+}
+
+/// `GET /api/v1/admin/orders/{id}?after`
 pub(crate) async fn show(
     State(state): State<AppState>,
     Id(id): Id<OrderId>,
+    Parameters(After { after }): Parameters<After>,
 ) -> ApiResult<Json<Reply<OrderDetail>>> {
     let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
-    let timeline = state.store.timeline(id, 0, MOST_LINES).await?;
-    Ok(Json(Reply::new(OrderDetail { summary: summary(&order), timeline })))
+    let timeline = state.store.timeline(id, after, MOST_LINES).await?;
+    let convergence = order.state.convergence.clone();
+    Ok(Json(Reply::new(OrderDetail { summary: summary(&order), timeline, convergence })))
 }
 
 /// An order without its timeline.

@@ -3,6 +3,7 @@
 pub(crate) mod approvals;
 pub(crate) mod commands;
 pub(crate) mod configuration;
+pub(crate) mod converge;
 pub(crate) mod escrow;
 pub(crate) mod gate_heads;
 pub(crate) mod health;

@@ -5,23 +5,19 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
-use letsbe_lifecycle::order::{EffectKind, Event};
+use letsbe_lifecycle::order::{EffectKind, Event, Phase};
 use letsbe_store::{Job, NewJob, Order, token_hash};
 use letsbe_types::{
     Problem,
     api::JobStatus,
     backup::Destination,
     ids::JobId,
-    job::{DesiredServer, HubLink, ProvisionJob, ReportTarget, RestoreFrom},
+    job::{ProvisionJob, ReportTarget, RestoreFrom},
     relay::key_hash,
 };
 use tokio::io::AsyncWriteExt as _;
 
-use crate::worker::{
-    Worker, address_of, destinations, inside,
-    job_files::{JobFiles, public_key},
-    models, store_problem,
-};
+use crate::worker::{Worker, destinations, inside, job_files::JobFiles, models, store_problem, wishes};
 use crate::{backups::given, recovery::source::SourceFile};
 
 /// A provisioner that is killed this often in a row has a problem that starting it again does not solve.
@@ -40,11 +36,14 @@ pub(in crate::worker) async fn prepare_provisioning(
 
 /// Repeatable: a second provisioner of the same job attaches to the run of the first.
 pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Result<Event, Problem> {
+    if order.state.phase == Phase::Fulfilled {
+        return Ok(Event::ConvergenceEnded { problem: converge(worker, order).await.err() });
+    }
     let (job, files) = open_job(worker, order).await?;
     if job.status != JobStatus::Completed {
         let backups = destinations::of_job(worker, order, &files).await?;
-        let restore = restore_from(worker, order, backups.as_ref()).await?;
-        let mut work = provision_job(worker, order, job.id, &files, restore)?;
+        let mut work = provision_job(worker, order, job.id, &files)?;
+        work.desired.restore = restore_from(worker, order, backups.as_ref()).await?;
         if let Some(models) = &worker.models {
             let key = files.relay_key()?;
             let (hash, now) = (key_hash(key.expose()), worker.clock.now());
@@ -55,21 +54,33 @@ pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Resu
         // A server that comes back goes on where its copies are.
         let source = work.desired.restore.as_ref().map(|restore| restore.source.clone());
         work.desired.backups = backups.or(source);
-        // A provisioner that was killed is no failure of the order: the next one attaches to the same run.
-        for _ in 0..PROVISIONER_STARTS_MAX {
-            let status = run_provisioner(worker, order, &work).await?;
-            if status.signal().is_none() {
-                break;
-            }
-        }
+        run(worker, order, &work).await?;
     }
-    let job = worker.store.job(job.id).await.map_err(store_problem)?;
+    result(worker, job.id, &files).await?;
+    SourceFile::of(&worker.jobs_folder, order.new.id).remove();
+    given::file(&worker.jobs_folder, order.new.id).remove();
+    Ok(Event::ProvisioningSucceeded)
+}
+
+/// The ten steps again on a live server. Repeatable: a run that is under way is attached to; one more changes nothing.
+async fn converge(worker: &Worker, order: &Order) -> Result<(), Problem> {
+    let (job, files) = open_job(worker, order).await?;
+    let mut work = provision_job(worker, order, job.id, &files)?;
+    let agent = worker.store.agent(order.new.id).await.map_err(store_problem)?;
+    if let Some(link) = &mut work.desired.hub {
+        link.again = agent.is_some_and(|agent| agent.revoked_at.is_some());
+    }
+    run(worker, order, &work).await?;
+    result(worker, job.id, &files).await
+}
+
+/// How a job ended. Its files go with it.
+async fn result(worker: &Worker, id: JobId, files: &JobFiles) -> Result<(), Problem> {
+    let job = worker.store.job(id).await.map_err(store_problem)?;
     match job.map(|job| (job.status, job.problem)) {
         Some((JobStatus::Completed, _)) => {
             files.remove();
-            SourceFile::of(&worker.jobs_folder, order.new.id).remove();
-            given::file(&worker.jobs_folder, order.new.id).remove();
-            Ok(Event::ProvisioningSucceeded)
+            Ok(())
         }
         Some((JobStatus::Failed, Some(problem))) => {
             files.remove();
@@ -78,7 +89,7 @@ pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Resu
         _ => Err(Problem::transient(
             "PROV001",
             "The provisioner ended without a result.",
-            "The order is tried again and goes on where it stopped. On the Hub's machine: journalctl -u letsbe-hub",
+            "It goes on where it stopped when it is tried again. On the Hub's machine: journalctl -u letsbe-hub",
         )),
     }
 }
@@ -97,7 +108,12 @@ pub(in crate::worker) async fn release_server(worker: &Worker, order: &Order) ->
 async fn open_job(worker: &Worker, order: &Order) -> Result<(Job, JobFiles), Problem> {
     let latest = worker.store.latest_job(order.new.id).await.map_err(store_problem)?;
     let recovery = order.state.recovery.as_ref().map(|recovery| recovery.id);
-    let usable = |job: &Job| job.status != JobStatus::Failed && job.recovery == recovery;
+    // What ended before is not what is asked of a live server now.
+    let usable = |job: &Job| match job.status {
+        JobStatus::Failed => false,
+        JobStatus::Completed if order.state.phase == Phase::Fulfilled => false,
+        _ => job.recovery == recovery,
+    };
     if let Some(job) = latest.filter(usable) {
         let files = JobFiles::of(&worker.jobs_folder, job.id);
         if job.status == JobStatus::Completed || files.complete() {
@@ -143,43 +159,22 @@ fn provision_job(
     order: &Order,
     id: JobId,
     files: &JobFiles,
-    restore: Option<RestoreFrom>,
 ) -> Result<ProvisionJob, Problem> {
-    let settings = &worker.provisioning;
-    let mut admin_keys = vec![public_key(&settings.private_key)?];
-    admin_keys.extend(settings.operator_keys.iter().cloned());
-    let desired = DesiredServer {
-        identity: order.new.identity.clone(),
-        domain: order.new.domain.clone(),
-        owner_email: order.new.email.clone(),
-        timezone: settings.timezone.clone(),
-        tier: order.new.tier,
-        tools: order.new.tools.clone(),
-        admin_keys,
-        docker: settings.docker,
-        registry_mirrors: settings.registry_mirrors.clone(),
-        certificates: settings.certificates.clone(),
-        hub: Some(HubLink {
-            url: worker.public_url.clone(),
-            registration_token: files.registration_token()?.expose().clone(),
-        }),
-        models: None,
-        backups: None,
-        restore,
-    };
-    Ok(ProvisionJob {
-        id,
-        address: address_of(order)?,
-        first_port: 22,
-        private_key: settings.private_key.clone(),
-        host_key: order.host_key.clone(),
-        bundle: settings.bundle.clone(),
-        report: Some(ReportTarget {
-            hub_url: worker.public_url.clone(),
-            token_file: files.runner_token_file(),
-        }),
-        desired,
-    })
+    let report = ReportTarget { hub_url: worker.public_url.clone(), token_file: files.runner_token_file() };
+    let registration_token = files.registration_token()?.expose().clone();
+    let asked = wishes::Asked { id, registration_token, again: false, report: Some(report) };
+    wishes::job(&worker.provisioning, &worker.public_url, order, asked)
+}
+
+/// A provisioner that was killed is no failure of the order: the next one attaches to the same run.
+async fn run(worker: &Worker, order: &Order, work: &ProvisionJob) -> Result<(), Problem> {
+    for _ in 0..PROVISIONER_STARTS_MAX {
+        let status = run_provisioner(worker, order, work).await?;
+        if status.signal().is_none() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn run_provisioner(worker: &Worker, order: &Order, work: &ProvisionJob) -> Result<ExitStatus, Problem> {

@@ -112,7 +112,9 @@ fn asked(route: &Route) -> Value {
         "public/orders" => crate::public::good(),
         "jobs/{id}" => crate::jobs::report(),
         "admin/login" => json!({"email": EMAIL, "password": PASSWORD}),
-        "admin/orders/{id}/actions" => json!({"action": "skip", "reason": "the customer moves it tonight"}),
+        "admin/orders/{id}/actions" | "admin/orders/{id}/actions/plan" => {
+            json!({"action": "skip", "reason": "the customer moves it tonight"})
+        }
         "admin/orders/{id}/destination" => crate::recovery::source(),
         "admin/tenants/{id}/commands" => json!({"do": "check_drift"}),
         "admin/tenants/{id}/approvals/{approval}" => json!({"approve": true}),

@@ -1,0 +1,159 @@
+//! The ten steps again on a live server: one run at a time, the customer notices nothing, and the plan beforehand.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use axum::http::StatusCode;
+use letsbe_lifecycle::order::Phase;
+use letsbe_types::{api::Convergence, ids::OrderId};
+use serde_json::{Value, json};
+
+use crate::{Answer, recovery::bench::Bench};
+
+async fn act(bench: &Bench, id: OrderId) -> Answer {
+    let path = format!("/api/v1/admin/orders/{id}/actions");
+    bench.hub.json("POST", &path, Some(&bench.staff), &json!({"action": "converge"})).await
+}
+
+async fn detail(bench: &Bench, id: OrderId, after: i64) -> Value {
+    let path = format!("/api/v1/admin/orders/{id}?after={after}");
+    bench.hub.get(&path, Some(&bench.staff)).await.json()["data"].clone()
+}
+
+async fn ended(bench: &Bench, id: OrderId) -> Convergence {
+    let mut changes = bench.hub.store.changes();
+    let end = async {
+        loop {
+            let order = bench.hub.store.order(id).await.unwrap().unwrap();
+            match order.state.convergence {
+                Some(Convergence::Running) | None => changes.changed().await.unwrap(),
+                Some(how) => {
+                    assert_eq!(order.state.phase, Phase::Fulfilled);
+                    return how;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), end).await.expect("the run ends")
+}
+
+#[tokio::test]
+async fn a_live_server_gets_the_ten_steps_again_by_one_run_at_a_time() {
+    let (bench, id) = Bench::live().await;
+    let before = detail(&bench, id, 0).await;
+    let last = before["timeline"].as_array().unwrap().last().unwrap()["sequence"].as_i64().unwrap();
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let second = act(&bench, id).await;
+    assert_eq!(second.status, StatusCode::CONFLICT);
+    let error = &second.json()["error"];
+    assert_eq!(error["code"], "HUB045", "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("--follow"), "{error}");
+
+    let mut run = bench.run().await;
+    // Nothing is said about what the server has and the Hub does not keep.
+    let desired = &run.job.desired;
+    assert!(desired.models.is_none() && desired.backups.is_none() && desired.restore.is_none());
+    assert_eq!(desired.domain.as_str(), before["domain"].as_str().unwrap());
+    assert!(run.job.host_key.is_some() || before["state"] == "FULFILLED");
+    bench.report(&mut run, "RUNNING", &[json!({"event": "started", "attempt": 1})]).await;
+    let meanwhile = detail(&bench, id, last).await;
+    assert_eq!(
+        (&meanwhile["state"], &meanwhile["convergence"]["state"]),
+        (&json!("FULFILLED"), &json!("running"))
+    );
+    let lines = meanwhile["timeline"].to_string();
+    assert!(lines.contains("The run began on the server") && !lines.contains("checked out"), "{lines}");
+    bench.report(&mut run, "COMPLETED", &[]).await;
+    bench.end(run);
+    assert_eq!(ended(&bench, id).await, Convergence::Done);
+    let lines = detail(&bench, id, last).await["timeline"].to_string();
+    assert!(lines.contains("all ten steps and the verification passed"), "{lines}");
+    assert!(!lines.contains("told by e-mail"), "the customer hears of nothing: {lines}");
+    let files = std::fs::read_dir(bench.hub.jobs_folder()).unwrap().count();
+    assert_eq!(files, 0, "the tokens of the job are gone");
+}
+
+#[tokio::test]
+async fn a_server_whose_key_was_revoked_registers_again_by_a_run() {
+    let (bench, id) = Bench::live().await;
+    let path = format!("/api/v1/admin/tenants/{id}/revoke");
+    assert_eq!(bench.hub.json("POST", &path, Some(&bench.staff), &json!({})).await.status, StatusCode::OK);
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let mut run = bench.run().await;
+    assert!(run.job.desired.hub.as_ref().unwrap().again);
+    bench.register(&run).await;
+    bench.report(&mut run, "COMPLETED", &[]).await;
+    bench.end(run);
+    assert_eq!(ended(&bench, id).await, Convergence::Done);
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let run = bench.run().await;
+    assert!(!run.job.desired.hub.as_ref().unwrap().again, "its new key is taken");
+    bench.end(run);
+}
+
+#[tokio::test]
+async fn a_run_that_fails_leaves_the_order_live_and_says_why() {
+    let (bench, id) = Bench::live().await;
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let run = bench.run().await;
+    let problem =
+        json!({"code": "HOST003", "message": "the disk is full", "hint": "make room", "retryable": true});
+    let report = json!({"status": "FAILED", "events": [], "host_key": null, "problem": problem});
+    let path = format!("/api/v1/jobs/{}", run.job.id);
+    assert_eq!(bench.hub.json("PATCH", &path, Some(&run.token), &report).await.status, StatusCode::OK);
+    bench.end(run);
+    let Convergence::Failed { problem } = ended(&bench, id).await else { panic!("it failed") };
+    assert_eq!(problem.code, "HOST003");
+    let detail = detail(&bench, id, 0).await;
+    // What may stand in the way of a mail is another matter.
+    assert_ne!(detail["problem"]["code"], "HOST003");
+    assert_eq!(detail["attention"], "live");
+    assert!(detail["timeline"].to_string().contains("the disk is full"));
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK, "it can be asked for again");
+}
+
+/// A provisioner that says this when a plan is asked for, and keeps what it was given.
+fn planned(bench: &Bench, lines: &str) {
+    let folder = bench.folder();
+    std::fs::write(folder.join("plan"), lines).unwrap();
+    let (asked, plan) = (folder.join("asked.json"), folder.join("plan"));
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --plan ] || exit 9\ncat > {}\ncat {}\n",
+        asked.display(),
+        plan.display()
+    );
+    let fresh = folder.join("planner.new");
+    std::fs::write(&fresh, script).unwrap();
+    std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(fresh, folder.join("provisioner")).unwrap();
+}
+
+async fn plan(bench: &Bench, id: OrderId) -> Value {
+    let path = format!("/api/v1/admin/tenants/{id}/converge/plan");
+    let answer = bench.hub.json("POST", &path, Some(&bench.staff), &json!({})).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    answer.json()["data"].clone()
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_change_or_what_would_stop_the_run_and_starts_nothing() {
+    let (bench, id) = Bench::live().await;
+    let line = json!({"step": 1, "operation": "packages.installed",
+        "assessment": {"Ok": {"assessment": "converged", "why": "all there"}}});
+    planned(&bench, &format!("{line}\n"));
+    assert_eq!(plan(&bench, id).await, json!({"operations": [line], "problem": null}));
+    let asked: Value =
+        serde_json::from_slice(&std::fs::read(bench.folder().join("asked.json")).unwrap()).unwrap();
+    assert_eq!(asked["report"], Value::Null, "nothing is reported");
+    assert_eq!(asked["desired"]["hub"]["registration_token"], "a-plan-registers-nobody");
+    let refused =
+        json!({"problem": {"code": "HOST001", "message": "another's", "hint": "look", "retryable": false}});
+    planned(&bench, &format!("{refused}\n"));
+    assert_eq!(plan(&bench, id).await["problem"]["code"], "HOST001");
+    planned(&bench, "");
+    assert_eq!(plan(&bench, id).await["problem"]["code"], "HUB048");
+    assert_eq!(bench.hub.store.order(id).await.unwrap().unwrap().state.convergence, None);
+    bench.ask(id, "", &json!({"reason": "it burnt", "source": crate::recovery::source()})).await;
+    assert_eq!(plan(&bench, id).await["problem"]["code"], "HUB046", "a lost server is not asked");
+    let acted = act(&bench, id).await;
+    assert_eq!((acted.status, &acted.json()["error"]["code"]), (StatusCode::CONFLICT, &json!("HUB046")));
+}
