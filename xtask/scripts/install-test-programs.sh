@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the programs that tests run on this machine itself: nginx, sshd and ufw (never started), systemd-analyze, git, curl, python3, ssh-audit,
-# rclone, restic 0.18 or later, and Docker Compose v2. Says what it installs before it does; does nothing, quickly, when
-# all is there.
+# Installs the programs that tests run on this machine itself: nginx, sshd, ufw, PostgreSQL and MariaDB (whose services are
+# never started), systemd-analyze, git, curl, python3, ssh-audit, rclone, restic 0.18 or later, and Docker Compose v2.
+# Says what it installs before it does; does nothing, quickly, when all is there.
 set -eu
 
 packages=
@@ -14,6 +14,9 @@ command -v curl >/dev/null 2>&1 || packages="$packages curl"
 command -v python3 >/dev/null 2>&1 || packages="$packages python3"
 command -v ssh-audit >/dev/null 2>&1 || packages="$packages ssh-audit"
 command -v systemd-analyze >/dev/null 2>&1 || packages="$packages systemd"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages="$packages postgresql"
+[ -x /usr/sbin/mariadbd ] || packages="$packages mariadb-server-core"
+[ -x /usr/bin/mariadb ] || packages="$packages mariadb-client-core"
 command -v rclone >/dev/null 2>&1 || packages="$packages rclone"
 newer=
 docker compose version >/dev/null 2>&1 || newer="$newer docker-compose"
@@ -40,7 +43,7 @@ if [ -n "$packages" ]; then
   # shellcheck disable=SC2086
   apt-get install -y -q --no-install-recommends $packages ||
     { apt-get update -q && apt-get install -y -q --no-install-recommends $packages; }
-  for service in nginx ssh; do
+  for service in nginx ssh postgresql; do
     case "$packages" in
       *" $service"* | *"open$service"*) systemctl disable --quiet "$service" 2>/dev/null || true ;;
     esac

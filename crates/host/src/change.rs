@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use letsbe_types::Secret;
+use letsbe_types::{Secret, shell::quoted};
 use serde::Serialize;
 
 /// One change to the server.
@@ -167,16 +167,6 @@ impl FileWrite {
     pub fn owned_by(mut self, owner: &str) -> Self {
         self.owner = Some(owner.to_owned());
         self
-    }
-}
-
-/// Quotes a word for people who want to paste it into a shell. Used for display only.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

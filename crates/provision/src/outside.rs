@@ -1,5 +1,7 @@
 //! What only somebody outside can prove: that the server's doors are the ones that shall be open, and no others.
 
+mod log_ins;
+
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
@@ -18,11 +20,7 @@ use reqwest::{Certificate, StatusCode, header::LOCATION, redirect::Policy};
 use russh::keys::PrivateKey;
 use tokio::net::TcpStream;
 
-use crate::{
-    protocol::{ADMIN_PORT, ADMIN_USER},
-    ssh::{Session, Target, offered_methods},
-    stacks::Deployment,
-};
+use crate::{protocol::ADMIN_PORT, stacks::Deployment};
 
 /// The verification is the last step (runbook 3.4).
 const STEP: u8 = 11;
@@ -303,38 +301,6 @@ impl Checks<'_> {
             "From outside: reachable but must not be {leaks:?}; must be reachable but are not {missing:?}"
         );
         failed("OUT004", message, "Look at `ufw status` and at the DOCKER-USER chain.")
-    }
-
-    fn target(&self, user: &str) -> Target {
-        let (address, key) = (self.job.address, Arc::clone(self.key));
-        let host_key = self.host_key.to_owned();
-        Target { address, port: ADMIN_PORT, user: user.to_owned(), key, host_key }
-    }
-
-    async fn root_login(&self) -> Outcome {
-        if !self.options.try_root {
-            let why = "this run changed nothing, and each refused login counts at the server's fail2ban";
-            return Outcome::Skipped { why: why.to_owned() };
-        }
-        match Session::connect(&self.target("root")).await {
-            Err(problem) if problem.code == "SSH003" => fine("root is refused, even with our key".to_owned()),
-            Ok(_) => {
-                let message = "root can log in over SSH".to_owned();
-                failed("OUT005", message, "Step 7 must forbid it; look for other sshd drop-in files.")
-            }
-            Err(problem) => Outcome::Failed { problem },
-        }
-    }
-
-    async fn password_login(&self) -> Outcome {
-        match offered_methods(&self.target(ADMIN_USER)).await {
-            Ok(methods) if methods == ["publickey"] => fine("only keys are accepted for a login".to_owned()),
-            Ok(methods) => {
-                let message = format!("SSH offers more than keys: {}", methods.join(", "));
-                failed("OUT006", message, "Step 7 must forbid it; look for other sshd drop-in files.")
-            }
-            Err(problem) => Outcome::Failed { problem },
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use letsbe_lab::{docker, images, wait::eventually};
 use letsbe_types::Secret;
 use letsbe_vault::{
     EnvFile,
-    rotation::{Account, mysql_alter, mysql_options, postgres_alter, usable},
+    rotation::{Account, mysql_alters, mysql_options, postgres_alter, usable},
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 
@@ -100,7 +100,7 @@ async fn mariadb() {
     for (index, new) in passwords(1, AWKWARD).into_iter().enumerate() {
         // Half of them where a backslash means itself.
         let escapes = index < COUNT / 2;
-        let alter = mysql_alter(&[(&account, &new)], escapes);
+        let alter = mysql_alters(&[(&account, &new)], escapes).remove(0);
         let mode = if escapes { "" } else { "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'; " };
         let statement = Secret::new(format!("{mode}{}", alter.expose()));
         inputs.push(format!("+{}", mysql_options("root", &now, &statement).expose()));

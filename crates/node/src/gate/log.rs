@@ -1,5 +1,7 @@
 //! The log's file: appended durably, read back whole.
 
+mod told;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     fs::{File, OpenOptions},
@@ -10,12 +12,9 @@ use std::{
 };
 
 use letsbe_gate::{Broken, Chain, Entry, Phase};
-use letsbe_types::{
-    Problem,
-    tenant::{LogChain, LogHead, limits},
-    tenants::GateHead,
-};
+use letsbe_types::{Problem, tenant::LogHead, tenants::GateHead};
 
+pub(super) use self::told::told_by_file;
 use crate::{files, gate::problem};
 
 /// A line that is longer was not written by us.
@@ -162,56 +161,6 @@ fn keep(recent: &mut VecDeque<LogHead>, head: LogHead) {
     recent.push_back(head);
 }
 
-impl Log {
-    /// What the Hub is told: the end of the log, or of as much of it as one heartbeat tells, and how it goes on to
-    /// there from a line that the Hub knows.
-    pub(super) fn told(&self, known: &LogHead) -> (LogHead, Option<LogChain>) {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let reaches = recent.front().is_some_and(|first| first.entry <= known.entry.max(1));
-        if reaches { piece(known, self.head(), recent) } else { told_by_file(&self.path, known) }
-    }
-}
-
-/// The same, of a log that nobody has open.
-pub(super) fn told_by_file(path: &Path, known: &LogHead) -> (LogHead, Option<LogChain>) {
-    let mut lines = Vec::new();
-    let wanted = known.entry..=known.entry.saturating_add(limits::LOG_HASHES as u64);
-    let found = read(path, |_, head| {
-        if wanted.contains(&head.entry) {
-            lines.push(head.clone());
-        }
-    });
-    match found {
-        Ok(found) => piece(known, found.head, lines),
-        Err(problem) => {
-            tracing::warn!(%problem, "the gate's log cannot be read");
-            (known.clone(), None)
-        }
-    }
-}
-
-fn piece(
-    known: &LogHead,
-    head: LogHead,
-    lines: impl IntoIterator<Item = LogHead>,
-) -> (LogHead, Option<LogChain>) {
-    let mut chain = LogChain { after: LogHead::default(), hashes: Vec::new() };
-    let mut end = None;
-    for line in lines.into_iter().filter(|line| line.entry >= known.entry) {
-        if line.entry == known.entry {
-            chain.after = line;
-        } else if chain.hashes.len() < limits::LOG_HASHES {
-            chain.hashes.push(line.hash.clone());
-            end = Some(line);
-        }
-    }
-    let end = end.unwrap_or_else(|| head.clone());
-    // A log that is shorter than what the Hub knows has no line to go on from.
-    let fits = chain.after.entry == known.entry
-        && end.entry.checked_sub(known.entry) == Some(chain.hashes.len() as u64);
-    if fits { (end, Some(chain)) } else { (head, None) }
-}
-
 /// Checks a log; the number of its entries.
 pub(super) fn verify(path: &Path) -> Result<LogHead, Problem> {
     let found = read(path, |_, _| {})?;
@@ -274,7 +223,10 @@ pub(super) fn note(now: chrono::DateTime<chrono::Utc>, mut text: String) -> Entr
 mod tests {
     use std::{fs, path::Path};
 
-    use letsbe_types::{tenant::LogHead, tenants::GateHead};
+    use letsbe_types::{
+        tenant::{LogChain, LogHead, limits},
+        tenants::GateHead,
+    };
 
     use super::{Log, compare, note, read, verify};
 
@@ -391,10 +343,10 @@ mod tests {
             assert_eq!((&chain.after, chain.hash_of(end.entry)), (&known, Some(end.hash.as_str())));
             (known, pieces) = (end, pieces + 1);
         }
-        assert_eq!(pieces, (super::RECENT + 300).div_ceil(super::limits::LOG_HASHES));
+        assert_eq!(pieces, (super::RECENT + 300).div_ceil(limits::LOG_HASHES));
         assert_eq!(
             log.told(&known),
-            (known.clone(), Some(super::LogChain { after: known, hashes: Vec::new() }))
+            (known.clone(), Some(LogChain { after: known, hashes: Vec::new() }))
         );
     }
 

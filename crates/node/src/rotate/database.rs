@@ -1,44 +1,30 @@
-//! Telling databases new passwords, and proving who is let in. The clients run in the database's own container and
-//! read passwords and statements from standard input.
+//! Telling databases new passwords, and proving who is let in, however many accounts there are: a client is told of
+//! as many as it takes, and few clients run at a time.
 
 use std::time::Duration;
 
+use futures::{TryStreamExt as _, stream};
 use letsbe_catalog::DatabaseEngine;
-use letsbe_host::{Command, CommandOutput, Machine};
+use letsbe_host::{Command, Machine};
 use letsbe_types::{Problem, Secret, crash};
 use letsbe_vault::rotation::{
-    Accounts, DatabaseChange, NewPassword, RotationValues, mysql_accounts_query, mysql_alter, mysql_options,
+    Accounts, DatabaseChange, NewPassword, RotationValues, mysql_accounts_queries, mysql_alters,
     postgres_alter,
 };
 
-use super::points::inside;
+use super::{
+    client::{Door, Login, client, judge},
+    points::inside,
+};
 use crate::files;
 
 /// A database that was just started may take this long to answer.
 const PATIENCE: Duration = Duration::from_secs(90);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
-
-/// How a login went.
-#[derive(Debug, PartialEq, Eq)]
-enum Login {
-    /// It was let in; what the database said.
-    Accepted(String),
-    /// The password is not the right one.
-    Refused,
-    /// It does not answer yet, or not any more; in words without values.
-    Silent(String),
-    /// It does not do what it was told; in words without values.
-    Failed(String),
-}
-
-/// Where a client connects to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
-    /// The socket in the container.
-    Socket,
-    /// The network, as the tool does. The loopback address would not do: PostgreSQL's image lets everybody in there.
-    Network,
-}
+/// Roles that one client of PostgreSQL is told of: for each the server hashes some thousand times.
+const ROLES_AT_ONCE: usize = 200;
+/// Accounts whose log-ins are tried at the same time: far fewer than a database takes connections.
+const PROOFS_AT_ONCE: usize = 8;
 
 /// One tool's database and the values of the rotation.
 pub(super) struct Change<'a> {
@@ -49,17 +35,26 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Gives the database the wanted passwords.
+    /// Gives the database the wanted passwords. Killed in the middle, some are given: the same is done again.
     pub(super) async fn apply(&self) -> Result<(), Problem> {
         self.start().await?;
+        for statement in self.statements().await? {
+            crash::point(&inside::CHANGING_DATABASE);
+            self.as_superuser(&statement).await?;
+        }
+        Ok(())
+    }
+
+    /// What its clients are told, one after the other.
+    async fn statements(&self) -> Result<Vec<Secret<String>>, Problem> {
         match self.database.engine {
             DatabaseEngine::Postgresql => {
-                let mut statement = String::new();
-                for one in &self.database.passwords {
-                    statement.push_str(postgres_alter(&one.user, self.wanted(one)?).expose());
-                }
-                crash::point(&inside::CHANGING_DATABASE);
-                self.as_superuser(&Secret::new(statement)).await.map(drop)
+                let alter = |one: &NewPassword| Ok(postgres_alter(&one.user, self.wanted(one)?));
+                let told = |some: &[NewPassword]| {
+                    let each: Vec<_> = some.iter().map(alter).collect::<Result<_, Problem>>()?;
+                    Ok(Secret::new(each.iter().map(|one| one.expose().as_str()).collect()))
+                };
+                self.database.passwords.chunks(ROLES_AT_ONCE).map(told).collect()
             }
             DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
                 let accounts = self.accounts().await?;
@@ -73,45 +68,51 @@ impl Change<'_> {
                         return Err(self.trouble(&format!("it has no account {}", one.user)));
                     }
                 }
-                crash::point(&inside::CHANGING_DATABASE);
-                self.as_superuser(&mysql_alter(&changes, accounts.backslash_escapes)).await.map(drop)
+                Ok(mysql_alters(&changes, accounts.backslash_escapes))
             }
             // The catalog keeps its passwords as they are, so nothing gets here.
             DatabaseEngine::Mongodb => Err(self.trouble("nothing tells a MongoDB its new password yet")),
         }
     }
 
-    /// Proves that every wanted password is let in and every dead one refused.
+    /// Proves that every wanted password is let in and every dead one refused. The first that is not ends it.
     pub(super) async fn prove(&self) -> Result<(), Problem> {
-        for one in &self.database.passwords {
-            let door = self.door(one).await?;
-            let login = |password| self.patiently(&one.user, Some(password), door);
-            match login(self.wanted(one)?).await? {
-                Login::Accepted(_) => {}
-                _ => return Err(self.unproven(one, "refuses the password that it should have")),
-            }
-            crash::point(&inside::PROVING);
-            let Some(dead) = self.values.dead.get(&one.key) else { continue };
-            match login(dead).await? {
-                Login::Refused => {}
-                _ => return Err(self.unproven(one, "still lets the other password in")),
-            }
-        }
-        Ok(())
+        let accounts = match self.database.engine {
+            DatabaseEngine::Postgresql | DatabaseEngine::Mongodb => None,
+            DatabaseEngine::Mysql | DatabaseEngine::Mariadb => Some(self.accounts().await?),
+        };
+        let accounts = accounts.as_ref();
+        stream::iter(self.database.passwords.iter().map(Ok))
+            .try_for_each_concurrent(PROOFS_AT_ONCE, |one| self.prove_one(one, accounts))
+            .await
     }
 
-    async fn door(&self, one: &NewPassword) -> Result<Door, Problem> {
-        let remote = match self.database.engine {
-            DatabaseEngine::Postgresql | DatabaseEngine::Mongodb => true,
-            DatabaseEngine::Mysql | DatabaseEngine::Mariadb => self.accounts().await?.reachable(&one.user),
-        };
-        Ok(if remote { Door::Network } else { Door::Socket })
+    async fn prove_one(&self, one: &NewPassword, accounts: Option<&Accounts>) -> Result<(), Problem> {
+        let remote = accounts.is_none_or(|accounts| accounts.reachable(&one.user));
+        let door = if remote { Door::Network } else { Door::Socket };
+        match self.patiently(&one.user, self.wanted(one)?, door).await? {
+            Login::Accepted(_) => {}
+            _ => return Err(self.unproven(one, "refuses the password that it should have")),
+        }
+        crash::point(&inside::PROVING);
+        let Some(dead) = self.values.dead.get(&one.key) else { return Ok(()) };
+        match self.patiently(&one.user, dead, door).await? {
+            Login::Refused => Ok(()),
+            _ => Err(self.unproven(one, "still lets the other password in")),
+        }
     }
 
     async fn accounts(&self) -> Result<Accounts, Problem> {
         let users: Vec<&str> = self.database.passwords.iter().map(|one| one.user.as_str()).collect();
-        let said = self.as_superuser(&Secret::new(mysql_accounts_query(&users))).await?;
-        Accounts::parse(&said).ok_or_else(|| self.trouble("its list of accounts is not understood"))
+        let mut all = Accounts { backslash_escapes: true, list: Vec::new() };
+        for query in mysql_accounts_queries(&users) {
+            let said = self.as_superuser(&Secret::new(query)).await?;
+            let some = Accounts::parse(&said);
+            let some = some.ok_or_else(|| self.trouble("its list of accounts is not understood"))?;
+            all.backslash_escapes = some.backslash_escapes;
+            all.list.extend(some.list);
+        }
+        Ok(all)
     }
 
     fn wanted(&self, one: &NewPassword) -> Result<&Secret<String>, Problem> {
@@ -151,15 +152,10 @@ impl Change<'_> {
     }
 
     /// Tries to log in until the database says yes or no.
-    async fn patiently(
-        &self,
-        user: &str,
-        password: Option<&Secret<String>>,
-        door: Door,
-    ) -> Result<Login, Problem> {
+    async fn patiently(&self, user: &str, password: &Secret<String>, door: Door) -> Result<Login, Problem> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            match self.ask(user, password, door, &Secret::from("SELECT 1;")).await? {
+            match self.ask(user, Some(password), door, &Secret::from("SELECT 1;")).await? {
                 Login::Silent(why) if tokio::time::Instant::now() >= deadline => {
                     return Err(self.trouble(&why));
                 }
@@ -213,143 +209,5 @@ impl Change<'_> {
             format!("The database in {} {what} for {}", self.database.container, one.user),
             "Look for accounts of that user that were made by hand.",
         )
-    }
-}
-
-/// A client that reads everything secret from standard input. [`Change::apply`] refuses MongoDB before one is needed.
-fn client(
-    database: &DatabaseChange,
-    user: &str,
-    password: Option<&Secret<String>>,
-    door: Door,
-    statement: &Secret<String>,
-) -> Command {
-    let mut arguments = vec!["exec", "--interactive", database.container.as_str()];
-    let input = match database.engine {
-        DatabaseEngine::Postgresql => {
-            arguments.extend(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", user]);
-            arguments.extend(["-d", database.name.as_str()]);
-            if door == Door::Network {
-                arguments.extend(["-h", database.service.as_str()]);
-            }
-            match password {
-                // Without a terminal it is asked for on standard input, before the statements.
-                Some(password) => {
-                    arguments.push("-W");
-                    Secret::new(format!("{}\n{}\n", password.expose(), statement.expose()))
-                }
-                None => {
-                    arguments.push("-w");
-                    statement.clone()
-                }
-            }
-        }
-        DatabaseEngine::Mysql | DatabaseEngine::Mariadb | DatabaseEngine::Mongodb => {
-            arguments.push(if database.engine == DatabaseEngine::Mysql { "mysql" } else { "mariadb" });
-            arguments.extend(["--defaults-file=/dev/stdin", "--batch", "--skip-column-names"]);
-            if door == Door::Network {
-                arguments.extend(["--protocol=tcp", "--host", database.service.as_str()]);
-            }
-            let none = Secret::from("");
-            mysql_options(user, password.unwrap_or(&none), statement)
-        }
-    };
-    Command::new("docker", arguments).with_input(input)
-}
-
-/// What a client's end means. Its words are not repeated: they may quote the statement.
-fn judge(engine: DatabaseEngine, output: &CommandOutput) -> Login {
-    if output.success() {
-        return Login::Accepted(output.stdout.clone());
-    }
-    let refusals: &[&str] = match engine {
-        DatabaseEngine::Postgresql => &["password authentication failed for user", "no password supplied"],
-        DatabaseEngine::Mysql | DatabaseEngine::Mariadb | DatabaseEngine::Mongodb => {
-            &["ERROR 1045 (28000)", "ERROR 1698 (28000)"]
-        }
-    };
-    if refusals.iter().any(|refusal| output.stderr.contains(refusal)) {
-        return Login::Refused;
-    }
-    let ended = format!("its client ended with {}", output.code);
-    match engine {
-        // psql: 3 is a statement that failed, anything else a connection.
-        DatabaseEngine::Postgresql if output.code == 3 => Login::Failed(ended),
-        DatabaseEngine::Postgresql => Login::Silent(ended),
-        DatabaseEngine::Mysql | DatabaseEngine::Mariadb | DatabaseEngine::Mongodb => {
-            match error_number(&output.stderr) {
-                // From 2000 on the client itself speaks: it could not connect.
-                Some(number) if !(2000..3000).contains(&number) => {
-                    Login::Failed(format!("{ended} (error {number})"))
-                }
-                _ => Login::Silent(ended),
-            }
-        }
-    }
-}
-
-/// `ERROR 1396 (HY000): …` and `ERROR 1064 (42000) at line 1: …`.
-fn error_number(stderr: &str) -> Option<u32> {
-    stderr.split_once("ERROR ")?.1.split_once(' ')?.0.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use letsbe_catalog::DatabaseEngine::{self, Mariadb, Mysql, Postgresql};
-    use letsbe_host::CommandOutput;
-    use letsbe_vault::rotation::{DatabaseChange, NewPassword};
-
-    use super::{Door, Login, client, judge};
-
-    fn database(engine: DatabaseEngine) -> DatabaseChange {
-        let root = NewPassword { user: "root".to_owned(), key: "root_password".to_owned() };
-        let [service, container, name] = ["db", "letsbe-x-db", "x"].map(str::to_owned);
-        DatabaseChange { engine, service, container, name, passwords: vec![root.clone()], superuser: root }
-    }
-
-    #[test]
-    fn no_secret_stands_in_an_argument_or_a_variable() {
-        for engine in [Postgresql, Mysql, Mariadb] {
-            for door in [Door::Socket, Door::Network] {
-                let statement = "ALTER … canary-new".into();
-                let command = client(&database(engine), "root", Some(&"canary-old".into()), door, &statement);
-                assert!(command.environment.is_empty() && !format!("{command:?}").contains("canary"));
-                assert!(!command.arguments.iter().any(|word| word.contains("canary")));
-                let input = command.input.expect("an input");
-                assert!(input.expose().contains("canary-old") && input.expose().contains("canary-new"));
-                let networked = command.arguments.iter().any(|word| word == "db");
-                assert_eq!(networked, door == Door::Network);
-            }
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_told_from_silence_and_nothing_is_quoted() {
-        let ended =
-            |code, stderr: &str| CommandOutput { code, stdout: String::new(), stderr: stderr.to_owned() };
-        assert_eq!(judge(Mysql, &ended(0, "")), Login::Accepted(String::new()));
-        for (engine, text) in [
-            (Mysql, "ERROR 1045 (28000): Access denied for user 'root'@'localhost' (using password: YES)"),
-            (Mariadb, "ERROR 1698 (28000): Access denied for user 'root'@'localhost'"),
-            (Postgresql, "Password: \npsql: error: … FATAL:  password authentication failed for user \"x\""),
-            (Postgresql, "psql: error: … fe_sendauth: no password supplied"),
-        ] {
-            assert_eq!(judge(engine, &ended(1, text)), Login::Refused, "{text}");
-        }
-        for (engine, code, text, waits) in [
-            (Mysql, 1, "ERROR 2002 (HY000): Can't connect to local server through socket", true),
-            (Mysql, 1, "Error response from daemon: container abc is not running", true),
-            (Mysql, 1, "ERROR 1064 (42000) at line 1: You have an error near 'canary'", false),
-            (Postgresql, 2, "psql: error: connection to server failed: Connection refused canary", true),
-            (Postgresql, 3, "ERROR:  syntax error at or near \"canary\"", false),
-        ] {
-            let (silent, why) = match judge(engine, &ended(code, text)) {
-                Login::Silent(why) => (true, why),
-                Login::Failed(why) => (false, why),
-                other => panic!("{text}: {other:?}"),
-            };
-            assert_eq!(silent, waits, "{text}");
-            assert!(!why.contains("canary"), "{why}");
-        }
     }
 }

@@ -6,10 +6,13 @@
 
 mod actions;
 mod agent;
+mod client;
 mod database;
 mod journals;
 mod only_one;
 pub(crate) mod points;
+#[cfg(test)]
+mod size;
 
 use std::collections::BTreeSet;
 

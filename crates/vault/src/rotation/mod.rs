@@ -11,5 +11,5 @@ pub use plan::{
     DatabaseChange, Direction, Kept, NewPassword, RotationPlan, RotationValues, plan, unusable, values,
 };
 pub use statement::{
-    Account, Accounts, mysql_accounts_query, mysql_alter, mysql_options, postgres_alter, usable,
+    Account, Accounts, mysql_accounts_queries, mysql_alters, mysql_options, postgres_alter, usable,
 };

@@ -1,8 +1,9 @@
 //! What databases are told, with every value quoted for its reader.
 
-use std::fmt::Write as _;
-
 use letsbe_types::Secret;
+
+/// Bytes of a line that the clients of MySQL and MariaDB read as one from an options file (their buffer has 4,096).
+const LINE_MAX: usize = 4_000;
 
 /// One account of MySQL or MariaDB.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct Account {
     pub host: String,
 }
 
-/// What [`mysql_accounts_query`] tells.
+/// What one of [`mysql_accounts_queries`] tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accounts {
     /// Whether a backslash in a literal is an escape (`NO_BACKSLASH_ESCAPES` is not set).
@@ -23,7 +24,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Reads the answer to [`mysql_accounts_query`]: the SQL mode, then a line for each account.
+    /// Reads the answer to one of [`mysql_accounts_queries`]: the SQL mode, then a line for each account.
     #[must_use]
     pub fn parse(output: &str) -> Option<Self> {
         let mut lines = output.lines();
@@ -52,29 +53,45 @@ pub fn usable(password: &str) -> bool {
     !password.is_empty() && password.len() <= 256 && !password.chars().any(char::is_control)
 }
 
-/// Asks for the accounts of these users. The names come from the catalog.
+/// Asks for the accounts of these users, in as many questions as [`mysql_options`] needs. The names come from the
+/// catalog.
 #[must_use]
-pub fn mysql_accounts_query(users: &[&str]) -> String {
+pub fn mysql_accounts_queries(users: &[&str]) -> Vec<String> {
     // In hexadecimal no mode matters.
-    let names: Vec<String> = users.iter().map(|user| format!("x'{}'", hex::encode(user))).collect();
-    format!(
-        "SELECT 'mode', @@SESSION.sql_mode; SELECT User, Host FROM mysql.user WHERE User IN ({});",
-        names.join(", ")
-    )
+    let names = users.iter().map(|user| format!("x'{}'", hex::encode(user)));
+    let head = "SELECT 'mode', @@SESSION.sql_mode; SELECT User, Host FROM mysql.user WHERE User IN (";
+    statements(head, names, ");")
 }
 
-/// Gives accounts new passwords in one statement.
+/// Gives accounts new passwords, in as many statements as [`mysql_options`] needs.
 #[must_use]
-pub fn mysql_alter(changes: &[(&Account, &Secret<String>)], backslash_escapes: bool) -> Secret<String> {
+pub fn mysql_alters(changes: &[(&Account, &Secret<String>)], backslash_escapes: bool) -> Vec<Secret<String>> {
     let quoted = |text: &str| mysql_literal(text, backslash_escapes);
-    let mut text = String::from("ALTER USER ");
-    for (index, (account, password)) in changes.iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
+    let one = |(account, password): &(&Account, &Secret<String>)| {
         let (user, host) = (quoted(&account.user), quoted(&account.host));
-        let _ = write!(text, "{comma}{user}@{host} IDENTIFIED BY {}", quoted(password.expose()));
+        format!("{user}@{host} IDENTIFIED BY {}", quoted(password.expose()))
+    };
+    statements("ALTER USER ", changes.iter().map(one), ";").into_iter().map(Secret::new).collect()
+}
+
+/// As few statements as hold all parts, with commas between them, and fit into a line of an options file each.
+fn statements(head: &str, parts: impl Iterator<Item = String>, tail: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for part in parts {
+        match all.last_mut() {
+            Some(last) if option_line("execute", &[last, ", ", &part, tail].concat()).len() <= LINE_MAX => {
+                last.push_str(", ");
+                last.push_str(&part);
+            }
+            _ => all.push(format!("{head}{part}")),
+        }
     }
-    text.push(';');
-    Secret::new(text)
+    all.iter_mut().for_each(|statement| statement.push_str(tail));
+    all
+}
+
+fn option_line(name: &str, value: &str) -> String {
+    format!("{name}=\"{}\"\n", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// An options file for MySQL's and MariaDB's client: who logs in, and what is asked. Read from standard input.
@@ -86,7 +103,7 @@ pub fn mysql_options(user: &str, password: &Secret<String>, statement: &Secret<S
     for (name, value) in
         [("user", user), ("password", password.expose()), ("execute", statement.expose().as_str())]
     {
-        let _ = writeln!(text, "{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+        text.push_str(&option_line(name, value));
     }
     Secret::new(text)
 }
@@ -110,7 +127,10 @@ mod tests {
     use letsbe_types::Secret;
     use proptest::prelude::*;
 
-    use super::{Account, Accounts, mysql_alter, mysql_literal, mysql_options, postgres_alter, usable};
+    use super::{
+        Account, Accounts, mysql_accounts_queries, mysql_alters, mysql_literal, mysql_options,
+        postgres_alter, usable,
+    };
 
     /// Reads a literal as the database does; answers its value and what stands behind it.
     fn read(text: &str, escapes: bool) -> Option<(String, &str)> {
@@ -166,13 +186,46 @@ mod tests {
             prop_assert_eq!(read(literal, true), Some((password.clone(), ";\n")));
 
             let account = Account { user: "root".to_owned(), host: "%".to_owned() };
-            let alter = mysql_alter(&[(&account, &secret), (&account, &secret)], escapes);
+            let alters = mysql_alters(&[(&account, &secret), (&account, &secret)], escapes);
+            prop_assert_eq!(alters.len(), 1);
+            let alter = alters[0].clone();
             let options = mysql_options("root", &secret, &alter);
             let lines: Vec<&str> = options.expose().lines().collect();
             prop_assert_eq!(lines.len(), 6);
             prop_assert_eq!(read_option(lines[4]), Some(password));
             prop_assert_eq!(read_option(lines[5]), Some(alter.expose().clone()));
             prop_assert!(lines.iter().all(|line| line.len() < 4096));
+        }
+    }
+
+    #[test]
+    fn any_number_of_accounts_is_told_and_asked_in_lines_that_a_client_reads() {
+        let account = |number| Account { user: format!("user{number}"), host: "%".to_owned() };
+        let accounts: Vec<Account> = (0..2_000).map(account).collect();
+        let users: Vec<&str> = accounts.iter().map(|account| account.user.as_str()).collect();
+        let line = |statement: &Secret<String>| {
+            let options = mysql_options("root", &"root".into(), statement);
+            options.expose().lines().map(str::len).max().unwrap_or_default()
+        };
+        let queries = mysql_accounts_queries(&users);
+        for user in &users {
+            let name = format!("x'{}'", hex::encode(user));
+            assert_eq!(queries.iter().filter(|query| query.contains(&name)).count(), 1, "{user}");
+        }
+        for query in queries {
+            assert!(line(&Secret::new(query)) < 4096);
+        }
+        // The shortest and the longest that any reader takes.
+        for password in ["x".to_owned(), "\\".repeat(256), "'".repeat(256), "\"".repeat(256)] {
+            let (secret, length) = (Secret::new(password.clone()), password.len());
+            let changes: Vec<_> = accounts.iter().map(|account| (account, &secret)).collect();
+            let alters = mysql_alters(&changes, true);
+            assert!(alters.iter().all(|alter| line(alter) < 4096), "{length}");
+            let of = |account: &Account| {
+                let name = format!("'{}'@'%' IDENTIFIED BY '", account.user);
+                alters.iter().filter(|alter| alter.expose().contains(&name)).count()
+            };
+            assert!(accounts.iter().all(|account| of(account) == 1), "{length}");
         }
     }
 
