@@ -16,7 +16,7 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
 /// What the command line says of a Hub that died before its answer was whole.
-const NO_ANSWER: [&str; 2] = ["the Hub does not answer", "the Hub's reply broke off"];
+const NO_ANSWER: [&str; 2] = ["[HUB003]", "the reply of the Hub at"];
 /// What the Hub says to somebody who asks again.
 const HEARD: &str = "A recovery of this server is under way";
 
