@@ -12,8 +12,9 @@ const GROUP_MAX: usize = 5;
 
 static IN_RUN: Alphabet = alphabet(b"0123456789abcdefABCDEF \t\r\n:-,;|_.[](){}\"'\\xX");
 
-/// Where such a dump stands, to the end of its line (the same bytes stand there as letters), and its digits.
-pub(crate) fn find(text: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
+/// Where such a dump stands, to the end of its line (the same bytes stand there as letters), and its digits, as they stand
+/// there and with the two bytes of each number in the order of memory.
+pub(crate) fn find(text: &[u8]) -> Vec<(Range<usize>, [Vec<u8>; 2])> {
     let mut dumps = Vec::new();
     for run in runs::find(text, &IN_RUN, RUN_BYTES_MIN) {
         let Range { start, end } = trimmed(text, run);
@@ -21,10 +22,16 @@ pub(crate) fn find(text: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
         let separators = end - start - digits.len();
         if digits.len() <= separators * GROUP_MAX {
             let rest = text[end..].iter().take_while(|byte| !b"\r\n".contains(byte)).count();
-            dumps.push((start..end + rest, digits));
+            dumps.push((start..end + rest, [digits, swapped(&text[start..end])]));
         }
     }
     dumps
+}
+
+/// Numbers of two bytes as `hexdump` and `od -x` write them; others are none.
+fn swapped(run: &[u8]) -> Vec<u8> {
+    let numbers = run.split(|byte| !byte.is_ascii_hexdigit()).filter(|number| number.len() == 4);
+    numbers.flat_map(|number| [&number[2..], &number[..2]].concat().to_ascii_lowercase()).collect()
 }
 
 /// A zero by itself.

@@ -37,6 +37,7 @@ pub(crate) fn encoded_forms(value: &str) -> Vec<Form> {
     forms.extend(escaped.iter().map(|text| json_text(text)).map(Form::whole));
     forms.extend(escaped.into_iter().map(Form::whole));
     forms.extend(quoted_forms(value).map(Form::whole));
+    forms.extend(doubled_forms(value).map(Form::whole));
     forms.extend(base85_forms(value.as_bytes()).into_iter().map(Form::whole));
     forms.push(Form::whole(value.chars().rev().collect()));
     forms.push(Form::whole(turned(value, rot47)));
@@ -192,8 +193,16 @@ fn escape(text: &str, which: impl Fn(char) -> bool, write: fn(u16) -> String) ->
     escaped
 }
 
-/// As shells and HTML write it.
-fn quoted_forms(value: &str) -> [String; 6] {
+/// With a sign twice where once would mean something else: SQL, CSV, Compose, systemd. And as a mail has it.
+fn doubled_forms(value: &str) -> [String; 6] {
+    let twice = |sign: char| value.replace(sign, &format!("{sign}{sign}"));
+    let mail: fn(u8) -> bool = |byte| matches!(byte, b' '..=b'~') && byte != b'=';
+    let mailed = percent(value, mail, |byte| format!("={byte:02X}"));
+    [twice('\''), twice('"'), twice('$'), twice('%'), twice('$').replace('%', "%%"), mailed]
+}
+
+/// As shells, password files and HTML write it.
+fn quoted_forms(value: &str) -> [String; 9] {
     let backslash = |which: fn(char) -> bool| -> String {
         value.chars().flat_map(|letter| which(letter).then_some('\\').into_iter().chain([letter])).collect()
     };
@@ -206,6 +215,9 @@ fn quoted_forms(value: &str) -> [String; 6] {
         }),
         backslash(|letter| letter.is_ascii() && !letter.is_ascii_alphanumeric()),
         backslash(|letter| "\\\"$`".contains(letter)),
+        backslash(|letter| "\\'".contains(letter)),
+        backslash(|letter| "\\:".contains(letter)),
+        value.replace('`', "``").replace('$', "`$").replace('"', "`\""),
         html.replace('\'', "&#39;"),
     ]
 }

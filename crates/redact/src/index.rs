@@ -4,6 +4,8 @@
 //! them takes more memory than the whole proxy may. Here every position costs one look into a small table of
 //! the forms' first bytes; only where that hits, the sorted forms are searched.
 
+use std::ops::Range;
+
 use zeroize::Zeroizing;
 
 use crate::forms::FORM_BYTES_MIN;
@@ -29,46 +31,67 @@ pub(crate) struct Here {
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
     at: u32,
-    len: u32,
     what: u32,
-    /// Of an end: a common beginning of so many bytes is a hit.
-    least: u32,
+    /// How long it is, and, of an end: a common beginning of so many bytes is a hit.
+    len_and_least: u32,
 }
+
+impl Entry {
+    fn new(at: usize, len: usize, what: u32, least: usize) -> Self {
+        debug_assert!(len < 1 << 24 && least < 1 << 8);
+        Self { at: at as u32, what, len_and_least: (len << 8 | least) as u32 }
+    }
+
+    const fn len(self) -> usize {
+        (self.len_and_least >> 8) as usize
+    }
+
+    const fn least(self) -> usize {
+        (self.len_and_least & 0xFF) as usize
+    }
+
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.at as usize..][..self.len()]
+    }
+}
+
+/// More than there are.
+const NO_FORM: u32 = u32::MAX;
 
 /// All forms of one kind.
 pub(crate) struct Index {
     bytes: Zeroizing<Vec<u8>>,
     /// Forms, sorted by their bytes; none twice.
     whole: Vec<Entry>,
-    /// For each of `whole` the longest other one that it begins with.
-    shorter: Vec<Option<u32>>,
+    /// For each of `whole` the longest other one that it begins with, or [`NO_FORM`].
+    shorter: Vec<u32>,
     /// Ends of forms from certain places on, sorted: a common beginning is a hit.
     ends: Vec<Entry>,
-    /// The first eight bytes of all forms.
+    all: Beginnings,
+    /// Of the whole forms that have one of JSON's own signs.
+    with_signs: Beginnings,
+}
+
+/// How some of the forms begin.
+struct Beginnings {
+    /// Their first eight bytes.
     heads: Filter,
-    /// The five bytes at each of the first four positions of all forms.
+    /// The five bytes at each of their first positions.
     inner: Filter,
+    /// So many positions.
+    stride: usize,
 }
 
 impl Index {
     /// The first position of `text` from `from` on where a form may begin. The last seven bytes are too short to be
     /// one.
     pub(crate) fn candidate(&self, text: &[u8], from: usize) -> Option<usize> {
-        let last = text.len().checked_sub(FORM_BYTES_MIN)?;
-        let head =
-            |at: usize| text.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |head| word(*head));
-        let mut position = from;
-        while position <= last {
-            // Every form that begins at one of four positions has these five bytes.
-            if self.inner.may_contain(inner(head(position), STRIDE - 1)) {
-                let mut starts = position..=last.min(position + STRIDE - 1);
-                if let Some(start) = starts.find(|start| self.heads.may_contain(head(*start))) {
-                    return Some(start);
-                }
-            }
-            position += STRIDE;
-        }
-        None
+        self.all.candidate(text, from)
+    }
+
+    /// The same for a whole form that has one of JSON's own signs.
+    pub(crate) fn candidate_with_signs(&self, text: &[u8], from: usize) -> Option<usize> {
+        self.with_signs.candidate(text, from)
     }
 
     /// What the whole of `rest` begins with.
@@ -78,7 +101,7 @@ impl Index {
         here.unfinished |= self.goes_on(&self.ends, after, rest);
         for entry in self.ends[after.saturating_sub(1)..].iter().take(2) {
             let common = common_beginning(self.form(*entry), rest);
-            if common >= entry.least as usize && here.longest.is_none_or(|(len, _)| common > len) {
+            if common >= entry.least() && here.longest.is_none_or(|(len, _)| common > len) {
                 here.longest = Some((common, entry.what));
             }
         }
@@ -92,35 +115,34 @@ impl Index {
     pub(crate) fn whole_here(&self, rest: &[u8]) -> Here {
         let after = self.whole.partition_point(|entry| self.form(*entry) <= rest);
         let mut here = Here { longest: None, unfinished: self.goes_on(&self.whole, after, rest) };
-        let mut candidate = after.checked_sub(1);
-        while let Some(at) = candidate {
-            let entry = self.whole[at];
-            if rest.starts_with(self.form(entry)) {
-                here.longest = Some((entry.len as usize, entry.what));
+        let mut at = after.wrapping_sub(1);
+        while let Some(entry) = self.whole.get(at) {
+            if rest.starts_with(self.form(*entry)) {
+                here.longest = Some((entry.len(), entry.what));
                 break;
             }
-            candidate = self.shorter[at].map(|at| at as usize);
+            at = self.shorter[at] as usize;
         }
         here
     }
 
     fn form(&self, entry: Entry) -> &[u8] {
-        &self.bytes[entry.at as usize..][..entry.len as usize]
+        entry.of(&self.bytes)
     }
 
     /// Everything in a whole text, by beginning; the findings may overlap.
     pub(crate) fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Found> + 'a {
-        self.find_before(text.len(), text)
+        self.find_from(0..text.len(), text)
     }
 
-    /// The same, if it begins before this place.
-    pub(crate) fn find_before<'a>(
+    /// The same, if it begins in this range.
+    pub(crate) fn find_from<'a>(
         &'a self,
-        place: usize,
+        range: Range<usize>,
         text: &'a [u8],
     ) -> impl Iterator<Item = Found> + 'a {
-        let reach = &text[..text.len().min(place.saturating_add(FORM_BYTES_MIN - 1))];
-        let mut position = 0;
+        let reach = &text[..text.len().min(range.end.saturating_add(FORM_BYTES_MIN - 1))];
+        let mut position = range.start;
         std::iter::from_fn(move || {
             while let Some(start) = self.candidate(reach, position) {
                 position = start + 1;
@@ -152,7 +174,7 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) fn push(&mut self, form: &[u8], what: u32) -> Entry {
-        let entry = Entry { at: self.bytes.len() as u32, len: form.len() as u32, what, least: 0 };
+        let entry = Entry::new(self.bytes.len(), form.len(), what, 0);
         // Growing would leave a copy behind: the old buffer is wiped by hand.
         if self.bytes.capacity() - self.bytes.len() < form.len() {
             let mut wider = Zeroizing::new(Vec::with_capacity((self.bytes.len() + form.len()) * 3 / 2));
@@ -166,53 +188,90 @@ impl Builder {
 
     /// What remains of a form from `start` on, if `least` bytes of it, which are found, are there.
     pub(crate) fn end_of(&mut self, form: Entry, start: usize, least: usize) {
-        let (start, least) = (start as u32, least as u32);
-        if form.len.saturating_sub(start) >= least {
-            let end = Entry { at: form.at + start, len: form.len - start, what: form.what, least };
-            self.ends.push(end);
+        if form.len().saturating_sub(start) >= least {
+            self.ends.push(Entry::new(form.at as usize + start, form.len() - start, form.what, least));
         }
     }
 
     pub(crate) fn build(self) -> Index {
         let Self { bytes, mut whole, mut ends } = self;
-        let form = |entry: &Entry| &bytes[entry.at as usize..][..entry.len as usize];
+        let form = |entry: &Entry| entry.of(&bytes);
         for entries in [&mut whole, &mut ends] {
             // Stable: of equal forms the one that was named first stays.
             entries.sort_by(|a, b| form(a).cmp(form(b)));
             entries.dedup_by(|later, earlier| form(later) == form(earlier));
             entries.shrink_to_fit();
         }
-        let mut shorter: Vec<Option<u32>> = Vec::with_capacity(whole.len());
+        let mut shorter: Vec<u32> = Vec::with_capacity(whole.len());
         for at in 0..whole.len() {
-            let mut candidate = at.checked_sub(1).map(|before| before as u32);
-            while let Some(before) = candidate {
-                if form(&whole[at]).starts_with(form(&whole[before as usize])) {
+            let mut candidate = at.checked_sub(1).map_or(NO_FORM, |before| before as u32);
+            while let Some(before) = whole.get(candidate as usize) {
+                if form(&whole[at]).starts_with(form(before)) {
                     break;
                 }
-                candidate = shorter[before as usize];
+                candidate = shorter[candidate as usize];
             }
             shorter.push(candidate);
         }
-        let forms = whole.len() + ends.len();
-        let (mut heads, mut inner_filter) = (Filter::new(forms), Filter::new(forms));
-        for head in whole.iter().chain(&ends).filter_map(|entry| form(entry).first_chunk()) {
-            heads.insert(word(*head));
-            (0..STRIDE).for_each(|at| inner_filter.insert(inner(word(*head), at)));
-        }
-        Index { bytes, whole, shorter, ends, heads, inner: inner_filter }
+        let wholes = whole.iter().map(|entry| (form(entry), entry.len()));
+        let pieces = ends.iter().map(|entry| (form(entry), entry.least()));
+        let with_signs = Beginnings::of(wholes.clone().filter(|(form, _)| form.iter().any(is_sign)));
+        let all = Beginnings::of(wholes.chain(pieces));
+        Index { bytes, whole, shorter, ends, all, with_signs }
     }
 }
 
-/// So many positions are looked at together.
-const STRIDE: usize = 4;
+/// What JSON writes around strings, and within them in front of what it escapes.
+fn is_sign(byte: &u8) -> bool {
+    b"\"\\{}[]:,".contains(byte)
+}
+
+/// So many bytes of a form are looked for first.
+const INNER_BYTES: usize = 5;
+/// So many positions are looked at together: fewer where there are short forms.
+const STRIDE_MIN: usize = FORM_BYTES_MIN + 1 - INNER_BYTES;
+const STRIDE_MAX: usize = 8;
+
+impl Beginnings {
+    /// Of these forms, and of how many bytes of each one is found.
+    fn of<'a>(forms: impl Iterator<Item = (&'a [u8], usize)> + Clone) -> Self {
+        let count = forms.clone().count();
+        let shortest = forms.clone().map(|(_, least)| least).min().unwrap_or_default();
+        let stride = (shortest + 1).saturating_sub(INNER_BYTES).clamp(STRIDE_MIN, STRIDE_MAX);
+        let (mut heads, mut inner) = (Filter::new(count), Filter::new(count));
+        for (form, _) in forms {
+            form.first_chunk().iter().for_each(|head| heads.insert(word(**head)));
+            form.windows(INNER_BYTES).take(stride).for_each(|five| inner.insert(inner_word(five)));
+        }
+        Self { heads, inner, stride }
+    }
+
+    fn candidate(&self, text: &[u8], from: usize) -> Option<usize> {
+        let last = text.len().checked_sub(FORM_BYTES_MIN)?;
+        let may_begin =
+            |at: &usize| text[*at..].first_chunk().is_some_and(|head| self.heads.may_contain(word(*head)));
+        let mut position = from;
+        // Every form that begins at one of so many positions has these five bytes.
+        while let Some(eight) = text.get(position + self.stride + INNER_BYTES - 1 - FORM_BYTES_MIN..)
+            && let Some(eight) = eight.first_chunk()
+        {
+            if self.inner.may_contain(word(*eight) >> (64 - 8 * INNER_BYTES))
+                && let Some(start) = (position..last.min(position + self.stride - 1) + 1).find(may_begin)
+            {
+                return Some(start);
+            }
+            position += self.stride;
+        }
+        (position..last + 1).find(may_begin)
+    }
+}
 
 fn word(head: [u8; FORM_BYTES_MIN]) -> u64 {
     u64::from_le_bytes(head)
 }
 
-/// Five of the eight bytes.
-fn inner(head: u64, at: usize) -> u64 {
-    head >> (8 * at) << 24
+fn inner_word(five: &[u8]) -> u64 {
+    five.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// Which bytes stand in forms: seldom yes where it should be no, never no where it should be yes.

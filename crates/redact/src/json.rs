@@ -14,22 +14,25 @@ const SECRET_NUMBER_MIN: u64 = 10_000_000;
 /// Under these keys stand identifiers and sealed state of a provider: random, of no use to anybody else, and refused by
 /// the provider if they do not come back as they were. Only known values are looked for there.
 fn is_opaque(key: &str) -> bool {
-    matches!(
-        key,
-        "encrypted_content"
-            | "signature"
-            | "thought_signature"
-            | "thoughtSignature"
-            | "id"
-            | "call_id"
-            | "tool_call_id"
-            | "tool_use_id"
-            | "response_id"
-            | "item_id"
-            | "previous_response_id"
-            | "system_fingerprint"
-            | "obfuscation"
-    )
+    key.ends_with("signature")
+        || key.ends_with("Signature")
+        || key.starts_with("encrypted_")
+        || matches!(
+            key,
+            "id" | "call_id"
+                | "tool_call_id"
+                | "tool_use_id"
+                | "response_id"
+                | "item_id"
+                | "previous_response_id"
+                | "conversation_id"
+                | "container_id"
+                | "file_id"
+                | "system_fingerprint"
+                | "obfuscation"
+                | "redactedContent"
+                | "redacted_content"
+        )
 }
 
 /// Of an object of one of these types, `data` is sealed too.
@@ -105,11 +108,16 @@ impl Redactor {
     pub fn json_body(&self, body: &[u8]) -> Result<Vec<u8>, RedactError> {
         let mut value: Value =
             serde_json::from_slice(body).map_err(|error| RedactError::NotJson(without_content(&error)))?;
-        self.json_value(&mut value)?;
+        let findings = self.json_value(&mut value)?;
         let mut out = Vec::with_capacity(body.len());
         serde_json::to_writer(&mut out, &value)
             .map_err(|error| RedactError::NotJson(without_content(&error)))?;
-        match self.known.remaining(&out) {
+        let remaining = if findings.is_empty() {
+            self.known.remaining_over_signs(&out)
+        } else {
+            self.known.remaining(&out)
+        };
+        match remaining {
             Some(what) => Err(RedactError::Remains(self.known.name(what).to_owned())),
             None => Ok(out),
         }
@@ -152,9 +160,15 @@ impl Redactor {
         place: Place<'_>,
         look: &mut Look,
     ) -> Result<(), RedactError> {
-        // A token that a model predicted, not one that opens something.
-        let predicted = fields.get("logprob").is_some_and(Value::is_number);
-        let is_sealed = fields.get("type").and_then(Value::as_str).is_some_and(is_sealed);
+        let (mut predicted, mut is_sealed) = (false, false);
+        for (key, value) in fields.iter() {
+            match key.as_str() {
+                // A token that a model predicted, not one that opens something.
+                "logprob" => predicted = value.is_number(),
+                "type" => is_sealed = value.as_str().is_some_and(self::is_sealed),
+                _ => {}
+            }
+        }
         let mut renamed = Vec::new();
         for (key, value) in fields.iter_mut() {
             let inner = Place { is_sealed, ..place }.under(key);

@@ -74,8 +74,21 @@ impl Known {
 
     /// A form that stands in the bytes as a whole, other than in a placeholder.
     pub(crate) fn remaining(&self, bytes: &[u8]) -> Option<u32> {
+        self.remaining_of(bytes, Index::candidate)
+    }
+
+    /// The same in JSON in whose strings nothing is found: then it is over JSON's own signs.
+    pub(crate) fn remaining_over_signs(&self, json: &[u8]) -> Option<u32> {
+        self.remaining_of(json, Index::candidate_with_signs)
+    }
+
+    fn remaining_of(
+        &self,
+        bytes: &[u8],
+        candidate: impl Fn(&Index, &[u8], usize) -> Option<usize>,
+    ) -> Option<u32> {
         let mut position = 0;
-        while let Some(start) = self.exact.candidate(bytes, position) {
+        while let Some(start) = candidate(&self.exact, bytes, position) {
             position = start + 1;
             if let Some((len, what)) = self.exact.whole_here(&bytes[start..]).longest {
                 if bytes[start..start + len] != *self.replacement(what).as_bytes() {
@@ -98,19 +111,9 @@ impl Known {
         found
     }
 
-    /// Whether [`Self::find`] finds nothing that begins before this place. `false` where that is not certain.
-    pub(crate) fn none_begins_before(&self, place: usize, text: &[u8], letters: &mut Folded) -> bool {
-        let (first, rest) = text.split_at(place);
-        let (Ok(first), Ok(rest)) = (std::str::from_utf8(first), std::str::from_utf8(rest)) else {
-            return false;
-        };
-        letters.clear();
-        letters.push(first, 0);
-        let of_first = letters.bytes().len();
-        letters.push(rest, place);
-        self.shortest(text).next().is_none()
-            && self.exact.find_before(place, text).next().is_none()
-            && self.folded.find_before(of_first, letters.bytes()).next().is_none()
+    /// Whether no form may begin in a text and end in it. `false` where that is not certain.
+    pub(crate) fn is_quiet(&self, text: &[u8], letters: &[u8]) -> bool {
+        self.exact.candidate(text, 0).is_none() && self.folded.candidate(letters, 0).is_none()
     }
 
     pub(crate) fn is_placeholder(&self, text: &[u8], found: &Found) -> bool {

@@ -3,17 +3,19 @@
 //!
 //! A long piece is found by itself, so only what stands near the beginning and the end of each text is put together.
 
+mod rows;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
 use crate::fold::Folded;
+use crate::known::Known;
 use crate::numbers::BYTE_MIN;
 use crate::{Findings, RedactError, Redactor, Rule};
+use rows::{Edge, Parts, Row, Rows, edges};
 
-/// So much of a text's beginning and of its end is put together with others.
-const EDGE_BYTES: usize = 96;
 /// So many different sets of names are remembered.
 const NAMES_SEEN_MAX: usize = 16;
 
@@ -40,42 +42,16 @@ fn is_label(name: &str) -> bool {
     )
 }
 
-/// Texts one after the other, in rows.
-#[derive(Default)]
-struct Rows {
-    text: Vec<u8>,
-    pieces: Vec<Piece>,
-    /// The first pieces of all rows but the first.
-    begins: Vec<usize>,
-}
-
-/// A part of a row, and which part of which leaf of the document it is.
-struct Piece {
-    start: usize,
-    leaf: usize,
-    /// None for a number, which goes as a whole.
-    from: Option<usize>,
-}
-
-/// Texts that are read as one.
-struct Row<'a> {
-    text: &'a [u8],
-    pieces: &'a [Piece],
-    /// Where it begins among all rows.
-    start: usize,
-}
-
-/// Leaves, and which parts of them.
-type Parts = Vec<(usize, Range<usize>)>;
-
 /// What is to be done to a leaf: this range goes, and perhaps a placeholder comes.
 struct Cut {
     range: Range<usize>,
     what: Option<u32>,
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<'a> {
+    known: &'a Known,
+    /// Room for the letters of one text.
+    folded: Folded,
     /// Leaves that were seen.
     leaves: usize,
     /// All texts but labels.
@@ -101,17 +77,16 @@ impl Redactor {
         document: &mut Value,
         findings: &mut Findings,
     ) -> Result<bool, RedactError> {
-        let mut reader = Reader::default();
+        let mut reader = Reader::new(&self.known);
         reader.collect(document, Place { hash: 0, is_label: false });
-        let mut letters = Folded::default();
         for row in reader.names.rows() {
-            if let Some((what, _)) = self.spread(&row, &mut letters).first() {
+            if let Some((what, _)) = self.spread(&row).first() {
                 return Err(RedactError::Remains(self.known.name(*what).to_owned()));
             }
         }
         let mut cuts: BTreeMap<usize, Vec<Cut>> = BTreeMap::new();
         let rows = [&reader.all].into_iter().chain(reader.alike.values()).chain(reader.numbers.values());
-        for (what, parts) in rows.flat_map(Rows::rows).flat_map(|row| self.spread(&row, &mut letters)) {
+        for (what, parts) in rows.flat_map(Rows::rows).flat_map(|row| self.spread(&row)) {
             findings.add(Rule::Value, self.known.name(what));
             for (at, (leaf, range)) in parts.into_iter().enumerate() {
                 cuts.entry(leaf).or_default().push(Cut { range, what: (at == 0).then_some(what) });
@@ -124,10 +99,8 @@ impl Redactor {
     }
 
     /// Values that stand in more than one leaf of a row, and which parts of which.
-    fn spread(&self, row: &Row<'_>, letters: &mut Folded) -> Vec<(u32, Parts)> {
-        // What is found in the last piece alone is not spread.
-        let Some(last) = row.pieces.last().filter(|_| row.pieces.len() > 1) else { return Vec::new() };
-        if self.known.none_begins_before(last.start - row.start, row.text, letters) {
+    fn spread(&self, row: &Row<'_>) -> Vec<(u32, Parts)> {
+        if row.nothing_goes_on(&self.known) {
             return Vec::new();
         }
         let mut spread: Vec<(u32, Range<usize>)> = Vec::new();
@@ -208,7 +181,20 @@ impl Place {
     }
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
+    fn new(known: &'a Known) -> Self {
+        Self {
+            known,
+            folded: Folded::default(),
+            leaves: 0,
+            all: Rows::default(),
+            alike: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            names: Rows::default(),
+            names_seen: Vec::new(),
+        }
+    }
+
     fn collect(&mut self, value: &Value, place: Place) {
         match value {
             Value::String(text) => self.text(text, place),
@@ -228,7 +214,8 @@ impl Reader {
 
     fn object(&mut self, fields: &Map<String, Value>, place: Place) {
         // What one role says is read apart from what the others do.
-        let role = fields.get("role").and_then(Value::as_str).map_or(0, hash);
+        let role = fields.iter().find(|(key, _)| *key == "role");
+        let role = role.and_then(|(_, role)| role.as_str()).map_or(0, hash);
         let place = Place { hash: mixed(place.hash, role), ..place };
         self.names(fields);
         match in_order(fields) {
@@ -260,9 +247,14 @@ impl Reader {
         }
     }
 
-    fn names_in_a_row<'a>(&mut self, keys: impl Iterator<Item = &'a String> + Clone) {
+    fn names_in_a_row<'k>(&mut self, keys: impl Iterator<Item = &'k String> + Clone) {
         self.names.begin();
-        keys.clone().enumerate().for_each(|(at, key)| self.names.push(key, at, 0));
+        for (at, key) in keys.clone().enumerate() {
+            self.folded.clear();
+            self.folded.push(key, 0);
+            let edge = Edge { text: key, letters: self.folded.bytes(), from: 0, is_quiet: false };
+            self.names.push(edge, at);
+        }
         self.names.begin();
         for (at, key) in keys.enumerate() {
             if let Some(byte) = key.parse::<u8>().ok().filter(|byte| *byte >= BYTE_MIN) {
@@ -278,10 +270,14 @@ impl Reader {
         }
         self.leaves += 1;
         let is_data = text.starts_with("data:") || text.len() > 1024 && !text.contains(' ');
+        let known = self.known;
+        let mut folded = std::mem::take(&mut self.folded);
+        let (first, last) = edges(text, known, &mut folded);
         if !place.is_label && !is_data {
-            add(&mut self.all, text, leaf);
+            self.all.add(first, last, leaf);
         }
-        add(self.alike.entry(place.hash).or_default(), text, leaf);
+        self.alike.entry(place.hash).or_default().add(first, last, leaf);
+        self.folded = folded;
     }
 
     fn number(&mut self, number: i64, place: Place) {
@@ -290,65 +286,6 @@ impl Reader {
             Ok(byte) if byte >= BYTE_MIN => row.push_byte(byte, self.leaves),
             _ => {}
         }
-    }
-}
-
-/// A text at the end of the last row; a long one ends that row and begins the next.
-fn add(rows: &mut Rows, text: &str, leaf: usize) {
-    let first = text.floor_char_boundary(EDGE_BYTES);
-    let last = text.ceil_char_boundary(text.len().saturating_sub(EDGE_BYTES));
-    if first < last {
-        rows.push(&text[..first], leaf, 0);
-        rows.begin();
-        rows.push(&text[last..], leaf, last);
-    } else {
-        rows.push(text, leaf, 0);
-    }
-}
-
-impl Rows {
-    /// What comes is another row.
-    fn begin(&mut self) {
-        self.begins.push(self.pieces.len());
-    }
-
-    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        let ends = self.begins.iter().copied().chain([self.pieces.len()]);
-        let begins = [0].into_iter().chain(self.begins.iter().copied());
-        let start = |piece: usize| self.pieces.get(piece).map_or(self.text.len(), |piece| piece.start);
-        begins.zip(ends).map(move |(begin, end)| Row {
-            text: &self.text[start(begin)..start(end)],
-            pieces: &self.pieces[begin..end],
-            start: start(begin),
-        })
-    }
-
-    fn push(&mut self, text: &str, leaf: usize, from: usize) {
-        if !text.is_empty() {
-            self.pieces.push(Piece { start: self.text.len(), leaf, from: Some(from) });
-            self.text.extend_from_slice(text.as_bytes());
-        }
-    }
-
-    fn push_byte(&mut self, byte: u8, leaf: usize) {
-        self.pieces.push(Piece { start: self.text.len(), leaf, from: None });
-        self.text.push(byte);
-    }
-}
-
-impl Row<'_> {
-    /// Which parts of which leaves a range of the row is.
-    fn parts(&self, range: Range<usize>) -> Parts {
-        let range = range.start + self.start..range.end + self.start;
-        let end = self.start + self.text.len();
-        let ends = self.pieces.iter().skip(1).map(|piece| piece.start).chain([end]);
-        let overlapping = self.pieces.iter().zip(ends).filter_map(|(piece, end)| {
-            let (start, end) = (range.start.max(piece.start), range.end.min(end));
-            let part = |from: usize| from + start - piece.start..from + end - piece.start;
-            let part = piece.from.filter(|_| start < end).map_or(0..usize::MAX, part);
-            (start < end).then_some((piece.leaf, part))
-        });
-        overlapping.collect()
     }
 }
 
@@ -364,12 +301,11 @@ fn in_order(fields: &Map<String, Value>) -> Option<Vec<&String>> {
 }
 
 fn hash(text: &str) -> u64 {
-    let words = text.as_bytes().chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_le_bytes(word)
-    });
-    words.fold(text.len() as u64, mixed)
+    let mut words = text.as_bytes().chunks_exact(8);
+    let whole = words.by_ref().map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
+    let hash = whole.fold(text.len() as u64, mixed);
+    let rest = words.remainder().iter();
+    mixed(hash, rest.fold(0, |word, byte| word << 8 | u64::from(*byte)))
 }
 
 fn mixed(outer: u64, inner: u64) -> u64 {

@@ -99,8 +99,9 @@ impl Redactor {
                 Found { start: place.start, end: place.end, ..found }
             }));
         }
-        for (place, digits) in dump::find(text) {
-            if let Some(first) = self.known.find(&digits).first() {
+        for (place, readings) in dump::find(text) {
+            let mut first = readings.iter().filter_map(|digits| self.known.find(digits).first().copied());
+            if let Some(first) = first.next() {
                 found.push(Found { start: place.start, end: place.end, what: first.what });
             }
         }

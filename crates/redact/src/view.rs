@@ -11,12 +11,18 @@ pub(crate) struct View {
 }
 
 /// From `view` on, the view is the text from `written` on; or the bytes to the next stretch stand for `stands_for` bytes
-/// there.
+/// there, if it is not 0. There may be one for every two bytes: it is small.
 #[derive(Debug)]
 struct Stretch {
-    view: usize,
-    written: usize,
-    stands_for: Option<usize>,
+    view: u32,
+    written: u32,
+    stands_for: u32,
+}
+
+impl Stretch {
+    const fn new(view: usize, written: usize, stands_for: usize) -> Self {
+        Self { view: view as u32, written: written as u32, stands_for: stands_for as u32 }
+    }
 }
 
 /// A stretch that reads as something else than it is written.
@@ -41,8 +47,7 @@ impl View {
         for (at, read) in tricks(written, first) {
             view.copy(written, position..at);
             position = at + read.len;
-            let stands_for = Some(read.len);
-            let stretch = Stretch { view: view.bytes.len(), written: at, stands_for };
+            let stretch = Stretch::new(view.bytes.len(), at, read.len);
             match read.as_what {
                 As::Nothing => continue,
                 As::Byte(byte) => view.bytes.push(byte),
@@ -58,7 +63,7 @@ impl View {
 
     fn copy(&mut self, written: &[u8], range: Range<usize>) {
         if !range.is_empty() {
-            self.stretches.push(Stretch { view: self.bytes.len(), written: range.start, stands_for: None });
+            self.stretches.push(Stretch::new(self.bytes.len(), range.start, 0));
             self.bytes.extend_from_slice(&written[range]);
         }
     }
@@ -73,14 +78,15 @@ impl View {
     }
 
     fn byte(&self, at: usize) -> Range<usize> {
-        let after = self.stretches.partition_point(|stretch| stretch.view <= at);
+        let after = self.stretches.partition_point(|stretch| stretch.view as usize <= at);
         let Some(stretch) = self.stretches[..after].last() else { return at..at + 1 };
-        match stretch.stands_for {
-            Some(len) => stretch.written..stretch.written + len,
-            None => {
-                let start = stretch.written + (at - stretch.view);
+        let written = stretch.written as usize;
+        match stretch.stands_for as usize {
+            0 => {
+                let start = written + (at - stretch.view as usize);
                 start..start + 1
             }
+            len => written..written + len,
         }
     }
 }
@@ -147,10 +153,10 @@ fn line_break(bytes: &[u8], at: usize) -> Option<Read> {
     (goes_on && line.iter().all(encoded)).then_some(Read { len, as_what: As::Nothing })
 }
 
-/// `\u0041`, `\x41`, `\u{41}`, `\U00000041`, `\101`, with any number of backslashes: escaped again by every writer on the
-/// way.
+/// `\u0041`, `\x41`, `\u{41}`, `\U00000041`, `\101`, `\n`, with any number of backslashes: escaped again by every writer on
+/// the way. And a sign that a backslash stands in front of, or another backslash.
 fn backslashed(rest: &[u8]) -> Option<Read> {
-    let backslashes = rest.iter().take_while(|byte| **byte == b'\\').count();
+    let backslashes = rest.iter().take(BACKSLASHES_MAX).take_while(|byte| **byte == b'\\').count();
     let after = rest.get(backslashes + 1..)?;
     match rest.get(backslashes)? {
         b'u' | b'x' if after.starts_with(b"{") => braced(rest, backslashes + 2),
@@ -159,9 +165,19 @@ fn backslashed(rest: &[u8]) -> Option<Read> {
         b'u' => unit(rest, backslashes + 1),
         b'U' => digits(rest, backslashes + 1, 8, 16),
         b'0'..=b'3' => octal(rest, backslashes),
+        b'n' | b'r' => Some(Read { len: backslashes + 1, as_what: As::Byte(b'\n') }),
+        b't' => Some(Read { len: backslashes + 1, as_what: As::Byte(b'\t') }),
+        // A line goes on in the next one.
+        b'\n' => Some(Read { len: backslashes + 1, as_what: As::Nothing }),
+        // One layer of quoting is read at a time.
+        _ if backslashes > 1 => Some(Read { len: 2, as_what: As::Byte(b'\\') }),
+        sign if sign.is_ascii_punctuation() => Some(Read { len: 2, as_what: As::Byte(*sign) }),
         _ => None,
     }
 }
+
+/// Of more, two are one.
+const BACKSLASHES_MAX: usize = 32;
 
 /// A character of sixteen bits, or two halves of one.
 fn unit(rest: &[u8], before: usize) -> Option<Read> {

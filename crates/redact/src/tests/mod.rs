@@ -1,6 +1,7 @@
 //! What the redactor promises, as properties and as tables.
 
 mod forms;
+mod inputs;
 mod json;
 mod ordinary;
 mod stream;

@@ -1,7 +1,7 @@
 //! `docs/redaction.md`: every form is tried, and the table says what came of it.
 
 mod bodies;
-mod written;
+pub(super) mod written;
 
 use std::fmt::Write as _;
 
@@ -31,7 +31,7 @@ fn texts_of(value: &Value) -> String {
 }
 
 /// Found is what is gone but for a little at its ends.
-fn verdict(written: &str, out: &str) -> &'static str {
+pub(super) fn verdict(written: &str, out: &str) -> &'static str {
     let letters: Vec<char> = written.chars().collect();
     let windows: Vec<String> = letters.windows(8.min(letters.len())).map(String::from_iter).collect();
     let left = windows.iter().filter(|window| out.contains(window.as_str())).count();
@@ -42,7 +42,7 @@ fn verdict(written: &str, out: &str) -> &'static str {
     }
 }
 
-fn in_request(secret: &str, body: &Value) -> Result<String, ()> {
+pub(super) fn in_request(secret: &str, body: &Value) -> Result<String, ()> {
     let redactor = redactor_for([("tool/key", secret)]);
     let body = redactor.json_body(body.to_string().as_bytes()).map_err(drop)?;
     Ok(texts_of(&serde_json::from_slice(&body).expect("JSON")))

@@ -25,7 +25,7 @@ pub(super) fn after_each(value: &str, between: &str) -> String {
     each(value, |letter| letter.to_string()).join(between)
 }
 
-pub(super) fn every(value: &str, count: usize, between: &str) -> String {
+pub(in super::super) fn every(value: &str, count: usize, between: &str) -> String {
     let letters: Vec<char> = value.chars().collect();
     letters.chunks(count).map(String::from_iter).collect::<Vec<_>>().join(between)
 }
