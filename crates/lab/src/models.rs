@@ -111,6 +111,8 @@ pub enum Fault {
     CutAfter(usize),
     /// After so many events of a stream nothing more comes (a whole answer: after half of it).
     StallAfter(usize),
+    /// After so many events of a stream there are comments only, without an end.
+    CommentsAfter(usize),
     /// Status 200, and something that is no answer.
     Malformed,
     /// It speaks this dialect of [`dialects`].

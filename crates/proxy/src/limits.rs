@@ -10,8 +10,6 @@ pub(crate) const GATE_BYTES: usize = 4 * 1024 * 1024;
 pub(crate) const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Longest error of a provider that is passed on.
 pub(crate) const ERROR_BYTES: usize = 64 * 1024;
-/// Longest message that is made of a refusal without one.
-pub(crate) const TOLD_BYTES: usize = 2000;
 /// Bodies of all requests at the same time: one of the longest, or many usual ones.
 pub(crate) const BODIES_BYTES: usize = REQUEST_BYTES;
 /// Requests to models at the same time.

@@ -87,6 +87,11 @@ async fn only_the_runtimes_key_opens_the_models() {
         let answer = client().get(&models).header("authorization", key).send().await.unwrap();
         assert_eq!(code_of(answer).await, (401, "PROXY003".to_owned()), "{key:?}");
     }
+    for right in ["bearer ", "BEARER ", "Bearer   "] {
+        let key = format!("{right}{CLIENT_KEY}");
+        let answer = client().get(&models).header("authorization", key).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{right:?}");
+    }
     let answer = client().get(&models).bearer_auth(CLIENT_KEY).send().await.unwrap();
     let listed: Value = answer.json().await.unwrap();
     assert_eq!(listed["data"][0]["id"], "assistant");
@@ -102,6 +107,12 @@ async fn bodies_that_cannot_be_taken_are_refused() {
     let (address, _agent) = ready(folder.path()).await;
     let json = "application/json";
     let deep = format!(r#"{{"model":"assistant","tool_choice":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    // It was read level by level, each within the one around it, until the stack was full.
+    let levels = r#"{"image_url":"#.repeat(500_000);
+    let nested = format!(
+        r#"{{"model":"assistant","messages":[{{"content":[{{"type":"image_url","image_url":{levels}1{}}}]}}]}}"#,
+        "}".repeat(500_000)
+    );
     let cases: Vec<(&str, &str, Vec<u8>, u16, &str)> = vec![
         ("chat/completions", "text/plain", b"{}".to_vec(), 415, "PROXY004"),
         ("chat/completions", "multipart/form-data; boundary=x", b"--x--".to_vec(), 415, "PROXY004"),
@@ -127,6 +138,23 @@ async fn bodies_that_cannot_be_taken_are_refused() {
         ("embeddings", json, br#"{"model":"assistant","stream":true}"#.to_vec(), 400, "PROXY004"),
         ("chat/completions", json, br#"{"model":"gpt-unknown","messages":[]}"#.to_vec(), 404, "PROXY006"),
         ("chat/completions", json, deep.into_bytes(), 422, "PROXY005"),
+        ("chat/completions", json, nested.into_bytes(), 400, "PROXY004"),
+        // These are taken: only the provider cannot be reached.
+        (
+            "chat/completions",
+            json,
+            "\u{feff}{\"model\":\"assistant\",\"messages\":[]}".into(),
+            502,
+            "PROXY008",
+        ),
+        ("chat/completions", json, br#"{"model":"assistant","user":"\ud83d"}"#.to_vec(), 502, "PROXY008"),
+        (
+            "chat/completions",
+            "Application/JSON; charset=UTF-8",
+            br#"{"model":"assistant"}"#.to_vec(),
+            502,
+            "PROXY008",
+        ),
         ("chat/completions", json, vec![b' '; 16 * 1024 * 1024 + 1], 413, "PROXY004"),
     ];
     for (path, kind, body, status, code) in cases {
@@ -190,6 +218,7 @@ async fn tool_calls_reach_the_gate_with_the_headers_that_it_needs() {
     for (method, path) in [
         (Method::POST, "/mcp"),
         (Method::DELETE, "/mcp"),
+        (Method::POST, "/mcp/"),
         (Method::POST, "/api/v1/tools/execute"),
         (Method::POST, "/webhooks/diun"),
     ] {

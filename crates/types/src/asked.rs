@@ -94,6 +94,13 @@ pub fn whole(text: &str) -> Option<String> {
     is_whole.then(|| format!("{:.0}", number + 0.0))
 }
 
+/// Whether a chat's `finish_reason` ends it: some providers write an empty word, or a word for none, in every piece.
+#[must_use]
+pub fn is_end(finish_reason: &str) -> bool {
+    const NONE: [&str; 4] = ["", "null", "none", "not_finished"];
+    !NONE.iter().any(|none| finish_reason.trim().eq_ignore_ascii_case(none))
+}
+
 /// A JSON object that is being written.
 #[derive(Debug, Default)]
 pub struct Written(String);
@@ -156,7 +163,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::{BoundWord, Fields, Written, whole};
+    use super::{BoundWord, Fields, Written, is_end, whole};
 
     #[test]
     fn what_is_written_anew_is_what_was_read_and_no_name_stands_twice() {
@@ -187,6 +194,16 @@ mod tests {
             ("null", None),
         ] {
             assert_eq!(whole(text).as_deref(), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_word_ends_nothing() {
+        for none in ["", " ", "null", "None", "not_finished"] {
+            assert!(!is_end(none), "{none:?}");
+        }
+        for end in ["stop", "eos", "length", "STOP", "function_call", "error"] {
+            assert!(is_end(end), "{end}");
         }
     }
 

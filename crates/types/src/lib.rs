@@ -20,6 +20,7 @@ pub mod print;
 mod printable;
 mod problem;
 pub mod recovery;
+pub mod refused;
 pub mod relay;
 mod secret;
 pub mod shell;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use letsbe_types::{api::FieldError, ids::ApprovalId};
+use letsbe_types::{api::FieldError, asked::whole, ids::ApprovalId};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Action, Call, Invalid, REFERENCE, Run, Verb};
 use crate::pattern::is_name;
@@ -88,6 +88,24 @@ fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, Invalid> {
     })
 }
 
+/// Arguments as models and programs write them: a `null` is as if absent, and a whole number is one however it is
+/// written (`50.0` is 50).
+fn plainly(arguments: Value) -> Value {
+    match arguments {
+        Value::Null => Value::Object(Map::new()),
+        Value::Object(fields) => {
+            let given = fields.into_iter().filter(|(_, value)| !value.is_null());
+            given.map(|(name, value)| (name, whole_number(value))).collect()
+        }
+        other => other,
+    }
+}
+
+fn whole_number(value: Value) -> Value {
+    let written = value.is_f64().then(|| whole(&value.to_string())).flatten();
+    written.and_then(|number| number.parse::<i64>().ok()).map_or(value, Value::from)
+}
+
 impl Call {
     /// Reads a call.
     ///
@@ -99,6 +117,7 @@ impl Call {
         }
         let known = || Verb::ALL.map(Verb::name).join(", ");
         let verb = Verb::named(verb).ok_or_else(|| wrong("verb", format!("one of {}", known())))?;
+        let arguments = plainly(arguments);
         if !arguments.is_object() {
             return Err(wrong("arguments", "an object of the verb's arguments"));
         }

@@ -49,6 +49,28 @@ fn every_wrong_field_is_named() {
     assert!(Call::parse("a b", "disk", None, json!({})).is_err());
 }
 
+/// Models in strict mode send every field, and programs in JavaScript and Lua write 3.0.
+#[test]
+fn a_null_is_as_if_absent_and_a_whole_number_is_one() {
+    let read = |verb: &str, tool, arguments| Call::parse("a", verb, tool, arguments).expect("reads");
+    for arguments in
+        [json!({}), json!(null), json!({ "service": null, "lines": null }), json!({ "lines": 100.0 })]
+    {
+        assert_eq!(
+            read("logs", Some("ghost"), arguments.clone()),
+            read("logs", Some("ghost"), json!({ "lines": 100 })),
+            "{arguments}"
+        );
+    }
+    let nulls = json!({ "command": ["ls"], "env": null, "stdin": null, "timeout": 6e1, "service": null });
+    let plain = read("run", Some("ghost"), json!({ "command": ["ls"] }));
+    assert_eq!(read("run", Some("ghost"), nulls), plain);
+    assert_eq!(read("disk", None, json!({ "more": null })), read("disk", None, json!({})));
+    for arguments in [json!({ "lines": 2.5 }), json!({ "lines": 1e300 }), json!({ "lines": "100" })] {
+        assert_eq!(fields("logs", Some("ghost"), arguments.clone()), ["arguments.lines"], "{arguments}");
+    }
+}
+
 #[test]
 fn a_fingerprint_is_for_exactly_one_call() {
     let call = |agent: &str, command: Value| {

@@ -67,7 +67,8 @@ impl Asked {
         // The newer word, if nobody says which.
         let mut bound_name = form.bounds().last().copied();
         for name in form.bounds() {
-            let wanted = count(&fields, name)?;
+            // Some providers take 0 for no bound.
+            let wanted = count(&fields, name)?.filter(|wanted| *wanted > 0);
             bound_name = wanted.map(|_| *name).or(bound_name);
             bound = bound.max(wanted);
         }
@@ -157,6 +158,7 @@ mod tests {
             (Form::Chat, json!({}), 100, json!({ "max_completion_tokens": 100 })),
             (Form::Chat, json!({ "max_tokens": 7, "n": 3 }), 21, json!({ "max_tokens": 7, "n": 3 })),
             (Form::Chat, json!({ "max_tokens": 7000 }), 100, json!({ "max_tokens": 100 })),
+            (Form::Chat, json!({ "max_tokens": 0 }), 100, json!({ "max_completion_tokens": 100 })),
             (Form::Chat, json!({ "max_tokens": null }), 100, json!({ "max_completion_tokens": 100 })),
             (
                 Form::Chat,

@@ -162,21 +162,55 @@ async fn send(
         meter.free();
         return refusal::refused(&upstream.name, response, &guard, relay.patience.idle).await;
     }
-    if !has_type(response.headers(), content_type(stream)) {
-        tracing::warn!(provider = upstream.name, "a provider's answer is not what was asked for");
+    let Some(kind) = kind(response.headers(), stream) else {
+        tracing::warn!(provider = upstream.name, "a provider's answer is none");
         return no_answer(NoAnswer::Broken);
-    }
-    let usage = UsageReader::new(slot.share(), stream);
+    };
+    let usage = UsageReader::new(slot.share(), kind == content_type(true));
     let answer = Answer::new(response, guard, usage, (Arc::clone(relay), meter, slot), deadline);
     let mut response = Response::new(answer.into_body());
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(stream)));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     // A web server in front of the Hub must not collect it.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 
-fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
-    let found = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    found.split(';').next().is_some_and(|found| found.trim().eq_ignore_ascii_case(wanted))
+/// What an answer is by its head, or what was asked for where that says nothing. A page is none, nor what is packed.
+fn kind(headers: &HeaderMap, stream: bool) -> Option<&'static str> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let packed = text(header::CONTENT_ENCODING).trim().to_lowercase();
+    let found = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_lowercase();
+    let is_none = !matches!(packed.as_str(), "" | "identity") || found == "text/html";
+    (!is_none).then(|| match found.as_str() {
+        "text/event-stream" => content_type(true),
+        json if json.ends_with("/json") || json.ends_with("+json") => content_type(false),
+        _ => content_type(stream),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::kind;
+
+    #[test]
+    fn an_answer_is_what_its_head_says_or_what_was_asked_for() {
+        const STREAM: Option<&str> = Some("text/event-stream");
+        const JSON: Option<&str> = Some("application/json");
+        for (name, value, asked_stream, asked_whole) in [
+            ("content-type", "text/event-stream; charset=utf-8", STREAM, STREAM),
+            ("content-type", "Application/JSON", JSON, JSON),
+            ("content-type", "application/problem+json", JSON, JSON),
+            ("content-type", "text/plain", STREAM, JSON),
+            ("x-nothing", "x", STREAM, JSON),
+            ("content-type", "text/html", None, None),
+            ("content-encoding", "gzip", None, None),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
+            assert_eq!((kind(&headers, true), kind(&headers, false)), (asked_stream, asked_whole), "{value}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use letsbe_types::refused::{Fault, fault, told};
 use reqwest::Response as Answer;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -50,14 +51,12 @@ pub(super) fn no_answer(provider: &str, why: NoAnswer) -> ApiError {
 /// The answer to a caller whose provider answered something else than was asked for.
 pub(super) async fn refused(provider: &str, answer: Answer, guard: &KeyGuard, idle: Duration) -> Response {
     let status = answer.status();
-    let Meaning::Callers(status) = meaning(status) else {
-        let status = status.as_u16();
-        tracing::error!(provider, status, "a model provider refuses the Hub or is in trouble");
-        let message = format!("The provider {provider} answers the Hub with {status}.");
-        return ApiError::new(StatusCode::BAD_GATEWAY, message).into_response();
-    };
+    let Meaning::Callers(status) = meaning(status) else { return ours(provider, status) };
     let retry_after = retry_after(answer.headers());
     let body = bounded(answer, idle).await.unwrap_or_default();
+    if is_ours(status, &body, guard) {
+        return ours(provider, status);
+    }
     let error = said(&body, guard).unwrap_or_else(|| {
         json!({ "message": format!("The provider {provider} refuses the request with {}.", status.as_u16()) })
     });
@@ -68,19 +67,30 @@ pub(super) async fn refused(provider: &str, answer: Answer, guard: &KeyGuard, id
     response
 }
 
+fn ours(provider: &str, status: StatusCode) -> Response {
+    let status = status.as_u16();
+    tracing::error!(provider, status, "a model provider refuses the Hub or is in trouble");
+    let message = format!("The provider {provider} answers the Hub with {status}.");
+    ApiError::new(StatusCode::BAD_GATEWAY, message).into_response()
+}
+
+/// Whether a status that can be the request's own is the Hub's or the provider's here: a dead key is 400, too.
+fn is_ours(status: StatusCode, body: &[u8], guard: &KeyGuard) -> bool {
+    let can_be_the_requests = matches!(status.as_u16(), 400 | 413 | 415 | 422);
+    let is_of_the_key = || guard.is_quoted_in(&String::from_utf8_lossy(body));
+    can_be_the_requests && (matches!(fault(status.as_u16(), body), Fault::Provider(_)) || is_of_the_key())
+}
+
 /// The few fields of an error that say something to a program or a person; `None` if they quote the key.
 fn said(body: &[u8], guard: &KeyGuard) -> Option<Value> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let error = body.get("error")?;
+    let told = told(body)?;
+    let error = told.get("error")?;
     let text = |value: &Value| value.as_str().map(|text| text.chars().take(TEXT).collect::<String>());
     let fields = ["message", "type", "code", "param"];
     let fields: Map<String, Value> = fields
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), json!(text(error.get(name)?)?))))
         .collect();
-    if !fields.contains_key("message") {
-        return None;
-    }
     let fields = Value::Object(fields);
     (!guard.is_quoted_in(&fields.to_string())).then_some(fields)
 }
@@ -120,6 +130,24 @@ mod tests {
     }
 
     #[test]
+    fn a_dead_key_is_the_hubs_whatever_the_status() {
+        let guard = KeyGuard::new("sk-canary-0123456789".into());
+        for (status, body, ours) in [
+            (400, r#"[{"error":{"code":400,"details":[{"reason":"API_KEY_INVALID"}]}}]"#, true),
+            (400, r#"{"error":"Incorrect: sk-canary***"}"#, true),
+            (422, r#"{"error":{"code":"insufficient_quota"}}"#, true),
+            (400, "<html>", true),
+            (400, r#"{"error":{"message":"temperature is too high"}}"#, false),
+            (413, "", false),
+            (404, r#"{"error":{"code":"model_not_found"}}"#, false),
+            (429, r#"{"error":{"code":"rate_limit_exceeded"}}"#, false),
+        ] {
+            let code = StatusCode::from_u16(status).unwrap();
+            assert_eq!(super::is_ours(code, body.as_bytes(), &guard), ours, "{status} {body}");
+        }
+    }
+
+    #[test]
     fn of_an_error_the_known_texts_pass_and_none_that_quotes_the_key() {
         let guard = KeyGuard::new("sk-canary-0123456789".into());
         let passes = |body: serde_json::Value| said(body.to_string().as_bytes(), &guard);
@@ -130,11 +158,17 @@ mod tests {
         for bad in [
             json!({ "error": { "message": "key sk-canary-0123456789 has no credit" } }),
             json!({ "error": { "message": "x", "param": "sk-cana**********6789 SK-CANARY-01" } }),
-            json!({ "error": { "message": 7 } }),
-            json!({ "error": "x" }),
-            json!([]),
         ] {
             assert_eq!(passes(bad.clone()), None, "{bad}");
+        }
+        for body in
+            [json!({ "error": "x" }), json!({ "detail": "x" }), json!([{ "error": { "message": "x" } }])]
+        {
+            assert_eq!(
+                passes(body.clone()).map(|error| error["message"].clone()),
+                Some(json!("x")),
+                "{body}"
+            );
         }
         assert_eq!(said(b"<html>", &guard), None);
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use letsbe_types::{Problem, Secret, is_private_host};
 use reqwest::{
     Certificate, Client, Response, Url,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     redirect,
 };
 use tokio::time::timeout;
@@ -100,6 +100,8 @@ impl Upstream {
             .header(AUTHORIZATION, authorization)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, content_type(stream))
+            // What is packed is not unpacked here.
+            .header(ACCEPT_ENCODING, "identity")
             .body(body);
         let sent = timeout(self.patience.first_byte, request.send()).await.map_err(|_| NoAnswer::Broken)?;
         sent.map_err(|error| if error.is_connect() { NoAnswer::Unreachable } else { NoAnswer::Broken })

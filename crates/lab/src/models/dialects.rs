@@ -4,6 +4,7 @@
 //! sim.faults(|faults| faults.always = Some(Fault::Dialect("empty-finish-reason")));
 //! ```
 
+mod more_streams;
 mod refusals;
 mod streams;
 mod wholes;
@@ -43,6 +44,10 @@ pub enum Way {
     Stream(fn(Vec<String>) -> Vec<String>),
     /// A whole answer becomes this.
     Whole(fn(Value) -> Value),
+    /// The usual answer, with this content type; without any if it is empty.
+    Type(&'static str),
+    /// Streamed where a whole answer is wanted, whole where a streamed one is.
+    Swapped,
     /// Instead of any answer.
     Instead(Instead),
     /// Instead of an answer to a body that has this field.
@@ -62,7 +67,7 @@ pub struct Instead {
 
 /// Every dialect.
 pub fn all() -> impl Iterator<Item = &'static Dialect> {
-    streams::ALL.iter().chain(wholes::ALL).chain(refusals::ALL)
+    streams::ALL.iter().chain(more_streams::ALL).chain(wholes::ALL).chain(refusals::ALL)
 }
 
 /// The dialect of this name.

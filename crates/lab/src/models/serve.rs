@@ -1,15 +1,15 @@
 //! Takes requests, keeps them, and answers as it was told to.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::{ConnectInfo, State as Shared},
-    http::{Method, StatusCode, Uri, header, request::Parts},
+    http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use futures::{StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -135,7 +135,9 @@ fn speak(form: Form, request: &Request, message: &Message, fault: Option<&Fault>
         Some(Fault::Dialect(name)) => dialects::named(name).map(|dialect| dialect.way),
         _ => None,
     };
-    if body["stream"] != Value::Bool(true) {
+    let is_swapped = matches!(way, Some(Way::Swapped));
+    let kind = |usual: &'static str| if let Some(Way::Type(other)) = way { other } else { usual };
+    if (body["stream"] == Value::Bool(true)) == is_swapped {
         let mut whole = shapes::whole(form, &model, message, used);
         if let Some(Way::Whole(change)) = way {
             whole = change(whole);
@@ -146,18 +148,19 @@ fn speak(form: Form, request: &Request, message: &Message, fault: Option<&Fault>
             Some(Fault::CutAfter(_) | Fault::StallAfter(_)) => {
                 streamed("application/json", vec![whole[..half].to_owned()], fault)
             }
-            _ => ([(header::CONTENT_TYPE, "application/json")], whole).into_response(),
+            _ => streamed(kind("application/json"), vec![whole], fault),
         };
     }
-    let told = form == Form::Responses || body["stream_options"]["include_usage"] == Value::Bool(true);
+    let told =
+        form == Form::Responses || is_swapped || body["stream_options"]["include_usage"] == Value::Bool(true);
     let mut events = events::events(form, &model, message, told.then_some(used));
-    if let Some(Fault::CutAfter(count) | Fault::StallAfter(count)) = fault {
+    if let Some(Fault::CutAfter(count) | Fault::StallAfter(count) | Fault::CommentsAfter(count)) = fault {
         events.truncate(*count);
     }
     if let Some(Way::Stream(change)) = way {
         events = change(events);
     }
-    streamed("text/event-stream", events, fault)
+    streamed(kind("text/event-stream"), events, fault)
 }
 
 /// Sends the pieces one by one, and then what the fault asks for.
@@ -171,9 +174,21 @@ fn streamed(content_type: &'static str, pieces: Vec<String>, fault: Option<&Faul
     let body = match fault {
         Some(Fault::CutAfter(_)) => Body::from_stream(pieces.chain(cut())),
         Some(Fault::StallAfter(_)) => Body::from_stream(pieces.chain(stream::pending())),
+        Some(Fault::CommentsAfter(_)) => Body::from_stream(pieces.chain(comments())),
         _ => Body::from_stream(pieces),
     };
-    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+    let mut response = Response::new(body);
+    if !content_type.is_empty() {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    response
+}
+
+fn comments() -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+    stream::repeat(()).then(|()| async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok(Bytes::from_static(b": OPENROUTER PROCESSING\n\n"))
+    })
 }
 
 /// What was said, or four characters to a token.

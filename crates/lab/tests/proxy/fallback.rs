@@ -124,7 +124,7 @@ async fn a_request_that_is_at_fault_itself_is_not_sent_to_everybody() {
         assert!(text.contains("SECRET_REF(ghost/database_password)") && !text.contains(secret), "{text}");
     }
     let content_type = "text/plain".to_owned();
-    site.sims[0].enqueue(Answer::Raw { status: 400, content_type, body: b"no".to_vec() });
+    site.sims[0].enqueue(Answer::Raw { status: 400, content_type, body: b"\x1f\x8b\xff".to_vec() });
     let (answered, text) = site.answer("chat/completions", &chat("hello")).await;
     assert_eq!((answered, code(&text)), (400, "PROXY012".to_owned()));
     assert_eq!(site.asked(), [3, 0]);

@@ -48,6 +48,10 @@ fn patience() -> Patience {
 impl Site {
     /// So many providers of the model `assistant`, and these secrets.
     async fn start(providers: usize, secrets: &[(&str, &str)]) -> Self {
+        Self::start_with(providers, secrets, patience()).await
+    }
+
+    async fn start_with(providers: usize, secrets: &[(&str, &str)], patience: Patience) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut sims = Vec::new();
         for _ in 0..providers {
@@ -55,7 +59,7 @@ impl Site {
         }
         let (stop, mut stopped) = watch::channel(false);
         let until = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-        let (proxy, ended) = agent::proxy_until(folder.path(), patience(), until).await;
+        let (proxy, ended) = agent::proxy_until(folder.path(), patience, until).await;
         let secrets = secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let ledger = Ledger::new(100_000_000);

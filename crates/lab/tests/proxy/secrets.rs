@@ -124,7 +124,15 @@ async fn headers_of_the_caller_stay_here() {
     request.header("cookie", "a=b").header("openai-organization", "o").send().await.unwrap();
     let names: Vec<String> =
         site.sims[0].requests()[0].headers.iter().map(|(name, _)| name.clone()).collect();
-    let known = ["host", "content-length", "content-type", "accept", "authorization", "user-agent"];
+    let known = [
+        "host",
+        "content-length",
+        "content-type",
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "user-agent",
+    ];
     assert!(names.iter().all(|name| known.contains(&name.as_str())), "{names:?}");
 }
 

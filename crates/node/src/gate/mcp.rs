@@ -135,15 +135,10 @@ impl ServerHandler for Mcp {
 }
 
 /// The arguments of a tool's call, taken apart into what belongs to the gate and what to the verb. A `null` is as if
-/// absent, and a whole number is one however it is written (`50.0` is 50).
+/// absent.
 fn asked(request: CallToolRequestParams) -> Result<Asked, ErrorData> {
     let mut arguments = request.arguments.unwrap_or_default();
     arguments.retain(|_, value| !value.is_null());
-    for value in arguments.values_mut().filter(|value| value.is_f64()) {
-        if let Some(whole) = line::whole(value) {
-            *value = whole.into();
-        }
-    }
     let invalid =
         |field: &str| ErrorData::invalid_params(format!("`{field}` is not as its schema says"), None);
     let tool = match arguments.remove("tool") {

@@ -113,6 +113,7 @@ impl Proxy {
             .route("/v1/responses", post(model::responses))
             .route("/v1/embeddings", post(model::embeddings))
             .route("/mcp", any(gate::mcp))
+            .route("/mcp/", any(gate::mcp))
             .route("/api/v1/tools/execute", post(gate::pass_on))
             .route("/webhooks/diun", post(gate::pass_on))
             .fallback(not_allowed)

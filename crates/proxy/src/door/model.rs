@@ -14,7 +14,7 @@ use super::{Proxy, Served, body, place};
 use crate::{
     limits::{LONG_BODY_BYTES, REQUEST_BYTES},
     link::InForce,
-    models::{Form, Held, Wish},
+    models::{Form, Held, Wish, readable},
     refusal::{Refusal, UNKNOWN_MODEL, WRONG_KEY},
 };
 
@@ -87,7 +87,7 @@ async fn understood(form: Form, body: Vec<u8>, in_force: &Arc<InForce>) -> Resul
     let is_long = body.len() >= LONG_BODY_BYTES;
     let read = move || {
         let most = |name: &str| in_force.model(name).map(|model| model.output_tokens_max);
-        Wish::read(form, &body, most)
+        Wish::read(form, &readable(body), most)
     };
     if !is_long {
         return read();
@@ -100,8 +100,11 @@ async fn understood(form: Form, body: Vec<u8>, in_force: &Arc<InForce>) -> Resul
 async fn known_caller(served: &Served, headers: &HeaderMap) -> Result<Arc<InForce>, Refusal> {
     let patience = served.asker.patience.agent;
     let in_force = served.asker.link.in_force(patience).await.ok_or_else(Refusal::no_agent)?;
-    let key = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    if key.is_some_and(|key| in_force.is_client_key(key)) {
+    let said = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    // The scheme's name has no case (RFC 9110, 11.1).
+    let key =
+        said.and_then(|said| said.split_once(' ')).filter(|(how, _)| how.eq_ignore_ascii_case("bearer"));
+    if key.is_some_and(|(_, key)| in_force.is_client_key(key.trim().as_bytes())) {
         return Ok(in_force);
     }
     Err(Refusal::new(StatusCode::UNAUTHORIZED, WRONG_KEY, "this is not the AI runtime's key"))

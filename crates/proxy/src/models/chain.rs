@@ -60,6 +60,10 @@ struct SoFar {
     reservation: Option<Reservation>,
     /// What the last provider asked for.
     retry_after: Option<Duration>,
+    /// One of them did, so that it is worth asking again.
+    was_busy: bool,
+    /// What the last model that cannot do it has answered.
+    refusal: Option<(StatusCode, Vec<u8>)>,
 }
 
 /// A request that may be sent.
@@ -109,7 +113,10 @@ impl Request<'_> {
                 return self.respond(reply, attempt, held).await;
             }
         }
-        Err(no_answer(&so_far))
+        match so_far.refusal.take() {
+            Some((status, body)) if !so_far.was_busy => self.tell(status, &body).await,
+            _ => Err(no_answer(&so_far)),
+        }
     }
 
     /// Asks one target; `None` if another one is to be asked.
@@ -131,10 +138,18 @@ impl Request<'_> {
         match self.ask(target, &mut reservation).await {
             Ok(reply) => Ok(Some((reply, Attempt { pass, reservation }))),
             Err(failure) => {
-                pass.failed();
                 so_far.reservation = Some(reservation);
                 so_far.failures.push(format!("{}: {failure}", name(target)));
                 so_far.retry_after = failure.retry_after;
+                so_far.was_busy |= failure.retry_after.is_some();
+                match failure.refusal {
+                    // A model that says no is well.
+                    Some(refusal) => {
+                        pass.succeeded();
+                        so_far.refusal = Some(refusal);
+                    }
+                    None => pass.failed(),
+                }
                 Ok(None)
             }
         }
@@ -164,7 +179,11 @@ impl Request<'_> {
         let mut asked = self.ask_so(target, provider, added, reservation).await;
         // Once with the other word for the bound, once without the wish for the usage.
         for _ in 0..2 {
-            let Ok(Reply::Refused(status, body)) = &asked else { break };
+            let (status, body) = match &asked {
+                Ok(Reply::Refused(status, body)) => (status, body),
+                Err(Failure { refusal: Some((status, body)), .. }) => (status, body),
+                _ => break,
+            };
             let Some(other) = otherwise(self.wish.form, added, status.as_u16(), body) else { break };
             added = other;
             asked = self.ask_so(target, provider, added, reservation).await;
@@ -211,15 +230,20 @@ impl Request<'_> {
             }
             Reply::Refused(status, body) => {
                 pass.succeeded();
-                let refused = || {
-                    let message = format!("the provider refuses the request with {}", status.as_u16());
-                    Refusal::new(status, PROVIDER_REFUSES, message)
-                };
-                let told = told(&body).ok_or_else(refused)?.to_string().into_bytes();
-                let told = redact(self.in_force, told).await.map_err(|_| refused())?;
-                Ok(with_type(status, "application/json", told.into()))
+                self.tell(status, &body).await
             }
         }
+    }
+
+    /// A provider's refusal, for the caller.
+    async fn tell(&self, status: StatusCode, body: &[u8]) -> Result<Response, Refusal> {
+        let refused = || {
+            let message = format!("the provider refuses the request with {}", status.as_u16());
+            Refusal::new(status, PROVIDER_REFUSES, message)
+        };
+        let told = told(body).ok_or_else(refused)?.to_string().into_bytes();
+        let told = redact(self.in_force, told).await.map_err(|_| refused())?;
+        Ok(with_type(status, "application/json", told.into()))
     }
 }
 

@@ -111,9 +111,12 @@ impl Reservation {
         }
     }
 
-    /// The provider said what was used; the last word counts.
+    /// The provider said what was used; the last word counts, if it is more than zeros.
     pub(crate) fn report(&mut self, reported: Reported) {
-        if let Some(cost) = &mut self.cost {
+        const ZEROS: Reported = Reported { input: 0, output: 0 };
+        if let Some(cost) = &mut self.cost
+            && (reported != ZEROS || cost.reported.is_none())
+        {
             cost.reported = Some(reported);
         }
     }

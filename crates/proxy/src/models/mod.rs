@@ -12,6 +12,7 @@ mod wish;
 pub(crate) use self::{
     breaker::Breakers,
     chain::{Asker, Held},
+    dialect::readable,
     manner::Manners,
     wish::{Form, Wish},
 };

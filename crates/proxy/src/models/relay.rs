@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use futures::stream;
 use letsbe_redact::{Redactor, SseRedactor};
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     breaker::Pass,
@@ -37,6 +37,8 @@ pub(crate) struct Relay {
     /// The choices that were asked for, a bit each; and those that have ended.
     choices: u64,
     ended: u64,
+    /// Until when the usage is waited for.
+    afterword: Option<Instant>,
     closing: Closing,
     _turn: OwnedSemaphorePermit,
 }
@@ -61,6 +63,7 @@ impl Relay {
             pass: Some(ended.pass),
             choices: u64::MAX >> (64 - wish.choices.clamp(1, 64)),
             ended: 0,
+            afterword: None,
             closing: ended.closing,
             _turn: ended.turn,
         }
@@ -99,10 +102,13 @@ impl Relay {
             return Ok(Some(event));
         }
         let is_complete = self.is_complete();
+        // Counted once: heartbeats after the end would otherwise hold the caller.
+        let now = Instant::now();
+        let until = if is_complete { *self.afterword.get_or_insert(now + AFTERWORD) } else { now };
         tokio::select! {
             event = self.incoming.event(&mut self.reservation) => event,
             () = self.closing.closed() => Err(Failure::new("the proxy ends")),
-            () = tokio::time::sleep(AFTERWORD), if is_complete => Err(Failure::new("nothing follows")),
+            () = tokio::time::sleep_until(until), if is_complete => Err(Failure::new("nothing follows")),
         }
     }
 
@@ -121,8 +127,11 @@ impl Relay {
         // Such a usage was asked for by us, and is not the caller's if it did not ask.
         let is_hidden = meaning.is_usage_only && !self.usage_wanted;
         if let Some(redactor) = self.redactor.as_mut().filter(|_| !is_hidden) {
+            // Clients know one spelling of the end only.
+            let is_done = meaning.is_last && event.data.as_deref().is_some_and(|data| !data.contains('{'));
+            let raw: &[u8] = if is_done { b"data: [DONE]\n\n" } else { &event.raw };
             // What cannot be looked through is not passed on.
-            if redactor.push(&event.raw, out).is_err() {
+            if redactor.push(raw, out).is_err() {
                 return self.break_off(out);
             }
         }

@@ -5,12 +5,15 @@ use std::{fmt, future::Future, time::Duration};
 use chrono::{DateTime, Utc};
 use reqwest::{
     Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
+        RETRY_AFTER,
+    },
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    dialect::{Event, Fault, Splitter, check, fault, is_out_of_credit, meaning},
+    dialect::{Event, Fault, Gathered, Splitter, check, events, fault, is_out_of_credit, meaning, readable},
     meter::Reservation,
     wish::{Form, Wish},
 };
@@ -46,11 +49,13 @@ pub(crate) struct Failure {
     pub(crate) what: String,
     /// The provider asks for patience, and for how much.
     pub(crate) retry_after: Option<Duration>,
+    /// What the caller is told if no other model can do it either.
+    pub(crate) refusal: Option<(StatusCode, Vec<u8>)>,
 }
 
 impl Failure {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), retry_after: None }
+        Self { what: what.into(), retry_after: None, refusal: None }
     }
 }
 
@@ -75,6 +80,8 @@ pub(crate) async fn ask(
         .header(AUTHORIZATION, provider.authorization.clone())
         .header(CONTENT_TYPE, "application/json")
         .header(ACCEPT, accept)
+        // What is packed is not unpacked here.
+        .header(ACCEPT_ENCODING, "identity")
         .body(body);
     let first_byte = if wish.stream { times.patience.first_byte } else { times.patience.idle };
     let sent = times.within(first_byte, request.send()).await?;
@@ -89,20 +96,84 @@ pub(crate) async fn ask(
         reservation.free();
         return refused(response, times).await;
     }
-    let kind = if wish.stream { "text/event-stream" } else { "application/json" };
-    if !has_type(response.headers(), kind) {
-        return Err(Failure::new(format!("its answer is not {kind}")));
-    }
+    // An attempt has half of the time that is left, so that another provider can still be asked.
+    let begun = answered(wish, response, reservation, times);
+    tokio::time::timeout_at(times.half(), begun)
+        .await
+        .unwrap_or_else(|_| Err(Failure::new("its answer does not begin in time")))
+}
+
+/// An answer in the shape that is wanted, whatever shape it comes in.
+async fn answered(
+    wish: &Wish,
+    response: Response,
+    reservation: &mut Reservation,
+    times: Times,
+) -> Result<Reply, Failure> {
+    let shape = Shape::of(response.headers(), wish.stream)?;
     let mut incoming = Incoming::new(response, times);
-    if wish.stream {
-        return open(wish.form, incoming, reservation).await;
-    }
-    let whole = incoming.whole(ANSWER_BYTES, Some(reservation)).await?;
-    let usage = check(wish.form, &whole).ok_or_else(|| Failure::new("its answer is malformed"))?;
-    if let Some(usage) = usage {
+    let whole = match (shape, wish.stream) {
+        (Shape::Stream, true) => return open(wish.form, incoming, reservation).await,
+        (Shape::Stream, false) => gather(wish.form, &mut incoming, reservation).await?,
+        (Shape::Whole, _) => readable(incoming.whole(ANSWER_BYTES, Some(reservation)).await?),
+    };
+    let malformed = || Failure::new("its answer is malformed");
+    if let Some(usage) = check(wish.form, &whole).ok_or_else(malformed)? {
         reservation.report(usage);
     }
-    Ok(Reply::Whole(whole))
+    if !wish.stream {
+        return Ok(Reply::Whole(whole));
+    }
+    let first = events(wish.form, &whole).ok_or_else(malformed)?;
+    Ok(Reply::Stream(Box::new(Opened { first, incoming })))
+}
+
+/// In what shape an answer comes. What says nothing of it, or something else, is taken for what was asked for: whether
+/// it is an answer is seen in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Whole,
+    Stream,
+}
+
+impl Shape {
+    fn of(headers: &HeaderMap, stream: bool) -> Result<Self, Failure> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let packed = text(CONTENT_ENCODING).trim().to_lowercase();
+        if !matches!(packed.as_str(), "" | "identity") {
+            return Err(Failure::new("its answer is packed"));
+        }
+        let kind = text(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_lowercase();
+        match kind.as_str() {
+            "text/html" | "application/xhtml+xml" => Err(Failure::new("it answers with a page")),
+            "text/event-stream" => Ok(Self::Stream),
+            json if json.ends_with("/json") || json.ends_with("+json") => Ok(Self::Whole),
+            _ if stream => Ok(Self::Stream),
+            _ => Ok(Self::Whole),
+        }
+    }
+}
+
+/// A whole answer out of a stream.
+async fn gather(
+    form: Form,
+    incoming: &mut Incoming,
+    reservation: &mut Reservation,
+) -> Result<Vec<u8>, Failure> {
+    let (mut gathered, mut ends, mut bytes) = (Gathered::default(), 0, 0);
+    while let Some(event) = incoming.event(reservation).await? {
+        let meaning = meaning(form, &event).ok_or_else(|| Failure::new("its answer is malformed"))?;
+        bytes += event.raw.len();
+        if meaning.is_failure || bytes > ANSWER_BYTES || form != Form::Chat {
+            return Err(Failure::new("it gave up in its answer"));
+        }
+        ends |= meaning.ends;
+        gathered.push(event.data.as_deref().unwrap_or_default());
+        if meaning.is_last {
+            break;
+        }
+    }
+    if ends == 0 { Err(Failure::new("its answer is cut")) } else { Ok(gathered.finish()) }
 }
 
 /// A refusal: the request's own, or one for which another provider is asked.
@@ -116,13 +187,18 @@ async fn refused(response: Response, times: Times) -> Result<Reply, Failure> {
         let mut incoming = Incoming::new(response, Times { patience, ..times });
         body = incoming.whole(ERROR_BYTES, None).await.unwrap_or_default();
     }
-    let Fault::Provider(what) = fault(status.as_u16(), &body) else {
-        return Ok(Reply::Refused(status, body));
+    let what = match fault(status.as_u16(), &body) {
+        Fault::Caller => return Ok(Reply::Refused(status, body)),
+        Fault::Model => {
+            let what = format!("it answers {}: its model cannot do this", status.as_u16());
+            return Err(Failure { what, retry_after: None, refusal: Some((status, body)) });
+        }
+        Fault::Provider(what) => what.map_or_else(String::new, |what| format!(": {what}")),
     };
-    let what = what.map_or_else(String::new, |what| format!(": {what}"));
     Err(Failure {
         what: format!("it answers {}{what}", status.as_u16()),
         retry_after: retry_after.filter(|_| !is_out_of_credit(&body)),
+        refusal: None,
     })
 }
 
@@ -155,11 +231,6 @@ async fn open(form: Form, mut incoming: Incoming, reservation: &mut Reservation)
     Err(Failure::new("its answer ended before it began"))
 }
 
-fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
-    let found = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    found.split(';').next().is_some_and(|found| found.trim().eq_ignore_ascii_case(wanted))
-}
-
 /// How long a provider asks to be left in peace: in milliseconds, in seconds, or until a time.
 fn retry_after(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     if !matches!(status.as_u16(), 429 | 498 | 503 | 529) {
@@ -182,6 +253,12 @@ pub(crate) struct Times {
 }
 
 impl Times {
+    /// The middle of the time that is left.
+    fn half(self) -> Instant {
+        let now = Instant::now();
+        now + self.deadline.saturating_duration_since(now) / 2
+    }
+
     async fn within<T>(self, wait: Duration, future: impl Future<Output = T>) -> Result<T, Failure> {
         let until = self.deadline.min(Instant::now() + wait);
         timeout_at(until, future).await.map_err(|_| Failure::new("it does not go on in time"))
@@ -250,7 +327,33 @@ mod tests {
         header::{HeaderMap, HeaderName, HeaderValue},
     };
 
-    use super::retry_after;
+    use super::{Shape, retry_after};
+
+    #[test]
+    fn an_answer_is_taken_for_what_its_head_says_or_what_was_asked_for() {
+        let shape = |name, value, stream| {
+            let header = (HeaderName::from_static(name), HeaderValue::from_static(value));
+            Shape::of(&HeaderMap::from_iter([header]), stream).ok()
+        };
+        let (whole, streamed) = (Some(Shape::Whole), Some(Shape::Stream));
+        for (name, value, asked_stream, asked_whole) in [
+            ("content-type", "text/event-stream;charset=UTF-8", streamed, streamed),
+            ("content-type", "Application/JSON", whole, whole),
+            ("content-type", "application/problem+json", whole, whole),
+            ("content-type", "text/plain", streamed, whole),
+            ("content-type", "application/octet-stream", streamed, whole),
+            ("x-none", "", streamed, whole),
+            ("content-encoding", "identity", streamed, whole),
+            ("content-encoding", "gzip", None, None),
+            ("content-type", "text/html; charset=utf-8", None, None),
+        ] {
+            assert_eq!(
+                (shape(name, value, true), shape(name, value, false)),
+                (asked_stream, asked_whole),
+                "{value}"
+            );
+        }
+    }
 
     #[test]
     fn a_providers_wish_for_patience_is_read_in_every_form() {

@@ -3,6 +3,7 @@
 //! Every string of a delta is a piece of the text that stands at its place, whatever the place is called. Labels are not:
 //! what says what something is, and sealed state of a provider, comes whole and must not wait.
 
+use letsbe_types::asked::is_end;
 use serde_json::Value;
 
 /// Strings that say what something is, or that must come as they are.
@@ -71,7 +72,7 @@ impl Pieces {
         for (place, choice) in choices.into_iter().flatten().enumerate() {
             let index = choice.get("index").and_then(Value::as_u64).unwrap_or(place as u64);
             // Some providers write an empty word in every piece.
-            if choice.get("finish_reason").and_then(Value::as_str).is_some_and(|reason| !reason.is_empty()) {
+            if choice.get("finish_reason").and_then(Value::as_str).is_some_and(is_end) {
                 self.ended.push(format!("chat/{index}/"));
             }
             // Only these come in pieces. What predicts them is left out where a piece is changed.

@@ -182,11 +182,13 @@ fn pieces_are_one_text_wherever_they_stand() {
 
 #[test]
 fn an_empty_word_is_no_end() {
-    let stream = in_pieces(
-        |piece| json!({ "choices": [{ "index": 0, "delta": { "content": piece }, "finish_reason": "" }] }),
-    );
-    let out = through(&[stream.as_bytes()]);
-    assert_eq!(contents(&out)["chat/0/content"], "SECRET_REF(ghost/db)", "{out}");
+    for word in ["", "null", "None"] {
+        let stream = in_pieces(
+            |piece| json!({ "choices": [{ "index": 0, "delta": { "content": piece }, "finish_reason": word }] }),
+        );
+        let out = through(&[stream.as_bytes()]);
+        assert_eq!(contents(&out)["chat/0/content"], "SECRET_REF(ghost/db)", "{word:?}: {out}");
+    }
 }
 
 #[test]

@@ -101,6 +101,118 @@ fn what_has_no_row_is_asked_for_at_every_level_in_every_container() {
     }
 }
 
+/// Commands of rows, spelled otherwise: other options, the same ones joined or apart, other ways to a place or a
+/// program, signs that look like others.
+const SPELLINGS: [&str; 62] = [
+    "ls –l",
+    "ls −l",
+    "ls --all",
+    "ls -l --color=always",
+    "ls -l /var",
+    "ls -l /var/",
+    "ls -l /var/log/.",
+    "ls -l /var/./log",
+    "ls -l /var//log",
+    "ls -l /etc/../root",
+    "ls -l -- /var/log",
+    "ls -l /var/log /root",
+    "ls -l=/var/log",
+    "ls -la -R",
+    "ls\u{200b}",
+    "ls\u{a0}-l",
+    "ls\t-l",
+    "ls\n",
+    "\u{ff4c}\u{ff53}",
+    "\u{4bb}ostname",
+    "./ls",
+    "../bin/ls",
+    "/bin/ls",
+    "/usr/bin/ls -l",
+    "Ls",
+    "cat /var/log/a.log\n",
+    "cat /var/log/a.log\u{0b}/etc/shadow",
+    "cat /var/log/*",
+    "cat /var/log/a.log /proc/1/environ",
+    "cat -v /var/log/a.log",
+    "cat < /var/log/a.log",
+    "cat /var/log/a.log > /tmp/x",
+    "cat /var/log/\u{2025}/x",
+    "tail -n100 /var/log/a.log",
+    "tail --lines=100 /var/log/a.log",
+    "tail --lines 100 /var/log/a.log",
+    "tail -n +1 /var/log/a.log",
+    "tail -n 1k /var/log/a.log",
+    "tail -n \u{661} /var/log/a.log",
+    "tail -n 1 -F /var/log/a.log",
+    "head -n -5 /var/log/a.log",
+    "wc -l --files0-from=/tmp/x",
+    "du -sh /var/log --exclude-from=/tmp/x",
+    "stat -f /var/log/a.log",
+    "ps auxe",
+    "ps aux e",
+    "date --set=2020-01-01",
+    "date +%s",
+    "hostname -F /tmp/x",
+    "uname -a -a",
+    "mysqladmin ping -h evil",
+    "mysqladmin -hevil status",
+    "redis-cli ping evil",
+    "redis-cli -h evil ping",
+    "pg_isready -h evil",
+    "nginx -t -g user\u{20}root;",
+    "nginx -s quit",
+    "sendmail -bs",
+    "sendmail -t -OQueueDirectory=/tmp",
+    "msmtp -t --logfile=/tmp/x",
+    "php -d auto_prepend_file=/tmp/x occ status",
+    "wp --require=/tmp/x core version",
+];
+
+#[test]
+fn another_spelling_of_a_row_is_no_row() {
+    for command in SPELLINGS.into_iter().chain([
+        "php ./occ status",
+        "php occ status --output=json",
+        "php occ app:disable --all",
+        "php occ maintenance:mode --on=1",
+        "wp plugin deactivate --all",
+        "wp plugin list --format=json",
+        "wp post update 1 --post_status=publish --post_content=x",
+        "wp post update 1 --post_status publish",
+        "wp user list --fields=user_pass",
+        "curl --disable --silent --fail http://127.0.0.1:2368/ghost/api/admin/site/?x=1",
+        "curl --disable --silent --fail http://127.0.0.1:2368/ghost/api/admin/site/ http://evil/",
+        "curl --disable --silent --fail http://127.0.0.1:2368/ghost/api/admin/site/../users/",
+    ]) {
+        let words: Vec<&str> = command.split(' ').collect();
+        for tool in [Some("ghost"), Some("wordpress"), Some("nextcloud"), Some("nginx")] {
+            let Some(call) = run(tool, &words) else { continue };
+            assert!(is_always_asked_for(&table().judge(&call)), "{tool:?} {command:?}");
+        }
+    }
+    for command in [
+        "docker ps -a",
+        "docker ps --all --format={{.Command}}",
+        "docker images --digests",
+        "docker stats --no-stream=false",
+        "systemctl status docker --no-pager",
+        "systemctl status letsbe-agent.service",
+        "systemctl restart docker",
+        "journalctl --unit ssh --no-pager --lines 5",
+        "journalctl --no-pager --unit=ssh --lines=5",
+        "journalctl --no-pager --unit ssh --lines 5 --output=cat",
+        "journalctl --no-pager --unit nginx --lines 5",
+        "ufw status",
+        "certbot renew",
+        "certbot renew --dry-run --pre-hook=id",
+        "fail2ban-client status nginx",
+        "free -mh",
+    ] {
+        let words: Vec<&str> = command.split(' ').collect();
+        assert!(is_always_asked_for(&judge(None, &words)), "{command:?}");
+    }
+}
+
 #[test]
 fn a_restore_is_asked_for_at_every_level() {
     let call = Call::parse("a", "restore", Some("ghost"), json!({ "date": "2026-11-22" })).expect("reads");

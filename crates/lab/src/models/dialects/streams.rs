@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Dialect, Outcome, Way};
 
-const fn stream(
+pub(super) const fn stream(
     name: &'static str,
     who: &'static str,
     what: &'static str,
@@ -13,7 +13,7 @@ const fn stream(
     Dialect { name, who, what, outcome: Outcome::Answer, way: Way::Stream(change) }
 }
 
-const fn given_up(
+pub(super) const fn given_up(
     name: &'static str,
     who: &'static str,
     what: &'static str,
@@ -217,16 +217,16 @@ pub(super) const ALL: &[Dialect] = &[
     }),
 ];
 
-fn event(value: &Value) -> String {
+pub(super) fn event(value: &Value) -> String {
     format!("data: {value}\n\n")
 }
 
-fn has_choice(chunk: &Value) -> bool {
+pub(super) fn has_choice(chunk: &Value) -> bool {
     chunk["choices"].as_array().is_some_and(|choices| !choices.is_empty())
 }
 
 /// Changes the JSON of every event that has some.
-fn each(events: Vec<String>, change: fn(&mut Value)) -> Vec<String> {
+pub(super) fn each(events: Vec<String>, change: fn(&mut Value)) -> Vec<String> {
     let changed = |said: String| match said
         .strip_prefix("data: ")
         .and_then(|data| serde_json::from_str(data.trim()).ok())
@@ -240,7 +240,7 @@ fn each(events: Vec<String>, change: fn(&mut Value)) -> Vec<String> {
     events.into_iter().map(changed).collect()
 }
 
-fn before_each(events: Vec<String>, what: &str) -> Vec<String> {
+pub(super) fn before_each(events: Vec<String>, what: &str) -> Vec<String> {
     events.into_iter().flat_map(|event| [what.to_owned(), event]).collect()
 }
 

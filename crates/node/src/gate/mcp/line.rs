@@ -130,7 +130,7 @@ fn message(body: &[u8]) -> Result<Value, Wrong> {
 }
 
 /// A whole number that fits, as clients in JavaScript and Lua may write it.
-pub(super) fn whole(number: &Value) -> Option<i64> {
+fn whole(number: &Value) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     number.as_i64().or_else(|| {
         let number = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT)?;

@@ -211,6 +211,71 @@ async fn a_null_is_as_if_absent_and_a_whole_number_is_one_however_it_is_written(
     assert_eq!(logs["structuredContent"]["status"], "done", "{logs}");
     let none = rpc(&server, "tools/call", json!({ "name": "disk", "arguments": null })).await;
     assert_eq!(none["result"]["structuredContent"]["status"], "done", "{none}");
-    let body = json!({ "agent": "a", "verb": "disk", "tool": null, "plan_only": null, "approval": null });
-    assert_eq!(server.post("/api/v1/tools/execute", KEY, body.to_string()).await.0, 200);
+    // The plain door takes the same.
+    for arguments in
+        [json!(null), json!({}), json!({ "service": null, "lines": 3.0 }), json!({ "lines": null })]
+    {
+        let body = json!({ "agent": "a", "verb": "logs", "tool": "ghost", "arguments": arguments, "plan_only": null,
+                           "approval": null });
+        let (status, answer) = server.post("/api/v1/tools/execute", KEY, body.to_string()).await;
+        assert_eq!((status, &answer["data"]["status"]), (200, &json!("done")), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn clients_of_every_version_and_spelling_are_answered() {
+    let server = Server::new(Autonomy::Level1);
+    let host = "Host: letsbe-secrets-proxy:8100\r\n";
+    for (path, headers) in [
+        ("/mcp", "MCP-Protocol-Version: 2024-11-05\r\n"),
+        ("/mcp", "MCP-Protocol-Version: 2025-03-26\r\n"),
+        ("/mcp", "mcp-protocol-version: 2025-06-18\r\n"),
+        ("/mcp", "MCP-Protocol-Version: 2025-11-25\r\nMcp-Session-Id: of-another-life\r\n"),
+        ("/mcp", "Accept: text/html;q=0.9, APPLICATION/JSON;q=0.1\r\n"),
+        ("/mcp", "Accept: application/json\r\nAccept: text/event-stream\r\n"),
+        ("/mcp", "Accept: text/event-stream;q=0, */*;q=0.1\r\n"),
+        ("/mcp/", ""),
+        ("/mcp?x=1", ""),
+    ] {
+        for id in [json!(7), json!("seven"), json!(-7), json!(0), json!("")] {
+            let ask =
+                json!({ "jsonrpc": "2.0", "id": id, "method": "tools/list", "params": { "cursor": null } });
+            let (head, body) = raw(&server, path, &format!("{host}{headers}"), &ask.to_string()).await;
+            assert!(head.starts_with("http/1.1 200"), "{path} {headers}: {head}{body}");
+            let answer: Value = serde_json::from_str(&body).expect("JSON");
+            assert!(answer["result"]["tools"].is_array() && answer["id"] == id, "{headers}: {body}");
+        }
+    }
+    for host in ["LETSBE-SECRETS-PROXY:8100", "LocalHost", "[::1]:8100"] {
+        let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+        let headers = format!("Host: {host}\r\nOrigin: http://{host}\r\n");
+        let (head, _) = raw(&server, "/mcp", &headers, &ping).await;
+        assert!(head.starts_with("http/1.1 200"), "{host}: {head}");
+    }
+    let client = json!({ "name": "test", "version": "1" });
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2099-01-01", ""] {
+        let hello = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": client });
+        let hello = rpc(&server, "initialize", hello).await;
+        assert!(hello["result"]["protocolVersion"].is_string(), "{version}: {hello}");
+    }
+}
+
+/// What has no number is answered by nobody, so it does nothing either.
+#[tokio::test]
+async fn a_call_without_a_number_does_nothing() {
+    let server = Server::new(Autonomy::Level3);
+    let called = json!({ "name": "restart", "arguments": { "tool": "ghost" } });
+    for message in [
+        json!({ "jsonrpc": "2.0", "method": "tools/call", "params": called }),
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1, "reason": "x" } }),
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled" }),
+        json!({ "jsonrpc": "2.0", "method": "notifications/nobody_knows", "params": {} }),
+        json!({ "jsonrpc": "2.0", "id": 1, "result": { "name": "restart" } }),
+        json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": 1, "message": "x" } }),
+    ] {
+        let (status, answer) = server.post("/mcp", KEY, message.to_string()).await;
+        assert!((200..500).contains(&status), "{message}: {status} {answer}");
+        assert!(answer.get("result").is_none(), "{message}: {answer}");
+    }
+    assert!(server.recorder.seen().is_empty() && !server.log().contains("restart"), "{}", server.log());
 }

@@ -1,5 +1,6 @@
 //! What an event of a streamed answer means.
 
+use letsbe_types::asked::is_end;
 use serde_json::Value;
 
 use super::super::{meter::Reported, wish::Form};
@@ -26,9 +27,32 @@ pub(crate) struct Meaning {
 /// Every choice.
 pub(crate) const ALL: u64 = u64::MAX;
 /// Words that only keep a connection open: names of events, types, or data.
-const HEARTBEATS: [&str; 6] = ["ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive"];
-/// Reasons to end that are none.
-const NO_REASONS: [&str; 4] = ["", "null", "none", "not_finished"];
+const HEARTBEATS: [&str; 10] = [
+    "ping",
+    "pong",
+    "heartbeat",
+    "keepalive",
+    "alive",
+    "processing",
+    "openrouterprocessing",
+    "waiting",
+    "queued",
+    "connected",
+];
+/// Reasons to end for which there is no answer.
+const GIVEN_UP: [&str; 9] = [
+    "error",
+    "failed",
+    "abort",
+    "aborted",
+    "timeout",
+    "network_error",
+    "server_error",
+    "internal_error",
+    "insufficient_system_resource",
+];
+/// Errors that are none.
+const NO_ERRORS: [&str; 7] = ["", "0", "ok", "success", "null", "none", "false"];
 
 impl Meaning {
     const NOTHING: Self = Self {
@@ -50,7 +74,7 @@ impl Meaning {
 pub(crate) fn meaning(form: Form, event: &Event) -> Option<Meaning> {
     // A comment has no data and no meaning.
     let Some(data) = event.data.as_deref().map(str::trim) else { return Some(Meaning::default()) };
-    if data == "[DONE]" {
+    if data.eq_ignore_ascii_case("[DONE]") {
         return Some(Meaning { ends: ALL, is_last: true, ..Meaning::default() });
     }
     let name = event.name.as_deref().unwrap_or_default();
@@ -62,7 +86,7 @@ pub(crate) fn meaning(form: Form, event: &Event) -> Option<Meaning> {
     }
     let value: Value = serde_json::from_str(data).ok()?;
     match &value {
-        Value::Null => Some(Meaning::NOTHING),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Some(Meaning::NOTHING),
         Value::String(word) if word.is_empty() || is_heartbeat(word) => Some(Meaning::NOTHING),
         Value::Array(items) if items.is_empty() => Some(Meaning::NOTHING),
         _ if is_error(&value) => Some(Meaning::failure()),
@@ -75,7 +99,14 @@ pub(crate) fn meaning(form: Form, event: &Event) -> Option<Meaning> {
 }
 
 fn is_heartbeat(word: &str) -> bool {
-    HEARTBEATS.iter().any(|heartbeat| word.eq_ignore_ascii_case(heartbeat))
+    // `keep-alive`, `[PING]`, `: OPENROUTER PROCESSING`
+    const LONGEST: usize = 40;
+    let is_plain = |sign: char| sign.is_ascii_alphabetic() || "-_[]: ".contains(sign);
+    if word.len() > LONGEST || !word.chars().all(is_plain) {
+        return false;
+    }
+    let letters: String = word.chars().filter(char::is_ascii_alphabetic).collect();
+    HEARTBEATS.iter().any(|heartbeat| letters.eq_ignore_ascii_case(heartbeat))
 }
 
 /// Whether this says that something went wrong, in any dialect's form.
@@ -94,14 +125,25 @@ fn is_error(value: &Value) -> bool {
     }
 }
 
-/// Whether an error is more than an empty word.
+/// Whether an error is more than empty words.
 pub(super) fn is_said(error: &Value) -> bool {
     match error {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
-        _ => true,
+        Value::Null => false,
+        Value::Bool(is_said) => *is_said,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !NO_ERRORS.contains(&text.trim().to_lowercase().as_str()),
+        Value::Array(items) => items.iter().any(is_said),
+        Value::Object(fields) => fields.values().any(is_said),
     }
+}
+
+/// Whether a choice ends without an answer.
+pub(super) fn has_failed(finish_reason: &Value, error: &Value) -> bool {
+    GIVEN_UP.contains(&reason(finish_reason).as_str()) || is_said(error)
+}
+
+fn reason(finish_reason: &Value) -> String {
+    finish_reason.as_str().unwrap_or_default().to_lowercase()
 }
 
 fn chat(chunk: &Value) -> Option<Meaning> {
@@ -111,15 +153,15 @@ fn chat(chunk: &Value) -> Option<Meaning> {
         Value::Null => &none,
         _ => return None,
     };
-    let reason = |choice: &Value| choice["finish_reason"].as_str().unwrap_or_default().to_lowercase();
-    if choices.iter().any(|choice| reason(choice) == "error" || is_said(&choice["error"])) {
+    if choices.iter().any(|choice| has_failed(&choice["finish_reason"], &choice["error"])) {
         return Some(Meaning::failure());
     }
-    let ended = choices.iter().filter(|choice| !NO_REASONS.contains(&reason(choice).as_str()));
+    let ended = choices.iter().filter(|choice| is_end(&reason(&choice["finish_reason"])));
     let ends = ended
         .map(|choice| 1_u64 << choice["index"].as_u64().unwrap_or(0).min(63))
         .fold(0, |all, one| all | one);
-    let usage = usage(&chunk["usage"]);
+    let in_choices = choices.iter().map(|choice| &choice["usage"]);
+    let usage = [&chunk["usage"], &chunk["x_groq"]["usage"]].into_iter().chain(in_choices).find_map(usage);
     let is_said =
         choices.iter().any(|choice| says_something(&choice["delta"]) || says_something(&choice["message"]));
     Some(Meaning {
@@ -168,10 +210,11 @@ pub(crate) fn usage(value: &Value) -> Option<Reported> {
     Some(Reported { input, output })
 }
 
-/// A count, though it may be written with a fraction.
+/// A count, though it may be written with a fraction or as a text.
 fn count(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| {
-        let number = value.as_f64().filter(|number| (0.0..1e15).contains(number))?;
+        let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+        let number = number.filter(|number| (0.0..1e15).contains(number))?;
         format!("{:.0}", number.ceil()).parse().ok()
     })
 }
@@ -222,6 +265,18 @@ mod tests {
             ),
             (r#"{"choices":[{"delta":{"content":"a"}}],"usage":null}"#, CONTENT),
             (
+                r#"{"choices":[],"usage":{"prompt_tokens":"7","completion_tokens":"3"}}"#,
+                Meaning { is_usage_only: true, usage: USED, ..NONE },
+            ),
+            (
+                r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"x_groq":{"usage":{"prompt_tokens":7,"completion_tokens":3}}}"#,
+                Meaning { ends: 1, usage: USED, ..CONTENT },
+            ),
+            (
+                r#"{"choices":[{"delta":{},"finish_reason":"eos","usage":{"prompt_tokens":7,"completion_tokens":3}}]}"#,
+                Meaning { ends: 1, usage: USED, ..CONTENT },
+            ),
+            (
                 r#"{"choices":[],"usage":{"prompt_tokens":-7,"completion_tokens":"3"}}"#,
                 Meaning { is_usage_only: true, ..NONE },
             ),
@@ -229,7 +284,7 @@ mod tests {
         for (data, wanted) in cases {
             assert_eq!(of(Form::Chat, "", data), Some(wanted), "{data}");
         }
-        for data in ["no", "{\"choices\"", "[1]", "7", r#"{"choices":1}"#] {
+        for data in ["no", "{\"choices\"", "[1]", "[error]", "\"no\"", "ping: no", r#"{"choices":1}"#] {
             assert_eq!(of(Form::Chat, "", data), None, "{data}");
         }
     }
@@ -250,6 +305,11 @@ mod tests {
                 ("heartbeat", "2026-11-28"),
                 ("keep-alive", "x"),
                 ("", "\"keepalive\""),
+                ("", "[PING]"),
+                ("", ": OPENROUTER PROCESSING"),
+                ("", "KEEP_ALIVE"),
+                ("", "0"),
+                ("", "true"),
             ] {
                 assert_eq!(of(form, name, data), Some(Meaning::NOTHING), "{name} {data}");
             }
@@ -266,13 +326,30 @@ mod tests {
                 assert_eq!(of(form, name, data), Some(FAILURE), "{name} {data}");
             }
         }
-        for data in
-            [r#"{"error":null,"choices":[]}"#, r#"{"error":"","choices":[]}"#, r#"{"error":{},"choices":[]}"#]
-        {
-            assert_eq!(of(Form::Chat, "", data), Some(NONE), "{data}");
+        for nothing in [
+            "null",
+            "\"\"",
+            "{}",
+            "[]",
+            "0",
+            "false",
+            r#"{"code":0,"message":""}"#,
+            r#"{"code":null,"message":"Success"}"#,
+        ] {
+            let data = format!(r#"{{"error":{nothing},"choices":[]}}"#);
+            assert_eq!(of(Form::Chat, "", &data), Some(NONE), "{data}");
         }
-        let mid = r#"{"choices":[{"delta":{"content":""},"finish_reason":"error","error":{"code":502}}]}"#;
-        assert_eq!(of(Form::Chat, "", mid), Some(FAILURE));
+        let ended = |more: &str| format!(r#"{{"choices":[{{"delta":{{"content":""}},{more}}}]}}"#);
+        for reason in ["error", "abort", "network_error", "insufficient_system_resource"] {
+            let data = ended(&format!(r#""finish_reason":"{reason}""#));
+            assert_eq!(of(Form::Chat, "", &data), Some(FAILURE), "{data}");
+        }
+        let beside = ended(r#""finish_reason":"stop","error":{"code":502}"#);
+        assert_eq!(of(Form::Chat, "", &beside), Some(FAILURE));
+        for reason in ["stop", "eos", "STOP", "length", "function_call", "content_filter", "end_turn"] {
+            let data = ended(&format!(r#""finish_reason":"{reason}""#));
+            assert_eq!(of(Form::Chat, "", &data), Some(Meaning { ends: 1, ..CONTENT }), "{data}");
+        }
     }
 
     #[test]

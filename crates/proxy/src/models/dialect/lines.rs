@@ -4,9 +4,8 @@
 
 use std::{collections::VecDeque, mem};
 
+use super::text::{BYTE_ORDER_MARK, replace_halves};
 use crate::limits::ANSWER_BYTES;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// An event as it came, its lines ended by LF, with its blank line; and its data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,6 +87,7 @@ impl Splitter {
         if !mem::replace(&mut self.begun, true) && line.starts_with(BYTE_ORDER_MARK) {
             line.drain(..BYTE_ORDER_MARK.len());
         }
+        replace_halves(&mut line);
         self.event.raw.extend_from_slice(&line);
         self.event.raw.push(b'\n');
         if line.is_empty() {

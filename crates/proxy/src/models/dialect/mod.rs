@@ -5,12 +5,16 @@
 
 mod answer;
 mod event;
-mod fault;
 mod lines;
+mod recast;
+mod text;
+
+pub(crate) use letsbe_types::refused::{Fault, fault, is_out_of_credit, told, unsupported};
 
 pub(crate) use self::{
     answer::check,
     event::meaning,
-    fault::{Fault, fault, is_out_of_credit, told, unsupported},
     lines::{Event, Splitter},
+    recast::{Gathered, events},
+    text::readable,
 };

@@ -56,7 +56,13 @@ fn chat(name: &str) -> Option<Treatment> {
         | "usage"
         | "logprobs"
         | "think"
-        | "tool_stream" => Treatment::Pass,
+        | "tool_stream"
+        | "reasoning_format"
+        | "reasoning_split"
+        | "disable_reasoning"
+        | "clear_thinking"
+        | "add_generation_prompt"
+        | "continue_final_message" => Treatment::Pass,
         "min_p"
         | "top_a"
         | "typical_p"
@@ -67,6 +73,15 @@ fn chat(name: &str) -> Option<Treatment> {
         | "guided_grammar"
         | "ignore_eos"
         | "skip_special_tokens"
+        | "include_stop_str_in_output"
+        | "do_sample"
+        | "bad_words"
+        | "cache_prompt"
+        | "grammar"
+        | "mirostat"
+        | "mirostat_tau"
+        | "mirostat_eta"
+        | "context_length_exceeded_behavior"
         | "stop_token_ids" => Treatment::Pass,
         "n" | "random_seed" | "min_tokens" | "thinking_budget" => Treatment::Whole,
         _ => return common(name),
@@ -144,7 +159,13 @@ pub(super) fn points_nowhere(value: &RawValue) -> bool {
         return true;
     }
     // What is nested too deep to be read is refused by the redactor.
-    serde_json::from_str(text).map_or(true, |value: Value| is_closed(&value))
+    serde_json::from_str(text).map_or(true, |value: Value| is_closed(&value) && is_closed_as_text(&value))
+}
+
+/// vLLM takes a schema that is written as a text, too.
+fn is_closed_as_text(value: &Value) -> bool {
+    let texts = [Some(value), value.get("json")].into_iter().flatten().filter_map(Value::as_str);
+    texts.filter_map(|text| serde_json::from_str(text).ok()).all(|value: Value| is_closed(&value))
 }
 
 fn is_closed(value: &Value) -> bool {

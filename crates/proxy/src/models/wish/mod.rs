@@ -85,7 +85,8 @@ impl Wish {
         }
         let (mut output_wanted, mut bound_word) = (None, None);
         for name in form.bounds() {
-            let wanted = read_count(get(name), name)?;
+            // Clients write 0 for "no bound", and some providers read it so: it is no bound of the caller's.
+            let wanted = read_count(get(name), name)?.filter(|most| *most > 0);
             output_wanted = output_wanted.max(wanted);
             bound_word = wanted.map(|_| *name).or(bound_word);
         }

@@ -35,6 +35,9 @@ const TEXTS: [&str; 8] = [
 const MEDIA: [&str; 7] =
     ["image_url", "input_image", "input_audio", "audio_url", "video_url", "file", "input_file"];
 
+/// Fields of them that may be an object.
+const OBJECTS: [&str; 5] = ["image_url", "input_audio", "audio_url", "video_url", "file"];
+
 /// The conversation of a request.
 pub(super) fn talk(value: &RawValue, name: &str) -> Result<String, Refusal> {
     if value.get().starts_with('"') {
@@ -53,6 +56,10 @@ fn message(value: &RawValue, name: &str) -> Result<String, Refusal> {
     let mut written = Written::default();
     for (key, value) in fields {
         let at = format!("{name}.{key}");
+        // A `null` is as if absent, but where it is an answer: nothing was said, or not refused.
+        if is_null(value) && !matches!(key.as_str(), "content" | "output" | "refusal") {
+            continue;
+        }
         match key.as_str() {
             "content" | "output" => written.push(&key, &content(value, &at)?),
             "type" | "role" | "name" | "id" | "status" | "phase" | "call_id" | "namespace" | "arguments"
@@ -65,7 +72,7 @@ fn message(value: &RawValue, name: &str) -> Result<String, Refusal> {
             | "thinking_blocks" | "signature" | "extra_content" | "cache_control" => {
                 written.push(&key, value.get());
             }
-            "audio" | "attachments" | "file_ids" | "documents" if !is_null(value) => {
+            "audio" | "attachments" | "file_ids" | "documents" => {
                 return Err(outside(&at, "send it as a part of the content"));
             }
             _ => {}
@@ -109,7 +116,7 @@ fn part(value: &RawValue, name: &str) -> Result<String, Refusal> {
         return Err(outside(&format!("{name}.type"), "parts are texts, and files that are in the request"));
     }
     let mut written = Written::default();
-    for (key, value) in fields {
+    for (key, value) in fields.into_iter().filter(|(_, value)| !is_null(value)) {
         match key.as_str() {
             "type" | "text" | "refusal" | "thinking" | "reasoning" | "signature" | "cache_control" => {
                 written.push(&key, value.get());
@@ -122,36 +129,41 @@ fn part(value: &RawValue, name: &str) -> Result<String, Refusal> {
     Ok(written.end())
 }
 
-/// A file that is in the request.
+/// A file that is in the request: the part's own fields, and those of one object in it. Never deeper, as whoever asks
+/// decides how deep a body is.
 fn media(value: &RawValue, name: &str) -> Result<String, Refusal> {
     let mut written = Written::default();
     for (key, value) in object(value, name)? {
         let at = format!("{name}.{key}");
-        if is_null(value) {
+        if !OBJECTS.contains(&key.as_str()) || !value.get().starts_with('{') {
+            medium(&key, value, &at, &mut written)?;
             continue;
         }
-        match key.as_str() {
-            "type" | "detail" | "format" | "filename" | "media_type" | "mime_type" | "cache_control" => {
-                written.push(&key, value.get());
-            }
-            "image_url" | "input_audio" | "audio_url" | "video_url" | "file"
-                if value.get().starts_with('{') =>
-            {
-                written.push(&key, &media(value, &at)?);
-            }
-            "url" | "image_url" | "audio_url" | "video_url" | "file_url" => {
-                carried(value, &at, is_data_url)?;
-                written.push(&key, value.get());
-            }
-            "data" | "file_data" | "input_audio" | "file" => {
-                carried(value, &at, |text| is_data_url(text) || is_base64(text))?;
-                written.push(&key, value.get());
-            }
-            "file_id" | "id" => return Err(outside(&at, "send the file itself")),
-            _ => {}
+        let mut inner = Written::default();
+        for (key, value) in object(value, &at)? {
+            medium(&key, value, &format!("{at}.{key}"), &mut inner)?;
         }
+        written.push(&key, &inner.end());
     }
     Ok(written.end())
+}
+
+/// One field of a file.
+fn medium(key: &str, value: &RawValue, at: &str, written: &mut Written) -> Result<(), Refusal> {
+    if is_null(value) {
+        return Ok(());
+    }
+    match key {
+        "type" | "detail" | "format" | "filename" | "media_type" | "mime_type" | "cache_control" => {}
+        "url" | "image_url" | "audio_url" | "video_url" | "file_url" => carried(value, at, is_data_url)?,
+        "data" | "file_data" | "input_audio" | "file" => {
+            carried(value, at, |text| is_data_url(text) || is_base64(text))?;
+        }
+        "file_id" | "id" => return Err(outside(at, "send the file itself")),
+        _ => return Ok(()),
+    }
+    written.push(key, value.get());
+    Ok(())
 }
 
 fn carried(value: &RawValue, name: &str, is_carried: impl Fn(&str) -> bool) -> Result<(), Refusal> {

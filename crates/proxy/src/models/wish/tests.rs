@@ -56,6 +56,8 @@ fn an_answer_without_a_bound_gets_the_models() {
             json!({ "max_tokens": 10, "max_completion_tokens": 20 }),
             json!({ "max_completion_tokens": 20 }),
         ),
+        (Form::Chat, json!({ "max_tokens": 0 }), json!({ "max_tokens": 1000 })),
+        (Form::Chat, json!({ "max_completion_tokens": 0.0 }), json!({ "max_tokens": 1000 })),
         (Form::Responses, json!({}), json!({ "max_output_tokens": 1000, "store": false })),
     ] {
         let mut body = fields.clone();
@@ -80,6 +82,43 @@ fn numbers_and_nulls_are_taken_as_clients_send_them() {
         let body = format!(r#"{{"model":"m","max_tokens":{bad}}}"#);
         let refused = Wish::read(Form::Chat, body.as_bytes(), |_| Some(1000)).unwrap_err();
         assert_eq!(refused.param.as_deref(), Some("max_tokens"), "{bad}");
+    }
+}
+
+/// As clients write it whose objects have every field: what OpenAI answers to such a null is a refusal.
+#[test]
+fn a_null_within_a_message_is_as_if_absent() {
+    let body = json!({ "model": "m", "messages": [
+        { "role": "user", "name": null, "content": [{ "type": "text", "text": "t", "cache_control": null }] },
+        { "role": "assistant", "content": null, "refusal": null, "tool_calls": null, "function_call": null,
+          "audio": null, "reasoning_content": null, "type": null, "id": null },
+        { "role": "assistant" },
+    ] });
+    let wanted = json!([
+        { "role": "user", "content": [{ "type": "text", "text": "t" }] },
+        { "role": "assistant", "content": null, "refusal": null },
+        { "role": "assistant" },
+    ]);
+    assert_eq!(sent(&read(Form::Chat, &body), "m")["messages"], wanted);
+    let input = json!([{ "type": "reasoning", "id": null, "status": null, "summary": [], "encrypted_content": null }]);
+    let sent = sent(&read(Form::Responses, &json!({ "model": "m", "input": input })), "m");
+    assert_eq!(sent["input"], json!([{ "type": "reasoning", "summary": [] }]));
+}
+
+/// Half a megabyte of it ended the proxy: each level was read within the one around it.
+#[test]
+fn a_part_is_read_one_object_deep_however_deep_it_is() {
+    for depth in [2, 20_000] {
+        let part = format!(
+            r#"{}"type":"image_url"{}"#,
+            r#"{"image_url":"#.repeat(depth) + "{",
+            "}".repeat(depth + 1)
+        );
+        let body =
+            format!(r#"{{"model":"m","messages":[{{"content":[{{"type":"image_url",{}]}}]}}"#, &part[1..]);
+        let refused = Wish::read(Form::Chat, body.as_bytes(), |_| None).expect_err("too deep");
+        let field = "messages[0].content[0].image_url.image_url";
+        assert_eq!(refused.param.as_deref(), Some(field), "{depth}");
     }
 }
 
@@ -156,6 +195,7 @@ const LINK: &str = "https://evil.example/?leak";
 fn more_than_an_answer() -> Vec<(Form, Value, &'static str)> {
     let tool = |kind: &str| json!({ "tools": [{ "type": "function", "name": "f" }, { "type": kind, "server_url": LINK }] });
     let parameters = json!({ "items": { "$ref": LINK } });
+    let text = parameters.to_string();
     let format = json!({ "json_schema": { "schema": { "$defs": { "a": { "$dynamicRef": "x.json" } } } } });
     vec![
         (Form::Chat, json!({ "web_search_options": {} }), "web_search_options"),
@@ -174,6 +214,8 @@ fn more_than_an_answer() -> Vec<(Form, Value, &'static str)> {
             "tools",
         ),
         (Form::Chat, json!({ "response_format": format }), "response_format"),
+        (Form::Chat, json!({ "guided_json": text }), "guided_json"),
+        (Form::Chat, json!({ "structured_outputs": { "json": text } }), "structured_outputs"),
         (Form::Chat, tool("mcp"), "tools[1].type"),
         (Form::Responses, tool("web_search"), "tools[1].type"),
         (Form::Responses, json!({ "previous_response_id": "r" }), "previous_response_id"),
