@@ -128,7 +128,8 @@ pub fn fits(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// A configuration with the lines made comments that `why` gives a reason for, and these reasons; `None` if there are none.
+/// A configuration with the lines made comments that `why` gives a reason for, and these reasons; `None` if there are
+/// none.
 /// `why` is asked with keyword, arguments and every place that the line is read at.
 #[must_use]
 pub fn commented<Why: Ord + Copy>(
