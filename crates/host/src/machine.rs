@@ -95,9 +95,9 @@ pub struct FileState {
 pub trait Machine: Send + Sync {
     /// Runs a program to its end. Any exit code is an answer, not an error.
     async fn run(&self, command: &Command) -> Result<CommandOutput, MachineError>;
-    /// Reads a file; `None` if there is none.
+    /// Reads a file; `None` if there is none, a folder for example.
     async fn read(&self, path: &Path) -> Result<Option<FileState>, MachineError>;
-    /// Names in a folder, sorted; empty if there is no such folder.
+    /// Names in a folder, sorted; empty if there is no such folder, a file for example.
     async fn list(&self, folder: &Path) -> Result<Vec<String>, MachineError>;
     /// Writes a file atomically: a crash leaves the old or the new content, never half.
     async fn write(&self, file: &FileWrite) -> Result<(), MachineError>;
@@ -166,16 +166,23 @@ impl Machine for LocalMachine {
 
     async fn read(&self, path: &Path) -> Result<Option<FileState>, MachineError> {
         let metadata = match std::fs::metadata(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             other => other.map_err(at(path))?,
         };
+        if metadata.is_dir() {
+            return Ok(None);
+        }
         let content = lossy(std::fs::read(path).map_err(at(path))?);
         Ok(Some(FileState { content, mode: metadata.mode() & 0o7777, uid: metadata.uid() }))
     }
 
     async fn list(&self, folder: &Path) -> Result<Vec<String>, MachineError> {
         let entries = match std::fs::read_dir(folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
             other => other.map_err(at(folder))?,
         };
         let mut names: Vec<String> =

@@ -1,12 +1,18 @@
 //! Every parser over raw output as real programs wrote it.
 //!
 //! `fixtures/facts/<parser>/<case>.toml` holds the raw text; the fact stands beside it as JSON in `<case>.expected`.
-//! `BLESS=1` writes those anew.
+//! `BLESS=1` writes those anew. What apt makes of its sources it is asked itself: a missing program is a failure.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
 
 use letsbe_host::{
-    facts::{apt, firewall, packages, services, sockets, ssh, system},
+    facts::{apt, firewall, packages, services, sockets, ssh, sshd_config, system},
+    operations::ssh_settings,
     readiness,
 };
 use serde::Deserialize;
@@ -39,8 +45,7 @@ fn parsers() -> BTreeMap<&'static str, Parser> {
         ("packages", |f| json!(packages::parse_packages(&f.raw))),
         ("password-locked", |f| json!(system::parse_password_locked(&f.raw, &f.with))),
         ("section", |f| json!(firewall::with_section(&f.raw, "new\n", "# BEGIN", "# END"))),
-        ("sshd-without-ports", |f| json!(ssh::without_ports(&f.raw))),
-        ("sshd-includes", |f| json!(ssh::includes_drop_ins(&f.raw))),
+        ("sshd-includes", |f| json!(sshd_config::includes_file(&f.raw, ssh_settings::DROP_IN))),
         ("sshd-settings", |f| json!(ssh::parse_sshd_settings(&f.raw))),
         ("ufw-rules", |f| json!(firewall::parse_rules(&f.raw))),
         ("units", |f| json!(services::parse_units(&f.raw))),
@@ -84,4 +89,65 @@ fn a_section_put_twice_is_there_once() {
     let once = firewall::with_section("*filter\nCOMMIT\n", "rules\n", "# BEGIN", "# END");
     assert_eq!(firewall::with_section(&once, "rules\n", "# BEGIN", "# END"), once);
     assert!(once.starts_with("*filter\nCOMMIT\n"));
+}
+
+/// Archives and suites that apt would ask.
+fn asked(name: &str, text: &str) -> BTreeSet<(String, String)> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["parts", "lists"] {
+        fs::create_dir(at(name)).expect("made");
+    }
+    fs::write(at(&format!("parts/{name}")), text).expect("written");
+    let options = [
+        "Dir::Etc::sourcelist=/dev/null".to_owned(),
+        format!("Dir::Etc::sourceparts={}", at("parts")),
+        format!("Dir::State::lists={}", at("lists")),
+    ];
+    let mut program = Command::new("apt-get");
+    options.iter().for_each(|option| {
+        program.args(["-o", option]);
+    });
+    let output = program.args(["update", "--print-uris"]).output().expect("apt-get is installed");
+    let shown = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{text:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let release = |line: &str| {
+        let (archive, rest) = line.strip_prefix('\'')?.split_once("/dists/")?;
+        Some((archive.to_owned(), rest.split_once("/InRelease'")?.0.to_owned()))
+    };
+    shown.lines().filter_map(release).collect()
+}
+
+#[test]
+fn sources_are_read_as_apt_reads_them() {
+    let rest = "Types: deb\nURIs: http://a/d\nSuites: x\nComponents: main\n";
+    let other = "Types: deb\nURIs: http://b/d\nSuites: y\nComponents: main\n";
+    let mut files: Vec<(&str, String)> = [
+        format!("{rest}\n\n\n{other}"),
+        format!("{rest} \n{other}"),
+        format!("{rest}\n{other}").replace('\n', "\r\n"),
+        format!("\n\n{rest}# a comment\nEnabled: yes\n"),
+        rest.replace("URIs:", "uris:").replace("http", "\n http"),
+        rest.replace("deb", "deb-src deb").replace(": x", ": x y").replace("/d\n", "/d\n#\n http://c/d\n"),
+    ]
+    .map(|text| ("a.sources", text))
+    .into();
+    for enabled in ["no # a comment", "0x0", "00", "No", "", "no no", "never", "on"] {
+        files.push(("a.sources", format!("{rest}Enabled: {enabled}\n")));
+    }
+    for line in [
+        "deb http://a/d x main",
+        "  deb\thttp://a/d  x main # a comment",
+        "deb \"http://a/d\" x main",
+        "deb [ arch=amd64 trusted=yes ] http://a/d x main\r",
+        "#deb http://a/d x main",
+    ] {
+        files.push(("a.list", format!("{line}\ndeb http://b/d y main contrib\n")));
+    }
+    for (name, text) in files {
+        let read: Vec<apt::Source> =
+            if name.ends_with("list") { apt::parse_list(&text) } else { apt::parse_sources(&text) };
+        let read: BTreeSet<_> = read.into_iter().map(|source| (source.uri, source.suite)).collect();
+        assert_eq!(read, asked(name, &text), "{text:?}");
+    }
 }

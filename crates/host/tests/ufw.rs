@@ -77,7 +77,16 @@ fn ufw_deletes_each_rule_by_the_words_made_from_its_own_file() {
         route allow log proto tcp from any to any port 3000
         route deny from any to any port 3001
         route allow from any
-        reject 70/tcp";
+        reject 70/tcp
+        allow 80,443/tcp
+        allow in 8443/udp
+        allow from ::/0 to any port 8444 proto tcp
+        allow from 0.0.0.0/0 to any port 8445
+        deny proto esp from any
+        limit log 2223/tcp comment 'it is # mine in=eth0'
+        allow to any app OpenSSH
+        route allow proto udp from any to any port 5000:5010
+        route limit proto tcp from any to any port 1,2";
     for words in rules.lines().map(str::trim) {
         let folder = configured(|folder| {
             let profile = "[OpenSSH]\ntitle=t\ndescription=d\nports=22/tcp\n";
@@ -87,7 +96,11 @@ fn ufw_deletes_each_rule_by_the_words_made_from_its_own_file() {
             parse_rules(&fs::read_to_string(folder.path().join("ufw").join(name)).expect("read"))
         };
         ufw(folder.path(), words);
-        let rule = of("user.rules").into_iter().next().unwrap_or_else(|| panic!("no rule of {words}"));
+        let rule = [of("user.rules"), of("user6.rules")]
+            .concat()
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| panic!("no rule of {words}"));
         assert!(rule.plain, "{words}: {}", rule.text);
         let deletion = rule.deletion();
         assert!(deletion.iter().all(|word| !word.contains(' ')), "{deletion:?}");

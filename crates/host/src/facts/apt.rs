@@ -32,7 +32,7 @@ pub fn parse_list(text: &str) -> Vec<Source> {
                 .split_whitespace()
                 .find_map(|option| option.strip_prefix("signed-by="))
                 .map(str::to_owned);
-            let mut words = rest.split_whitespace().map(str::to_owned);
+            let mut words = rest.split_whitespace().map(|word| word.trim_matches('"').to_owned());
             Some(Source { uri: words.next()?, suite: words.next()?, components: words.collect(), signed_by })
         })
         .collect()
@@ -41,13 +41,14 @@ pub fn parse_list(text: &str) -> Vec<Source> {
 /// Parses the deb822 format (`*.sources`).
 #[must_use]
 pub fn parse_sources(text: &str) -> Vec<Source> {
-    text.split("\n\n").flat_map(parse_stanza).collect()
+    text.replace("\r\n", "\n").split("\n\n").flat_map(parse_stanza).collect()
 }
 
-/// apt's own words for no, in any case; any number that is zero is one too.
+/// apt's own words for no, in any case; any number that is zero, as C writes it, is one too. More than a word is none.
 fn is_no(value: &str) -> bool {
     let word = value.to_ascii_lowercase();
-    matches!(word.as_str(), "no" | "false" | "without" | "off" | "disable") || word.parse() == Ok(0_i64)
+    let digits = word.strip_prefix("0x").unwrap_or(&word);
+    matches!(word.as_str(), "no" | "false" | "without" | "off" | "disable") || digits.parse() == Ok(0_i64)
 }
 
 fn parse_stanza(stanza: &str) -> Vec<Source> {
@@ -67,7 +68,7 @@ fn parse_stanza(stanza: &str) -> Vec<Source> {
             .map(|value| value.split_whitespace().map(str::to_owned).collect())
             .unwrap_or_default()
     };
-    let off = words("enabled").first().is_some_and(|value| is_no(value));
+    let off = fields.get("enabled").is_some_and(|value| is_no(value));
     if off || !words("types").iter().any(|kind| kind == "deb") {
         return Vec::new();
     }

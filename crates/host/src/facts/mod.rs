@@ -9,6 +9,7 @@ pub mod packages;
 pub mod services;
 pub mod sockets;
 pub mod ssh;
+pub mod sshd_config;
 pub mod system;
 
 use std::path::Path;

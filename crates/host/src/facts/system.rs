@@ -30,7 +30,8 @@ pub fn parse_os_release(text: &str) -> OsRelease {
     let field = |name: &str| {
         text.lines()
             .filter_map(|line| line.trim().split_once('='))
-            .find(|(key, _)| *key == name)
+            // It is read as a shell reads it: what comes last counts.
+            .rfind(|(key, _)| *key == name)
             .map(|(_, value)| value.trim_matches(['"', '\'']).to_owned())
             .unwrap_or_default()
     };

@@ -11,6 +11,7 @@ mod folders;
 mod identity;
 mod packages;
 pub mod ssh;
+pub mod ssh_files;
 pub mod ssh_settings;
 mod ssh_state;
 mod timezone;

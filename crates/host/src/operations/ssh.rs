@@ -13,8 +13,9 @@ use letsbe_types::{Problem, job::DesiredServer, job::RunEventKind};
 pub use super::ssh_state::{Phase, STATE_FILE, SshState};
 use super::{
     ADMIN, NODE, SSH_PORT,
+    ssh_files::{SSHD_CONFIG, config_files},
     ssh_settings::{
-        DROP_IN, EFFECTIVE, SOCKET_DROP_IN, final_settings, listen, ports_only, restart, without_exceptions,
+        DROP_IN, EFFECTIVE, SOCKET_DROP_IN, both_ports, final_settings, listen, restart, settled,
     },
     ssh_state,
 };
@@ -24,19 +25,16 @@ use crate::{
     facts::{
         ask, ask_if_there,
         firewall::parse_rules,
-        names_in,
         services::{Unit, units},
         sockets::parse_listeners,
-        ssh::{SshdSettings, includes, includes_drop_ins, parse_sshd_settings, without_ports},
+        ssh::{SshdSettings, parse_sshd_settings},
+        sshd_config::{ConfigFile, includes_file},
         text_of,
     },
     machine::Machine,
     operation::{Assessment, Converge},
 };
 
-const SSHD_CONFIG: &str = "/etc/ssh/sshd_config";
-/// More included files than this are not read.
-const INCLUDED_MAX: usize = 64;
 const TIMER: &str = "letsbe-ssh-revert.timer";
 
 /// The timer fires this long after the patience has ended, so that a late confirmation cannot race with it.
@@ -57,9 +55,8 @@ impl Default for SshMove {
 /// What is there.
 pub struct Found {
     state: SshState,
-    main: String,
-    /// Other files that the main one includes, with their paths.
-    included: Vec<(String, String)>,
+    /// The main file, and what it includes, but for our own.
+    files: Vec<ConfigFile>,
     drop_in: Option<String>,
     drop_in_at: u64,
     settings: SshdSettings,
@@ -162,11 +159,9 @@ impl Converge for SshMove {
             stat.lines().find_map(|line| line.strip_suffix(path)?.strip_suffix('|')?.parse::<u64>().ok())
         };
         let settings = ask_if_there(machine, "sshd -T").await?.unwrap_or_default();
-        let main = text_of(machine, SSHD_CONFIG).await?.unwrap_or_default();
         Ok(Found {
             state: ssh_state::read(machine).await?,
-            included: included(machine, &main).await?,
-            main,
+            files: config_files(machine).await?,
             drop_in: text_of(machine, DROP_IN).await?,
             drop_in_at: time_of(DROP_IN).unwrap_or(0),
             settings: parse_sshd_settings(&settings.stdout),
@@ -206,35 +201,8 @@ impl Converge for SshMove {
     }
 }
 
-/// The files that `main` includes, and those that these include, but for our own.
-async fn included(machine: &dyn Machine, main: &str) -> Result<Vec<(String, String)>, Problem> {
-    let (mut patterns, mut files) = (includes(main), Vec::<(String, String)>::new());
-    while let Some(pattern) = patterns.pop()
-        && files.len() < INCLUDED_MAX
-    {
-        let Some((folder, name)) = pattern.rsplit_once('/') else { continue };
-        let names = match name.split_once('*') {
-            Some((start, end)) => {
-                let fits = |name: &String| {
-                    name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
-                };
-                names_in(machine, folder).await?.into_iter().filter(fits).collect()
-            }
-            None => vec![name.to_owned()],
-        };
-        for path in names.into_iter().map(|name| format!("{folder}/{name}")) {
-            let known = path == DROP_IN || files.iter().any(|(known, _)| *known == path);
-            if !known && let Some(text) = text_of(machine, &path).await? {
-                patterns.extend(includes(&text));
-                files.push((path, text));
-            }
-        }
-    }
-    Ok(files)
-}
-
 fn refuse_hopeless(found: &Found) -> Result<(), Problem> {
-    if !includes_drop_ins(&found.main) {
+    if !found.files.iter().any(|file| file.path == SSHD_CONFIG && includes_file(&file.text, DROP_IN)) {
         return Err(Problem::permanent(
             "HOST008",
             format!(
@@ -281,14 +249,13 @@ impl SshMove {
         );
         changes.push(record(&SshState { phase: Phase::Both, previous }));
         changes.push(Change::Run(Command::words(&arm)));
-        changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, ports_only(&ports))));
+        changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, both_ports(&ports, &found.settings))));
         changes.extend(listen(&ports, found.by_socket()));
         let question = Question::SshConfirmation { port: SSH_PORT, user: ADMIN.to_owned() };
         changes.push(Change::Ask { question, patience: self.patience });
         let armed = Found {
             state: SshState { phase: Phase::Both, previous: None },
-            main: found.main.clone(),
-            included: found.included.clone(),
+            files: found.files.clone(),
             drop_in: None,
             timer_armed: true,
             settings: SshdSettings::default(),
@@ -311,15 +278,10 @@ fn finish(found: &Found) -> (Vec<String>, Vec<Change>) {
         because.push("the final settings are not written".to_owned());
         changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, wanted)));
     }
-    // Ports add up over all files: the distribution's own line would keep the old port open.
-    let main = (SSHD_CONFIG.to_owned(), found.main.clone());
-    for (path, text) in std::iter::once(&main).chain(&found.included) {
-        let ports = without_ports(text);
-        let exceptions = without_exceptions(ports.as_deref().unwrap_or(text));
-        because.extend(ports.is_some().then(|| format!("{path} names another port")));
-        because.extend(exceptions.is_some().then(|| format!("{path} makes exceptions by Match")));
-        if let Some(text) = exceptions.or(ports) {
-            changes.push(Change::Write(FileWrite::new(path, 0o644, text)));
+    for file in &found.files {
+        if let Some((text, reasons)) = settled(file) {
+            because.extend(reasons.into_iter().map(|why| format!("{} {}", file.path, why.words())));
+            changes.push(Change::Write(FileWrite::new(&file.path, 0o644, text)));
         }
     }
     let only_ours = BTreeSet::from([SSH_PORT]);

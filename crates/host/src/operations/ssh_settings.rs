@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use super::ADMIN;
 use crate::{
     change::{Change, Command, FileWrite},
-    facts::ssh,
+    facts::{
+        ssh::SshdSettings,
+        sshd_config::{ConfigFile, Place, commented, opens_port},
+    },
 };
 
 /// Our drop-in file; the first value that sshd reads counts, hence its name.
-pub(super) const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-letsbe.conf";
+pub const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-letsbe.conf";
 /// Ports of systemd's socket, where that holds them; read after what Ubuntu's generator writes.
 pub(super) const SOCKET_DROP_IN: &str = "/etc/systemd/system/ssh.socket.d/letsbe.conf";
 
@@ -46,28 +49,77 @@ pub(super) const EFFECTIVE: [(&str, &str); 20] = [
     ("HostKeyAlgorithms", "ssh-ed25519,rsa-sha2-512,rsa-sha2-256"),
 ];
 
-/// Former and other names of such settings, and what would let somebody in besides them.
-const RELATED: [&str; 12] = [
+/// Former names of such settings.
+const FORMER: [&str; 3] = ["challengeresponseauthentication", "dsaauthentication", "skeyauthentication"];
+
+/// What would let somebody in, or keep our user out, besides them: wherever it stands.
+const BESIDES: [&str; 10] = [
     "allowgroups",
+    "authenticationmethods",
     "authorizedkeyscommand",
     "authorizedkeyscommanduser",
     "authorizedprincipalscommand",
     "authorizedprincipalsfile",
-    "challengeresponseauthentication",
-    "dsaauthentication",
     "gssapiauthentication",
     "hostbasedauthentication",
     "permitemptypasswords",
-    "skeyauthentication",
     "trustedusercakeys",
 ];
 
-/// A configuration in which no `Match` block takes from these settings; `None` if none does.
+/// Why a line of another file must not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// Ports add up over all files.
+    Port,
+    /// It says otherwise for somebody.
+    Exception,
+    /// It says otherwise for everybody: it stands before our file, or is added to what that says.
+    Override,
+}
+
+impl Why {
+    /// What is written before such a line.
+    const fn note(self) -> &'static str {
+        match self {
+            Self::Port => "# moved by LetsBe: ",
+            Self::Exception => "# no exception, LetsBe: ",
+            Self::Override => "# decided by LetsBe: ",
+        }
+    }
+
+    /// In words, after the name of the file.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Port => "names another port",
+            Self::Exception => "makes exceptions by Match",
+            Self::Override => "says what counts more than ours",
+        }
+    }
+
+    fn of(keyword: &str, words: &[String], places: &BTreeSet<Place>) -> Option<Self> {
+        let ours =
+            FORMER.contains(&keyword) || EFFECTIVE.iter().any(|(name, _)| name.eq_ignore_ascii_case(keyword));
+        let off =
+            words.iter().all(|word| matches!(word.to_ascii_lowercase().as_str(), "no" | "none" | "any"));
+        let besides = BESIDES.contains(&keyword) && !off;
+        // Lists of users add up, wherever they stand.
+        let added = besides || keyword == "allowusers";
+        if opens_port(keyword, words) {
+            Some(Self::Port)
+        } else if places.contains(&Place::Matched) && (ours || besides) {
+            Some(Self::Exception)
+        } else if added || (ours && places.contains(&Place::Before)) {
+            Some(Self::Override)
+        } else {
+            None
+        }
+    }
+}
+
+/// A file of the configuration in which nothing takes from our settings, and why it did; `None` if nothing does.
 #[must_use]
-pub fn without_exceptions(text: &str) -> Option<String> {
-    let names: Vec<String> = EFFECTIVE.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).chain(RELATED).collect();
-    ssh::without_exceptions(text, &names)
+pub fn settled(file: &ConfigFile) -> Option<(String, BTreeSet<Why>)> {
+    commented(file, DROP_IN, Why::of, Why::note)
 }
 
 /// The settings of the finished server.
@@ -79,9 +131,28 @@ pub fn final_settings() -> String {
     )
 }
 
-/// The settings while both ports are open.
-pub(super) fn ports_only(ports: &BTreeSet<u16>) -> String {
-    let lines: String = ports.iter().map(|port| format!("Port {port}\n")).collect();
+/// The settings while both ports are open. What the server says of other logins stays, as far as our user is let in.
+#[must_use]
+pub fn both_ports(ports: &BTreeSet<u16>, found: &SshdSettings) -> String {
+    let mut lines: String = ports.iter().map(|port| format!("Port {port}\n")).collect();
+    // These lists add up over all files.
+    for name in ["AllowUsers", "AllowGroups"] {
+        let listed = found.values(&name.to_ascii_lowercase());
+        if !listed.is_empty() && !listed.contains(&ADMIN) {
+            lines += &format!("{name} {ADMIN}\n");
+        }
+    }
+    // Of these the first value counts.
+    let keys = found.values("authorizedkeysfile").join(" ");
+    let ours = ".ssh/authorized_keys";
+    if !keys.is_empty() && !keys.split(' ').any(|file| file == ours || file == "%h/.ssh/authorized_keys") {
+        let others = if keys == "none" { "" } else { keys.as_str() };
+        lines += &format!("AuthorizedKeysFile {ours} {others}\n");
+    }
+    let methods = found.values("authenticationmethods").join(" ");
+    if !methods.is_empty() && !methods.split(' ').any(|method| matches!(method, "any" | "publickey")) {
+        lines += "AuthenticationMethods publickey\n";
+    }
     format!("# Written by LetsBe. Until a login on the new port is confirmed.\n{lines}")
 }
 

@@ -179,9 +179,19 @@ mod tests {
             let why = read(&file, form).unwrap_err();
             assert!(!why.contains("canar"), "{why}");
         }
+    }
+
+    #[test]
+    fn what_is_no_private_file_of_that_size_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, word) = (folder.path().join("secret"), Form::Word);
+        let put = |mode: u32| {
+            fs::write(&file, b"canary").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        };
         for mode in [0o644, 0o640, 0o604, 0o620, 0o602] {
-            put(b"whsec_canary0123456789", mode);
-            assert!(read(&file, stripe).unwrap_err().contains("chmod 600"), "{mode:o}");
+            put(mode);
+            assert!(read(&file, word).unwrap_err().contains("chmod 600"), "{mode:o}");
         }
         assert!(read(folder.path(), word).is_err(), "a folder");
         assert!(read("/dev/zero".as_ref(), word).is_err(), "a device");
@@ -192,15 +202,15 @@ mod tests {
         let huge = folder.path().join("huge");
         fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
         fs::set_permissions(&huge, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(read(&huge, text).unwrap_err().contains("larger"));
+        assert!(read(&huge, Form::Text).unwrap_err().contains("larger"));
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        put(b"canary", 0o640);
+        put(0o640);
         assert!(
             read(&link, word).unwrap_err().contains("chmod 600"),
             "a link is as open as what it leads to"
         );
-        put(b"canary", 0o600);
+        put(0o600);
         assert_eq!(read(&link, word).unwrap().expose(), "canary");
     }
 }
