@@ -37,7 +37,7 @@ test: setup test-programs deny check build ## Everything that a change must pass
 	$(FAST_TEST)
 	$(AGAIN) end-to-end
 
-unit: test-programs ## The fast tests only; needs no lab (and root only if a program is yet to be installed).
+unit: test-programs ## The fast tests only; needs no lab, but root: firewall and agent are tried in namespaces.
 	$(FAST_TEST) --lib --bins --tests
 
 # They start dockerd and the lab themselves. What one says is shown when it has ended.
