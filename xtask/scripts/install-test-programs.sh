@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that tests run on this machine itself: nginx, sshd and ufw (never started), systemd-analyze, git, curl, python3, ssh-audit,
-# rclone, restic 0.17 or later, and Docker Compose v2. Says what it installs before it does; does nothing, quickly, when
+# rclone, restic 0.17 or later, Docker Compose v2, and Chromium with its driver. Says what it installs before it does; does nothing, quickly, when
 # all is there.
 set -eu
 
@@ -15,6 +15,7 @@ command -v python3 >/dev/null 2>&1 || packages="$packages python3"
 command -v ssh-audit >/dev/null 2>&1 || packages="$packages ssh-audit"
 command -v systemd-analyze >/dev/null 2>&1 || packages="$packages systemd"
 command -v rclone >/dev/null 2>&1 || packages="$packages rclone"
+command -v chromedriver >/dev/null 2>&1 || packages="$packages chromium chromium-driver"
 newer=
 docker compose version >/dev/null 2>&1 || newer="$newer docker-compose"
 case "$(restic version 2>/dev/null)" in

@@ -18,7 +18,7 @@ const BUSY_SECONDS: i64 = 5;
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 /// A refusal. Its code is `API` and the HTTP status, each with a page in `docs/errors`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) message: String,
@@ -122,12 +122,15 @@ impl From<StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let of_browser = self.clone();
         let error = ErrorBody {
             code: format!("API{}", self.status.as_u16()),
             message: self.message,
             details: self.details,
         };
         let mut response = (self.status, Json(ErrorReply { success: false, error })).into_response();
+        // Where a person reads the answer, a page is made of it.
+        response.extensions_mut().insert(of_browser);
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
