@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that tests run on this machine itself: nginx, sshd, ufw, PostgreSQL and MariaDB (whose services are
-# never started), systemd-analyze, git, curl, python3, ssh-audit, openssl, rclone, restic 0.18 or later, and Docker Compose v2.
-# Says what it installs before it does; does nothing, quickly, when all is there.
+# never started), systemd-analyze, git, curl, python3, ssh-audit, openssl, rclone, restic 0.18 or later, Docker Compose v2, and
+# Chromium with its driver. Says what it installs before it does; does nothing, quickly, when all is there.
 set -eu
 
 packages=
@@ -19,6 +19,7 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages="$packages postg
 [ -x /usr/sbin/mariadbd ] || packages="$packages mariadb-server-core"
 [ -x /usr/bin/mariadb ] || packages="$packages mariadb-client-core"
 command -v rclone >/dev/null 2>&1 || packages="$packages rclone"
+command -v chromedriver >/dev/null 2>&1 || packages="$packages chromium chromium-driver"
 newer=
 docker compose version >/dev/null 2>&1 || newer="$newer docker-compose"
 case "$(restic version 2>/dev/null)" in

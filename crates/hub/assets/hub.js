@@ -1,9 +1,14 @@
 // Small helps on top of pages that work without them: times in the reader's zone, the live timeline, refreshing.
 "use strict";
 
-const marks = { ok: "✓", running: "▸", waiting: "◷", warning: "!", failed: "✕" };
-const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+// The page's language, as it is written where the reader is if that is known; the zone is the reader's.
+const language = document.documentElement.lang;
+const locale = navigator.languages.find((one) => one.split("-")[0] === language && one !== "en")
+  ?? (language === "en" ? "en-GB" : language);
+const absolute = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+const whole = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "long" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const words = language === "de" ? { copied: "Kopiert", not: "Nicht kopiert" } : { copied: "Copied", not: "Not copied" };
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 function ago(moment) {
@@ -17,7 +22,8 @@ function showTimes(root = document) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     const short = time.classList.contains("short");
-    if (short) time.title = absolute.format(moment);
+    const title = whole.format(moment);
+    if (time.title !== title) time.title = title;
     const text = short ? ago(moment) : `${ago(moment)} · ${absolute.format(moment)}`;
     if (time.textContent !== text) time.textContent = text;
   }
@@ -29,69 +35,83 @@ function showCopies(root = document) {
 }
 
 async function copy(button) {
-  const words = [...button.childNodes];
+  const label = [...button.childNodes];
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = "Copied";
+    button.textContent = words.copied;
   } catch {
-    button.textContent = "Not copied";
+    button.textContent = words.not;
   }
-  setTimeout(() => { button.replaceChildren(...words); }, 2000);
+  setTimeout(() => { button.replaceChildren(...label); }, 2000);
 }
 
-// Takes a part of this page anew from the server, unless the reader is busy in it.
-async function refresh(selector) {
-  const old = document.querySelector(selector);
-  if (!old || document.hidden) return;
+// Whether taking this part anew would take something from the reader.
+function isBusy(part) {
   const copied = document.activeElement?.dataset?.copy;
-  const busy = old.contains(document.activeElement) && copied === undefined;
-  const changed = [...old.querySelectorAll("input")].some((input) =>
+  const changed = [...part.querySelectorAll("input")].some((input) =>
     input.type === "checkbox" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue);
-  if (busy || changed || old.querySelector("details[open]:not(.folded)")) return;
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok || answer.redirected) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.querySelector(selector);
-  if (!fresh) return;
+  return (part.contains(document.activeElement) && copied === undefined) || changed
+    || part.querySelector("details[open]:not(.folded)") !== null;
+}
+
+function replace(old, fresh) {
   showTimes(fresh);
   showCopies(fresh);
   const order = [...old.querySelectorAll("[data-copy]")].indexOf(document.activeElement);
   old.replaceWith(fresh);
   fresh.querySelectorAll("[data-copy]")[order]?.focus();
+}
+
+// Takes parts of this page anew from the server, except those in which the reader is busy.
+async function refresh(...selectors) {
+  const parts = selectors.map((selector) => document.querySelector(selector)).filter((part) => part && !isBusy(part));
+  if (parts.length === 0 || document.hidden) return;
+  const from = document.querySelector("[data-from]")?.dataset.from ?? location.href;
+  const answer = await fetch(from, { headers: { Accept: "text/html" } });
+  // The login has ended: what stands here grows old, and nothing says so.
+  if (answer.redirected && new URL(answer.url).pathname === "/login") location.assign(from);
+  if (!answer.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of parts) {
+    const fresh = page.getElementById(part.id) ?? page.querySelector("[data-refresh]");
+    // Lines that came meanwhile are not in the answer.
+    const older = Number(fresh?.dataset.last) < Number(part.dataset.last);
+    if (fresh && !older && part.isConnected && !isBusy(part)) replace(part, fresh);
+  }
   document.title = page.title;
 }
 
-function followTimeline(list) {
+// Lines come from the server as the page itself has them; a step that ends is folded there.
+function followTimeline() {
   const live = document.getElementById("live");
-  const line = document.getElementById("line");
-  let last = Number(list.dataset.last);
+  const list = () => document.getElementById("timeline");
   let pending = false;
   let source;
   const say = (text, kind) => { live.textContent = text; live.className = kind; };
   const open = () => {
-    source = new EventSource(`${list.dataset.events}?after=${last}`);
-    source.onopen = () => say("Live", "live");
+    source = new EventSource(`${list().dataset.events}?after=${list().dataset.last}`);
+    source.onopen = () => say("Connected", "live");
     source.onerror = () => say(source.readyState === EventSource.CLOSED
-      ? "Not live any more: reload the page" : "Connection lost, trying again …", "muted");
+      ? "Not connected any more: reload the page" : "Connection lost, trying again …", "muted");
     source.onmessage = take;
   };
   const take = (event) => {
-    const entry = JSON.parse(event.data);
-    if (entry.sequence <= last) return;
-    last = entry.sequence;
-    const item = line.content.firstElementChild.cloneNode(true);
-    item.className = `${entry.level} ${entry.kind} new`;
-    item.querySelector(".mark").textContent = marks[entry.level] ?? "•";
-    item.querySelector(".word").textContent = entry.level;
-    item.querySelector(".message").textContent = entry.message;
-    item.querySelector("time").dateTime = entry.at;
+    const { sequence, kind, html } = JSON.parse(event.data);
+    if (sequence <= Number(list().dataset.last)) return;
+    list().dataset.last = sequence;
+    const line = document.createElement("template");
+    line.innerHTML = html.trim();
+    const item = line.content.firstElementChild;
+    item.classList.add("new");
     showTimes(item);
+    showCopies(item);
     const following = innerHeight + scrollY >= document.body.scrollHeight - 80;
-    list.append(item);
+    list().append(item);
     if (following) scrollTo({ top: document.body.scrollHeight });
-    if (!pending && entry.kind !== "operation") {
+    if (!pending && kind !== "operation") {
       pending = true;
-      setTimeout(() => { pending = false; refresh("#summary").catch(() => {}); }, 400);
+      const parts = kind === "step" ? ["#summary", "#timeline"] : ["#summary"];
+      setTimeout(() => { pending = false; refresh(...parts).catch(() => {}); }, 400);
     }
   };
   open();
@@ -112,8 +132,7 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 setInterval(() => showTimes(), 1000);
-const timeline = document.getElementById("timeline");
-if (timeline) followTimeline(timeline);
+if (document.getElementById("timeline")) followTimeline();
 setInterval(() => {
   const part = document.querySelector("[data-refresh]");
   if (!part) return;

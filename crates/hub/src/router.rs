@@ -87,7 +87,9 @@ pub fn routes() -> Vec<Route> {
         line(read(), "/api/v1/admin/tasks", Staff, get(orders::tasks::list)),
         line(write(), "/api/v1/admin/tasks/{id}/done", Staff, post(orders::tasks::done)),
         line(read(), "/", StaffPage, get(web::orders::list)),
+        line(read(), "/orders", StaffPage, get(web::orders::moved)),
         line(read(), "/orders/{id}", StaffPage, get(web::orders::show)),
+        line(read(), "/orders/{id}/events", StaffPage, get(web::live::stream)),
         line(write(), "/orders/{id}/actions", StaffPage, post(web::orders::act)),
         line(write(), "/logout", StaffPage, post(web::login::logout)),
         line(read(), "/login", Open, get(web::login::show)),
@@ -234,7 +236,8 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(web::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(web::panicked))
-        .layer(from_fn_with_state(state.clone(), web::headers))
         .layer(from_fn(web::logged))
+        .layer(from_fn_with_state(state.clone(), web::as_page))
+        .layer(from_fn_with_state(state.clone(), web::headers))
         .with_state(state)
 }

@@ -61,7 +61,7 @@ pub use tenants::{
     reads::Tenant,
     standings::{Standing, Unrated},
 };
-pub use timeline::NewEntry;
+pub use timeline::{NewEntry, whole};
 
 /// Why the database did not do what it was asked for.
 #[derive(Debug, Error)]

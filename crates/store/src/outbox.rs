@@ -123,7 +123,9 @@ impl Store {
         let finished = match orders::apply_in(&transaction, leased.order, event, pace, now).await {
             Ok(state) => Finished::Applied(Box::new(state)),
             Err(StoreError::Illegal(illegal)) => {
-                let message = format!("A result came too late and was put aside: {illegal}");
+                let (kind, phase) = (leased.kind.as_str(), illegal.phase);
+                let message =
+                    format!("A result of {kind} came too late and was put aside: the order is {phase}");
                 timeline::append(
                     &transaction,
                     leased.order,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Phase, State};
-use letsbe_types::{HostKeyPin, api::TimelineEntry, ids::OrderId};
+use letsbe_types::{HostKeyPin, Problem, api::TimelineEntry, ids::OrderId};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _, sea_query::OnConflict,
@@ -112,6 +112,14 @@ pub(crate) async fn append(
     Ok(())
 }
 
+/// What happened and what to do, as two sentences.
+#[must_use]
+pub fn whole(problem: &Problem) -> String {
+    let (message, hint) = (problem.message.trim_end(), problem.hint.trim());
+    let end = if hint.is_empty() || message.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{message}{end} {hint}").trim_end().to_owned()
+}
+
 /// What the timeline says about an event. A look that found the same as before adds nothing.
 pub(crate) fn about(before: &State, after: &State, event: &Event) -> Vec<NewEntry> {
     let mut entries = Vec::new();
@@ -122,7 +130,7 @@ pub(crate) fn about(before: &State, after: &State, event: &Event) -> Vec<NewEntr
         && let Some(problem) = &after.problem
     {
         let level = if after.needs_operator || after.phase == Phase::Failed { "failed" } else { "waiting" };
-        entries.push(NewEntry::new("effect", level, format!("{problem} {}", problem.hint)));
+        entries.push(NewEntry::new("effect", level, format!("[{}] {}", problem.code, whole(problem))));
     }
     if before.phase != after.phase {
         let message = match (after.phase, after.needs_operator, after.failures) {

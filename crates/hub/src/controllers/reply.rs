@@ -21,7 +21,7 @@ const BUSY_SECONDS: i64 = 5;
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 /// A refusal. Its code is that of a problem, or `API` and the HTTP status; each has a page in `docs/errors`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) message: String,
@@ -142,6 +142,7 @@ impl From<StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let of_browser = self.clone();
         let error = ErrorBody {
             code: self.code.unwrap_or_else(|| format!("API{}", self.status.as_u16())),
             message: self.message,
@@ -149,6 +150,8 @@ impl IntoResponse for ApiError {
             hint: self.hint,
         };
         let mut response = (self.status, Json(ErrorReply { success: false, error })).into_response();
+        // Where a person reads the answer, a page is made of it.
+        response.extensions_mut().insert(of_browser);
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -11,12 +11,13 @@ use axum::{
 use chrono::TimeDelta;
 use letsbe_store::{Staff, token_hash};
 use letsbe_types::{EmailAddress, Secret};
+use url::form_urlencoded::byte_serialize;
 
 use super::{keys, passwords};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult},
-    web::around,
+    web::{around, login},
 };
 
 /// A working day; then the password is asked for again.
@@ -25,6 +26,8 @@ const COOKIE: &str = "letsbe_session";
 /// Longer passwords are refused unread: hashing must not be a way to keep the Hub busy.
 const LONGEST_PASSWORD: usize = 256;
 const LONGEST_NAME: usize = 320;
+/// A search that a reader is led back to after the login.
+const LONGEST_QUERY: usize = 500;
 
 /// The member of staff behind a request that passed [`require`].
 #[derive(Debug, Clone)]
@@ -116,9 +119,12 @@ pub(crate) async fn require(
         Ok(None) => match stranger {
             Stranger::Redirect if parts.method == Method::GET => {
                 let path: String = parts.uri.path().chars().take(200).collect();
-                Redirect::to(&format!("/login?next={path}")).into_response()
+                let query = parts.uri.query().filter(|query| query.len() <= LONGEST_QUERY);
+                let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+                let query: String = byte_serialize(query.as_bytes()).collect();
+                Redirect::to(&format!("/login?next={path}{query}")).into_response()
             }
-            Stranger::Redirect => Redirect::to("/login").into_response(),
+            Stranger::Redirect => login::after_late_form(&parts.headers),
             Stranger::Refuse => ApiError::unauthorized("Log in first.").into_response(),
         },
         Err(error) => error.into_response(),

@@ -20,7 +20,7 @@ use super::{
     forms::form,
     lists::{Head, Kind},
     page,
-    view::{Label, Moment, mark},
+    view::{Label, Moment, level_word, mark},
 };
 use crate::{
     AppState,
@@ -167,6 +167,8 @@ struct Tool {
 /// A proof in one line.
 pub(super) struct Evidence {
     pub(super) mark: &'static str,
+    /// The same for those who do not see it.
+    pub(super) word: &'static str,
     pub(super) tool: String,
     pub(super) at: Moment,
     pub(super) words: String,
@@ -183,7 +185,13 @@ impl From<Proof> for Evidence {
             None => proof.differences.join(", "),
         };
         let level = if proof.holds() { "ok" } else { "failed" };
-        Self { mark: mark(level), tool: proof.tool, at: proof.began_at.into(), words }
+        Self {
+            mark: mark(level),
+            word: level_word(level),
+            tool: proof.tool,
+            at: proof.began_at.into(),
+            words,
+        }
     }
 }
 
@@ -222,6 +230,7 @@ impl From<Alarm> for Warned {
 
 struct Drilled {
     mark: &'static str,
+    word: &'static str,
     kind: &'static str,
     at: Moment,
     words: String,
@@ -236,7 +245,7 @@ impl From<Drill> for Drilled {
             (None, None) => ("waiting", "due".to_owned()),
         };
         let at = of.finished_at.or(of.began_at).unwrap_or(of.due_at);
-        Self { mark: mark(level), kind: of.kind.as_str(), at: at.into(), words, of }
+        Self { mark: mark(level), word: level_word(level), kind: of.kind.as_str(), at: at.into(), words, of }
     }
 }
 

@@ -17,6 +17,7 @@ use letsbe_types::{
 use serde::Deserialize;
 
 use super::{
+    Refused,
     backups::Evidence,
     error_page,
     forms::form,
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::{
     AppState,
-    controllers::{ApiError, ApiResult, Ids, backups::drills, tenants::tenant},
+    controllers::{ApiError, ApiResult, Ids, backups::drills, field, tenants::tenant},
     security::sessions::Operator,
 };
 
@@ -46,7 +47,16 @@ struct DrillPage {
     by: String,
     proofs: Vec<Evidence>,
     to_do: bool,
+    /// What was typed into a form that was refused, and why it was.
+    typed: OutcomeForm,
+    refused: Option<Refused>,
     of: Drill,
+}
+
+impl DrillPage {
+    fn wrong(&self, name: &str) -> Option<&str> {
+        self.refused.as_ref()?.of(name)
+    }
 }
 
 /// `GET /tenants/{id}/drills/{drill}`
@@ -57,14 +67,17 @@ pub(crate) async fn show(
 ) -> Response {
     let found = async {
         let Ids(id, drill) = ids?;
-        Ok((tenant(&state, id).await?.order.new, drills::one(&state, id, drill).await?))
+        found(&state, id, drill, operator.email.clone()).await
     };
     match found.await {
-        Ok((order, drill)) => {
-            page(StatusCode::OK, &drill_page(&order, drill, operator.email, state.clock.now()))
-        }
+        Ok(content) => page(StatusCode::OK, &content),
         Err(error) => error_page(error, Some(operator.email), "/backups"),
     }
+}
+
+async fn found(state: &AppState, id: OrderId, drill: DrillId, operator: String) -> ApiResult<DrillPage> {
+    let order = tenant(state, id).await?.order.new;
+    Ok(drill_page(&order, drills::one(state, id, drill).await?, operator, state.clock.now()))
 }
 
 fn drill_page(order: &NewOrder, of: Drill, operator: String, now: DateTime<Utc>) -> DrillPage {
@@ -101,12 +114,14 @@ fn drill_page(order: &NewOrder, of: Drill, operator: String, now: DateTime<Utc>)
         summary: report.summary,
         by: report.by.unwrap_or_else(|| "the tenant's own server".to_owned()),
         proofs: report.proofs.into_iter().map(Evidence::from).collect(),
+        typed: OutcomeForm::default(),
+        refused: None,
         to_do: of.kind == DrillKind::Quarterly && of.finished_at.is_none(),
         of,
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OutcomeForm {
     outcome: String,
@@ -127,30 +142,46 @@ pub(crate) async fn record(
         Err(error) => return error_page(error, Some(operator.email), "/backups"),
     };
     let back = format!("/tenants/{id}/drills/{drill}");
-    let done = async {
-        let form = form::<OutcomeForm>(request).await?;
-        let passed = match form.outcome.as_str() {
-            "passed" => true,
-            "failed" => false,
-            _ => return Err(ApiError::bad_request("This page does not know that outcome.")),
-        };
-        let (rto_seconds, rpo_seconds) =
-            (seconds(&form.rto_minutes, passed)?, seconds(&form.rpo_minutes, passed)?);
-        let outcome = DrillOutcome { passed, rto_seconds, rpo_seconds, notes: form.notes };
-        drills::done(&state, &operator, id, drill, outcome).await
+    let typed = match form::<OutcomeForm>(request).await {
+        Ok(typed) => typed,
+        Err(error) => return error_page(error, Some(operator.email), back),
     };
-    match done.await {
-        Ok(_) => Redirect::to(&back).into_response(),
-        Err(error) => error_page(error, Some(operator.email), back),
+    let done = async { drills::done(&state, &operator, id, drill, outcome(&typed)?).await };
+    let error = match done.await {
+        Ok(_) => return Redirect::to(&back).into_response(),
+        Err(error) => error,
+    };
+    match found(&state, id, drill, operator.email.clone()).await {
+        Ok(content) => page(error.status, &DrillPage { typed, refused: Some(error.into()), ..content }),
+        Err(_) => error_page(error, Some(operator.email), back),
+    }
+}
+
+fn outcome(form: &OutcomeForm) -> ApiResult<DrillOutcome> {
+    let passed = match form.outcome.as_str() {
+        "passed" => true,
+        "failed" => false,
+        _ => return Err(ApiError::bad_request("This page does not know that outcome.")),
+    };
+    let (rto, rpo) = (seconds(&form.rto_minutes, passed), seconds(&form.rpo_minutes, passed));
+    let wrong = |name: &str| field(name, "write how many minutes it took: a drill that passed was measured");
+    match (rto, rpo) {
+        (Some(rto_seconds), Some(rpo_seconds)) => {
+            Ok(DrillOutcome { passed, rto_seconds, rpo_seconds, notes: form.notes.clone() })
+        }
+        (rto, rpo) => {
+            let fields = [("rto_minutes", rto), ("rpo_minutes", rpo)].into_iter();
+            Err(ApiError::fields(
+                fields.filter(|(_, value)| value.is_none()).map(|(name, _)| wrong(name)).collect(),
+            ))
+        }
     }
 }
 
 /// Minutes as they were typed; of a drill that failed nothing need have been measured.
-fn seconds(minutes: &str, passed: bool) -> ApiResult<u64> {
+fn seconds(minutes: &str, passed: bool) -> Option<u64> {
     match minutes.trim() {
-        "" if !passed => Ok(0),
-        text => text.parse::<u32>().map(|minutes| u64::from(minutes) * 60).map_err(|_| {
-            ApiError::bad_request("Write how many minutes each took: a drill that passed was measured.")
-        }),
+        "" if !passed => Some(0),
+        text => text.parse::<u32>().ok().map(|minutes| u64::from(minutes) * 60),
     }
 }

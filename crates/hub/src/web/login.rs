@@ -4,13 +4,13 @@ use askama::Template;
 use axum::{
     Extension,
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse as _, Redirect, Response},
 };
-use letsbe_types::Secret;
+use letsbe_types::{Language, Secret};
 use serde::Deserialize;
 
-use super::{error_page, forms::form, page};
+use super::{error_page, forms::form, language, page};
 use crate::{
     AppState,
     controllers::{ApiError, Parameters},
@@ -24,17 +24,79 @@ use crate::{
 #[template(path = "login.html")]
 struct LoginPage {
     operator: Option<String>,
+    words: &'static Words,
     email: String,
     next: String,
-    wrong: bool,
+    /// What went before.
+    notice: Option<Notice>,
+}
+
+/// Why the reader sees the login, if not to come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notice {
+    Wrong,
+    /// A form was sent after the login had ended.
+    Ended,
+}
+
+impl LoginPage {
+    fn says(&self) -> Option<&'static str> {
+        self.notice.map(|notice| match notice {
+            Notice::Wrong => self.words.wrong,
+            Notice::Ended => self.words.ended,
+        })
+    }
+}
+
+struct Words {
+    tag: &'static str,
+    skip: &'static str,
+    title: &'static str,
+    email: &'static str,
+    password: &'static str,
+    wrong: &'static str,
+    ended: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    tag: "en",
+    skip: "Skip to content",
+    title: "Log in",
+    email: "E-mail address",
+    password: "Password",
+    wrong: "The e-mail address or the password is wrong.",
+    ended: "Your login had ended, and what you sent was not carried out. Log in, and do it again.",
+};
+
+const GERMAN: Words = Words {
+    tag: "de",
+    skip: "Zum Inhalt",
+    title: "Anmelden",
+    email: "E-Mail-Adresse",
+    password: "Passwort",
+    wrong: "Die E-Mail-Adresse oder das Passwort ist falsch.",
+    ended: "Ihre Anmeldung war abgelaufen, und was Sie abgeschickt haben, wurde nicht ausgeführt. Melden Sie sich an, \
+            und tun Sie es noch einmal.",
+};
+
+impl Words {
+    fn of(headers: &HeaderMap) -> &'static Self {
+        match language::asked(headers) {
+            Language::En => &ENGLISH,
+            Language::De => &GERMAN,
+        }
+    }
 }
 
 /// Where to go after the login.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct After {
     #[serde(default)]
     next: String,
+    /// A form came after the login had ended.
+    #[serde(default)]
+    ended: bool,
 }
 
 #[derive(Deserialize)]
@@ -47,9 +109,18 @@ struct LoginForm {
 }
 
 /// `GET /login`
-pub(crate) async fn show(after: Result<Parameters<After>, ApiError>) -> Response {
-    let next = after.map(|Parameters(after)| local(after.next)).unwrap_or_default();
-    page(StatusCode::OK, &LoginPage { operator: None, email: String::new(), next, wrong: false })
+pub(crate) async fn show(after: Result<Parameters<After>, ApiError>, headers: HeaderMap) -> Response {
+    let After { next, ended } = after.map(|Parameters(after)| after).unwrap_or_default();
+    let (words, notice) = (Words::of(&headers), ended.then_some(Notice::Ended));
+    let content = LoginPage { operator: None, words, email: String::new(), next: local(next), notice };
+    page(StatusCode::OK, &content)
+}
+
+/// The login page, after which a reader is back where a form stood that was sent too late.
+pub(crate) fn after_late_form(headers: &HeaderMap) -> Response {
+    let form = headers.get(header::REFERER).and_then(|value| value.to_str().ok()?.parse::<Uri>().ok());
+    let next = form.map_or_else(|| "/".to_owned(), |form| local(form.path().to_owned()));
+    Redirect::to(&format!("/login?next={next}&ended=true")).into_response()
 }
 
 /// `POST /login`
@@ -58,6 +129,7 @@ pub(crate) async fn submit(State(state): State<AppState>, request: Request) -> R
         return error_page(ApiError::forbidden("The login form was sent from another site."), None, "/login");
     }
     let caller = limit::caller(&request);
+    let words = Words::of(request.headers());
     let LoginForm { email, password, next } = match form(request).await {
         Ok(form) => form,
         Err(error) => return error_page(error, None, "/login"),
@@ -69,7 +141,10 @@ pub(crate) async fn submit(State(state): State<AppState>, request: Request) -> R
     let next = local(next);
     match token.and_then(|token| sessions::cookie(&state, &token)) {
         Some(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response(),
-        None => page(StatusCode::UNAUTHORIZED, &LoginPage { operator: None, email, next, wrong: true }),
+        None => page(
+            StatusCode::UNAUTHORIZED,
+            &LoginPage { operator: None, words, email, next, notice: Some(Notice::Wrong) },
+        ),
     }
 }
 
@@ -91,7 +166,10 @@ pub(crate) async fn logout(
 /// A path of ours: nobody is sent elsewhere after the login.
 fn local(next: String) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_".contains(&b);
-    if next.starts_with('/') && !next.starts_with("//") && next.bytes().all(plain) {
+    let asked = |b: u8| plain(b) || b"=&%+.~*".contains(&b);
+    let (path, query) = next.split_once('?').unwrap_or((&next, ""));
+    if path.starts_with('/') && !path.starts_with("//") && path.bytes().all(plain) && query.bytes().all(asked)
+    {
         next
     } else {
         "/".into()
@@ -104,8 +182,19 @@ mod tests {
 
     #[test]
     fn the_login_leads_to_our_own_pages_only() {
-        assert_eq!(local("/orders/0199-a".into()), "/orders/0199-a");
-        for bad in ["", "https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nb", "orders"] {
+        for good in ["/orders/0199-a", "/tenants?q=a%40b&page=2"] {
+            assert_eq!(local(good.into()), good);
+        }
+        for bad in [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "/a\r\nb",
+            "orders",
+            "/?a\r\nb",
+            "/a?//b",
+        ] {
             assert_eq!(local(bad.into()), "/", "{bad:?}");
         }
     }

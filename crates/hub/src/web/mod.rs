@@ -6,10 +6,13 @@ pub(crate) mod backups;
 pub(crate) mod drills;
 pub(crate) mod explain;
 mod forms;
+mod language;
 mod lists;
+pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod orders;
 pub(crate) mod progress;
+pub(crate) mod prose;
 mod recovery;
 mod surroundings;
 pub(crate) mod tenants;
@@ -17,13 +20,14 @@ mod timeline;
 mod view;
 pub(crate) mod waiting;
 
-pub(crate) use surroundings::{headers, logged, not_found, panicked, refused, wrong_method};
+pub(crate) use surroundings::{as_page, headers, logged, not_found, panicked, refused, wrong_method};
 
 use askama::Template;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse as _, Response},
 };
+use letsbe_types::{Language, api::FieldError};
 
 use crate::controllers::ApiError;
 
@@ -32,6 +36,7 @@ use crate::controllers::ApiError;
 #[template(path = "error.html")]
 struct ErrorPage {
     operator: Option<String>,
+    language: Language,
     status: u16,
     title: &'static str,
     message: String,
@@ -41,6 +46,40 @@ struct ErrorPage {
     back: String,
 }
 
+impl ErrorPage {
+    /// How long to wait, in words.
+    fn waiting(&self) -> Option<String> {
+        let seconds = self.wait?;
+        Some(match (self.language, seconds) {
+            (Language::En, 1) => "You can try again in 1 second.".to_owned(),
+            (Language::En, _) => format!("You can try again in {seconds} seconds."),
+            (Language::De, 1) => "Sie können es in 1 Sekunde noch einmal versuchen.".to_owned(),
+            (Language::De, _) => format!("Sie können es in {seconds} Sekunden noch einmal versuchen."),
+        })
+    }
+}
+
+/// A refusal beside the form that was refused, so that nothing is typed twice.
+#[derive(Debug)]
+struct Refused {
+    title: &'static str,
+    message: String,
+    details: Vec<FieldError>,
+}
+
+impl Refused {
+    /// Why a field was refused.
+    fn of(&self, name: &str) -> Option<&str> {
+        self.details.iter().find(|detail| detail.field == name).map(|detail| detail.message.as_str())
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self { title: title(error.status), message: error.message, details: error.details }
+    }
+}
+
 fn page(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => (status, Html(html)).into_response(),
@@ -48,28 +87,67 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-fn error_page(error: ApiError, operator: Option<String>, back: impl Into<String>) -> Response {
-    let title = match error.status {
-        StatusCode::NOT_FOUND => "Not found",
-        StatusCode::CONFLICT => "Not possible now",
-        StatusCode::BAD_REQUEST => "Please check what you wrote",
-        StatusCode::TOO_MANY_REQUESTS => "Too often",
-        StatusCode::METHOD_NOT_ALLOWED => "Not done",
-        StatusCode::INTERNAL_SERVER_ERROR => "Something went wrong here",
+const fn title(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        404 => "Not found",
+        409 => "Not possible now",
+        400 => "Please check what you wrote",
+        403 => "Not allowed",
+        408 => "That took too long",
+        413 => "Too large",
+        429 => "Too often",
+        500..=599 => "Something went wrong here",
         _ => "Not done",
-    };
+    }
+}
+
+/// The title and what happened, for a stranger who reads German.
+const fn in_german(status: StatusCode) -> (&'static str, &'static str) {
+    match status.as_u16() {
+        404 => (
+            "Nicht gefunden",
+            "Unter dieser Adresse gibt es nichts. Bitte prüfen Sie, ob sie vollständig ist.",
+        ),
+        403 => ("Nicht erlaubt", "Das kam von einer anderen Seite und wurde nicht ausgeführt."),
+        429 => ("Zu oft", "Das waren zu viele Anfragen. Warten Sie einen Moment."),
+        500..=599 => {
+            ("Hier ging etwas schief", "Das lag nicht an Ihnen. Versuchen Sie es später noch einmal.")
+        }
+        400 => ("Bitte prüfen Sie Ihre Eingabe", "Etwas davon ist nicht so, wie es sein muss."),
+        _ => ("Nicht ausgeführt", "Das war nicht möglich."),
+    }
+}
+
+fn error_page(error: ApiError, operator: Option<String>, back: impl Into<String>) -> Response {
+    let title = title(error.status);
+    refusal(error, operator, Language::En, title, back.into())
+}
+
+/// A refusal for somebody who is not of staff.
+fn stranger_page(error: ApiError, language: Language, back: impl Into<String>) -> Response {
+    match language {
+        Language::En => error_page(error, None, back),
+        Language::De => {
+            let (title, message) = in_german(error.status);
+            let error = ApiError { message: message.to_owned(), details: Vec::new(), ..error };
+            refusal(error, None, language, title, back.into())
+        }
+    }
+}
+
+fn refusal(
+    error: ApiError,
+    operator: Option<String>,
+    language: Language,
+    title: &'static str,
+    back: String,
+) -> Response {
     let wait = error.retry_after;
     let details = error.details.into_iter().map(|field| format!("{}: {}", field.field, field.message));
-    let page_content = ErrorPage {
-        operator,
-        status: error.status.as_u16(),
-        title,
-        message: error.message,
-        details: details.collect(),
-        wait,
-        back: back.into(),
-    };
-    let mut response = page(error.status, &page_content);
+    let status = error.status.as_u16();
+    let (message, details) = (error.message, details.collect());
+    let content = ErrorPage { operator, language, status, title, message, details, wait, back };
+    let mut response = page(error.status, &content);
     if let Some(seconds) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     Extension,
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, Uri},
     response::{IntoResponse as _, Redirect, Response},
 };
 use letsbe_store::{ListedOrders, Order};
@@ -16,17 +16,17 @@ use letsbe_types::{
 use serde::Deserialize;
 
 use super::{
-    error_page,
+    Refused, error_page,
     forms::form,
     lists::{Head, Kind},
     page,
     timeline::{self, Entry},
-    view::{self, Desk, Label, Moment, Stage},
+    view::{self, Desk, Label, Moment, Stage, way},
 };
 use crate::{
     AppState,
     controllers::{
-        ApiError, ApiResult, Id, Parameters,
+        ApiError, ApiResult, Id, Parameters, field,
         listing::Listing,
         orders::{
             desk,
@@ -117,6 +117,26 @@ struct OrderPage {
     is_tenant: bool,
     lines: Vec<Entry>,
     last: i64,
+    /// What was typed into a form that was refused, and why it was.
+    typed: DeskForm,
+    refused: Option<Refused>,
+}
+
+impl OrderPage {
+    /// Why a field of this form was refused.
+    fn wrong(&self, action: &str, name: &str) -> Option<&str> {
+        self.refused.as_ref().filter(|_| self.typed.action == action)?.of(name)
+    }
+
+    /// What was typed into a field of this form.
+    fn value<'a>(&self, action: &str, typed: &'a str) -> &'a str {
+        if self.typed.action == action { typed } else { "" }
+    }
+}
+
+/// `GET /orders`, where people look for the list.
+pub(crate) async fn moved(uri: Uri) -> Redirect {
+    Redirect::to(&uri.query().map_or_else(|| "/".to_owned(), |query| format!("/?{query}")))
 }
 
 /// `GET /`
@@ -149,31 +169,33 @@ pub(crate) async fn show(
     Extension(operator): Extension<Operator>,
     id: ApiResult<Id<OrderId>>,
 ) -> Response {
-    match order_page(&state, operator.email.clone(), id).await {
+    let found = async { order_page(&state, operator.email.clone(), id?.0).await };
+    match found.await {
         Ok(content) => page(StatusCode::OK, &content),
         Err(error) => error_page(error, Some(operator.email), "/"),
     }
 }
 
-async fn order_page(state: &AppState, operator: String, id: ApiResult<Id<OrderId>>) -> ApiResult<OrderPage> {
-    let id = id?.0;
+async fn order_page(state: &AppState, operator: String, id: OrderId) -> ApiResult<OrderPage> {
     let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
     let lines = state.store.timeline(id, 0, MOST_LINES).await?;
     let last = lines.last().map_or(0, |entry| entry.sequence);
     Ok(OrderPage {
         operator: Some(operator),
-        stages: view::stages(&order.state, None),
+        stages: view::stages(&order.state, way(order.state.recovery.is_some())),
         desk: Desk::of(&order.state, &state.pace, state.clock.now()),
         next: state.store.next_try(id).await?.map(Moment::from),
         is_tenant: state.store.agent(id).await?.is_some(),
         address: order.state.address.map(|address| address.to_string()),
         lines: timeline::entries(lines),
         last,
+        typed: DeskForm::default(),
+        refused: None,
         row: order.into(),
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DeskForm {
     action: String,
@@ -200,26 +222,42 @@ pub(crate) async fn act(
         Ok(Id(id)) => id,
         Err(error) => return error_page(error, Some(operator.email), "/"),
     };
-    let back = format!("/orders/{id}");
-    let done = async {
-        let action = action(form(request).await?)?;
-        desk::carry_out(&state, &operator, id, action).await
+    let typed = match form::<DeskForm>(request).await {
+        Ok(typed) => typed,
+        Err(error) => return error_page(error, Some(operator.email), format!("/orders/{id}")),
     };
+    let done = async { desk::carry_out(&state, &operator, id, action(typed.clone())?).await };
     match done.await {
-        Ok(()) => Redirect::to(&back).into_response(),
-        Err(error) => error_page(error, Some(operator.email), back),
+        Ok(()) => Redirect::to(&format!("/orders/{id}")).into_response(),
+        Err(error) => refused(&state, operator.email, id, typed, error).await,
+    }
+}
+
+/// The page with the form as it was filled in, and why it was refused.
+async fn refused(
+    state: &AppState,
+    operator: String,
+    id: OrderId,
+    typed: DeskForm,
+    error: ApiError,
+) -> Response {
+    match order_page(state, operator.clone(), id).await {
+        Ok(content) => {
+            let status = error.status;
+            page(status, &OrderPage { typed, refused: Some(error.into()), ..content })
+        }
+        Err(_) => error_page(error, Some(operator), "/"),
     }
 }
 
 fn action(form: DeskForm) -> ApiResult<DeskAction> {
+    let wrong = |name: &str, message: &str| ApiError::fields(vec![field(name, message)]);
     match form.action.as_str() {
         "retry" => Ok(DeskAction::Retry),
         "skip" => Ok(DeskAction::Skip { reason: form.reason }),
         "assign" => {
-            let address =
-                form.address.trim().parse().map_err(|_| {
-                    ApiError::bad_request("The address must be an IP address such as 192.0.2.7.")
-                })?;
+            let address = form.address.trim().parse();
+            let address = address.map_err(|_| wrong("address", "write an IP address such as `192.0.2.7`"))?;
             let name = form.server.trim();
             let name = if name.is_empty() { format!("manual:{address}") } else { name.to_owned() };
             let host_key = Some(form.host_key).filter(|key| !key.trim().is_empty());
@@ -227,7 +265,7 @@ fn action(form: DeskForm) -> ApiResult<DeskAction> {
         }
         "abandon" if form.confirm == "yes" => Ok(DeskAction::Abandon { reason: form.reason }),
         "confirm_host_key" => Ok(DeskAction::ConfirmHostKey { host_key: form.host_key }),
-        "abandon" => Err(ApiError::bad_request("Tick the box to confirm that the order shall be given up.")),
+        "abandon" => Err(wrong("confirm", "tick the box to confirm that the order shall be given up")),
         _ => Err(ApiError::bad_request("This page does not know that action.")),
     }
 }

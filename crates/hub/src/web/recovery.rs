@@ -7,11 +7,12 @@ use letsbe_types::{
     ids::OrderId,
     job::RestoredTool,
     recovery::{LostServerFate, RecoveryEntry, RecoveryState, WaitsFor, recipient_fingerprint},
+    shell::quoted,
 };
 
 use super::{
     timeline::Line,
-    view::{Label, Moment, Stage, mark, stages},
+    view::{Label, Moment, Stage, mark, stages, way},
 };
 use crate::{
     AppState,
@@ -38,6 +39,8 @@ pub(super) struct Needed {
     pub(super) level: &'static str,
     pub(super) title: &'static str,
     pub(super) text: String,
+    /// What to do about it.
+    pub(super) hint: String,
     /// What to compare, or to change.
     pub(super) points: Vec<String>,
     /// What to type.
@@ -79,6 +82,8 @@ pub(super) struct Tool {
 pub(super) struct Account {
     pub(super) open: bool,
     pub(super) words: String,
+    /// What to type.
+    pub(super) command: Option<String>,
 }
 
 /// All of it, for a tenant's page.
@@ -107,7 +112,7 @@ pub(super) async fn of_tenant(state: &AppState, id: OrderId) -> ApiResult<Recove
 fn under(entry: RecoveryEntry, order: &OrderState, lines: Vec<TimelineEntry>) -> UnderWay {
     UnderWay {
         label: waiting(entry.waits_for),
-        stages: stages(order, None),
+        stages: stages(order, way(true)),
         needed: needed(&entry),
         of: facts(&entry),
         lines: lines.into_iter().map(Line::from).collect(),
@@ -137,6 +142,7 @@ fn needed(entry: &RecoveryEntry) -> Option<Needed> {
             text: "Open them on your own machine; they leave it sealed for this server alone. Compare its fingerprint \
                    with what the server itself shows:"
                 .to_owned(),
+            hint: String::new(),
             points: vec![recipient_fingerprint(&keys.recipient), keys.recipient.clone()],
             command: Some(format!("letsbe backups unseal {} --identity FILE", entry.domain)),
             until: Some(keys.deadline.into()),
@@ -153,7 +159,8 @@ fn needed(entry: &RecoveryEntry) -> Option<Needed> {
     Some(Needed {
         level,
         title,
-        text: format!("{headline}. {}", problem.hint),
+        text: format!("{headline}."),
+        hint: problem.hint.clone(),
         points: points.into_iter().map(str::to_owned).collect(),
         command: None,
         until: None,
@@ -210,21 +217,24 @@ fn facts(entry: &RecoveryEntry) -> Facts {
 fn account(entry: &RecoveryEntry) -> Option<Account> {
     let server = entry.lost.server.as_ref()?;
     if entry.lost_server_is_open() {
-        return Some(Account {
-            open: true,
-            words: format!(
-                "{server} was lost: find out, then wipe it or cancel it, and write it down: letsbe backups \
-                 settle-lost {} --server {server} --became wiped|cancelled --evidence TEXT",
-                entry.domain
-            ),
-        });
+        let words = format!(
+            "{server} was lost: find out what became of it, wipe or cancel it, and write it down (`--became cancelled` of \
+             one that was cancelled)."
+        );
+        let command = format!(
+            "letsbe backups settle-lost {} --server {} --became wiped --evidence TEXT",
+            entry.domain,
+            quoted(&server.0)
+        );
+        return Some(Account { open: true, words, command: Some(command) });
     }
     let settled = entry.lost.settled.as_ref()?;
     let became = match settled.became {
         LostServerFate::Wiped => "wiped",
         LostServerFate::Cancelled => "cancelled at the provider",
     };
-    Some(Account { open: false, words: format!("{became}, says {}: {}", settled.by, settled.evidence) })
+    let words = format!("{became}, says {}: {}", settled.by, settled.evidence);
+    Some(Account { open: false, words, command: None })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use axum::{
 use letsbe_types::relay::RELAY_PATH;
 use tokio::time::{Instant, timeout};
 
-use super::{around, error_page};
+use super::{around, error_page, language, stranger_page};
 use crate::{AppState, controllers::ApiError, convergence, relay::Patience};
 
 /// Scripts and styles come from files of ours only: nothing inline, so no nonce is needed.
@@ -80,11 +80,28 @@ pub(crate) async fn refused(state: &AppState, uri: &Uri, headers: &HeaderMap, er
     let again = error.status == StatusCode::TOO_MANY_REQUESTS || uri.path() == "/login";
     // Two slashes would lead to another host.
     let same = Some(uri.path()).filter(|path| again && !path.starts_with("//"));
-    around::with_visitor(state, headers, uri.path(), |operator| {
-        let home = if operator.is_some() { "/" } else { "" };
-        error_page(error, operator, same.unwrap_or(home))
+    around::with_visitor(state, headers, uri.path(), |operator| match operator {
+        Some(_) => error_page(error, operator, same.unwrap_or("/")),
+        None => stranger_page(error, language::asked(headers), same.unwrap_or_default()),
     })
     .await
+}
+
+/// What was refused anywhere is a page for whoever reads it in a browser.
+pub(crate) async fn as_page(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if !wants_page(request.uri(), request.headers()) {
+        return next.run(request).await;
+    }
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<ApiError>() {
+        None => response,
+        // The database may be what does not answer.
+        Some(error) if error.status.is_server_error() || error.status == StatusCode::REQUEST_TIMEOUT => {
+            stranger_page(error, language::asked(&headers), "/")
+        }
+        Some(error) => refused(&state, &uri, &headers, error).await,
+    }
 }
 
 /// There is nothing at this address.

@@ -22,7 +22,7 @@ use super::{
     lists::{Head, Kind},
     page,
     recovery::{self, Recoveries},
-    view::{Label, Moment, mark},
+    view::{Label, Moment, level_word, mark},
 };
 use crate::{
     AppState,
@@ -183,6 +183,7 @@ struct Asked {
     by: String,
     at: Moment,
     mark: &'static str,
+    word: &'static str,
     outcome: String,
 }
 
@@ -319,7 +320,14 @@ fn asked(entry: CommandEntry) -> Asked {
         None => ("waiting", "waits for the server".to_owned()),
     };
     let what = commands::sentence(&entry.work);
-    Asked { what, by: entry.issued_by, at: entry.issued_at.into(), mark: mark(level), outcome }
+    Asked {
+        what,
+        by: entry.issued_by,
+        at: entry.issued_at.into(),
+        mark: mark(level),
+        word: level_word(level),
+        outcome,
+    }
 }
 
 #[derive(Deserialize)]

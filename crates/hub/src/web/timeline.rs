@@ -1,9 +1,10 @@
-//! An order's timeline as people read it: steps that ended well are folded, states and codes are words. Pure.
+//! An order's timeline as people read it: steps that ended well are folded, states and codes are words. The page and
+//! what is sent to it afterwards are made from the same lines. Pure.
 
 use letsbe_lifecycle::order::{Phase, State};
 use letsbe_types::api::TimelineEntry;
 
-use super::view::{Moment, label, mark};
+use super::view::{Moment, label, level_word, mark};
 
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub(super) struct Line {
     pub(super) at: Moment,
     pub(super) level: String,
     pub(super) mark: &'static str,
+    /// The level for those who do not see the mark.
+    pub(super) word: &'static str,
     pub(super) kind: String,
     /// The error code that it begins with, or that an operation ended with.
     pub(super) code: Option<String>,
@@ -33,6 +36,7 @@ impl From<TimelineEntry> for Line {
         Self {
             at: entry.at.into(),
             mark: mark(&entry.level),
+            word: level_word(&entry.level),
             level: entry.level,
             kind: entry.kind,
             code,

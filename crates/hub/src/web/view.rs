@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
-use letsbe_types::ids::ServerId;
+use letsbe_types::{Language, ids::ServerId};
 
 /// A state in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,18 @@ pub(super) const fn mark(level: &str) -> &'static str {
         b"warning" => "!",
         b"failed" => "✕",
         _ => "•",
+    }
+}
+
+/// The same for those who do not see it.
+pub(super) const fn level_word(level: &str) -> &'static str {
+    match level.as_bytes() {
+        b"ok" => "done",
+        b"running" => "under way",
+        b"waiting" => "waits",
+        b"warning" => "warning",
+        b"failed" => "failed",
+        _ => "note",
     }
 }
 
@@ -72,12 +84,36 @@ pub(super) struct Stage {
     pub(super) mark: &'static str,
 }
 
-const STAGES: [&str; 6] = ["Payment", "Server", "System", "DNS", "Set-up", "Live"];
+/// The way to a live server in one reader's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) titles: [&'static str; 6],
+    pub(super) done: &'static str,
+    pub(super) stuck: &'static str,
+    pub(super) current: &'static str,
+    /// It goes on as soon as the customer has done something.
+    pub(super) customer: &'static str,
+    pub(super) to_come: &'static str,
+}
+
+const WAY: Way = Way {
+    titles: ["Payment", "Server", "System", "DNS", "Set-up", "Live"],
+    done: "done",
+    stuck: "stopped here",
+    current: "in progress",
+    customer: "waits for the customer",
+    to_come: "to come",
+};
 /// The same way for a lost server: the data come before DNS.
-const RECOVERY_STAGES: [&str; 6] = ["Lost", "Server", "System", "Data", "DNS", "Live"];
+const RECOVERY_WAY: Way = Way { titles: ["Lost", "Server", "System", "Data", "DNS", "Live"], ..WAY };
+
+/// The way as staff reads it.
+pub(super) const fn way(lost: bool) -> &'static Way {
+    if lost { &RECOVERY_WAY } else { &WAY }
+}
 
 /// The way an order goes, and where it is on it; nothing for an order that left it.
-pub(super) fn stages(state: &State, words: Option<[&'static str; 6]>) -> Vec<Stage> {
+pub(super) fn stages(state: &State, way: &Way) -> Vec<Stage> {
     let phase = state.resume.filter(|_| state.phase == Phase::Failed).unwrap_or(state.phase);
     let recovery = state.recovery.is_some();
     let reached = match phase {
@@ -92,15 +128,18 @@ pub(super) fn stages(state: &State, words: Option<[&'static str; 6]>) -> Vec<Sta
         Phase::Stopped | Phase::Expired | Phase::Failed | Phase::RecoveryCancelled => return Vec::new(),
     };
     let stuck = state.phase == Phase::Failed;
-    let own = if recovery { RECOVERY_STAGES } else { STAGES };
-    let titles = words.unwrap_or(own).into_iter().enumerate();
-    titles
+    let of_customer =
+        matches!(phase, Phase::AwaitingPayment | Phase::DnsPending) && !state.needs_operator && !stuck;
+    way.titles
+        .into_iter()
+        .enumerate()
         .map(|(index, title)| {
             let (status, words, mark) = match index.cmp(&reached) {
-                std::cmp::Ordering::Less => ("done", "done", "✓"),
-                std::cmp::Ordering::Equal if stuck => ("stuck", "stopped here", "!"),
-                std::cmp::Ordering::Equal => ("current", "in progress", "▸"),
-                std::cmp::Ordering::Greater => ("todo", "to come", ""),
+                std::cmp::Ordering::Less => ("done", way.done, "✓"),
+                std::cmp::Ordering::Equal if stuck => ("stuck", way.stuck, "!"),
+                std::cmp::Ordering::Equal if of_customer => ("current", way.customer, mark("waiting")),
+                std::cmp::Ordering::Equal => ("current", way.current, "▸"),
+                std::cmp::Ordering::Greater => ("todo", way.to_come, ""),
             };
             Stage { title, status, words, mark }
         })
@@ -163,6 +202,17 @@ pub(super) struct Moment {
     pub(super) short: String,
 }
 
+impl Moment {
+    /// In this language where no script runs.
+    pub(super) fn of(at: DateTime<Utc>, language: Language) -> Self {
+        let shown = match language {
+            Language::En => return at.into(),
+            Language::De => at.format("%-d.%-m.%Y, %H:%M:%S UTC").to_string(),
+        };
+        Self { shown, ..Self::from(at) }
+    }
+}
+
 impl From<DateTime<Utc>> for Moment {
     fn from(at: DateTime<Utc>) -> Self {
         Self {
@@ -175,7 +225,7 @@ impl From<DateTime<Utc>> for Moment {
 
 #[cfg(test)]
 mod tests {
-    use super::{Desk, label, points, stages};
+    use super::{Desk, label, points, stages, way};
     use chrono::DateTime;
     use letsbe_lifecycle::order::{Pace, Phase, State};
 
@@ -184,7 +234,7 @@ mod tests {
         for phase in Phase::ALL {
             let state = State { phase, resume: Some(Phase::DnsPending), ..State::new() };
             assert!(!label(&state).words.is_empty());
-            let stages = stages(&state, None);
+            let stages = stages(&state, way(false));
             let here = stages.iter().filter(|stage| ["current", "stuck"].contains(&stage.status)).count();
             let on_the_way = !matches!(
                 phase,
@@ -192,6 +242,22 @@ mod tests {
             );
             assert_eq!(here, usize::from(on_the_way), "{phase}");
         }
+    }
+
+    #[test]
+    fn a_stage_says_when_the_customer_has_to_act() {
+        let said = |state: State| {
+            let stages = stages(&state, way(false)).into_iter();
+            stages.filter(|stage| stage.status != "done" && stage.status != "todo").map(|s| s.words).next()
+        };
+        let of = |phase| State { phase, ..State::new() };
+        assert_eq!(said(of(Phase::AwaitingPayment)), Some("waits for the customer"));
+        assert_eq!(said(of(Phase::DnsPending)), Some("waits for the customer"));
+        assert_eq!(said(of(Phase::Provisioning)), Some("in progress"));
+        let differs = State { needs_operator: true, ..of(Phase::AwaitingPayment) };
+        assert_eq!(said(differs), Some("in progress"));
+        let failed = State { resume: Some(Phase::DnsPending), ..of(Phase::Failed) };
+        assert_eq!(said(failed), Some("stopped here"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use letsbe_types::{
     api::TaskEntry,
     backups::{BackupState, DrillKind},
     recovery::{RecoveryEntry, WaitsFor},
+    shell::quoted,
     tenant::Approval,
     tenants::Health,
 };
@@ -214,7 +215,7 @@ fn lost(entry: &RecoveryEntry) -> Option<Item> {
     let link = format!("/tenants/{}", entry.tenant);
     if let (WaitsFor::Keys, Some(keys)) = (entry.waits_for, &entry.keys) {
         let title = "The new server needs the keys from the escrow";
-        let hint = format!("letsbe backups unseal {} --identity FILE", entry.domain);
+        let hint = format!("`letsbe backups unseal {} --identity FILE`", entry.domain);
         let item = Item::new("failed", &entry.domain, title, entry.requested_at);
         return Some(Item { hint, until: Some(keys.deadline), ..item }.at(link, "The recovery"));
     }
@@ -224,9 +225,10 @@ fn lost(entry: &RecoveryEntry) -> Option<Item> {
     let server = entry.lost.server.as_ref()?;
     let title = format!("What became of {server}, which was lost?");
     let hint = format!(
-        "Wipe it or cancel it, then write it down: letsbe backups settle-lost {} --server {server} --became \
-         wiped|cancelled --evidence TEXT",
-        entry.domain
+        "Wipe it or cancel it, then write it down (`--became cancelled` of one that was cancelled): `letsbe backups \
+         settle-lost {} --server {} --became wiped --evidence TEXT`",
+        entry.domain,
+        quoted(&server.0)
     );
     let since = entry.finished_at.unwrap_or(entry.requested_at);
     Some(Item { hint, ..Item::new("warning", &entry.domain, title, since) }.at(link, "The tenant"))
@@ -250,14 +252,14 @@ fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
             "The server is silent",
             "Nothing was heard of it for more than 15 minutes.".to_owned(),
             &format!(
-                "Look whether its tools answer. If it is lost: letsbe backups recover {domain} --plan --reason TEXT"
+                "Look whether its tools answer. If it is lost: `letsbe backups recover {domain} --plan --reason TEXT`"
             ),
         ),
         Health::Never if now - tenant.agent.registered_at > FIRST_SIGN => look(
             "failed",
             "The server was never heard",
             "It registered, and said nothing since.".to_owned(),
-            "On the server: systemctl status letsbe-agent",
+            "On the server: `systemctl status letsbe-agent`",
         ),
         Health::Troubled => {
             let first = complaints.first().map(|worst| worst.text.as_str()).unwrap_or_default();

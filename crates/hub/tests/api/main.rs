@@ -11,6 +11,7 @@ mod escrows;
 mod floods;
 mod jobs;
 mod lists;
+mod live;
 mod messages;
 mod own_backup;
 mod pages;

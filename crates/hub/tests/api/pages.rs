@@ -187,3 +187,122 @@ async fn tenants_are_shown_and_an_approval_is_decided_on_the_page() {
     assert!(hub.page(&path).await.body.contains("refuse 00000000"));
     assert_eq!(hub.page("/tenants/x").await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_german_customer_reads_german_wherever_the_order_is() {
+    let hub = Hub::new().await;
+    let mut order = crate::public::good();
+    order["language"] = "de-AT".into();
+    let made = hub.json("POST", "/api/v1/public/orders", None, &order).await.json();
+    let id: letsbe_types::ids::OrderId = made["data"]["order_id"].as_str().unwrap().parse().unwrap();
+    let path = format!("/progress/{id}");
+    let unpaid = hub.page(&path).await.body;
+    assert!(unpaid.contains("<html lang=\"de\">") && unpaid.contains("wartet auf Sie"), "{unpaid}");
+    assert!(unpaid.contains("21.11.2026, 12:00:00 UTC"), "{unpaid}");
+    hub.apply(id, &Event::PaymentReceived).await;
+    let server = letsbe_types::ids::ServerId("netcup:1".into());
+    hub.apply(id, &Event::ServerClaimed { server }).await;
+    hub.apply(id, &Event::ServerInstalled { address: [192, 0, 2, 7].into() }).await;
+    let why = "nobody is authoritative".to_owned();
+    hub.apply(id, &Event::DnsUnreadable { why }).await;
+    let page = hub.page(&path).await.body;
+    for part in
+        ["Ihre Domain braucht einige Einträge", "noch nicht nachschlagen", "Jetzt dort", "Kopieren<span"]
+    {
+        assert!(page.contains(part), "{part} is missing: {page}");
+    }
+    for english in ["Your", "The entries", ">Copy", "Skip", "Last change", "not known", "waits"] {
+        assert!(!page.contains(english), "{english}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn strangers_read_refusals_and_the_login_in_their_browsers_language() {
+    let hub = Hub::new().await;
+    let german = ("accept-language", "de-DE,de;q=0.9,en;q=0.8");
+    for (path, words) in
+        [("/progress/x", "Nicht gefunden"), ("/nothing", "Nicht gefunden"), ("/login", "Anmelden")]
+    {
+        let answer = hub.send("GET", path, &[german, ("accept", "text/html")], Body::empty()).await;
+        assert!(answer.body.contains("<html lang=\"de\">") && answer.body.contains(words), "{answer:?}");
+        assert!(hub.page(path).await.body.contains("<html lang=\"en\">"));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_form_keeps_what_was_typed_and_names_the_field() {
+    let (hub, staff) = Hub::with_staff().await;
+    let id = hub.order(1).await;
+    hub.apply(id, &Event::PaymentReceived).await;
+    let path = format!("/orders/{id}/actions");
+    let ours = [COOKIE, FORM, OURS];
+    let typed = "action=assign&address=nowhere&server=rack+7&host_key=%22x";
+    let refused = hub.send("POST", &path, &ours, typed).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    for part in [
+        "value=\"nowhere\" aria-invalid=\"true\"",
+        "value=\"rack 7\"",
+        "value=\"&#34;x\"",
+        "assign-address-wrong",
+    ] {
+        assert!(refused.body.contains(part), "{part} is missing: {}", refused.body);
+    }
+    assert_eq!(refused.body.matches("aria-invalid").count(), 1, "the wrong field alone is marked");
+    let abandoned = hub.send("POST", &path, &ours, "action=abandon&reason=asked+by+phone").await;
+    assert!(
+        abandoned.body.contains("value=\"asked by phone\"")
+            && abandoned.body.contains("abandon-confirm-wrong")
+    );
+    let (tenant, _) = crate::tenant::registered(&hub, 2).await;
+    let drills = format!("/api/v1/admin/tenants/{tenant}/drills");
+    let drill =
+        hub.json("POST", &drills, Some(&staff), &serde_json::json!({"kind": "quarterly"})).await.json();
+    let path = format!("/tenants/{tenant}/drills/{}", drill["data"]["id"].as_str().unwrap());
+    let typed = "outcome=passed&rto_minutes=12&rpo_minutes=&notes=all+well";
+    let refused = hub.send("POST", &path, &ours, typed).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    for part in ["value=\"12\"", "value=\"all well\"", "id=\"rpo-wrong\""] {
+        assert!(refused.body.contains(part), "{part} is missing: {}", refused.body);
+    }
+    assert!(!refused.body.contains("id=\"rto-wrong\""), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn whoever_comes_from_a_search_or_a_late_form_is_led_back_there() {
+    let (hub, _) = Hub::with_staff().await;
+    let sent_away = hub.get("/tenants?q=a%26b&page=2", None).await;
+    let login = sent_away.headers["location"].to_str().unwrap().to_owned();
+    let page = hub.page(&login).await.body;
+    assert!(page.contains("value=\"/tenants?q=a%26b&#38;page=2\""), "{page}");
+    let id = hub.order(1).await;
+    let from = format!("https://hub.example.com/orders/{id}");
+    let path = format!("/orders/{id}/actions");
+    let late = hub.send("POST", &path, &[FORM, OURS, ("referer", &from)], "action=retry").await;
+    let login = late.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(login, format!("/login?next=/orders/{id}&ended=true"));
+    assert!(hub.page(&login).await.body.contains("was not carried out"));
+}
+
+#[tokio::test]
+async fn orders_have_the_address_at_which_people_look_for_them() {
+    let (hub, _) = Hub::with_staff().await;
+    for (asked, led) in [("/orders", "/"), ("/orders?q=a", "/?q=a")] {
+        let answer = hub.send("GET", asked, &[COOKIE], Body::empty()).await;
+        assert_eq!(answer.headers["location"], led);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_before_any_page_is_a_page_for_a_browser_and_json_for_a_program() {
+    let (hub, _) = Hub::with_staff().await;
+    let id = hub.order(1).await;
+    let path = format!("/orders/{id}/actions");
+    let foreign = [COOKIE, FORM, ("sec-fetch-site", "cross-site")];
+    let program = hub.send("POST", &path, &foreign, "action=retry").await;
+    assert_eq!(program.json()["error"]["code"], "API403");
+    let browser = [COOKIE, FORM, ("sec-fetch-site", "cross-site"), ("accept", "text/html")];
+    let browser = hub.send("POST", &path, &browser, "action=retry").await;
+    assert_eq!(browser.status, StatusCode::FORBIDDEN);
+    assert!(browser.body.contains("Not allowed") && browser.body.contains("came from another site"));
+    assert_eq!(browser.headers["content-type"], "text/html; charset=utf-8");
+}

@@ -23,6 +23,9 @@ const TOKENS_LOW: u64 = 90;
 const RESTARTED: u32 = 3;
 /// Containers, or operations, named in one sentence.
 const NAMED: usize = 5;
+const RESTART_TOOL: &str = "Start it anew: `letsbe tenants command DOMAIN restart TOOL`";
+const RESTART_RUNTIME: &str = "Start it anew: `letsbe tenants command DOMAIN restart openclaw`";
+const SEE_MEMORY: &str = "See how much it takes, on the server: `letsbe-node status`";
 /// Operations that keep strangers out.
 const GUARDS: [&str; 2] = ["firewall.", "ssh."];
 
@@ -93,26 +96,26 @@ fn complaints(
         grave: remark.weight == Weight::Failure,
         code: "HUB029",
         text: remark.text,
-        hint: "letsbe backups show DOMAIN",
+        hint: "Look: `letsbe backups show DOMAIN`",
     }));
     let other = heartbeat.and_then(|heartbeat| other_release(heartbeat, desired_release));
     complaints.extend(other.map(|text| Complaint {
         grave: false,
         code: "HUB028",
         text,
-        hint: "Move it: letsbe tenants command DOMAIN update-openclaw --help",
+        hint: "Move it: `letsbe tenants command DOMAIN update-openclaw --help`",
     }));
     complaints.extend(mismatch(metered, now).map(|text| Complaint {
         grave: false,
         code: "HUB028",
         text,
-        hint: "Compare both: letsbe tenants show DOMAIN. A server that reports less may be in other hands.",
+        hint: "Compare both: `letsbe tenants show DOMAIN`. A server that reports less may be in other hands.",
     }));
     complaints.extend(agent.log_cut.as_ref().map(|cut| Complaint {
         grave: true,
         code: "HUB028",
         text: log_cut(cut),
-        hint: "Find out who did it. When you know why: letsbe tenants accept-gate-log DOMAIN",
+        hint: "Find out who did it. When you know why: `letsbe tenants accept-gate-log DOMAIN`",
     }));
     complaints.sort_by_key(|complaint| !complaint.grave);
     complaints
@@ -156,13 +159,13 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
         .map(|container| container.name.as_str())
         .collect();
     let text = || format!("{} not fine: {}", counted(bad.len(), "container"), some(&bad));
-    say(true, !bad.is_empty(), &text, "Start it anew: letsbe tenants command DOMAIN restart TOOL");
+    say(true, !bad.is_empty(), &text, RESTART_TOOL);
     for container in &heartbeat.containers {
         let (name, times) = (&container.name, container.restarts_last_hour);
         let text = || format!("{name} was restarted {times} times within an hour");
-        say(true, times >= RESTARTED, &text, "See why: letsbe-node logs TOOL on the server");
+        say(true, times >= RESTARTED, &text, "See why, on the server: `letsbe-node logs TOOL`");
         let text = || format!("{name} was ended for want of memory");
-        say(true, container.out_of_memory, &text, "See how much it takes: letsbe-node status on the server");
+        say(true, container.out_of_memory, &text, SEE_MEMORY);
     }
     let disk = heartbeat.disk_used_percent;
     let text = || format!("the disk is {disk} % full");
@@ -170,28 +173,28 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
         true,
         disk >= DISK_FULL,
         &text,
-        "On the server: df -h, then docker system df. A full disk stops databases.",
+        "On the server: `df -h`, then `docker system df`. A full disk stops databases.",
     );
     let ends = heartbeat.certificate_expires_at;
     let text = || "a certificate ends within two weeks".to_owned();
     let short = ends.is_some_and(|at| at - now < CERTIFICATE_SHORT);
-    say(true, short, &text, "Look whether DNS still points here; on the server: journalctl -u certbot");
+    say(true, short, &text, "Look whether DNS still points here; on the server: `journalctl -u certbot`");
     let proxy = || "the secrets proxy has no secrets".to_owned();
     let ready = heartbeat.vault.proxy_ready;
     say(
         true,
         !ready,
         &proxy,
-        "On the server: journalctl -u letsbe-agent. Without it the AI team has no models.",
+        "On the server: `journalctl -u letsbe-agent`. Without it the AI team has no models.",
     );
     let sick = heartbeat.openclaw.as_ref().is_some_and(|openclaw| !openclaw.healthy);
     let text = || "the AI runtime is not well".to_owned();
-    say(true, sick, &text, "Start it anew: letsbe tenants command DOMAIN restart openclaw");
+    say(true, sick, &text, RESTART_RUNTIME);
     let drift = heartbeat.drift.as_ref();
     let drifted: Vec<&str> = drift.iter().flat_map(|drift| &drift.operations).map(String::as_str).collect();
     let text =
         || format!("{} off what was provisioned: {}", counted(drifted.len(), "operation"), some(&drifted));
-    let hint = "Somebody changed the server. What there is: letsbe tenants command DOMAIN check-drift";
+    let hint = "Somebody changed the server. What there is: `letsbe tenants command DOMAIN check-drift`";
     say(
         drifted.iter().any(|name| GUARDS.iter().any(|guard| name.starts_with(guard))),
         !drifted.is_empty(),
@@ -201,7 +204,7 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
     let tokens = &heartbeat.tokens;
     let low = tokens_low(tokens.used, tokens.pool);
     let text = || format!("{} of {} tokens are used", grouped(tokens.used), grouped(tokens.pool));
-    say(false, low, &text, "Give it more: letsbe tenants configure DOMAIN --help");
+    say(false, low, &text, "Give it more: `letsbe tenants configure DOMAIN --help`");
     let dropped = heartbeat.events_dropped;
     let text =
         || if dropped == 1 { "1 event was lost".to_owned() } else { format!("{dropped} events were lost") };

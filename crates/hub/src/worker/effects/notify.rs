@@ -41,7 +41,7 @@ pub(in crate::worker) async fn request_purchase(worker: &Worker, order: &Order) 
     }
     let wanted_by = state.recovery.as_ref().map_or(order.new.id.0, |recovery| recovery.id.0);
     let problem = state.problem.as_ref();
-    let detail = problem.map(|problem| format!("{} {}", problem.message, problem.hint)).unwrap_or_default();
+    let detail = problem.map(letsbe_store::whole).unwrap_or_default();
     worker
         .store
         .open_purchase_task(wanted_by, order.new.id, &detail, now + PURCHASE_TIME, now)

@@ -1,0 +1,57 @@
+//! `GET /orders/{id}/events`: lines of an order's page as they come, worded and marked up as the page itself has them.
+
+use std::convert::Infallible;
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::State,
+    http::HeaderMap,
+    response::sse::{Event, Sse},
+};
+use futures::Stream;
+use letsbe_types::{api::TimelineEntry, ids::OrderId};
+use serde::Serialize;
+
+use super::timeline::Line;
+use crate::{
+    AppState,
+    controllers::{
+        ApiResult, Id, Parameters,
+        orders::events::{From, follow},
+    },
+    security::sessions::Operator,
+};
+
+#[derive(Template)]
+#[template(path = "live.html")]
+struct Fragment {
+    line: Line,
+}
+
+/// What the page's script gets of a line.
+#[derive(Serialize)]
+struct Told {
+    sequence: i64,
+    kind: String,
+    /// The line as the page has it.
+    html: String,
+}
+
+/// `GET /orders/{id}/events`
+pub(crate) async fn stream(
+    State(state): State<AppState>,
+    Extension(operator): Extension<Operator>,
+    Id(id): Id<OrderId>,
+    Parameters(from): Parameters<From>,
+    headers: HeaderMap,
+) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    follow(state, operator, id, (from, headers), told).await
+}
+
+/// Within JSON, since a line of such an event must not have any end of line.
+fn told(entry: TimelineEntry, event: Event) -> Option<Event> {
+    let (sequence, kind) = (entry.sequence, entry.kind.clone());
+    let html = Fragment { line: entry.into() }.render().ok()?;
+    event.json_data(Told { sequence, kind, html }).ok()
+}
