@@ -163,9 +163,15 @@ fn references(tool: &Tool) -> Found {
     for (i, vhost) in tool.vhosts.iter().enumerate() {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
         let wrong = |path: &&String| !path.starts_with('/') || !path.chars().all(plain);
-        if let Some(path) = vhost.logins.iter().find(wrong) {
-            let why = format!("{path:?} is no plain path (/, letters, digits, `.`, `_`, `-`)");
-            found.push((format!("vhosts[{i}].logins"), why));
+        for (field, paths) in [("logins", &vhost.logins), ("passwords", &vhost.passwords)] {
+            if let Some(path) = paths.iter().find(wrong) {
+                let why = format!("{path:?} is no plain path (/, letters, digits, `.`, `_`, `-`)");
+                found.push((format!("vhosts[{i}].{field}"), why));
+            }
+        }
+        if vhost.own_limit.as_ref().is_some_and(|limit| limit.trim().is_empty()) {
+            let why = "a tool that counts by itself needs a word on how".to_owned();
+            found.push((format!("vhosts[{i}].own_limit"), why));
         }
     }
     found.extend(too_old(tool));

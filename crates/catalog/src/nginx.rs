@@ -61,13 +61,17 @@ pub fn render_nginx(
     Ok(Some(sites.join("\n")))
 }
 
-/// The paths of log-ins as a regular expression. Below a script's name the script itself answers, too.
-fn logins(vhost: &Vhost) -> String {
+/// Paths as a regular expression. Below a script's name the script itself answers, too.
+fn pattern(paths: &[String]) -> String {
     let one = |path: &String| {
-        let end = if path.ends_with(".php") { "(/.*)?" } else { "/?" };
+        let end = match path {
+            path if path.ends_with('/') => ".*",
+            path if path.ends_with(".php") => "(/.*)?",
+            _ => "/?",
+        };
         format!("{}{end}", path.replace('.', "\\."))
     };
-    vhost.logins.iter().map(one).collect::<Vec<_>>().join("|")
+    paths.iter().map(one).collect::<Vec<_>>().join("|")
 }
 
 fn variables(
@@ -84,7 +88,9 @@ fn variables(
         ("websocket".to_owned(), vhost.websocket.into()),
         ("door".to_owned(), door.into()),
         ("body_mb".to_owned(), vhost.body_mb.into()),
-        ("logins".to_owned(), logins(vhost).into()),
+        ("logins".to_owned(), pattern(&vhost.logins).into()),
+        ("passwords".to_owned(), pattern(&vhost.passwords).into()),
+        ("counts_basic".to_owned(), vhost.own_limit.is_none().into()),
         ("ipv6".to_owned(), context.ipv6.into()),
         ("certificate".to_owned(), certificate.map_or("", |paths| &paths.certificate).into()),
         ("certificate_key".to_owned(), certificate.map_or("", |paths| &paths.key).into()),
@@ -161,7 +167,15 @@ fn render_landing(
     context: &RenderContext,
     certificate: Option<&CertificatePaths>,
 ) -> Result<String, RenderError> {
-    let vhost = Vhost { label: "@".to_owned(), port: 0, websocket: false, body_mb: 1, logins: Vec::new() };
+    let vhost = Vhost {
+        label: "@".to_owned(),
+        port: 0,
+        websocket: false,
+        body_mb: 1,
+        logins: Vec::new(),
+        passwords: Vec::new(),
+        own_limit: None,
+    };
     let text = shared.get("landing.conf").map_or("", String::as_str);
     template::render_with(
         "shared/landing.conf",

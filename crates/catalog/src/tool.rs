@@ -175,9 +175,17 @@ pub struct Vhost {
     pub websocket: bool,
     /// Largest request body that nginx takes, in MiB.
     pub body_mb: u32,
-    /// Where people log in by POST: nginx lets an address try so often a minute and no more.
+    /// Where passwords are tried by POST, PUT or PATCH: nginx lets an address try so often a minute and no more. A path
+    /// that ends with a slash is meant with all below it.
     #[serde(default)]
     pub logins: Vec<String>,
+    /// Where a password comes along with every request: nginx lets an address ask much oftener, but not without end.
+    /// `Authorization: Basic` is counted in the same way everywhere.
+    #[serde(default)]
+    pub passwords: Vec<String>,
+    /// How the tool itself stops who guesses by `Authorization: Basic`. nginx does not count it then.
+    #[serde(default)]
+    pub own_limit: Option<String>,
 }
 
 /// Kind of database.

@@ -150,6 +150,21 @@ impl Running {
     }
 }
 
+impl Running {
+    /// The codes that as many addresses get that all send a form at the same time.
+    pub(crate) fn asked_at_once_from(&self, url: &str, addresses: &[String]) -> Vec<String> {
+        let connect = format!("::127.0.0.1:{}", self.https);
+        let mut command = Command::new("curl");
+        command.args(["--parallel", "--parallel-immediate", "--parallel-max", "200"]);
+        for (index, address) in addresses.iter().enumerate() {
+            command.args(["--next"].iter().filter(|_| index > 0));
+            command.args(["-ks", "--max-time", "60", "-o", "/dev/null", "-w", " %{http_code} ", "-d", "a=b"]);
+            command.args(["--connect-to", &connect, "--interface", address, url]);
+        }
+        must_succeed(&mut command).split_whitespace().map(str::to_owned).collect()
+    }
+}
+
 fn free_ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("port"));
     listeners.map(|listener| listener.local_addr().expect("address").port())

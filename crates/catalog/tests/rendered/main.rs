@@ -3,6 +3,7 @@
 
 mod bounds;
 mod front;
+mod logins;
 #[path = "../support/mod.rs"]
 mod support;
 mod visitors;

@@ -344,10 +344,7 @@ mod tests {
             (known, pieces) = (end, pieces + 1);
         }
         assert_eq!(pieces, (super::RECENT + 300).div_ceil(limits::LOG_HASHES));
-        assert_eq!(
-            log.told(&known),
-            (known.clone(), Some(LogChain { after: known, hashes: Vec::new() }))
-        );
+        assert_eq!(log.told(&known), (known.clone(), Some(LogChain { after: known, hashes: Vec::new() })));
     }
 
     #[test]

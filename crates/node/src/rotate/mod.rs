@@ -11,8 +11,6 @@ mod database;
 mod journals;
 mod only_one;
 pub(crate) mod points;
-#[cfg(test)]
-mod size;
 
 use std::collections::BTreeSet;
 
@@ -246,3 +244,6 @@ fn rotated(tool: &RotatedTool, is_told_later: bool) -> String {
         None => format!("{}: {} secrets are new, {} stay", tool.tool, tool.secrets, tool.kept.len()),
     }
 }
+
+#[cfg(test)]
+mod size;

@@ -8,7 +8,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
+    routing::{delete, get, post, put},
 };
 use letsbe_catalog::Tool;
 use letsbe_types::Secret;
@@ -96,9 +96,17 @@ fn ghost(shared: &Shared) -> Router {
         let body = Json(json!({ "users": [{ "roles": [{ "name": role }] }] }));
         if known { body.into_response() } else { StatusCode::FORBIDDEN.into_response() }
     };
+    let first_content = |State(shared): State<Shared>, headers: HeaderMap, request: Request| async move {
+        let known = headers.get("cookie").is_some_and(|cookie| cookie == "ghost-admin-api-session=s1");
+        let path = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        shared.lock().expect("no panic").asked.push(format!("{} {path}", request.method()));
+        if known { StatusCode::OK } else { StatusCode::FORBIDDEN }
+    };
     Router::new()
         .route("/ghost/api/admin/authentication/setup/", get(status).post(set_up))
         .route("/ghost/api/admin/session/", post(log_in))
+        .route("/ghost/api/admin/settings/", put(first_content))
+        .route("/ghost/api/admin/posts/", delete(first_content))
         .route("/ghost/api/admin/users/me/", get(me))
         .with_state(Arc::clone(shared))
 }
@@ -117,6 +125,11 @@ async fn a_fresh_tool_gets_its_owner_and_his_log_in_is_seen() {
     // A run that was killed before it wrote that down sends the set-up only once.
     assert_eq!(settle(&tool, false).await, Ok(Proof::LoggedIn));
     assert_eq!(asked(&shared, "setup"), 1);
+    // What the tool shows at first comes from nowhere else.
+    for first in ["PUT /ghost/api/admin/settings/", "DELETE /ghost/api/admin/posts/?filter=slug:coming-soon"]
+    {
+        assert_eq!(asked(&shared, first), 1, "{first}");
+    }
 }
 
 #[tokio::test]

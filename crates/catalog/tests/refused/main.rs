@@ -1,109 +1,16 @@
 //! The shipped catalog loads; bad catalogs are refused with exact words: file, field, why.
 
+mod sample;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::{fs, path::Path};
 
 use letsbe_catalog::{Catalog, CatalogErrors};
+use sample::{COMPOSE, SETUP, TOOL};
 use support::shipped;
 
-const TIERS: &str = include_str!("../../../catalog/tiers.toml");
-
-const TOOL: &str = r#"name = "alpha"
-title = "Alpha"
-description = "Does things."
-licence = "MIT"
-category = "website"
-kind = "tool"
-images = ["alpha:1.2"]
-
-[needs]
-ram_mb = 128
-disk_gb = 1
-
-[[services]]
-name = "app"
-container = "letsbe-alpha"
-image = "alpha:1.2"
-
-[[ports]]
-service = "app"
-host = 3999
-container = 80
-
-[[vhosts]]
-label = "alpha"
-port = 3999
-body_mb = 1
-
-[[state]]
-volume = "data"
-method = "files"
-
-[[credentials]]
-key = "admin_password"
-category = "admin_password"
-method = "base64_32"
-
-[env.".env"]
-PASSWORD = "{{ admin_password }}"
-
-[health]
-port = 3999
-required = true
-start_seconds = 10
-probe = { path = "/" }
-
-[[functional]]
-path = "/"
-
-[setup]
-port = 3999
-
-[[setup.done_when]]
-method = "POST"
-path = "/login"
-json = { password = "{{ admin_password }}" }
-
-[update]
-image = "alpha:1.2"
-one_major_at_a_time = false
-migrates_data = false
-
-[restore]
-stop = ["app"]
-"#;
-
-const COMPOSE: &str = r#"name: letsbe-alpha
-services:
-  app:
-    image: alpha:1.2
-    container_name: letsbe-alpha
-    restart: unless-stopped
-    env_file: [.env]
-    volumes:
-      - data:/data
-    ports: ["127.0.0.1:3999:80"]
-    healthcheck:
-      test: ["CMD", "true"]
-    mem_limit: 128m
-    security_opt: ["no-new-privileges:true"]
-    logging:
-      driver: json-file
-      options: { max-size: 10m, max-file: "3" }
-volumes:
-  data:
-"#;
-
-/// The sample's way to its owner.
-const SETUP: &str = r#"[setup]
-port = 3999
-
-[[setup.done_when]]
-method = "POST"
-path = "/login"
-json = { password = "{{ admin_password }}" }
-"#;
+const TIERS: &str = include_str!("../../../../catalog/tiers.toml");
 
 /// What to replace in the sample, by what, and the error that follows.
 const TOOL_FAULTS: &[(&str, &str, &str)] = &[
@@ -142,6 +49,17 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
         "services[0].container: \"alpha\" does not start with letsbe-alpha",
     ),
     ("port = 3999\nbody_mb", "port = 4000\nbody_mb", "vhosts[0].port: there is no port \"4000\""),
+    ("body_mb = 1\n", "body_mb = 1\nlogins = [\"/a|b\"]\n", "vhosts[0].logins: \"/a|b\" is no plain path"),
+    (
+        "body_mb = 1\n",
+        "body_mb = 1\npasswords = [\"rpc\"]\n",
+        "vhosts[0].passwords: \"rpc\" is no plain path",
+    ),
+    (
+        "body_mb = 1\n",
+        "body_mb = 1\nown_limit = \" \"\n",
+        "vhosts[0].own_limit: a tool that counts by itself needs a word on how",
+    ),
     ("port = 3999\nrequired", "port = 1\nrequired", "health.port: there is no port \"1\""),
     (
         "password = \"{{ admin_password }}\"",
