@@ -4,7 +4,13 @@ use std::{fs, io, net::SocketAddr, path::Path, process::Command, sync::Arc};
 
 use axum::serve::Listener;
 use letsbe_catalog::Catalog;
-use letsbe_hub::{AppState, config::PaymentTerms, router::router, tenants::Tenants};
+use letsbe_hub::{
+    AppState,
+    config::{PaymentTerms, ProvisioningConfig},
+    convergence::Planner,
+    router::router,
+    tenants::Tenants,
+};
 use letsbe_lifecycle::order::Pace;
 use letsbe_serve::Bounds;
 use letsbe_store::{Defaults, Store, token_hash};
@@ -17,6 +23,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -55,6 +62,7 @@ impl Hub {
             public_url: "https://localhost".into(),
             jobs_folder: folder.join("jobs").into(),
             own_backup: None,
+            planner: Arc::new(Planner::new(no_provisioning(folder), "https://localhost".to_owned())),
         };
         let (certificate_pem, config) = certificate(folder);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -68,6 +76,15 @@ impl Hub {
         ));
         Self { port, certificate_pem }
     }
+}
+
+/// Nothing is provisioned here.
+fn no_provisioning(folder: &Path) -> ProvisioningConfig {
+    serde_json::from_value(json!({
+        "provisioner": folder, "bundle": folder, "private_key": folder, "timezone": "UTC", "docker": "distro",
+        "certificates": { "contact": "ops@letsbe.example" },
+    }))
+    .unwrap()
 }
 
 /// A certificate for `localhost`, and what serves with it.
