@@ -166,7 +166,7 @@ pub(crate) async fn logout(
 /// A path of ours: nobody is sent elsewhere after the login.
 fn local(next: String) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_".contains(&b);
-    let asked = |b: u8| plain(b) || b"=&%+.~*".contains(&b);
+    let asked = |b: u8| b.is_ascii_alphanumeric() || b"-_=&%+.~*".contains(&b);
     let (path, query) = next.split_once('?').unwrap_or((&next, ""));
     if path.starts_with('/') && !path.starts_with("//") && path.bytes().all(plain) && query.bytes().all(asked)
     {
