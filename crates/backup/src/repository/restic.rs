@@ -76,6 +76,9 @@ impl<'a> Call<'a> {
     }
 }
 
+/// A program may stand still for so long because its machine is busy.
+const BUSY: Duration = Duration::from_secs(30);
+
 impl Repository {
     /// Runs restic; standard output goes to `sink`. Whether a far side lets us in is asked first, because restic by
     /// itself would ask it for a quarter of an hour.
@@ -92,7 +95,7 @@ impl Repository {
             // What everybody may write is not its own.
             command.env("TMPDIR", &self.cache);
         }
-        let still = self.location.folder.is_none().then_some(self.retrying);
+        let still = self.location.folder.is_none().then_some(self.retrying.max(BUSY));
         let bounds = Bounds { reach: reach.as_ref(), retrying: self.retrying, still };
         let ended = process::run_within(bounds, command, call.input, call.limit, sink)
             .await
@@ -138,7 +141,7 @@ impl Repository {
         command.arg("--cache-dir").arg(&self.cache);
         command.args(["--quiet", "--retry-lock", LOCKED]);
         // We give up first: a request that it sends anew would look like something that moves.
-        let hangs = format!("{}s", 2 * self.retrying.as_secs().max(1));
+        let hangs = format!("{}s", 2 * self.retrying.max(BUSY).as_secs());
         command.arg("--stuck-request-timeout").arg(hangs);
         for option in &self.location.options {
             command.args(["--option", option]);
