@@ -1,7 +1,8 @@
 //! Watches the processes of this machine and of the servers while an order is carried out, and keeps what was printed.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{RecvTimeoutError, Sender, channel},
@@ -12,6 +13,9 @@ use std::{
 
 /// How often the processes are looked at.
 const PAUSE: Duration = Duration::from_millis(25);
+/// A process that has been there for so many looks hardly becomes another program any more: it is read at one of so
+/// many from then on.
+const YOUNG: u32 = 40;
 
 /// What was seen: where, and the text.
 type Seen = BTreeSet<(String, Vec<u8>)>;
@@ -30,8 +34,10 @@ impl Observer {
         let watcher = std::thread::spawn({
             let seen = Arc::clone(&seen);
             move || {
+                let (mut looks, mut ages) = (0_u32, BTreeMap::new());
                 while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                    look(&seen);
+                    ages = look(&seen, &ages, looks);
+                    looks += 1;
                 }
             }
         });
@@ -59,25 +65,35 @@ impl Drop for Observer {
     }
 }
 
-/// Arguments and environment of every process that is not inside a tool's container: such a one is three process
-/// namespaces deep (this machine, the server, the tool), and gets its secrets by its environment on purpose.
-fn look(seen: &Mutex<Seen>) {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return };
-    for process in processes.flatten() {
-        let path = process.path();
-        let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
-        let depth = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-        if depth.is_none_or(|depth| depth.split_whitespace().count() > 2) {
-            continue;
-        }
-        let name =
-            status.lines().next().and_then(|line| line.strip_prefix("Name:")).unwrap_or_default().trim();
-        for part in ["cmdline", "environ"] {
-            let content = std::fs::read(path.join(part)).unwrap_or_default();
-            if !content.is_empty() {
-                let place = format!("the {part} of a process {name}");
-                seen.lock().unwrap_or_else(PoisonError::into_inner).insert((place, content));
+/// Reads the young processes, and some of the others; how many looks each has been there for.
+fn look(seen: &Mutex<Seen>, ages: &BTreeMap<u32, u32>, looks: u32) -> BTreeMap<u32, u32> {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return BTreeMap::new() };
+    let numbers = processes.flatten().filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
+    numbers
+        .map(|number| {
+            let age = ages.get(&number).map_or(0, |age| age + 1);
+            if age < YOUNG || (number.wrapping_add(looks)).is_multiple_of(YOUNG) {
+                read(seen, &Path::new("/proc").join(number.to_string()));
             }
+            (number, age)
+        })
+        .collect()
+}
+
+/// Arguments and environment of a process that is not inside a tool's container: such a one is three process
+/// namespaces deep (this machine, the server, the tool), and gets its secrets by its environment on purpose.
+fn read(seen: &Mutex<Seen>, process: &Path) {
+    let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
+    let depth = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    if depth.is_none_or(|depth| depth.split_whitespace().count() > 2) {
+        return;
+    }
+    let name = status.lines().next().and_then(|line| line.strip_prefix("Name:")).unwrap_or_default().trim();
+    for part in ["cmdline", "environ"] {
+        let content = std::fs::read(process.join(part)).unwrap_or_default();
+        if !content.is_empty() {
+            let place = format!("the {part} of a process {name}");
+            seen.lock().unwrap_or_else(PoisonError::into_inner).insert((place, content));
         }
     }
 }
