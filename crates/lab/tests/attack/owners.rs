@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, ensure};
-use letsbe_lab::vault::host_credentials;
-use reqwest::{Client, redirect::Policy};
+use letsbe_lab::{fleet::eventually, vault::host_credentials};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect::Policy};
 use serde_json::{Value, json};
 
 use crate::{Target, kuma};
@@ -29,11 +29,11 @@ pub(crate) async fn log_in(target: &Target<'_>) -> anyhow::Result<()> {
 
     let login = json!({ "username": email, "password": password("ghost")? });
     let session = client.post(format!("{blog}/ghost/api/admin/session/")).header("origin", blog);
-    let session = session.json(&login).send().await?;
+    let session = patiently(session.json(&login)).await?;
     ensure!(session.status() == 201, "Ghost: {}", session.status());
 
     let form = [("log", email.to_owned()), ("pwd", password("wordpress")?)];
-    let login = client.post(format!("{www}/wp-login.php")).form(&form).send().await?;
+    let login = patiently(client.post(format!("{www}/wp-login.php")).form(&form)).await?;
     ensure!(login.status() == 302, "WordPress: {}", login.status());
     let cookies = login.headers().get_all("set-cookie");
     let cookies = cookies.iter().filter_map(|value| value.to_str().ok()?.split(';').next());
@@ -58,7 +58,7 @@ pub(crate) async fn log_in(target: &Target<'_>) -> anyhow::Result<()> {
 
     let who = client.get(format!("{files}/ocs/v2.php/cloud/user?format=json"));
     let who = who.basic_auth("admin", Some(password("nextcloud")?)).header("OCS-APIRequest", "true");
-    let who: Value = who.send().await?.json().await?;
+    let who: Value = patiently(who).await?.json().await?;
     ensure!(who["ocs"]["data"]["id"] == "admin", "Nextcloud: {who}");
 
     let login = json!({ "username": email, "password": password("uptime-kuma")?, "token": "" });
@@ -68,5 +68,16 @@ pub(crate) async fn log_in(target: &Target<'_>) -> anyhow::Result<()> {
 }
 
 async fn answer(client: &Client, url: &str, body: &Value) -> anyhow::Result<Value> {
-    Ok(client.post(url).json(body).send().await?.json().await?)
+    Ok(patiently(client.post(url).json(body)).await?.json().await?)
+}
+
+/// The owner sits where the stranger sat, whose attempts have used up what nginx lets through from there: he is let in
+/// as soon as he is no longer told to wait.
+async fn patiently(request: RequestBuilder) -> anyhow::Result<Response> {
+    eventually("nginx lets a log-in through", PATIENCE, async || {
+        let request = request.try_clone().context("a request that can be sent again")?;
+        let response = request.send().await?;
+        Ok((response.status() != StatusCode::TOO_MANY_REQUESTS).then_some(response))
+    })
+    .await
 }
