@@ -113,6 +113,10 @@ pub enum Fault {
     StallAfter(usize),
     /// After so many events of a stream there are comments only, without an end.
     CommentsAfter(usize),
+    /// Before a whole answer there are blank lines for so long; the head comes at once.
+    BlankLinesFirst(Duration),
+    /// It streams to who wants a whole answer, and the reverse, and this goes wrong as well.
+    Swapped(Box<Self>),
     /// Status 200, and something that is no answer.
     Malformed,
     /// It speaks this dialect of [`dialects`].

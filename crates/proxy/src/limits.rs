@@ -19,6 +19,9 @@ pub(crate) const GATE_REQUESTS: usize = 64;
 /// Longer bodies are looked through on a thread of their own, so that nobody else waits.
 pub(crate) const LONG_BODY_BYTES: usize = 512 * 1024;
 
+/// When everything was said, the usage is waited for this long.
+pub(crate) const AFTERWORD: Duration = Duration::from_secs(5);
+
 /// How long is waited for what.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {

@@ -98,6 +98,7 @@ const WAYS: &[(&str, &[Way])] = &[
             ("/de/web/login", POST, LogIn),
             ("/pt_BR/web/login", POST, LogIn),
             ("/sr@latin/web/login", POST, LogIn),
+            ("/es_419/web/login", POST, LogIn),
             ("/web/login/totp", POST, LogIn),
             ("/web/session/authenticate", POST, LogIn),
             ("/web/reset_password", POST, LogIn),
@@ -106,6 +107,8 @@ const WAYS: &[(&str, &[Way])] = &[
             ("/xmlrpc/2/object", POST, Carried),
             ("/xmlrpc/object", POST, Carried),
             ("/jsonrpc", POST, Carried),
+            ("/en/jsonrpc", POST, Carried),
+            ("/de/xmlrpc/2/object", POST, Carried),
             ("/json/2/res.users/read", BEARER, Random("an API key, 160 bits")),
             ("/anything", BASIC, Carried),
         ],
@@ -116,6 +119,7 @@ const WAYS: &[(&str, &[Way])] = &[
             ("/api/auth", POST, LogIn),
             ("/api/auth/oauth/validate", POST, LogIn),
             ("/api/users/admin/init", POST, LogIn),
+            ("/api/authx", &[], LogIn),
             ("/api/endpoints", BASIC, Carried),
             ("/api/endpoints", BEARER, Random("a signed token, or an API key of 256 bits")),
         ],
@@ -136,6 +140,8 @@ const WAYS: &[(&str, &[Way])] = &[
             ("/wp-login.php?action=lostpassword", POST, LogIn),
             ("/wp-login.php?action=postpass", POST, LogIn),
             ("/xmlrpc.php", POST, LogIn),
+            ("/wp-login.php/%0A%0Ax", POST, LogIn),
+            ("/xmlrpc.php/%0A%0Ax", POST, LogIn),
             ("/wp-json/wp/v2/users/me", BASIC, Carried),
             ("/?rest_route=/wp/v2/users/me", LOWER, Carried),
         ],
@@ -231,4 +237,15 @@ fn a_crowd_at_portainers_log_in_is_not_let_through_at_once_and_elsewhere_it_is()
     assert!(refused("https://containers.bakery.example/api/auth") > 0);
     assert!(refused("https://containers.bakery.example/api/users/1/passwd") > 0);
     assert_eq!(refused("https://www.bakery.example/wp-login.php"), 0, "an address for itself");
+}
+
+/// That one bucket is for all callers: whatever is counted there must be counted by address, too.
+#[test]
+fn one_address_does_not_keep_others_from_portainers_log_in() {
+    let files = Front::new();
+    let nginx = front(&files);
+    let host = "https://containers.bakery.example";
+    let mine = passed(&nginx, &format!("{host}/api/authx"), &[], "127.12.0.1", 200);
+    assert!(mine.is_some_and(|mine| mine <= 60), "{mine:?}");
+    assert_eq!(passed(&nginx, &format!("{host}/api/auth"), POST, "127.12.0.2", 10), None);
 }

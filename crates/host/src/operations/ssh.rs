@@ -15,7 +15,7 @@ use super::{
     ADMIN, NODE, SSH_PORT,
     ssh_files::{SSHD_CONFIG, config_files},
     ssh_settings::{
-        DROP_IN, EFFECTIVE, SOCKET_DROP_IN, both_ports, final_settings, listen, restart, settled,
+        DROP_IN, EFFECTIVE, SOCKET_DROP_IN, both_ports, final_settings, keeping, listen, restart, settled,
     },
     ssh_state,
 };
@@ -249,7 +249,8 @@ impl SshMove {
         );
         changes.push(record(&SshState { phase: Phase::Both, previous }));
         changes.push(Change::Run(Command::words(&arm)));
-        changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, both_ports(&ports, &found.settings))));
+        let settings = keeping(&both_ports(&ports, &found.settings), found.drop_in.as_deref());
+        changes.push(Change::Write(FileWrite::new(DROP_IN, 0o644, settings)));
         changes.extend(listen(&ports, found.by_socket()));
         let question = Question::SshConfirmation { port: SSH_PORT, user: ADMIN.to_owned() };
         changes.push(Change::Ask { question, patience: self.patience });

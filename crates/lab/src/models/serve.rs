@@ -125,16 +125,18 @@ fn failure(status: u16, retry_after: Option<u64>) -> Response {
 
 fn speak(form: Form, request: &Request, message: &Message, fault: Option<&Fault>) -> Response {
     let body = request.json();
+    let way = match fault {
+        Some(Fault::Dialect(name)) => dialects::named(name).map(|dialect| dialect.way),
+        Some(Fault::Swapped(_)) => Some(Way::Swapped),
+        _ => None,
+    };
+    let fault = if let Some(Fault::Swapped(other)) = fault { Some(&**other) } else { fault };
     let used = match fault {
         Some(Fault::WrongUsage) => Used::Nonsense,
         Some(Fault::NoUsage) => Used::Unsaid,
         _ => counted(request, message),
     };
     let model = request.model();
-    let way = match fault {
-        Some(Fault::Dialect(name)) => dialects::named(name).map(|dialect| dialect.way),
-        _ => None,
-    };
     let is_swapped = matches!(way, Some(Way::Swapped));
     let kind = |usual: &'static str| if let Some(Way::Type(other)) = way { other } else { usual };
     if (body["stream"] == Value::Bool(true)) == is_swapped {
@@ -174,7 +176,12 @@ fn streamed(content_type: &'static str, pieces: Vec<String>, fault: Option<&Faul
     let body = match fault {
         Some(Fault::CutAfter(_)) => Body::from_stream(pieces.chain(cut())),
         Some(Fault::StallAfter(_)) => Body::from_stream(pieces.chain(stream::pending())),
-        Some(Fault::CommentsAfter(_)) => Body::from_stream(pieces.chain(comments())),
+        Some(Fault::CommentsAfter(_)) => {
+            Body::from_stream(pieces.chain(slowly(b": OPENROUTER PROCESSING\n\n")))
+        }
+        Some(Fault::BlankLinesFirst(wait)) => {
+            Body::from_stream(slowly(b"\n").take_until(tokio::time::sleep(*wait)).chain(pieces))
+        }
         _ => Body::from_stream(pieces),
     };
     let mut response = Response::new(body);
@@ -184,10 +191,11 @@ fn streamed(content_type: &'static str, pieces: Vec<String>, fault: Option<&Faul
     response
 }
 
-fn comments() -> impl Stream<Item = Result<Bytes, std::io::Error>> {
-    stream::repeat(()).then(|()| async {
+/// This again and again.
+fn slowly(piece: &'static [u8]) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+    stream::repeat(piece).then(|piece| async move {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Ok(Bytes::from_static(b": OPENROUTER PROCESSING\n\n"))
+        Ok(Bytes::from_static(piece))
     })
 }
 

@@ -135,6 +135,27 @@ async fn heartbeats_without_an_end_hold_nobody() {
     assert!(said(&text) == "from the first" && !text.contains("PROXY009"), "{text}");
 }
 
+#[tokio::test]
+async fn an_error_after_a_streamed_end_does_not_break_a_whole_answer_and_its_usage_is_read() {
+    let site = Site::start(2, &[]).await;
+    let pieces = [
+        r#"{"choices":[{"index":0,"delta":{"content":"from the first"}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],
+            "x_groq":{"usage":{"prompt_tokens":120,"completion_tokens":30}}}"#,
+        r#"{"error":{"message":"upstream closed"}}"#,
+    ];
+    let body: String = pieces.iter().map(|piece| format!("data: {}\n\n", piece.replace('\n', ""))).collect();
+    let content_type = "text/event-stream".to_owned();
+    site.sims[0].enqueue(Answer::Raw { status: 200, content_type, body: body.into_bytes() });
+    let (status, text) = site.answer("chat/completions", &chat("hello")).await;
+    assert_eq!((status, whole_text(&text).as_str()), (200, "from the first"), "{text}");
+    assert_eq!(site.asked(), [1, 0]);
+    site.ledger.until_all_settled().await;
+    let books = site.ledger.books();
+    let used: Vec<_> = books.usage().map(|usage| (usage.reported, usage.input, usage.output)).collect();
+    assert_eq!(used, [(true, 120, 30)]);
+}
+
 #[test]
 fn the_table_of_dialects_is_what_is_played() {
     let mut table = String::from("| dialect | who | what | the caller gets |\n|---|---|---|---|\n");

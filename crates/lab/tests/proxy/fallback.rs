@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use letsbe_lab::models::{Answer, Fault};
+use letsbe_proxy::Patience;
 use serde_json::{Value, json};
 
-use crate::{Site, chat, code, events, said, streamed};
+use crate::{Site, chat, code, events, patience, said, streamed};
 
 fn faults() -> Vec<Fault> {
     vec![
@@ -144,6 +145,21 @@ async fn the_last_provider_gets_the_patience_that_it_asks_for() {
     assert_eq!(response.status().as_u16(), 503);
     assert_eq!(response.headers()["retry-after"], "60");
     assert_eq!(site.asked(), [3]);
+}
+
+/// Both send their heads at once and then blank lines, as slow models do: the first for ever.
+#[tokio::test]
+async fn the_last_provider_has_all_of_the_time_for_a_whole_answer_and_those_before_it_half() {
+    let site = Site::start_with(2, &[], Patience { whole: Duration::from_secs(16), ..patience() }).await;
+    for (sim, seconds) in site.sims.iter().zip([3600, 5]) {
+        let fault = Fault::BlankLinesFirst(Duration::from_secs(seconds));
+        sim.faults(|faults| faults.always = Some(fault));
+    }
+    site.sims[1].enqueue(Answer::text("from the second"));
+    let (status, text) = site.answer("chat/completions", &chat("hello")).await;
+    assert!(status == 200 && text.contains("from the second"), "{status}: {text}");
+    assert_eq!(site.asked(), [1, 1]);
+    site.ledger.until_all_settled().await;
 }
 
 #[tokio::test]

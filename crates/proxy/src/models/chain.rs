@@ -73,6 +73,8 @@ struct Request<'a> {
     wish: Wish,
     bound: Bound,
     times: Times,
+    /// After it nobody is left to be asked.
+    last: Option<&'a Target>,
 }
 
 impl Asker {
@@ -91,8 +93,9 @@ impl Asker {
             input: tokens_of(wish.body.len() as u64),
             output: wish.output_bound(model.output_tokens_max),
         };
-        let times = Times { patience: self.patience, deadline };
-        Request { asker: self, in_force, wish, bound, times }.ask_all(model, held).await
+        let times = Times { patience: self.patience, deadline, attempts: 1 };
+        let last = model.chain.last();
+        Request { asker: self, in_force, wish, bound, times, last }.ask_all(model, held).await
     }
 }
 
@@ -206,7 +209,10 @@ impl Request<'_> {
     ) -> Result<Reply, Failure> {
         let body = body_for(&target.model, &added, &self.wish.body);
         reservation.sending(name(target), self.bound);
-        upstream::ask(provider, &self.wish, body, reservation, self.times).await
+        let is_last = self.last.is_some_and(|last| std::ptr::eq(last, target));
+        // Half of the time is for those that are asked after it.
+        let times = Times { attempts: if is_last { 1 } else { 2 }, ..self.times };
+        upstream::ask(provider, &self.wish, body, reservation, times).await
     }
 
     async fn respond(

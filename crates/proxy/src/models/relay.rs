@@ -2,7 +2,7 @@
 //!
 //! What was passed on is never continued with another provider's words: a stream that breaks ends with an error.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::body::{Body, Bytes};
 use futures::stream;
@@ -19,11 +19,9 @@ use super::{
 };
 use crate::{
     closing::Closing,
+    limits::AFTERWORD,
     refusal::{BROKE_OFF, Refusal},
 };
-
-/// When everything was said, the usage is waited for this long.
-const AFTERWORD: Duration = Duration::from_secs(5);
 
 /// A stream on its way to the caller. When it is dropped, the reservation is settled.
 pub(crate) struct Relay {
@@ -61,7 +59,7 @@ impl Relay {
             redactor: Some(SseRedactor::new(Arc::clone(redactor))),
             reservation: ended.reservation,
             pass: Some(ended.pass),
-            choices: u64::MAX >> (64 - wish.choices.clamp(1, 64)),
+            choices: wish.every_choice(),
             ended: 0,
             afterword: None,
             closing: ended.closing,

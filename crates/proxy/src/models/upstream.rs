@@ -13,7 +13,8 @@ use reqwest::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    dialect::{Event, Fault, Gathered, Splitter, check, events, fault, is_out_of_credit, meaning, readable},
+    dialect::{Event, Fault, Splitter, check, events, fault, is_out_of_credit, meaning, readable},
+    gather::gather,
     meter::Reservation,
     wish::{Form, Wish},
 };
@@ -96,9 +97,9 @@ pub(crate) async fn ask(
         reservation.free();
         return refused(response, times).await;
     }
-    // An attempt has half of the time that is left, so that another provider can still be asked.
-    let begun = answered(wish, response, reservation, times);
-    tokio::time::timeout_at(times.half(), begun)
+    let until = times.share();
+    let begun = answered(wish, response, reservation, times, until);
+    tokio::time::timeout_at(until, begun)
         .await
         .unwrap_or_else(|_| Err(Failure::new("its answer does not begin in time")))
 }
@@ -109,12 +110,13 @@ async fn answered(
     response: Response,
     reservation: &mut Reservation,
     times: Times,
+    until: Instant,
 ) -> Result<Reply, Failure> {
     let shape = Shape::of(response.headers(), wish.stream)?;
     let mut incoming = Incoming::new(response, times);
     let whole = match (shape, wish.stream) {
         (Shape::Stream, true) => return open(wish.form, incoming, reservation).await,
-        (Shape::Stream, false) => gather(wish.form, &mut incoming, reservation).await?,
+        (Shape::Stream, false) => gather(wish, &mut incoming, reservation, until).await?,
         (Shape::Whole, _) => readable(incoming.whole(ANSWER_BYTES, Some(reservation)).await?),
     };
     let malformed = || Failure::new("its answer is malformed");
@@ -152,28 +154,6 @@ impl Shape {
             _ => Ok(Self::Whole),
         }
     }
-}
-
-/// A whole answer out of a stream.
-async fn gather(
-    form: Form,
-    incoming: &mut Incoming,
-    reservation: &mut Reservation,
-) -> Result<Vec<u8>, Failure> {
-    let (mut gathered, mut ends, mut bytes) = (Gathered::default(), 0, 0);
-    while let Some(event) = incoming.event(reservation).await? {
-        let meaning = meaning(form, &event).ok_or_else(|| Failure::new("its answer is malformed"))?;
-        bytes += event.raw.len();
-        if meaning.is_failure || bytes > ANSWER_BYTES || form != Form::Chat {
-            return Err(Failure::new("it gave up in its answer"));
-        }
-        ends |= meaning.ends;
-        gathered.push(event.data.as_deref().unwrap_or_default());
-        if meaning.is_last {
-            break;
-        }
-    }
-    if ends == 0 { Err(Failure::new("its answer is cut")) } else { Ok(gathered.finish()) }
 }
 
 /// A refusal: the request's own, or one for which another provider is asked.
@@ -250,13 +230,15 @@ fn retry_after(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> O
 pub(crate) struct Times {
     pub(crate) patience: Patience,
     pub(crate) deadline: Instant,
+    /// Among how many attempts the time that is left is shared.
+    pub(crate) attempts: u32,
 }
 
 impl Times {
-    /// The middle of the time that is left.
-    fn half(self) -> Instant {
+    /// Until when this attempt may take, so that the others have their time, too.
+    fn share(self) -> Instant {
         let now = Instant::now();
-        now + self.deadline.saturating_duration_since(now) / 2
+        now + self.deadline.saturating_duration_since(now) / self.attempts.max(1)
     }
 
     async fn within<T>(self, wait: Duration, future: impl Future<Output = T>) -> Result<T, Failure> {

@@ -114,6 +114,11 @@ impl Wish {
         each.saturating_mul(self.choices)
     }
 
+    /// The choices that are wanted, a bit each.
+    pub(crate) fn every_choice(&self) -> u64 {
+        u64::MAX >> (64 - self.choices.clamp(1, 64))
+    }
+
     /// What is added to the body. What is held must be all that can be written: without a bound the provider's own
     /// would count.
     pub(crate) fn added(&self) -> Added {
