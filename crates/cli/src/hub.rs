@@ -2,6 +2,7 @@
 
 mod access;
 mod lists;
+mod patience;
 
 use anyhow::{Context as _, bail};
 use letsbe_types::{
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use access::{login, logout, whoami};
 pub(crate) use lists::{Page, Search, list_path};
+pub(crate) use patience::patiently;
 
 use crate::logins::Logins;
 
@@ -23,6 +25,9 @@ use crate::logins::Logins;
 const AWAY: &str = "HUB003";
 /// A tenant's server may take its time; the Hub gives up before.
 const FROM_A_SERVER: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// The Hub's longest page.
+const MATCHES: usize = 200;
 
 /// A logged-in connection to the Hub.
 pub(crate) struct Hub {
@@ -53,7 +58,7 @@ impl Hub {
 
     /// The orders whose id begins so, among others in whose domain or address it stands.
     pub(crate) async fn orders_like(&self, id: &str) -> anyhow::Result<Vec<OrderSummary>> {
-        self.get(&format!("/api/v1/admin/orders?q={id}&pageSize=200")).await
+        self.like("orders", id).await
     }
 
     /// One order with its timeline.
@@ -81,7 +86,17 @@ impl Hub {
 
     /// The tenants whose id begins so, among others in whose domain or address it stands.
     pub(crate) async fn tenants_like(&self, id: &str) -> anyhow::Result<Vec<TenantSummary>> {
-        self.get(&format!("/api/v1/admin/tenants?q={id}&pageSize=200")).await
+        self.like("tenants", id).await
+    }
+
+    /// All that a search for this finds. Among the first of too many the one that is meant may be missing.
+    async fn like<T: DeserializeOwned>(&self, kind: &str, id: &str) -> anyhow::Result<Vec<T>> {
+        let found: Vec<T> = self.get(&format!("/api/v1/admin/{kind}?q={id}&pageSize={MATCHES}")).await?;
+        if found.len() < MATCHES {
+            return Ok(found);
+        }
+        let message = format!("{id} fits too many {kind} to tell which one is meant");
+        Err(Problem::permanent("HUB049", message, "Type the whole id.").into())
     }
 
     /// One tenant.
@@ -245,7 +260,10 @@ async fn read<T: DeserializeOwned>(
         }
         _ => String::new(),
     };
-    Err(Problem::permanent(&refusal.error.code, message, hint).into())
+    let passes = status.is_server_error()
+        || matches!(status, reqwest::StatusCode::REQUEST_TIMEOUT | reqwest::StatusCode::TOO_MANY_REQUESTS);
+    let problem = if passes { Problem::transient } else { Problem::permanent };
+    Err(problem(&refusal.error.code, message, hint).into())
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ use crate::{
 
 /// How often a followed order is looked at.
 const FOLLOW: Duration = Duration::from_secs(1);
+/// Lines of a timeline that the Hub answers with at once, at most.
+const PART: usize = 1_000;
 /// Where a server's SSH may be found in a `known_hosts` file.
 const SSH_PORTS: [u16; 2] = [22, ADMIN_PORT];
 /// What orders wait for.
@@ -268,10 +270,12 @@ async fn show(hub: &Hub, id: OrderId, follow: bool, json: bool) -> anyhow::Resul
         last = order.timeline.last().map_or(last, |entry| last.max(entry.sequence));
         let ended =
             ENDS.contains(&order.summary.state.as_str()) && order.convergence != Some(Convergence::Running);
-        if !follow || ended {
-            break;
+        if order.timeline.len() < PART {
+            if !follow || ended {
+                break;
+            }
+            tokio::time::sleep(FOLLOW).await;
         }
-        tokio::time::sleep(FOLLOW).await;
         order = hub.order_after(id, last.max(0)).await?;
     }
     if let (Some(problem), false) = (&order.summary.problem, json) {

@@ -45,12 +45,16 @@ async function copy(button) {
   setTimeout(() => { button.replaceChildren(...label); }, 2000);
 }
 
+// Whether somebody wrote or chose something here that is not sent yet.
+function isChanged(part) {
+  return [...part.querySelectorAll("input:not([type=hidden]), textarea")].some((field) =>
+    ["checkbox", "radio"].includes(field.type) ? field.checked !== field.defaultChecked : field.value !== field.defaultValue);
+}
+
 // Whether taking this part anew would take something from the reader.
 function isBusy(part) {
   const copied = document.activeElement?.dataset?.copy;
-  const changed = [...part.querySelectorAll("input")].some((input) =>
-    input.type === "checkbox" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue);
-  return (part.contains(document.activeElement) && copied === undefined) || changed
+  return (part.contains(document.activeElement) && copied === undefined) || isChanged(part)
     || part.querySelector("details[open]:not(.folded)") !== null;
 }
 
@@ -68,8 +72,9 @@ async function refresh(...selectors) {
   if (parts.length === 0 || document.hidden) return;
   const from = document.querySelector("[data-from]")?.dataset.from ?? location.href;
   const answer = await fetch(from, { headers: { Accept: "text/html" } });
-  // The login has ended: what stands here grows old, and nothing says so.
-  if (answer.redirected && new URL(answer.url).pathname === "/login") location.assign(from);
+  // The login has ended: what stands here grows old, and nothing says so. What was typed is not thrown away for that.
+  const ended = answer.redirected && new URL(answer.url).pathname === "/login";
+  if (ended && !isChanged(document.querySelector("main"))) location.assign(from);
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of parts) {

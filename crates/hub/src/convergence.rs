@@ -52,6 +52,16 @@ pub(crate) fn under_way(order: &Order) -> Problem {
     )
 }
 
+/// All places for runs are taken.
+pub(crate) fn too_many(runs: &dyn std::fmt::Display) -> Problem {
+    Problem::transient(
+        "HUB050",
+        format!("This run was not begun: {runs}"),
+        "Ask again when one has ended. A script that asks for many leaves `--no-wait` out: each is then asked for when the one \
+         before it has ended.",
+    )
+}
+
 /// Makes plans.
 pub struct Planner {
     provisioning: ProvisioningConfig,

@@ -118,6 +118,7 @@ async fn the_documents_web_server_names_its_callers_and_lets_large_requests_to_m
         ("/api/v1/tenant/models", 1 << 10, StatusCode::OK),
         ("/api/v1/tenant/events", 3 << 20, StatusCode::PAYLOAD_TOO_LARGE),
         ("/api/v1/tenant/models", 3 << 20, StatusCode::PAYLOAD_TOO_LARGE),
+        ("/api/v1/admin/tenants/018f7b1e-0000-7000-8000-000000000001/converge/plan", 2, StatusCode::OK),
         (models, 16 << 20, StatusCode::OK),
         (models, (16 << 20) + 1, StatusCode::PAYLOAD_TOO_LARGE),
     ] {
@@ -131,5 +132,10 @@ async fn the_documents_web_server_names_its_callers_and_lets_large_requests_to_m
             Err(error) => assert_ne!(status, StatusCode::OK, "{path} {bytes}: {error}"),
         }
     }
-    assert!(written().contains("proxy_read_timeout 600s"), "as long as the relay waits");
+    let page = written();
+    assert!(page.contains("proxy_read_timeout 600s"), "as long as the relay waits");
+    let (_, plans) = page.split_once("/converge/plan$ {").expect("plans have a place of their own");
+    let (plans, _) = plans.split_once('}').unwrap();
+    let seconds = plans.split_once("proxy_read_timeout ").unwrap().1.split_once("s;").unwrap().0;
+    assert!(seconds.parse::<u64>().unwrap() > 240, "longer than the Hub waits for a plan");
 }

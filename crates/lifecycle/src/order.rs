@@ -3,11 +3,9 @@
 //! `AWAITING_PAYMENT → PAYMENT_CONFIRMED → AWAITING_SERVER → SERVER_READY → DNS_PENDING → DNS_READY → PROVISIONING
 //! → FULFILLED`, with `FAILED` on the side (retried after 1, 5 and 15 minutes, then the operator's desk) and
 //! `STOPPED` as the other end (refund, dispute, abandoned). What is not paid in time is `EXPIRED`; a late payment revives it.
-//!
-//! A lost server is replaced on the same machine (runbook 5.2): `FULFILLED → SERVER_LOST → AWAITING_SERVER →
-//! REPLACEMENT_READY → PROVISIONING → SERVER_READY → DNS_PENDING → FULFILLED`. DNS comes last, because the customer's
-//! records are to point to a server that has the data; until provisioning began it can be taken back
-//! (`RECOVERY_CANCELLED → FULFILLED`). The ten steps may run again on a live server; its order stays live.
+//! A lost server is replaced by this machine, too (runbook 5.2): `FULFILLED → SERVER_LOST → AWAITING_SERVER →
+//! REPLACEMENT_READY → PROVISIONING → SERVER_READY → DNS_PENDING → FULFILLED`; until provisioning began this can be taken
+//! back (`RECOVERY_CANCELLED → FULFILLED`). The ten steps may run again on a live server; its order stays `FULFILLED`.
 
 mod attention;
 mod converge;
@@ -240,6 +238,8 @@ pub enum Event {
     PurchaseRequested,
     /// An effect did not succeed.
     EffectFailed {
+        /// What was not done.
+        effect: EffectKind,
         /// Why.
         problem: Problem,
     },

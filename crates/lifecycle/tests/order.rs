@@ -54,8 +54,8 @@ fn every_event() -> Vec<Event> {
         Event::CustomerNotified,
         Event::ServerReleased,
         Event::PurchaseRequested,
-        Event::EffectFailed { problem },
-        Event::EffectFailed { problem: permanent },
+        Event::EffectFailed { effect: EffectKind::Provision, problem },
+        Event::EffectFailed { effect: EffectKind::NotifyCustomer, problem: permanent.clone() },
         Event::RetryDue,
         Event::OperatorRetry,
         Event::OperatorSkip { reason: "r".into() },
@@ -64,6 +64,7 @@ fn every_event() -> Vec<Event> {
         Event::OperatorConfirmHostKey { host_key: "SHA256:…".into() },
         Event::OperatorConverge,
         Event::ConvergenceEnded { problem: None },
+        Event::ConvergenceEnded { problem: Some(permanent) },
         recover(1),
         Event::OperatorCancelRecovery { reason: "r".into() },
     ]
@@ -123,6 +124,11 @@ fn every_pair_of_phase_and_event_has_an_answer() {
             ..State::new()
         };
         table.push_str(&legal(&state));
+        if phase == Phase::Fulfilled {
+            table.push_str("while a run is under way\n");
+            table.push_str(&legal(&State { convergence: Some(Convergence::Running), ..state }));
+            table.push_str("with no run under way again\n");
+        }
     }
     insta::assert_snapshot!(table);
 }
@@ -226,7 +232,7 @@ fn a_recovery_is_taken_back_until_provisioning_began() {
     }
     let (begun, _) = after(&state, Event::ProvisioningPrepared);
     let problem = Problem::permanent("P", "p", "p");
-    let (failed, _) = after(&begun, Event::EffectFailed { problem });
+    let (failed, _) = after(&begun, Event::EffectFailed { effect: EffectKind::ClaimServer, problem });
     for state in [&begun, &failed] {
         assert!(transition(state, &cancel(), now(), &Pace::default()).is_err(), "{state:?}");
     }
@@ -238,7 +244,10 @@ fn a_recovery_that_failed_begins_again_and_never_forgets_the_server_that_was_los
     let again = transition(&state, &recover(2), now(), &Pace::default());
     assert!(again.is_err(), "one that is under way is not begun again");
     let (state, _) = after(&state, Event::ServerClaimed { server: other_server() });
-    let (state, _) = after(&state, Event::EffectFailed { problem: Problem::permanent("P", "p", "p") });
+    let (state, _) = after(
+        &state,
+        Event::EffectFailed { effect: EffectKind::ClaimServer, problem: Problem::permanent("P", "p", "p") },
+    );
     let (state, effects) = after(&state, recover(2));
     assert_eq!((state.phase, effects), (Phase::ServerLost, vec![EffectKind::ClaimServer]));
     let second = state.recovery.expect("is under way");
@@ -262,16 +271,20 @@ fn failures_are_retried_after_1_5_and_15_minutes_and_then_wait_for_the_operator(
     let (mut state, _) = after(&State::new(), Event::PaymentReceived);
     let problem = Problem::transient("T", "t", "t");
     for minutes in [1, 5, 15] {
-        let next =
-            transition(&state, &Event::EffectFailed { problem: problem.clone() }, now(), &Pace::default())
-                .expect("failures are taken");
+        let next = transition(
+            &state,
+            &Event::EffectFailed { effect: EffectKind::ClaimServer, problem: problem.clone() },
+            now(),
+            &Pace::default(),
+        )
+        .expect("failures are taken");
         assert_eq!(next.effects[0].kind, EffectKind::Wait);
         assert_eq!(next.effects[0].not_before, now() + TimeDelta::minutes(minutes));
         let (resumed, effects) = after(&next.state, Event::RetryDue);
         assert_eq!((resumed.phase, effects), (Phase::PaymentConfirmed, vec![EffectKind::ClaimServer]));
         state = resumed;
     }
-    let (desk, effects) = after(&state, Event::EffectFailed { problem });
+    let (desk, effects) = after(&state, Event::EffectFailed { effect: EffectKind::ClaimServer, problem });
     assert!(desk.needs_operator && effects.is_empty());
     assert!(transition(&desk, &Event::RetryDue, now(), &Pace::default()).is_err());
     let (again, effects) = after(&desk, Event::OperatorRetry);
@@ -285,7 +298,8 @@ fn failures_are_retried_after_1_5_and_15_minutes_and_then_wait_for_the_operator(
 fn a_permanent_problem_goes_straight_to_the_desk() {
     let (state, _) = after(&State::new(), Event::PaymentReceived);
     let problem = Problem::permanent("P", "p", "p");
-    let (state, effects) = after(&state, Event::EffectFailed { problem: problem.clone() });
+    let (state, effects) =
+        after(&state, Event::EffectFailed { effect: EffectKind::ClaimServer, problem: problem.clone() });
     assert!(state.needs_operator && effects.is_empty());
     assert_eq!(state.problem, Some(problem));
 }
@@ -328,7 +342,7 @@ proptest! {
     /// Whatever happens in whatever order: no panic, and an order that waits for work of ours has that work.
     #[test]
     fn random_walks_never_get_stuck(
-        choices in proptest::collection::vec(0..27_usize, 0..60),
+        choices in proptest::collection::vec(0..every_event().len(), 0..60),
         start in prop_oneof![Just(State::new()), Just(live()), Just(after(&live(), recover(1)).0)],
     ) {
         let events = every_event();
@@ -348,6 +362,7 @@ proptest! {
                 Event::ProvisioningPrepared => Some(EffectKind::PrepareProvisioning),
                 Event::ProvisioningSucceeded | Event::ConvergenceEnded { .. } => Some(EffectKind::Provision),
                 Event::ServerReleased => Some(EffectKind::ReleaseServer),
+                Event::EffectFailed { effect, .. } if state.phase == Phase::Fulfilled => Some(*effect),
                 Event::EffectFailed { .. } => work_of(state.phase),
                 _ => None,
             };

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::Phase;
-use letsbe_types::{ids::OrderId, tenant::Heartbeat};
+use letsbe_types::{api::JobStatus, ids::OrderId, tenant::Heartbeat};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::{
     NewEntry, Store, StoreError,
     entities::{agent, job, tenant_standing, tenant_state},
+    jobs::status_name,
     orders, row_error,
     tenants::{
         configuration::{self, Defaults},
@@ -24,7 +25,7 @@ use crate::{
 /// Why a registration was refused.
 #[derive(Debug, Error)]
 pub enum RegisterError {
-    /// No job has this token, a newer job exists, or its agent has been heard already.
+    /// No job has this token, it has ended, a newer job exists, its agent has been heard already, or was revoked since.
     #[error("the registration token is not valid (any more)")]
     Token,
     /// The server carries another identity than the order's.
@@ -83,7 +84,8 @@ pub struct Introduction<'a> {
 impl Store {
     /// Registers the agent of the order's newest job, if the token is that job's. Repeating it replaces the key,
     /// until the agent is heard: the reply may have been lost. The token of a later job registers a new agent: its
-    /// events count from 1 again, and a revocation is over.
+    /// events count from 1 again, and a revocation is over if the job was made after it. A token that was there before
+    /// may be known to whoever the key was taken from.
     ///
     /// # Errors
     /// When the token or the identity does not fit, or the database fails.
@@ -111,6 +113,12 @@ impl Store {
                     return Err(RegisterError::Token);
                 }
                 known.generation
+            }
+            // The server of a recovery is another one; the lost one's key was revoked when the recovery was asked for.
+            Some(known)
+                if job.recovery_id.is_none() && known.revoked_at.is_some_and(|at| at >= job.created_at) =>
+            {
+                return Err(RegisterError::Token);
             }
             Some(known) => {
                 let forget = tenant_state::Entity::delete_by_id(id.0).exec(&transaction).await;
@@ -184,7 +192,7 @@ impl Store {
     }
 }
 
-/// The job of a registration token, if it is its order's newest.
+/// The job of a registration token, if it is its order's newest and its run goes on: a run registers before it ends.
 async fn newest_job_of(
     transaction: &impl ConnectionTrait,
     token_hash: &str,
@@ -200,7 +208,7 @@ async fn newest_job_of(
         .order_by_desc(job::Column::Id)
         .one(transaction)
         .await?;
-    Ok(newest.filter(|newest| newest.id == job.id))
+    Ok(newest.filter(|newest| newest.id == job.id && newest.status == status_name(JobStatus::Running)))
 }
 
 async fn was_heard(transaction: &impl ConnectionTrait, agent: &agent::Model) -> Result<bool, StoreError> {

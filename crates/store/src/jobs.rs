@@ -47,9 +47,11 @@ pub struct Job {
     pub problem: Option<Problem>,
     /// The recovery that it belongs to.
     pub recovery: Option<RecoveryId>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
 }
 
-fn status_name(status: JobStatus) -> &'static str {
+pub(crate) fn status_name(status: JobStatus) -> &'static str {
     match status {
         JobStatus::Running => "RUNNING",
         JobStatus::Completed => "COMPLETED",
@@ -71,7 +73,8 @@ impl TryFrom<job::Model> for Job {
         let problem = row.problem.map(serde_json::from_value).transpose().map_err(|error| bad(&error))?;
         let (id, order) = (JobId(row.id), OrderId(row.order_id));
         let recovery = row.recovery_id.map(RecoveryId);
-        Ok(Self { id, order, status, runner_token_hash: row.runner_token_hash, problem, recovery })
+        let (runner_token_hash, created_at) = (row.runner_token_hash, row.created_at);
+        Ok(Self { id, order, status, runner_token_hash, problem, recovery, created_at })
     }
 }
 

@@ -86,6 +86,9 @@ pub enum StoreError {
     /// Another order has this server.
     #[error("server {0} belongs to another order")]
     ServerTaken(letsbe_types::ids::ServerId),
+    /// So many runs on live servers are under way already.
+    #[error("{0} runs on live servers are under way already")]
+    ManyRuns(u64),
 }
 
 /// The database. Cheap to clone.

@@ -207,6 +207,28 @@ impl Store {
         Ok(state)
     }
 
+    /// Asks for a run on an order's live server, if with it no more than `most` wait or are under way.
+    ///
+    /// # Errors
+    /// When there is no such order, it is not live or has a run, too many are open, or the database fails.
+    pub async fn converge(
+        &self,
+        id: OrderId,
+        entry: &NewEntry,
+        most: u64,
+        pace: &Pace,
+        now: DateTime<Utc>,
+    ) -> Result<State, StoreError> {
+        let transaction = self.begin_write().await?;
+        let state = apply_in(&transaction, id, &Event::OperatorConverge, pace, now).await?;
+        if outbox::convergences_in(&transaction).await? > most {
+            return Err(StoreError::ManyRuns(most));
+        }
+        timeline::append(&transaction, id, entry, now).await?;
+        self.commit(transaction).await?;
+        Ok(state)
+    }
+
     /// Every server that belongs to an order or is waiting to be wiped.
     ///
     /// # Errors

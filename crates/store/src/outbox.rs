@@ -4,14 +4,23 @@
 //! dead) can no longer finish the effect: the number has moved on.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_lifecycle::order::{Effect, EffectKind, Event, Pace, State};
+use letsbe_lifecycle::order::{Effect, EffectKind, Event, Pace, Phase, State};
 use letsbe_types::ids::{EffectId, OrderId};
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbErr,
-    EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _, sea_query::Expr,
 };
 
-use crate::{Store, StoreError, entities::effect, orders, row_error, timeline, timeline::NewEntry};
+use crate::{
+    Store, StoreError,
+    entities::{effect, order},
+    orders, row_error, timeline,
+    timeline::NewEntry,
+};
+
+/// What has not ended.
+const OPEN: [&str; 2] = ["pending", "running"];
 
 /// An effect that this worker may carry out until the lease ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +150,25 @@ impl Store {
         Ok(finished)
     }
 
+    /// Since when the order's effect of this kind is open, if one is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_since(
+        &self,
+        order: OrderId,
+        kind: EffectKind,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let open = effect::Entity::find()
+            .filter(effect::Column::OrderId.eq(order.0))
+            .filter(effect::Column::Kind.eq(kind.as_str()))
+            .filter(effect::Column::Status.is_in(OPEN))
+            .order_by_desc(effect::Column::CreatedAt)
+            .one(&self.db)
+            .await?;
+        Ok(open.map(|row| row.created_at))
+    }
+
     /// How many effects are leased, and how many wait. For tests and for the desk.
     ///
     /// # Errors
@@ -209,12 +237,26 @@ pub(crate) async fn insert_in(
     Ok(())
 }
 
+/// How many runs on live servers wait or are under way.
+pub(crate) async fn convergences_in(transaction: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    let live = order::Entity::find()
+        .select_only()
+        .column(order::Column::Id)
+        .filter(order::Column::Phase.eq(Phase::Fulfilled.as_str()));
+    effect::Entity::find()
+        .filter(effect::Column::Kind.eq(EffectKind::Provision.as_str()))
+        .filter(effect::Column::Status.is_in(OPEN))
+        .filter(effect::Column::OrderId.in_subquery(live.into_query()))
+        .count(transaction)
+        .await
+}
+
 /// The order took another turn: what has not ended is void.
 pub(crate) async fn void_in(transaction: &impl ConnectionTrait, order: OrderId) -> Result<(), DbErr> {
     effect::Entity::update_many()
         .col_expr(effect::Column::Status, Expr::value("void"))
         .filter(effect::Column::OrderId.eq(order.0))
-        .filter(effect::Column::Status.is_in(["pending", "running"]))
+        .filter(effect::Column::Status.is_in(OPEN))
         .exec(transaction)
         .await?;
     Ok(())

@@ -222,7 +222,7 @@ fn sentence(before: &State, event: &Event) -> Option<String> {
             "The live server is what it should be: all ten steps and the verification passed".to_owned()
         }
         Event::ConvergenceEnded { problem: Some(problem) } => {
-            format!("The run on the live server did not succeed: {problem} {}", problem.hint)
+            format!("[{}] The run on the live server did not succeed: {}", problem.code, whole(problem))
         }
         Event::PaymentFailed
         | Event::PaymentDiffers { .. }

@@ -1,25 +1,22 @@
 //! Following a recovery to its end, and giving the new server its keys on the way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use letsbe_types::{
-    Problem,
     ids::OrderId,
     recovery::{RecoveryEntry, RecoveryState, WaitsFor},
 };
 
 use super::{Opener, keys, show};
 use crate::{
-    hub::{Hub, is_unanswered},
+    hub::{Hub, is_unanswered, patiently},
     orders,
     style::{self, Level, Told, harmless, say},
 };
 
 /// How often a recovery is looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// A Hub that is away for longer is not waited for.
-const HUB_AWAY: Duration = Duration::from_secs(10 * 60);
 
 pub(super) async fn unseal(
     hub: &Hub,
@@ -62,19 +59,6 @@ pub(super) async fn unseal(
 
 fn answer(entry: &RecoveryEntry, json: bool) -> anyhow::Result<()> {
     if json { style::say_json(entry) } else { Ok(()) }
-}
-
-/// Looks until the Hub answers: one that is started again is waited for, what it refuses is its answer.
-async fn patiently<T>(look: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let began = Instant::now();
-    loop {
-        match look().await {
-            Err(error) if (is_unanswered(&error) || !error.is::<Problem>()) && began.elapsed() < HUB_AWAY => {
-                tokio::time::sleep(LOOK).await
-            }
-            looked => return looked,
-        }
-    }
 }
 
 pub(super) async fn newest(hub: &Hub, id: OrderId) -> anyhow::Result<RecoveryEntry> {

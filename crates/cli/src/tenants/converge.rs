@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Target;
 use crate::{
     confirm::{self, Yes},
-    hub::Hub,
+    hub::{Hub, patiently},
     orders, plan,
     style::{self, Level},
 };
@@ -37,7 +37,7 @@ pub(super) async fn converge(
     let before = hub.order(id).await?;
     confirm::by_name(before.summary.domain.as_str(), &consequences(before.summary.domain.as_str()), yes)
         .await?;
-    let last = newest(&before, 0);
+    let last = end_of_timeline(hub, id, &before).await?;
     hub.act(id, &DeskAction::Converge).await?;
     if !wait {
         if json {
@@ -79,12 +79,23 @@ fn newest(order: &OrderDetail, last: i64) -> i64 {
     order.timeline.last().map_or(last, |line| last.max(line.sequence))
 }
 
-/// Shows what happens, until the run has ended.
-async fn follow(hub: &Hub, id: OrderId, mut last: i64, json: bool) -> anyhow::Result<()> {
-    let begun = chrono::Utc::now() - chrono::TimeDelta::minutes(5);
+/// The last line before the run.
+async fn end_of_timeline(hub: &Hub, id: OrderId, first: &OrderDetail) -> anyhow::Result<i64> {
+    let mut last = newest(first, 0);
     loop {
-        let order = hub.order_after(id, last).await?;
-        for line in order.timeline.iter().filter(|line| !json && line.at >= begun) {
+        let part = hub.order_after(id, last).await?;
+        if newest(&part, last) == last {
+            return Ok(last);
+        }
+        last = newest(&part, last);
+    }
+}
+
+/// Shows what happens, until the run has ended. It goes on without us: a Hub that is away is waited for.
+async fn follow(hub: &Hub, id: OrderId, mut last: i64, json: bool) -> anyhow::Result<()> {
+    loop {
+        let order = patiently(async || hub.order_after(id, last).await).await?;
+        for line in order.timeline.iter().filter(|_| !json) {
             style::say(&orders::line(line));
         }
         let more = newest(&order, last) != last;

@@ -94,7 +94,47 @@ fn a_plan_changes_nothing_and_ends_with_2_if_something_would_stop_the_run() {
     assert!(said.code == Some(2) && said.out.contains("HUB045") && said.out.contains("--follow"), "{said:?}");
     let said = busy.types(&["tenants", "converge", ONE, "--plan", "--json"]);
     assert_eq!((said.code, said.json()["error"]["code"].as_str()), (Some(2), Some("HUB045")));
+    for status in [408, 429, 500, 503] {
+        let busy =
+            Operator::at(FakeHub::new(move |_, _| (status, json!({"code": "API503", "message": "busy"}))));
+        let said = busy.types(&["tenants", "converge", ONE, "--plan"]);
+        assert_eq!(said.code, Some(1), "a busy Hub stops no run: {said:?}");
+    }
     for operator in [live, stopped, busy] {
         assert!(operator.hub.asked().iter().all(|line| line.ends_with("/converge/plan")));
     }
+}
+
+#[test]
+fn a_run_is_followed_over_a_hub_that_is_away_and_after_a_timeline_of_several_parts() {
+    let looks = AtomicUsize::new(0);
+    let operator = Operator::at(FakeHub::new(move |line, _| {
+        if line.ends_with("/actions") {
+            looks.store(1, Ordering::SeqCst);
+            return (200, order(ONE, "acme.example"));
+        }
+        let after: i64 = line.rsplit_once("after=").unwrap().1.parse().unwrap();
+        let look = looks.load(Ordering::SeqCst);
+        let newest = if look == 0 { 1_003 } else { 1_004 };
+        // The server's clock is an hour behind.
+        let at = chrono::Utc::now() - chrono::TimeDelta::hours(1);
+        let line = |number: i64| json!({"sequence": number, "at": at, "kind": "step", "level": "ok", "message": format!("line {number}.")});
+        let mut one = order(ONE, "acme.example");
+        one["timeline"] = (after + 1..=newest).take(1_000).map(line).collect();
+        if look > 0 {
+            looks.fetch_add(1, Ordering::SeqCst);
+            one["convergence"] = json!({"state": if look < 4 { "running" } else { "done" }});
+        }
+        (
+            match look {
+                2 => 0,
+                3 => 503,
+                _ => 200,
+            },
+            one,
+        )
+    }));
+    let said = operator.types(&["tenants", "converge", ONE, "--yes"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("line 1004.") && !said.out.contains("line 1003."), "{said:?}");
 }

@@ -17,7 +17,8 @@ pub(crate) struct FakeHub {
 }
 
 impl FakeHub {
-    /// It takes every log-in; `says` has the status and the data (or, for a refusal, the error) of all else.
+    /// It takes every log-in; `says` has the status and the data (or, for a refusal, the error) of all else; with
+    /// status 0 it hangs up.
     pub(crate) fn new(says: impl Fn(&str, &Value) -> (u16, Value) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -31,7 +32,9 @@ impl FakeHub {
                     line => says(line, &body),
                 };
                 kept.lock().unwrap().push((line, body));
-                answer(stream, status, &said);
+                if status != 0 {
+                    answer(stream, status, &said);
+                }
             }
         });
         Self { address, asked }

@@ -65,3 +65,39 @@ fn what_fits_more_than_one_names_them_and_what_fits_none_says_where_to_look() {
         assert!(said.code == Some(1) && said.err.contains("letsbe tenants list"), "{said:?}");
     }
 }
+
+#[test]
+fn of_more_than_a_page_of_matches_none_is_taken_for_the_one_that_is_meant() {
+    let operator = Operator::at(FakeHub::new(|line, _| {
+        let other = |number: usize| format!("ffffffff-0000-7000-8000-{number:012}");
+        let of: fn(&str, &str) -> serde_json::Value = if line.contains("/orders") { order } else { tenant };
+        // It is found by its id; the others have it in their domains.
+        let rest = (1..200).map(|number| of(&other(number), "018f7b1e.example"));
+        (200, std::iter::once(of(ONE, "acme.example")).chain(rest).collect())
+    }));
+    for words in [["orders", "show", "018f7b1e"], ["tenants", "show", "018f7b1e"]] {
+        let said = operator.types(&words);
+        assert!(
+            said.code == Some(1) && said.err.contains("HUB049") && said.err.contains("whole id"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_timeline_that_comes_in_parts_is_shown_to_its_end() {
+    let operator = Operator::at(FakeHub::new(|line, _| {
+        let after: i64 = line.rsplit_once("after=").unwrap().1.parse().unwrap();
+        let line = |number: i64| {
+            json!({"sequence": number, "at": chrono::Utc::now(), "kind": "step", "level": "ok",
+            "message": format!("line {number}.")})
+        };
+        let mut one = order(ONE, "acme.example");
+        one["timeline"] = (after + 1..=1_003).take(1_000).map(line).collect();
+        (200, one)
+    }));
+    for follow in [&[][..], &["--follow"]] {
+        let said = operator.types(&[&["orders", "show", ONE], follow].concat());
+        assert!(said.code == Some(0) && said.out.matches("line 1003.").count() == 1, "{said:?}");
+    }
+}

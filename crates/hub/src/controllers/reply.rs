@@ -14,8 +14,12 @@ use letsbe_types::{
     api::{ErrorBody, ErrorReply, FieldError},
 };
 
+use crate::convergence;
+
 /// When a caller that was sent away may come back.
 const BUSY_SECONDS: i64 = 5;
+/// When a run on a live server may have ended.
+const RUN_SECONDS: i64 = 60;
 
 /// What a handler answers.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -132,6 +136,10 @@ impl From<StoreError> for ApiError {
                 let message = format!("This makes no sense for an order that is {}.", illegal.phase);
                 Self::new(StatusCode::CONFLICT, message)
             }
+            StoreError::ManyRuns(_) => Self {
+                retry_after: Some(RUN_SECONDS),
+                ..Self::problem(StatusCode::TOO_MANY_REQUESTS, &convergence::too_many(&error))
+            },
             StoreError::ServerTaken(server) => {
                 Self::new(StatusCode::CONFLICT, format!("Server {server} belongs to another order."))
             }

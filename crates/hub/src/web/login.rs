@@ -10,7 +10,7 @@ use axum::{
 use letsbe_types::{Language, Secret};
 use serde::Deserialize;
 
-use super::{error_page, forms::form, language, page};
+use super::{error_page, forms::form, language, page, stranger_page};
 use crate::{
     AppState,
     controllers::{ApiError, Parameters},
@@ -125,18 +125,20 @@ pub(crate) fn after_late_form(headers: &HeaderMap) -> Response {
 
 /// `POST /login`
 pub(crate) async fn submit(State(state): State<AppState>, request: Request) -> Response {
+    let language = language::asked(request.headers());
+    let refuse = |error| stranger_page(error, language, "/login");
     if !sessions::is_same_origin(request.headers(), &state.public_url) {
-        return error_page(ApiError::forbidden("The login form was sent from another site."), None, "/login");
+        return refuse(ApiError::forbidden("The login form was sent from another site."));
     }
     let caller = limit::caller(&request);
     let words = Words::of(request.headers());
     let LoginForm { email, password, next } = match form(request).await {
         Ok(form) => form,
-        Err(error) => return error_page(error, None, "/login"),
+        Err(error) => return refuse(error),
     };
     let token = match sessions::begin(&state, caller, &email, password).await {
         Ok(token) => token,
-        Err(error) => return error_page(error, None, "/login"),
+        Err(error) => return refuse(error),
     };
     let next = local(next);
     match token.and_then(|token| sessions::cookie(&state, &token)) {

@@ -35,8 +35,10 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// Whether it is one command and no more than can be seen: whoever copies it, runs it.
 fn is_typed(code: &str) -> bool {
-    code.split_once(' ').is_some_and(|(program, _)| PROGRAMS.contains(&program))
+    let plain = code.chars().all(|c| (c == ' ' || c.is_ascii_graphic()) && !";|&$<>".contains(c));
+    plain && code.split_once(' ').is_some_and(|(program, _)| PROGRAMS.contains(&program))
 }
 
 #[cfg(test)]
@@ -65,6 +67,15 @@ mod tests {
             ("one ` alone", &[Words("one ` alone")]),
             ("`a` and ` alone", &[Code("a"), Words(" and ` alone")]),
             ("`<b>`", &[Code("<b>")]),
+            // What would run more than it seems to is shown, and not offered.
+            ("`sudo a; sudo b`", &[Code("sudo a; sudo b")]),
+            ("`docker ps\nrm -r x`", &[Code("docker ps\nrm -r x")]),
+            ("`docker ps\rrm -r x`", &[Code("docker ps\rrm -r x")]),
+            ("`sudo a $(b)`", &[Code("sudo a $(b)")]),
+            ("`sudo a | b`", &[Code("sudo a | b")]),
+            ("`sudo a & b`", &[Code("sudo a & b")]),
+            ("`sudo a > b`", &[Code("sudo a > b")]),
+            ("`sudo a\u{202e}b`", &[Code("sudo a\u{202e}b")]),
         ] {
             assert_eq!(pieces(text), expected, "{text}");
         }

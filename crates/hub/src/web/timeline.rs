@@ -46,6 +46,13 @@ impl From<TimelineEntry> for Line {
     }
 }
 
+impl Line {
+    /// Whether a tenant's server said it.
+    pub(super) fn is_quoted(&self) -> bool {
+        ["operation", "step"].contains(&self.kind.as_str())
+    }
+}
+
 /// The code in a line, and the line without it: `[DNS001] …`, or `packages.installed: [PKG001] …` of an operation.
 fn coded(entry: &TimelineEntry) -> Option<(&str, String)> {
     let message = &entry.message;

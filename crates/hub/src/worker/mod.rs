@@ -36,6 +36,8 @@ pub use mail::{Mailer, mail_address};
 
 /// At most this many effects are carried out at the same time; each provisioning run is one of them.
 const EFFECTS_AT_ONCE: usize = 16;
+/// At most this many of them are runs on live servers: orders that were paid go on beside them.
+pub(crate) const CONVERGENCES_AT_ONCE: u64 = EFFECTS_AT_ONCE as u64 / 2;
 /// A claim that another order always anticipates is left to the next lease.
 const CLAIMS_MAX: u32 = 5;
 /// Work that fell due without a change in this process (a lease that ended, a retry) is found this quickly.
@@ -123,14 +125,21 @@ impl Worker {
         let [at_leased, _, at_done, at_stored] = crash_points(leased.kind);
         crash::point(&at_leased);
         for _ in 0..CLAIMS_MAX {
+            let order = match self.store.order(leased.order).await {
+                Ok(Some(order)) => order,
+                // Nothing was done: the lease ends by itself, and the effect is carried out later.
+                unread => {
+                    return tracing::error!(order = %leased.order, ?unread, "an order cannot be read");
+                }
+            };
             let event = tokio::select! {
-                event = self.carry_out(leased) => event,
+                event = self.carry_out(leased.kind, &order) => event,
                 () = self.keep_lease(leased) => {
                     tracing::warn!(order = %leased.order, effect = leased.kind.as_str(), "lease lost or effect void");
                     return;
                 }
             };
-            let event = event.unwrap_or_else(|problem| Event::EffectFailed { problem });
+            let event = event.unwrap_or_else(|problem| Event::EffectFailed { effect: leased.kind, problem });
             crash::point(&at_done);
             let (order, effect) = (leased.order, leased.kind.as_str());
             match self.store.finish_effect(leased, &event, &self.pace, self.clock.now()).await {
@@ -161,18 +170,16 @@ impl Worker {
         }
     }
 
-    async fn carry_out(&self, leased: &LeasedEffect) -> Result<Event, Problem> {
-        let order = self.store.order(leased.order).await.map_err(store_problem)?;
-        let order = order.ok_or_else(|| store_problem(StoreError::NoSuchOrder(leased.order)))?;
-        match leased.kind {
-            EffectKind::ClaimServer => effects::claim_server(self, &order).await,
-            EffectKind::RequestPurchase => effects::request_purchase(self, &order).await,
-            EffectKind::InstallServer => effects::install_server(self, &order).await,
-            EffectKind::CheckDns => effects::check_dns(self, &order).await,
-            EffectKind::PrepareProvisioning => effects::prepare_provisioning(self, &order).await,
-            EffectKind::Provision => effects::provision(self, &order).await,
-            EffectKind::NotifyCustomer => effects::notify_customer(self, &order).await,
-            EffectKind::ReleaseServer => effects::release_server(self, &order).await,
+    async fn carry_out(&self, kind: EffectKind, order: &Order) -> Result<Event, Problem> {
+        match kind {
+            EffectKind::ClaimServer => effects::claim_server(self, order).await,
+            EffectKind::RequestPurchase => effects::request_purchase(self, order).await,
+            EffectKind::InstallServer => effects::install_server(self, order).await,
+            EffectKind::CheckDns => effects::check_dns(self, order).await,
+            EffectKind::PrepareProvisioning => effects::prepare_provisioning(self, order).await,
+            EffectKind::Provision => effects::provision(self, order).await,
+            EffectKind::NotifyCustomer => effects::notify_customer(self, order).await,
+            EffectKind::ReleaseServer => effects::release_server(self, order).await,
             EffectKind::Wait => {
                 inside(EffectKind::Wait);
                 Ok(Event::RetryDue)

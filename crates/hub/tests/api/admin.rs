@@ -6,7 +6,7 @@ use axum::{
 };
 use futures::StreamExt as _;
 use letsbe_hub::router::{Access, routes};
-use letsbe_lifecycle::order::{Event, Phase};
+use letsbe_lifecycle::order::{EffectKind, Event, Phase};
 use letsbe_store::NewEntry;
 use letsbe_types::{Problem, api::TimelineEntry, ids::OrderId};
 use serde_json::json;
@@ -299,7 +299,11 @@ async fn a_host_key_that_a_person_compared_is_recorded_and_the_order_goes_on() {
     assert_eq!(known(id).await, None);
 
     let problem = Problem::permanent("SSH012", "The host key is not known; SHA256:x is shown", "Compare.");
-    for event in [Event::DnsComplete, Event::ProvisioningPrepared, Event::EffectFailed { problem }] {
+    for event in [
+        Event::DnsComplete,
+        Event::ProvisioningPrepared,
+        Event::EffectFailed { effect: EffectKind::ClaimServer, problem },
+    ] {
         hub.apply(id, &event).await;
     }
     let page = hub.page(&format!("/orders/{id}")).await;

@@ -3,11 +3,15 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use axum::http::StatusCode;
+use chrono::TimeDelta;
 use letsbe_lifecycle::order::Phase;
 use letsbe_types::{api::Convergence, ids::OrderId};
 use serde_json::{Value, json};
 
-use crate::{Answer, recovery::bench::Bench};
+use crate::{
+    Answer,
+    recovery::bench::{Bench, Run},
+};
 
 async fn act(bench: &Bench, id: OrderId) -> Answer {
     let path = format!("/api/v1/admin/orders/{id}/actions");
@@ -39,6 +43,8 @@ async fn ended(bench: &Bench, id: OrderId) -> Convergence {
 #[tokio::test]
 async fn a_live_server_gets_the_ten_steps_again_by_one_run_at_a_time() {
     let (bench, id) = Bench::live().await;
+    let host_key = bench.hub.store.order(id).await.unwrap().unwrap().host_key;
+    assert!(host_key.is_some(), "it was recorded when the server was installed");
     let before = detail(&bench, id, 0).await;
     let last = before["timeline"].as_array().unwrap().last().unwrap()["sequence"].as_i64().unwrap();
     assert_eq!(act(&bench, id).await.status, StatusCode::OK);
@@ -53,7 +59,7 @@ async fn a_live_server_gets_the_ten_steps_again_by_one_run_at_a_time() {
     let desired = &run.job.desired;
     assert!(desired.models.is_none() && desired.backups.is_none() && desired.restore.is_none());
     assert_eq!(desired.domain.as_str(), before["domain"].as_str().unwrap());
-    assert!(run.job.host_key.is_some() || before["state"] == "FULFILLED");
+    assert_eq!(run.job.host_key, host_key, "no other server is logged in to");
     bench.report(&mut run, "RUNNING", &[json!({"event": "started", "attempt": 1})]).await;
     let meanwhile = detail(&bench, id, last).await;
     assert_eq!(
@@ -77,6 +83,7 @@ async fn a_server_whose_key_was_revoked_registers_again_by_a_run() {
     let (bench, id) = Bench::live().await;
     let path = format!("/api/v1/admin/tenants/{id}/revoke");
     assert_eq!(bench.hub.json("POST", &path, Some(&bench.staff), &json!({})).await.status, StatusCode::OK);
+    bench.hub.clock.advance(TimeDelta::seconds(1));
     assert_eq!(act(&bench, id).await.status, StatusCode::OK);
     let mut run = bench.run().await;
     assert!(run.job.desired.hub.as_ref().unwrap().again);
@@ -88,6 +95,63 @@ async fn a_server_whose_key_was_revoked_registers_again_by_a_run() {
     let run = bench.run().await;
     assert!(!run.job.desired.hub.as_ref().unwrap().again, "its new key is taken");
     bench.end(run);
+}
+
+async fn registers(bench: &Bench, run: &Run) -> StatusCode {
+    let link = run.job.desired.hub.as_ref().unwrap();
+    let who = json!({"identity": run.job.desired.identity.0, "node_version": "0.1.0"});
+    let path = "/api/v1/tenant/register";
+    bench.hub.json("POST", path, Some(&link.registration_token), &who).await.status
+}
+
+#[tokio::test]
+async fn a_token_from_before_a_revocation_or_of_a_run_that_ended_registers_nobody() {
+    let (bench, id) = Bench::live().await;
+    // A healthy server is registered: nobody uses this run's token, and root there may have copied it.
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let mut run = bench.run().await;
+    bench.hub.clock.advance(TimeDelta::seconds(1));
+    let path = format!("/api/v1/admin/tenants/{id}/revoke");
+    assert_eq!(bench.hub.json("POST", &path, Some(&bench.staff), &json!({})).await.status, StatusCode::OK);
+    assert_eq!(registers(&bench, &run).await, StatusCode::UNAUTHORIZED, "it is as old as the key");
+    bench.report(&mut run, "COMPLETED", &[]).await;
+    bench.end(run);
+    let Convergence::Failed { problem } = ended(&bench, id).await else { panic!("the key stays revoked") };
+    assert_eq!(problem.code, "PROV005");
+
+    bench.hub.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let mut run = bench.run().await;
+    bench.register(&run).await;
+    bench.report(&mut run, "COMPLETED", &[]).await;
+    bench.end(run);
+    assert_eq!(ended(&bench, id).await, Convergence::Done);
+
+    bench.hub.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let mut run = bench.run().await;
+    bench.report(&mut run, "COMPLETED", &[]).await;
+    assert_eq!(registers(&bench, &run).await, StatusCode::UNAUTHORIZED, "its run has ended");
+    bench.end(run);
+}
+
+fn job_files(bench: &Bench, run: &Run) -> std::path::PathBuf {
+    bench.hub.jobs_folder().join(run.job.id.to_string())
+}
+
+#[tokio::test]
+async fn a_run_whose_end_nobody_took_note_of_is_not_run_again_and_leaves_no_tokens() {
+    let (bench, id) = Bench::live().await;
+    bench.hub.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let mut run = bench.run().await;
+    bench.report(&mut run, "COMPLETED", &[]).await;
+    let files = job_files(&bench, &run);
+    assert!(files.exists());
+    // Whoever waits for the provisioner is taken for dead, and another goes on.
+    bench.hub.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(ended(&bench, id).await, Convergence::Done);
+    assert!(!files.exists() && !bench.folder().join("work.json").exists(), "nobody was started again");
 }
 
 #[tokio::test]
@@ -107,7 +171,8 @@ async fn a_run_that_fails_leaves_the_order_live_and_says_why() {
     // What may stand in the way of a mail is another matter.
     assert_ne!(detail["problem"]["code"], "HOST003");
     assert_eq!(detail["attention"], "live");
-    assert!(detail["timeline"].to_string().contains("the disk is full"));
+    let line = "[HOST003] The run on the live server did not succeed: the disk is full. make room";
+    assert!(detail["timeline"].to_string().contains(line), "{detail}");
     assert_eq!(act(&bench, id).await.status, StatusCode::OK, "it can be asked for again");
 }
 

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use letsbe_lifecycle::order::Event;
+use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_store::{NewAlarm, NewOrder};
 use letsbe_types::{
     Problem, Region, Tier,
@@ -57,12 +57,12 @@ async fn orders(hub: &Hub) {
         id
     };
     let stuck = paid(1, "stuck.example").await;
-    hub.apply(stuck, &Event::EffectFailed { problem: problem() }).await;
+    hub.apply(stuck, &Event::EffectFailed { effect: EffectKind::ClaimServer, problem: problem() }).await;
     let pool = paid(2, "pool.example").await;
     hub.apply(pool, &Event::PoolEmpty { why: "none".into(), by_hand: false }).await;
     let failing = paid(3, "failing.example").await;
     let passing = Problem::transient("X002", "later", "wait");
-    hub.apply(failing, &Event::EffectFailed { problem: passing }).await;
+    hub.apply(failing, &Event::EffectFailed { effect: EffectKind::ClaimServer, problem: passing }).await;
     hub.order_waiting_for_dns(4).await;
     paid(5, "working.example").await;
     order_of(hub, 6, "unpaid.example", "someone@else.example").await;

@@ -59,6 +59,7 @@ async fn what_comes_to_an_open_page_is_what_the_page_itself_has() {
         "dns.ready: [DNS001] <b>it</b>\r\nis not; see `letsbe orders list`",
     )
     .await;
+    note(&hub, id, "effect", "failed", "[DNS001] see `letsbe orders show`").await;
     note(&hub, id, "state", "warning", "FAILED: try 1 of 3").await;
     hub.apply(id, &Event::DnsComplete).await;
     let added = hub.store.timeline(id, last, 100).await.unwrap();
@@ -75,7 +76,8 @@ async fn what_comes_to_an_open_page_is_what_the_page_itself_has() {
     let all = told.iter().map(|line| line["html"].as_str().unwrap()).collect::<String>();
     for part in [
         "<a href=\"/errors/DNS001\">DNS001</a>",
-        "data-copy=\"letsbe orders list\"",
+        "<code>letsbe orders list</code>",
+        "data-copy=\"letsbe orders show\"",
         "Stopped: try 1 of 3",
         "DNS ready",
         "<span class=\"unseen\">failed: </span>",
@@ -83,6 +85,7 @@ async fn what_comes_to_an_open_page_is_what_the_page_itself_has() {
         assert!(all.contains(part), "{part} is missing: {all}");
     }
     assert!(!all.contains("<b>") && !all.contains("FAILED: "), "{all}");
+    assert!(!all.contains("data-copy=\"letsbe orders list"), "what a server says is not offered: {all}");
 }
 
 /// chromedriver with one browser; both end with it.
@@ -190,5 +193,17 @@ async fn in_a_browser_a_new_line_is_what_the_page_shows_after_it_was_loaded_anew
         note(&hub, id, kind, level, message).await;
     }
     browser.until("return document.querySelector('#timeline details.folded li') !== null").await;
+    // A login that ends takes nothing away that was typed.
+    hub.store.end_session(&letsbe_store::token_hash("test-session")).await.unwrap();
+    let refreshed = |typed: &str| {
+        format!(
+            "document.getElementById('skip-reason').value = '{typed}'; \
+             return refresh('#timeline').then(() => document.getElementById('skip-reason').value);"
+        )
+    };
+    assert_eq!(browser.run(&refreshed("because of this")).await, "because of this");
+    assert_eq!(browser.run("return location.pathname").await, format!("/orders/{id}"));
+    browser.run(&refreshed("")).await;
+    browser.until("return location.pathname === '/login'").await;
     browser.end().await;
 }

@@ -227,6 +227,13 @@ async fn strangers_read_refusals_and_the_login_in_their_browsers_language() {
         assert!(answer.body.contains("<html lang=\"de\">") && answer.body.contains(words), "{answer:?}");
         assert!(hub.page(path).await.body.contains("<html lang=\"en\">"));
     }
+    for (headers, form, words) in [
+        (&[FORM, german][..], "email=a&password=b", "Nicht erlaubt"),
+        (&[FORM, OURS, german], "email=a", "Nicht ausgeführt"),
+    ] {
+        let answer = hub.send("POST", "/login", headers, form).await;
+        assert!(answer.body.contains("<html lang=\"de\">") && answer.body.contains(words), "{answer:?}");
+    }
 }
 
 #[tokio::test]

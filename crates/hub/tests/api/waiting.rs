@@ -1,7 +1,7 @@
 //! What waits for a person, and what a browser reads when something is refused.
 
 use axum::{body::Body, http::StatusCode};
-use letsbe_lifecycle::order::Event;
+use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_types::Problem;
 use serde_json::json;
 
@@ -20,7 +20,7 @@ async fn what_waits_for_a_person_is_on_one_page_worst_first() {
     let failed = hub.order(1).await;
     hub.apply(failed, &Event::PaymentReceived).await;
     let problem = Problem::permanent("SRV001", "It ended badly", "Ask Netcup.");
-    hub.apply(failed, &Event::EffectFailed { problem }).await;
+    hub.apply(failed, &Event::EffectFailed { effect: EffectKind::ClaimServer, problem }).await;
     let wanted = hub.order(2).await;
     hub.apply(wanted, &Event::PaymentReceived).await;
     hub.apply(wanted, &Event::PoolEmpty { why: "none".into(), by_hand: true }).await;

@@ -65,6 +65,14 @@ mod tests {
         let (failed, effects) = after(&running, Event::ConvergenceEnded { problem: Some(problem.clone()) });
         assert_eq!((failed.phase, failed.needs_operator, effects), (Phase::Fulfilled, false, vec![]));
         assert_eq!(failed.convergence, Some(Convergence::Failed { problem }));
+        // An effect that could not begin ends the run as well; the message to the customer is another matter.
+        let could_not = |effect| Event::EffectFailed { effect, problem: Problem::transient("W", "w", "w") };
+        let (unbegun, effects) = after(&running, could_not(EffectKind::Provision));
+        assert_eq!((unbegun.problem, effects, unbegun.failures), (None, vec![], 0));
+        assert!(matches!(unbegun.convergence, Some(Convergence::Failed { problem }) if problem.code == "W"));
+        let (unsent, effects) = after(&running, could_not(EffectKind::NotifyCustomer));
+        assert_eq!(unsent.convergence, Some(Convergence::Running));
+        assert_eq!(effects, vec![EffectKind::NotifyCustomer]);
         let (again, _) = after(&failed, Event::OperatorConverge);
         let (done, _) = after(&again, Event::ConvergenceEnded { problem: None });
         assert_eq!(done, State { convergence: Some(Convergence::Done), ..live() });

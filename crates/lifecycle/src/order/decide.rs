@@ -58,7 +58,11 @@ pub fn transition(
         | Event::ProvisioningSucceeded => progress(state, event, now, pace),
         Event::ServerReleased if state.phase == Phase::RecoveryCancelled => Some(recovery::back(state, now)),
         Event::CustomerNotified | Event::ServerReleased | Event::PurchaseRequested => Some(stay(state)),
-        Event::EffectFailed { problem } => failure(state, problem, now, pace),
+        // What brings a live server to its wishes is a run; how it ends stops nothing else.
+        Event::EffectFailed { effect: EffectKind::Provision, problem } if state.phase == Phase::Fulfilled => {
+            converge::ended(state, Some(problem))
+        }
+        Event::EffectFailed { problem, .. } => failure(state, problem, now, pace),
         Event::RetryDue if state.needs_operator => None,
         Event::RetryDue | Event::OperatorRetry => resume(state, now),
         Event::OperatorSkip { .. } => skip(state, now),

@@ -33,17 +33,33 @@ pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<Planne
         let program = node(&session, &["run", "plan"]);
         let arguments = program.iter().map(String::as_str).chain(hashes);
         let output = session.run(&arguments.collect::<Vec<_>>(), &desired).await?;
-        if output.code != EXIT_STALE {
-            return planned(&output);
-        }
-        flow.install(&session, &bundle, &Installed::default()).await?;
-        return planned(&session.run(&program, &desired).await?);
+        return planned_there(job, &output);
     }
     let made = session.run(&["mktemp", "-d", "/tmp/letsbe-plan-XXXXXXXX"], b"").await?;
     let folder = PathBuf::from(made.lines.first().ok_or_else(|| unexpected("mktemp", &made))?);
     let result = plan_from(&flow, &session, &bundle, &folder, &desired).await;
     session.run(&["rm", "-rf", "--", &folder.to_string_lossy()], b"").await?;
     result
+}
+
+/// What the program that is installed there says, if it is this release's. Another one's is not replaced for a plan: the
+/// agent and the gate run it.
+fn planned_there(job: &ProvisionJob, output: &ssh::Output) -> Result<Vec<PlannedOperation>, Problem> {
+    if output.code == EXIT_STALE { Err(another_release(job)) } else { planned(output) }
+}
+
+fn another_release(job: &ProvisionJob) -> Problem {
+    let hint = match &job.desired.hub {
+        Some(_) => {
+            format!("`letsbe tenants converge {}` installs it and runs the ten steps.", job.desired.domain)
+        }
+        None => "The same command without `--plan` installs it and runs the ten steps.".to_owned(),
+    };
+    Problem::permanent(
+        "PROV004",
+        "The server has another release of the node program than this one; a plan would have to install it",
+        hint,
+    )
 }
 
 async fn plan_from(
@@ -71,4 +87,35 @@ fn planned(output: &ssh::Output) -> Result<Vec<PlannedOperation>, Problem> {
         }
     }
     if output.code == 0 { Ok(operations) } else { Err(unexpected("run plan", output)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::{ids::JobId, job::ProvisionJob};
+
+    use super::planned_there;
+    use crate::{protocol::EXIT_STALE, ssh::Output, stacks::tests::desired};
+
+    #[test]
+    fn a_server_of_another_release_is_not_planned_and_the_way_on_is_named() {
+        let mut job = ProvisionJob {
+            id: JobId::generate(),
+            address: [127, 0, 0, 1].into(),
+            first_port: 22,
+            private_key: "/nowhere".into(),
+            host_key: None,
+            bundle: "/nowhere".into(),
+            report: None,
+            desired: desired(),
+        };
+        let stale = Output { code: EXIT_STALE, lines: Vec::new(), stderr: String::new() };
+        let refused = planned_there(&job, &stale).expect_err("nothing is installed for a plan");
+        let hub = format!("letsbe tenants converge {}", job.desired.domain);
+        assert!(refused.code == "PROV004" && refused.hint.contains(&hub), "{refused:?}");
+        job.desired.hub = None;
+        let refused = planned_there(&job, &stale).expect_err("nor without a Hub");
+        assert!(refused.hint.contains("without `--plan`"), "{refused:?}");
+        let fine = Output { code: 0, ..stale };
+        assert_eq!(planned_there(&job, &fine).map(|operations| operations.len()), Ok(0));
+    }
 }

@@ -32,7 +32,10 @@ impl Converge for ModelsConfigured {
         let wanted = files(desired);
         let pairs = wanted.into_iter().zip(facts);
         let changes: Vec<Change> = pairs
-            .filter(|(file, found)| !is_written(file, found.as_ref()))
+            .filter(|(file, found)| match desired.models {
+                Some(_) => !is_written(file, found.as_ref()),
+                None => found.is_none(),
+            })
             .map(|(file, _)| Change::Write(file))
             .collect();
         if changes.is_empty() {
@@ -56,6 +59,8 @@ fn files(desired: &DesiredServer) -> [FileWrite; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use letsbe_host::{Assessment, Change, Converge as _, machine::FileState};
     use letsbe_types::{job::DesiredServer, link::ModelsConfiguration};
     use serde_json::json;
@@ -100,6 +105,17 @@ mod tests {
         assert!(matches!(ModelsConfigured.converge(&found, &with), Ok(Assessment::Converged { .. })));
         let without = desired(json!(null));
         assert!(matches!(ModelsConfigured.converge(&found, &without), Ok(Assessment::Skipped { .. })));
+        // What is there stays, whatever else is missing.
+        let found: Vec<Option<FileState>> = found;
+        for missing in [0, 1] {
+            let mut found = found.clone();
+            found[missing] = None;
+            let Ok(Assessment::Needed { changes, .. }) = ModelsConfigured.converge(&found, &without) else {
+                panic!("needed")
+            };
+            let [Change::Write(file)] = changes.as_slice() else { panic!("{changes:?}") };
+            assert_eq!(file.path, Path::new([super::paths::MODELS, super::paths::TOKEN_POOL][missing]));
+        }
         let files = written(&without);
         assert_eq!(serde_json::from_str::<ModelsConfiguration>(&files[0].content).expect("reads").models, []);
     }

@@ -1,7 +1,7 @@
 //! Messages to people: queued with what they tell of, sent by one worker, and void when they are no longer so.
 
 use chrono::TimeDelta;
-use letsbe_lifecycle::order::Event;
+use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_store::{LeasedMessage, MessageKind};
 use letsbe_types::{Language, Problem, ids::OrderId};
 
@@ -95,9 +95,11 @@ async fn trouble_that_passes_within_the_hour_is_not_told_and_trouble_that_stays_
     world.clock.advance(TimeDelta::hours(2));
     assert_eq!(world.message().await, None, "it passed");
     let problem = Problem::transient("SRV001", "no", "no");
-    world.happens(order, Event::EffectFailed { problem: problem.clone() }).await;
+    world
+        .happens(order, Event::EffectFailed { effect: EffectKind::ClaimServer, problem: problem.clone() })
+        .await;
     world.happens(order, Event::RetryDue).await;
-    world.happens(order, Event::EffectFailed { problem }).await;
+    world.happens(order, Event::EffectFailed { effect: EffectKind::ClaimServer, problem }).await;
     world.clock.advance(TimeDelta::hours(1));
     let delayed = world.message().await.unwrap();
     assert_eq!(delayed.kind, MessageKind::Delayed);

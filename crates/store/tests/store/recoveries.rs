@@ -1,7 +1,7 @@
 //! Lost servers: what is stored together with each event, and what becomes of servers, agents and keys.
 
 use chrono::TimeDelta;
-use letsbe_lifecycle::order::{Event, Phase};
+use letsbe_lifecycle::order::{EffectKind, Event, Phase};
 use letsbe_store::{Defaults, Introduction, KeysGiven, NewJob, NewRecovery, StoreError, token_hash};
 use letsbe_types::{
     Problem,
@@ -210,7 +210,7 @@ async fn a_recovery_that_begins_again_keeps_the_clock_and_the_lost_server() {
     let (order, first, abandoned) = asking(&world).await;
     world.clock.advance(TimeDelta::hours(1));
     let problem = Problem::permanent("P", "p", "p");
-    world.apply(order, &Event::EffectFailed { problem }).await.unwrap();
+    world.apply(order, &Event::EffectFailed { effect: EffectKind::ClaimServer, problem }).await.unwrap();
     let second = lose(&world, order).await.unwrap();
     let rows = world.store.recoveries(Some(order), 0, 10).await.unwrap().0;
     let states: Vec<_> = rows.iter().map(|row| (row.id, row.state)).collect();

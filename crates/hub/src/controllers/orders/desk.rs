@@ -18,6 +18,7 @@ use crate::{
     controllers::{ApiError, ApiResult, Id, Input, field},
     convergence,
     security::sessions::Operator,
+    worker::CONVERGENCES_AT_ONCE,
 };
 
 const LONGEST_TEXT: usize = 500;
@@ -44,7 +45,13 @@ pub(crate) async fn carry_out(
     let (event, chosen) = event(action).map_err(|wrong| ApiError::fields(vec![wrong]))?;
     let entry = NewEntry::new("operator", "ok", format!("{} chose: {chosen}", operator.email));
     let now = state.clock.now();
-    match state.store.apply(id, &event, Some(entry), &state.pace, now).await {
+    let applied = match event {
+        Event::OperatorConverge => {
+            state.store.converge(id, &entry, CONVERGENCES_AT_ONCE, &state.pace, now).await
+        }
+        _ => state.store.apply(id, &event, Some(entry), &state.pace, now).await,
+    };
+    match applied {
         Err(StoreError::Illegal(illegal)) => {
             let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
             let why = convergence_problem(&order, &event);

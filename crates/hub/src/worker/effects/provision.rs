@@ -65,13 +65,28 @@ pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Resu
 /// The ten steps again on a live server. Repeatable: a run that is under way is attached to; one more changes nothing.
 async fn converge(worker: &Worker, order: &Order) -> Result<(), Problem> {
     let (job, files) = open_job(worker, order).await?;
-    let mut work = provision_job(worker, order, job.id, &files)?;
-    let agent = worker.store.agent(order.new.id).await.map_err(store_problem)?;
-    if let Some(link) = &mut work.desired.hub {
-        link.again = agent.is_some_and(|agent| agent.revoked_at.is_some());
+    if job.status != JobStatus::Completed {
+        let mut work = provision_job(worker, order, job.id, &files)?;
+        if let Some(link) = &mut work.desired.hub {
+            link.again = is_revoked(worker, order).await?;
+        }
+        run(worker, order, &work).await?;
     }
-    run(worker, order, &work).await?;
-    result(worker, job.id, &files).await
+    result(worker, job.id, &files).await?;
+    if is_revoked(worker, order).await? {
+        // It was revoked while the run was on: the run's token is as old as the key.
+        return Err(Problem::permanent(
+            "PROV005",
+            "The run has ended, but the server's key at the Hub was revoked after it began, and stays so.",
+            format!("Ask for the run again: letsbe tenants converge {}", order.new.domain),
+        ));
+    }
+    Ok(())
+}
+
+async fn is_revoked(worker: &Worker, order: &Order) -> Result<bool, Problem> {
+    let agent = worker.store.agent(order.new.id).await.map_err(store_problem)?;
+    Ok(agent.is_some_and(|agent| agent.revoked_at.is_some()))
 }
 
 /// How a job ended. Its files go with it.
@@ -104,21 +119,27 @@ pub(in crate::worker) async fn release_server(worker: &Worker, order: &Order) ->
     Ok(Event::ServerReleased)
 }
 
-/// The newest job that has not failed, with its tokens; a new one where there is none. A recovery has jobs of its own.
+/// The newest job that has not failed, with its tokens; a new one where there is none. A recovery has jobs of its own, and
+/// so has each run on a live server: what an earlier one ended with is not what is asked now.
 async fn open_job(worker: &Worker, order: &Order) -> Result<(Job, JobFiles), Problem> {
     let latest = worker.store.latest_job(order.new.id).await.map_err(store_problem)?;
     let recovery = order.state.recovery.as_ref().map(|recovery| recovery.id);
-    // What ended before is not what is asked of a live server now.
-    let usable = |job: &Job| match job.status {
+    let asked = worker.store.open_since(order.new.id, EffectKind::Provision).await.map_err(store_problem)?;
+    let usable = |job: &Job, files: &JobFiles| match job.status {
         JobStatus::Failed => false,
-        JobStatus::Completed if order.state.phase == Phase::Fulfilled => false,
-        _ => job.recovery == recovery,
+        JobStatus::Completed if order.state.phase == Phase::Fulfilled => {
+            job.recovery == recovery && files.complete() && asked.is_some_and(|asked| job.created_at >= asked)
+        }
+        JobStatus::Completed => job.recovery == recovery,
+        JobStatus::Running => job.recovery == recovery && files.complete(),
     };
-    if let Some(job) = latest.filter(usable) {
+    if let Some(job) = latest {
         let files = JobFiles::of(&worker.jobs_folder, job.id);
-        if job.status == JobStatus::Completed || files.complete() {
+        if usable(&job, &files) {
             return Ok((job, files));
         }
+        // Its tokens are good for nothing any more.
+        files.remove();
     }
     let id = JobId::generate();
     let files = JobFiles::of(&worker.jobs_folder, id);

@@ -222,9 +222,14 @@ async fn a_plan_changes_nothing_and_what_cannot_begin_is_refused_by_field() {
 
 /// Makes a registered order a live one.
 async fn live(hub: &Hub, id: OrderId) {
+    live_on(hub, id, "netcup:1").await;
+}
+
+/// The same on this server.
+pub(crate) async fn live_on(hub: &Hub, id: OrderId, server: &str) {
     for event in [
         Event::PaymentReceived,
-        Event::ServerClaimed { server: letsbe_types::ids::ServerId("netcup:1".into()) },
+        Event::ServerClaimed { server: letsbe_types::ids::ServerId(server.into()) },
         Event::ServerInstalled { address: [192, 0, 2, 1].into() },
         Event::DnsComplete,
         Event::ProvisioningPrepared,
