@@ -22,7 +22,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use letsbe_types::{Problem, ids::SetId};
+use letsbe_types::{Problem, backup::RESTIC_MIN, ids::SetId};
 
 use self::restic::{Call, not_understood};
 use crate::{Item, Location, Programs, SetKind, Snapshot};
@@ -188,12 +188,13 @@ impl Repository {
         process::run(command, b"", limit, &mut |piece| restic::collect(&mut answer, piece, 1 << 16, doing))
             .await
             .map_err(|stopped| problem::of_stopped(&self.location.name, doing, stopped))?;
-        if answers::version(&answer).is_some_and(|version| version >= (0, 18)) {
+        if answers::version(&answer).is_some_and(|version| version >= RESTIC_MIN) {
             return Ok(());
         }
+        let (major, minor) = RESTIC_MIN;
         Err(Problem::permanent(
             "REPO009",
-            "the restic program is older than 0.18, or is something else",
+            format!("the restic program is older than {major}.{minor}, or is something else"),
             "restic comes with the bundle; install the bundle again.",
         ))
     }

@@ -259,7 +259,7 @@ pub(crate) fn exchanges(
     }
     let Some(setup) = &tool.setup else { return Ok(()) };
     let fresh = setup.fresh_when.as_slice();
-    for sequence in [fresh, setup.requests.as_slice(), setup.done_when.as_slice()] {
+    for sequence in [fresh, &setup.requests, &setup.then, &setup.done_when] {
         let mut known = credentials.clone();
         for exchange in sequence {
             render_exchange(tool, exchange, context, &known)?;

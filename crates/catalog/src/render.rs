@@ -149,7 +149,9 @@ pub(crate) fn used_credentials(tool: &Tool) -> Result<BTreeSet<String>, RenderEr
     let exchanges = tool
         .setup
         .iter()
-        .flat_map(|setup| setup.fresh_when.iter().chain(&setup.requests).chain(&setup.done_when))
+        .flat_map(|setup| {
+            setup.fresh_when.iter().chain(&setup.requests).chain(&setup.then).chain(&setup.done_when)
+        })
         .chain(&tool.functional)
         .chain([&tool.health.probe]);
     let texts = tool

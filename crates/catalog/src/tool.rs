@@ -317,6 +317,10 @@ pub struct Setup {
     /// Sent in order, to a tool that nobody has set up. Cookies are kept from one to the next.
     #[serde(default)]
     pub requests: Vec<Exchange>,
+    /// What belongs to the set-up once the owner is there, sent in order with cookies of its own. All of it can be
+    /// repeated: it is sent again after a run that was cut off, if `fresh_when` had said before that the tool was fresh.
+    #[serde(default)]
+    pub then: Vec<Exchange>,
     /// The owner's log-in with the password that was made for him, and whatever else must hold. Asked in order, and
     /// every one must hold; cookies are kept from one to the next.
     pub done_when: Vec<Exchange>,

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Problem, Secret, ids::SetId, tenant::limits};
 
+/// The oldest restic whose commands and answers are those that we use: major and minor number.
+pub const RESTIC_MIN: (u32, u32) = (0, 18);
+
 /// Where the copies outside the server go (runbook 4.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]

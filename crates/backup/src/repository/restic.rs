@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Problem, backup::RESTIC_MIN};
 use tokio::process::Command;
 
 use super::{
@@ -16,8 +16,8 @@ use super::{
     process::{self, Bounds, Ended},
 };
 
-/// restic may hold the repository locked against us this long.
-const LOCKED: &str = "2m";
+/// Another restic may hold the repository locked against us this long.
+const LOCKED: Duration = Duration::from_mins(2);
 
 /// What keeps restic's memory within what a unit allows (300 MiB) and leaves cores to the tools.
 const RUNTIME: [(&str, &str); 3] = [("GOGC", "40"), ("GOMEMLIMIT", "200MiB"), ("GOMAXPROCS", "2")];
@@ -79,6 +79,16 @@ impl<'a> Call<'a> {
 /// A program may stand still for so long because its machine is busy.
 const BUSY: Duration = Duration::from_secs(30);
 
+/// A far side that says nothing for so long is given up.
+fn still_after(retrying: Duration) -> Duration {
+    retrying.max(BUSY)
+}
+
+/// How long a lock is waited for: a restic that waits stands still, too, and must say why before it is given up.
+fn locked_for(still: Duration) -> Duration {
+    if still >= LOCKED + BUSY { LOCKED } else { still / 2 }
+}
+
 impl Repository {
     /// Runs restic; standard output goes to `sink`. Whether a far side lets us in is asked first, because restic by
     /// itself would ask it for a quarter of an hour.
@@ -95,7 +105,7 @@ impl Repository {
             // What everybody may write is not its own.
             command.env("TMPDIR", &self.cache);
         }
-        let still = self.location.folder.is_none().then_some(self.retrying.max(BUSY));
+        let still = self.location.folder.is_none().then_some(still_after(self.retrying));
         let bounds = Bounds { reach: reach.as_ref(), retrying: self.retrying, still };
         let ended = process::run_within(bounds, command, call.input, call.limit, sink)
             .await
@@ -139,9 +149,10 @@ impl Repository {
         command.arg("--repo").arg(&self.location.repository);
         command.arg("--password-file").arg(&self.key_file);
         command.arg("--cache-dir").arg(&self.cache);
-        command.args(["--quiet", "--retry-lock", LOCKED]);
+        let still = still_after(self.retrying);
+        command.args(["--quiet", "--retry-lock", &format!("{}s", locked_for(still).as_secs())]);
         // We give up first: a request that it sends anew would look like something that moves.
-        let hangs = format!("{}s", 2 * self.retrying.max(BUSY).as_secs());
+        let hangs = format!("{}s", 2 * still.as_secs());
         command.arg("--stuck-request-timeout").arg(hangs);
         for option in &self.location.options {
             command.args(["--option", option]);
@@ -187,9 +198,26 @@ pub(super) fn too_much(doing: &str, limit: &str) -> Problem {
 
 /// restic said something that is not understood.
 pub(super) fn not_understood(doing: &str) -> Problem {
+    let (major, minor) = RESTIC_MIN;
     Problem::permanent(
         "REPO010",
         format!("{doing}: the answer of restic is not understood"),
-        "Use the restic that came with the bundle (0.18 or later).",
+        format!("Use the restic that came with the bundle ({major}.{minor} or later)."),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUSY, Duration, LOCKED, locked_for, process::RETRYING, still_after};
+
+    #[test]
+    fn a_lock_is_given_up_well_before_a_far_side_that_says_nothing() {
+        assert_eq!(locked_for(still_after(RETRYING)), LOCKED);
+        assert_eq!(locked_for(still_after(Duration::from_secs(20))), Duration::from_secs(15));
+        for seconds in [0, 1, 29, 60, 119, 120, 149, 150, 900] {
+            let still = still_after(Duration::from_secs(seconds));
+            let locked = locked_for(still);
+            assert!(locked > Duration::ZERO && locked <= LOCKED && locked + BUSY / 2 <= still, "{seconds}");
+        }
+    }
 }

@@ -172,7 +172,13 @@ fn streamed(content_type: &'static str, pieces: Vec<String>, fault: Option<&Faul
         tokio::task::yield_now().await;
         Ok(Bytes::from(piece))
     });
-    let cut = || stream::once(async { Err(std::io::Error::other("cut on purpose")) });
+    let cut = || {
+        stream::once(async {
+            // The last piece has left by then.
+            tokio::task::yield_now().await;
+            Err(std::io::Error::other("cut on purpose"))
+        })
+    };
     let body = match fault {
         Some(Fault::CutAfter(_)) => Body::from_stream(pieces.chain(cut())),
         Some(Fault::StallAfter(_)) => Body::from_stream(pieces.chain(stream::pending())),

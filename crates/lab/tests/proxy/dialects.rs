@@ -135,6 +135,31 @@ async fn heartbeats_without_an_end_hold_nobody() {
     assert!(said(&text) == "from the first" && !text.contains("PROXY009"), "{text}");
 }
 
+/// Six events, and the usage and `[DONE]`, which do not come.
+#[tokio::test]
+async fn an_answer_that_is_streamed_to_who_wants_a_whole_one_ends_with_its_last_word() {
+    let faults = [Fault::CommentsAfter(6), Fault::StallAfter(6), Fault::CutAfter(6), Fault::CommentsAfter(7)];
+    futures::future::join_all(faults.map(|fault| async move {
+        let site = Site::start(2, &[]).await;
+        site.sims[0].faults(|faults| faults.always = Some(Fault::Swapped(Box::new(fault.clone()))));
+        site.sims[0].enqueue(answer(&["from ", "the ", "first"]));
+        let (status, text) = site.answer("chat/completions", &chat("hello")).await;
+        assert_eq!((status, whole_text(&text).as_str()), (200, "from the first"), "{fault:?}: {text}");
+        assert!(text.contains("disk_usage"), "{fault:?}: {text}");
+        assert_eq!(site.asked(), [1, 0], "{fault:?}");
+        site.ledger.until_all_settled().await;
+    }))
+    .await;
+    // Before its last word it is no answer.
+    let site = Site::start(2, &[]).await;
+    site.sims[0].faults(|faults| faults.always = Some(Fault::Swapped(Box::new(Fault::CutAfter(5)))));
+    site.sims[0].enqueue(answer(&["from ", "the ", "first"]));
+    site.sims[1].enqueue(answer(&["from the second"]));
+    let (status, text) = site.answer("chat/completions", &chat("hello")).await;
+    assert_eq!((status, whole_text(&text).as_str()), (200, "from the second"), "{text}");
+    site.ledger.until_all_settled().await;
+}
+
 #[tokio::test]
 async fn an_error_after_a_streamed_end_does_not_break_a_whole_answer_and_its_usage_is_read() {
     let site = Site::start(2, &[]).await;

@@ -2,14 +2,11 @@
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Command, Converge, Machine};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, backup::RESTIC_MIN, job::DesiredServer};
 use letsbe_vault::BACKUP_KEY;
 
 use super::{RCLONE, RESTIC, configured::timer_runs};
 use crate::stacks::{read_vault, run};
-
-/// The oldest restic whose commands and answers are those that we use.
-const RESTIC_MIN: (u32, u32) = (0, 17);
 
 pub(crate) struct BackupsReady;
 
@@ -50,7 +47,10 @@ fn judge(facts: &Facts) -> Result<Assessment, Problem> {
     match version {
         None => broken.push(format!("{RESTIC} does not run")),
         Some((_, Some(found))) if found >= RESTIC_MIN => {}
-        Some((text, _)) => broken.push(format!("{RESTIC} is no restic 0.17 or later ({text})")),
+        Some((text, _)) => {
+            let (major, minor) = RESTIC_MIN;
+            broken.push(format!("{RESTIC} is no restic {major}.{minor} or later ({text})"));
+        }
     }
     broken.extend((!facts.rclone).then(|| format!("{RCLONE} is missing")));
     broken.extend((!facts.key).then(|| "the vault has no key for the repository".to_owned()));
@@ -87,7 +87,10 @@ mod tests {
         assert!(judge(&good()).is_ok());
         for (facts, what) in [
             (Facts { restic: None, ..good() }, "does not run"),
-            (Facts { restic: Some("restic 0.16.4 compiled".to_owned()), ..good() }, "0.16.4"),
+            (
+                Facts { restic: Some("restic 0.17.3 compiled".to_owned()), ..good() },
+                "0.18 or later (restic 0.17.3",
+            ),
             (Facts { restic: Some("busybox".to_owned()), ..good() }, "no restic"),
             (Facts { rclone: false, ..good() }, "rclone is missing"),
             (Facts { key: false, ..good() }, "no key"),

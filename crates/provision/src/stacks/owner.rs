@@ -22,6 +22,8 @@ const RECORD: &str = "letsbe-owner.json";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Proof {
+    /// None yet: nobody had set the tool up when we began.
+    Begun,
     /// The owner's log-in with the vault's password has worked.
     LoggedIn,
     /// The data is the lost server's, with the password that its owner has given himself.
@@ -48,13 +50,18 @@ pub(crate) async fn is_proven(machine: &dyn Machine, tool: &Tool) -> Result<bool
     if tool.setup.is_none() {
         return Ok(true);
     }
-    let Some(path) = path(tool) else { return Ok(false) };
-    let found = reading::file(machine, path).await?;
-    let record = found.and_then(|state| serde_json::from_str::<Record>(&state.content).ok());
-    Ok(record.is_some_and(|record| record.tool == tool.name.as_str()))
+    Ok(proof(machine, tool).await?.is_some_and(|proof| proof != Proof::Begun))
 }
 
-/// Writes down that the owner was seen.
+/// What is written down of a tool.
+pub(crate) async fn proof(machine: &dyn Machine, tool: &Tool) -> Result<Option<Proof>, Problem> {
+    let Some(path) = path(tool) else { return Ok(None) };
+    let found = reading::file(machine, path).await?;
+    let record = found.and_then(|state| serde_json::from_str::<Record>(&state.content).ok());
+    Ok(record.filter(|record| record.tool == tool.name.as_str()).map(|record| record.proof))
+}
+
+/// Writes down how the owner was seen, or that his set-up begins.
 pub(crate) async fn record(machine: &dyn Machine, tool: &Tool, proof: Proof) -> Result<(), Problem> {
     let Some(path) = path(tool) else { return Ok(()) };
     let record = Record { tool: tool.name.as_str().to_owned(), proof, at: Utc::now() };

@@ -291,14 +291,16 @@ mod tests {
     async fn a_site_is_closed_until_the_tools_owner_was_seen() {
         const GHOST: &str = "/var/lib/docker/volumes/letsbe-ghost_database/letsbe-owner.json";
         const SEEN: &str = r#"{"tool":"ghost","proof":"logged_in","at":"2026-11-28T00:00:00Z"}"#;
+        const BEGUN: &str = r#"{"tool":"ghost","proof":"begun","at":"2026-11-28T00:00:00Z"}"#;
         let open = BTreeMap::from([("nocodb.conf".to_owned(), "proxy_pass http://127.0.0.1".to_owned())]);
         let agent = (paths::AGENT_STATE, "{}");
         let noted = (owner::ALL_PROVEN, "");
         type Case<'a> = (&'a [(&'a str, &'a str)], &'a BTreeMap<String, String>, &'a [&'a str]);
-        let table: [Case<'_>; 6] = [
+        let table: [Case<'_>; 7] = [
             (&[], &BTreeMap::new(), &["ghost", "nocodb"]),
             (&[(GHOST, SEEN)], &BTreeMap::new(), &["nocodb"]),
             (&[(GHOST, "damaged")], &BTreeMap::new(), &["ghost", "nocodb"]),
+            (&[(GHOST, BEGUN)], &BTreeMap::new(), &["ghost", "nocodb"]),
             // What a killed run has opened is no proof.
             (&[(GHOST, SEEN)], &open, &["nocodb"]),
             // A live server of a release without records: nobody's site is taken down.

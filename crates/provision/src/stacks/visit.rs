@@ -67,6 +67,17 @@ pub(crate) async fn persist(
     }
 }
 
+/// What is known of a tool's data before it is visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// Nothing: whoever has set it up may live in it.
+    Unknown,
+    /// We began to set it up, and were cut off.
+    Begun,
+    /// It was brought back.
+    Restored,
+}
+
 /// One tool with a set-up, and what is known of its accounts.
 pub(crate) struct Visit<'a> {
     deployment: &'a Deployment,
@@ -128,12 +139,23 @@ impl<'a> Visit<'a> {
         Ok(Ok(()))
     }
 
-    /// The owner's log-in and whatever else must hold: asked until the tool has spoken.
+    /// The owner's log-in and whatever else must hold.
     async fn done(&self) -> Result<Result<(), Missed>, Problem> {
+        self.say_until_heard(&self.setup.done_when).await
+    }
+
+    /// What belongs to the set-up once the owner is there.
+    async fn finish(&self) -> Result<(), Problem> {
+        let said = self.say_until_heard(&self.setup.then).await?;
+        said.map_err(|missed| failed(self.tool, &format!("what follows on its owner: {missed}")))
+    }
+
+    /// Exchanges that can be repeated: asked until the tool has spoken.
+    async fn say_until_heard(&self, exchanges: &[Exchange]) -> Result<Result<(), Missed>, Problem> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let mut refused = 0;
         loop {
-            let Err((_, missed)) = self.say(&self.setup.done_when).await? else { return Ok(Ok(())) };
+            let Err((_, missed)) = self.say(exchanges).await? else { return Ok(Ok(())) };
             refused += u32::from(missed.refused);
             if refused >= LOG_INS || tokio::time::Instant::now() >= deadline {
                 return Ok(Err(missed));
@@ -158,24 +180,30 @@ impl<'a> Visit<'a> {
     ///
     /// # Errors
     /// `NODE051` when it does not answer as its recipe says, `NODE100` when somebody else has set it up.
-    async fn settle(&self, restored: bool) -> Result<Proof, Problem> {
-        let fresh = self.is_fresh().await?;
+    async fn settle(&self, fresh: Option<bool>, past: Past) -> Result<Proof, Problem> {
         if fresh != Some(true) {
-            let Err(missed) = self.done().await? else { return Ok(Proof::LoggedIn) };
+            let Err(missed) = self.done().await? else {
+                // Somebody who lives in it has made it his own.
+                if past == Past::Begun {
+                    self.finish().await?;
+                }
+                return Ok(Proof::LoggedIn);
+            };
             match fresh {
                 // Its owner may have changed the password before the server was lost.
-                Some(_) if missed.refused && restored => return Ok(Proof::Restored),
+                Some(_) if missed.refused && past == Past::Restored => return Ok(Proof::Restored),
                 Some(_) if missed.refused => return Err(not_ours(self.tool, self.deployment, &missed)),
                 Some(_) => return Err(failed(self.tool, &format!("the owner's log-in: {missed}"))),
                 None => {}
             }
         }
         self.set_up().await?;
-        let done = self.done().await?;
-        done.map(|()| Proof::LoggedIn).map_err(|missed| {
+        self.done().await?.map_err(|missed| {
             let why = format!("all requests were sent, but its owner is still not seen: {missed}");
             failed(self.tool, &why)
-        })
+        })?;
+        self.finish().await?;
+        Ok(Proof::LoggedIn)
     }
 }
 
@@ -200,8 +228,18 @@ async fn set_up(machine: &dyn Machine, deployment: &Deployment, name: &str) -> R
     let visit = Visit::new(deployment, tool, declared(tool, &credentials))?;
     // Only until every owner was seen on this server: what is thrown away later was not brought back.
     let settled = reading::file(machine, owner::ALL_PROVEN).await?.is_some();
-    let restored = !settled && backups::is_back(machine, name).await?;
-    let proof = visit.settle(restored).await?;
+    let past = if !settled && backups::is_back(machine, name).await? {
+        Past::Restored
+    } else if owner::proof(machine, tool).await? == Some(Proof::Begun) {
+        Past::Begun
+    } else {
+        Past::Unknown
+    };
+    let fresh = visit.is_fresh().await?;
+    if fresh == Some(true) {
+        owner::record(machine, tool, Proof::Begun).await?;
+    }
+    let proof = visit.settle(fresh, past).await?;
     owner::record(machine, tool, proof).await
 }
 

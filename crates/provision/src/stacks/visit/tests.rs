@@ -14,7 +14,7 @@ use letsbe_catalog::Tool;
 use letsbe_types::Secret;
 use serde_json::{Value, json};
 
-use super::{Proof, Values, Visit};
+use super::{Past, Proof, Values, Visit};
 use crate::stacks::tests::{catalog, deployment};
 
 const OWNER: (&str, &str) = ("owner@example.com", "the-vaults-password");
@@ -29,6 +29,10 @@ struct Accounts {
 }
 
 type Shared = Arc<Mutex<Accounts>>;
+
+/// What takes Ghost's first content away.
+const FIRST_CONTENT: [&str; 2] =
+    ["PUT /ghost/api/admin/settings/", "DELETE /ghost/api/admin/posts/?filter=slug:coming-soon"];
 
 fn accounts(users: &[(&str, &str)]) -> Shared {
     let users = users.iter().map(|(name, password)| ((*name).to_owned(), (*password).to_owned())).collect();
@@ -49,10 +53,11 @@ fn values() -> Values {
     [("admin_password".to_owned(), Secret::from(OWNER.1))].into()
 }
 
-async fn settle(tool: &Tool, restored: bool) -> Result<Proof, String> {
+async fn settle(tool: &Tool, past: Past) -> Result<Proof, String> {
     let deployment = deployment();
     let visit = Visit::new(&deployment, tool, values()).expect("a set-up");
-    visit.settle(restored).await.map_err(|problem| {
+    let fresh = visit.is_fresh().await.expect("it speaks");
+    visit.settle(fresh, past).await.map_err(|problem| {
         assert!(!problem.message.contains(OWNER.1), "no password is told: {problem}");
         problem.code
     })
@@ -119,16 +124,29 @@ fn asked(shared: &Shared, what: &str) -> usize {
 async fn a_fresh_tool_gets_its_owner_and_his_log_in_is_seen() {
     let shared = accounts(&[]);
     let tool = tool("ghost", ghost(&shared)).await;
-    assert_eq!(settle(&tool, false).await, Ok(Proof::LoggedIn));
+    assert_eq!(settle(&tool, Past::Unknown).await, Ok(Proof::LoggedIn));
     let users = shared.lock().expect("no panic").users.clone();
     assert_eq!(users, [(OWNER.0.to_owned(), OWNER.1.to_owned())]);
     // A run that was killed before it wrote that down sends the set-up only once.
-    assert_eq!(settle(&tool, false).await, Ok(Proof::LoggedIn));
+    assert_eq!(settle(&tool, Past::Unknown).await, Ok(Proof::LoggedIn));
     assert_eq!(asked(&shared, "setup"), 1);
     // What the tool shows at first comes from nowhere else.
-    for first in ["PUT /ghost/api/admin/settings/", "DELETE /ghost/api/admin/posts/?filter=slug:coming-soon"]
-    {
-        assert_eq!(asked(&shared, first), 1, "{first}");
+    assert_eq!(FIRST_CONTENT.map(|first| asked(&shared, first)), [1, 1]);
+}
+
+#[tokio::test]
+async fn a_set_up_that_was_cut_off_after_its_first_request_is_finished_and_nobody_elses_is() {
+    // The blog of an owner who lives in it, or of one that was brought back, stays as he has made it.
+    for (past, wanted) in [(Past::Begun, [1, 1]), (Past::Unknown, [0, 0]), (Past::Restored, [0, 0])] {
+        let shared = accounts(&[]);
+        let tool = tool("ghost", ghost(&shared)).await;
+        let deployment = deployment();
+        let visit = Visit::new(&deployment, &tool, values()).expect("a set-up");
+        let first = &visit.setup.requests[..1];
+        assert!(visit.say(first).await.expect("it speaks").is_ok());
+        assert_eq!(settle(&tool, past).await, Ok(Proof::LoggedIn), "{past:?}");
+        assert_eq!(FIRST_CONTENT.map(|first| asked(&shared, first)), wanted, "{past:?}");
+        assert_eq!(asked(&shared, "setup"), 1, "{past:?}");
     }
 }
 
@@ -136,7 +154,7 @@ async fn a_fresh_tool_gets_its_owner_and_his_log_in_is_seen() {
 async fn a_tool_that_a_stranger_has_set_up_is_not_ours() {
     let shared = accounts(&[STRANGER]);
     let tool = tool("ghost", ghost(&shared)).await;
-    assert_eq!(settle(&tool, false).await, Err("NODE100".to_owned()));
+    assert_eq!(settle(&tool, Past::Unknown).await, Err("NODE100".to_owned()));
     assert_eq!(asked(&shared, "setup"), 0, "nothing was changed");
     // Ghost locks an account after some refusals.
     assert!(asked(&shared, "session") <= 3, "he is not locked out of it");
@@ -147,19 +165,19 @@ async fn an_account_of_his_that_is_not_the_owners_is_not_enough() {
     let shared = accounts(&[STRANGER, OWNER]);
     shared.lock().expect("no panic").role = "Contributor";
     let tool = tool("ghost", ghost(&shared)).await;
-    assert_eq!(settle(&tool, false).await, Err("NODE100".to_owned()));
+    assert_eq!(settle(&tool, Past::Unknown).await, Err("NODE100".to_owned()));
 }
 
 #[tokio::test]
 async fn data_that_was_brought_back_keeps_the_password_that_its_owner_chose() {
     let shared = accounts(&[(OWNER.0, "chosen-by-himself")]);
     let tool = tool("ghost", ghost(&shared)).await;
-    assert_eq!(settle(&tool, true).await, Ok(Proof::Restored));
+    assert_eq!(settle(&tool, Past::Restored).await, Ok(Proof::Restored));
     assert_eq!(asked(&shared, "setup"), 0, "nothing was changed");
     // Of data without an account there is nothing to keep.
     let empty = accounts(&[]);
     let tool = self::tool("ghost", ghost(&empty)).await;
-    assert_eq!(settle(&tool, true).await, Ok(Proof::LoggedIn));
+    assert_eq!(settle(&tool, Past::Restored).await, Ok(Proof::LoggedIn));
 }
 
 /// WordPress' installer and log-in.
@@ -208,10 +226,10 @@ fn serde_urlencoded(body: &[u8]) -> Vec<(String, String)> {
 async fn wordpress_is_ours_only_if_our_administrator_logs_in() {
     let fresh = accounts(&[]);
     let ours = tool("wordpress", wordpress(&fresh)).await;
-    assert_eq!(settle(&ours, false).await, Ok(Proof::LoggedIn));
+    assert_eq!(settle(&ours, Past::Unknown).await, Ok(Proof::LoggedIn));
     let taken = accounts(&[STRANGER]);
     let theirs = tool("wordpress", wordpress(&taken)).await;
-    assert_eq!(settle(&theirs, false).await, Err("NODE100".to_owned()));
+    assert_eq!(settle(&theirs, Past::Unknown).await, Err("NODE100".to_owned()));
 }
 
 /// Uptime Kuma's socket.io over long polling, with the events that it sends of its own.
@@ -274,9 +292,9 @@ fn uptime_kuma(shared: &Shared) -> Router {
 async fn the_first_visitor_of_uptime_kuma_is_the_customer() {
     let fresh = accounts(&[]);
     let ours = tool("uptime-kuma", uptime_kuma(&fresh)).await;
-    assert_eq!(settle(&ours, false).await, Ok(Proof::LoggedIn));
+    assert_eq!(settle(&ours, Past::Unknown).await, Ok(Proof::LoggedIn));
     assert_eq!(fresh.lock().expect("no panic").users, [(OWNER.0.to_owned(), OWNER.1.to_owned())]);
     let taken = accounts(&[STRANGER]);
     let theirs = tool("uptime-kuma", uptime_kuma(&taken)).await;
-    assert_eq!(settle(&theirs, false).await, Err("NODE100".to_owned()));
+    assert_eq!(settle(&theirs, Past::Unknown).await, Err("NODE100".to_owned()));
 }
