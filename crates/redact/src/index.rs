@@ -215,8 +215,9 @@ impl Builder {
         }
         let wholes = whole.iter().map(|entry| (form(entry), entry.len()));
         let pieces = ends.iter().map(|entry| (form(entry), entry.least()));
-        let with_signs = Beginnings::of(wholes.clone().filter(|(form, _)| form.iter().any(is_sign)));
-        let all = Beginnings::of(wholes.chain(pieces));
+        let signed = wholes.clone().filter(|(form, _)| form.iter().any(is_sign));
+        let with_signs = Beginnings::of(signed, std::iter::empty());
+        let all = Beginnings::of(wholes, pieces);
         Index { bytes, whole, shorter, ends, all, with_signs }
     }
 }
@@ -231,14 +232,23 @@ const INNER_BYTES: usize = 5;
 /// So many positions are looked at together: fewer where there are short forms.
 const STRIDE_MIN: usize = FORM_BYTES_MIN + 1 - INNER_BYTES;
 const STRIDE_MAX: usize = 8;
+/// So many strides are looked at in one round.
+const LOOKS: usize = 8;
 
 impl Beginnings {
     /// Of these forms, and of how many bytes of each one is found.
-    fn of<'a>(forms: impl Iterator<Item = (&'a [u8], usize)> + Clone) -> Self {
-        let count = forms.clone().count();
+    fn of<'a>(
+        whole: impl Iterator<Item = (&'a [u8], usize)> + Clone,
+        ends: impl Iterator<Item = (&'a [u8], usize)> + Clone,
+    ) -> Self {
+        let (whole_count, end_count) = (whole.clone().count(), ends.clone().count());
+        let forms = whole.chain(ends);
         let shortest = forms.clone().map(|(_, least)| least).min().unwrap_or_default();
         let stride = (shortest + 1).saturating_sub(INNER_BYTES).clamp(STRIDE_MIN, STRIDE_MAX);
-        let (mut heads, mut inner) = (Filter::new(count), Filter::new(count));
+        // What passes here is searched for in all forms, which costs as much as hundreds of looks.
+        let mut heads = Filter::new((whole_count + end_count) / 2);
+        // Ends overlap: each has one position that another one has not.
+        let mut inner = Filter::new((whole_count * stride + end_count) / 4);
         for (form, _) in forms {
             form.first_chunk().iter().for_each(|head| heads.insert(word(**head)));
             form.windows(INNER_BYTES).take(stride).for_each(|five| inner.insert(inner_word(five)));
@@ -250,19 +260,57 @@ impl Beginnings {
         let last = text.len().checked_sub(FORM_BYTES_MIN)?;
         let may_begin =
             |at: &usize| text[*at..].first_chunk().is_some_and(|head| self.heads.may_contain(word(*head)));
+        let inside = |position: usize| {
+            let eight =
+                text.get(position + self.stride + INNER_BYTES - 1 - FORM_BYTES_MIN..)?.first_chunk()?;
+            Some(self.inner.may_contain(word(*eight) >> (64 - 8 * INNER_BYTES)))
+        };
         let mut position = from;
-        // Every form that begins at one of so many positions has these five bytes.
-        while let Some(eight) = text.get(position + self.stride + INNER_BYTES - 1 - FORM_BYTES_MIN..)
-            && let Some(eight) = eight.first_chunk()
-        {
-            if self.inner.may_contain(word(*eight) >> (64 - 8 * INNER_BYTES))
-                && let Some(start) = (position..last.min(position + self.stride - 1) + 1).find(may_begin)
-            {
-                return Some(start);
+        loop {
+            position = self.without_looks(text, position);
+            // Here one of so many looks hits, or the text ends.
+            for _ in 0..LOOKS {
+                // Every form that begins at one of so many positions has these five bytes.
+                let Some(may_begin_here) = inside(position) else {
+                    return (position..last + 1).find(may_begin);
+                };
+                let positions = position..last.min(position + self.stride - 1) + 1;
+                if may_begin_here && let Some(start) = positions.clone().find(may_begin) {
+                    return Some(start);
+                }
+                position += self.stride;
             }
-            position += self.stride;
         }
-        (position..last + 1).find(may_begin)
+    }
+
+    /// From which position on one of the next looks hits: the looks of one round do not wait for each other.
+    fn without_looks(&self, text: &[u8], from: usize) -> usize {
+        match self.stride {
+            4 => self.rounds::<4>(text, from),
+            5 => self.rounds::<5>(text, from),
+            6 => self.rounds::<6>(text, from),
+            7 => self.rounds::<7>(text, from),
+            8 => self.rounds::<8>(text, from),
+            _ => from,
+        }
+    }
+
+    fn rounds<const STRIDE: usize>(&self, text: &[u8], from: usize) -> usize {
+        let mut position = from;
+        while let Some(ahead) = text.get(position + STRIDE + INNER_BYTES - 1 - FORM_BYTES_MIN..)
+            && let Some(ahead) = ahead.first_chunk::<{ LOOKS * STRIDE_MAX }>()
+        {
+            let mut hits = false;
+            for look in 0..LOOKS {
+                let eight = ahead[look * STRIDE..].first_chunk().map_or(0, |eight| word(*eight));
+                hits |= self.inner.may_contain(eight >> (64 - 8 * INNER_BYTES));
+            }
+            if hits {
+                break;
+            }
+            position += LOOKS * STRIDE;
+        }
+        position
     }
 }
 
@@ -281,9 +329,9 @@ struct Filter {
 }
 
 impl Filter {
-    /// Two bits of 32 for each form.
-    fn new(forms: usize) -> Self {
-        let words = (forms / 2).next_power_of_two().max(2);
+    /// Of so many words or more. An entry sets two bits of one.
+    fn new(words: usize) -> Self {
+        let words = words.next_power_of_two().max(2);
         Self { words: vec![0; words], shift: 64 - words.trailing_zeros() }
     }
 

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::clean::Clean;
+use crate::document::{Document, Fields, Text};
 use crate::text::Rules;
 use crate::{Findings, RedactError, Redactor, keys};
 
@@ -106,12 +107,12 @@ impl Redactor {
     /// # Errors
     /// When it is no JSON, nested deeper than 64, or a known secret would still be in it: the caller must not send it.
     pub fn json_body(&self, body: &[u8]) -> Result<Vec<u8>, RedactError> {
-        let mut value: Value =
-            serde_json::from_slice(body).map_err(|error| RedactError::NotJson(without_content(&error)))?;
-        let findings = self.json_value(&mut value)?;
+        let text = str::from_utf8(body).map_err(|_| RedactError::NotJson("it is no UTF-8".to_owned()))?;
+        let mut document =
+            Document::read(text).map_err(|error| RedactError::NotJson(without_content(&error)))?;
+        let findings = self.document(&mut document)?;
         let mut out = Vec::with_capacity(body.len());
-        serde_json::to_writer(&mut out, &value)
-            .map_err(|error| RedactError::NotJson(without_content(&error)))?;
+        document.write(&mut out);
         let remaining = if findings.is_empty() {
             self.known.remaining_over_signs(&out)
         } else {
@@ -126,51 +127,55 @@ impl Redactor {
     /// Takes the secrets out of a JSON value and says what they were.
     ///
     /// # Errors
-    /// When it is nested deeper than 64.
+    /// When it is nested deeper than 64: then nothing is left of it.
     pub fn json_value(&self, value: &mut Value) -> Result<Findings, RedactError> {
+        let mut document = Document::from(value.take());
+        let findings = self.document(&mut document)?;
+        *value = document.into();
+        Ok(findings)
+    }
+
+    fn document(&self, document: &mut Document<'_>) -> Result<Findings, RedactError> {
         let mut look =
             Look { findings: Findings::default(), changed: false, texts: Clean::new(), names: Clean::new() };
-        self.whole_request(value, &mut look.findings)?;
-        self.walk(value, Place::ROOT, &mut look)?;
+        self.whole_request(document, &mut look.findings)?;
+        self.walk(document, Place::ROOT, &mut look)?;
         Ok(look.findings)
     }
 
-    fn walk(&self, value: &mut Value, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
+    fn walk(&self, value: &mut Document<'_>, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
         match value {
-            Value::String(text) => self.string(text, place, look),
-            Value::Array(items) => {
+            Document::Text(text) => self.string(text, place, look),
+            Document::List(items) => {
                 let inside = place.deeper()?;
                 items.iter_mut().try_for_each(|item| self.walk(item, inside, look))
             }
-            Value::Object(fields) => self.object(fields, place.deeper()?, look),
-            Value::Number(number) if number.as_u64().is_none_or(|number| number >= SECRET_NUMBER_MIN) => {
-                if let Some(redacted) = self.by_value(&number.to_string(), &mut look.findings) {
-                    *value = Value::String(redacted);
+            Document::Fields(fields) => self.object(fields, place.deeper()?, look),
+            Document::Number(number) if number.as_u64().is_none_or(|number| number >= SECRET_NUMBER_MIN) => {
+                let number = number.to_string();
+                let found = self.known.find(number.as_bytes());
+                if let Some(redacted) = self.by_value(&number, found, &mut look.findings) {
+                    *value = Document::text(redacted);
                     look.changed = true;
                 }
                 Ok(())
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+            Document::Null | Document::Bool(_) | Document::Number(_) => Ok(()),
         }
     }
 
-    fn object(
-        &self,
-        fields: &mut Map<String, Value>,
-        place: Place<'_>,
-        look: &mut Look,
-    ) -> Result<(), RedactError> {
+    fn object(&self, fields: &mut Fields<'_>, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
         let (mut predicted, mut is_sealed) = (false, false);
         for (key, value) in fields.iter() {
-            match key.as_str() {
+            match key {
                 // A token that a model predicted, not one that opens something.
-                "logprob" => predicted = value.is_number(),
+                "logprob" => predicted = value.as_number().is_some(),
                 "type" => is_sealed = value.as_str().is_some_and(self::is_sealed),
                 _ => {}
             }
         }
         let mut renamed = Vec::new();
-        for (key, value) in fields.iter_mut() {
+        for (at, (key, value)) in fields.iter_mut().enumerate() {
             let inner = Place { is_sealed, ..place }.under(key);
             // In `names` are only those that name no secret.
             let is_clean = look.names.has(key, Rules::All);
@@ -183,35 +188,34 @@ impl Redactor {
                 continue;
             }
             match self.looked_through(key, Rules::All, &mut look.findings) {
-                Cow::Owned(new) if new != *key => renamed.push((key.clone(), new)),
+                Cow::Owned(new) if new != *key => renamed.push((at, new)),
                 _ if !names_a_secret => look.names.add(key, Rules::All),
                 _ => {}
             }
         }
-        for (key, new) in renamed {
-            if let Some(value) = fields.remove(&key) {
-                fields.insert(new, value);
-                look.changed = true;
-            }
+        if !renamed.is_empty() {
+            fields.rename(renamed);
+            look.changed = true;
         }
         Ok(())
     }
 
     /// Rules 1 and 4 for the strings under a key that names a secret: one that is known keeps its name.
-    fn named(&self, key: &str, value: &mut Value, look: &mut Look) {
+    fn named(&self, key: &str, value: &mut Document<'_>, look: &mut Look) {
         match value {
-            Value::String(text) => {
-                if let Some(redacted) = self.by_value(text, &mut look.findings) {
-                    *text = redacted;
+            Document::Text(text) => {
+                let found = text.found(&self.known);
+                if let Some(redacted) = self.by_value(text.as_str(), found, &mut look.findings) {
+                    text.set(redacted);
                     look.changed = true;
                 }
-                if keys::hides_something(text) {
-                    *text = self.by_key(key, text, &mut look.findings);
+                if keys::hides_something(text.as_str()) {
+                    text.set(self.by_key(key, text.as_str(), &mut look.findings));
                     look.changed = true;
                 }
             }
-            Value::Array(items) => {
-                for item in items.iter_mut().filter(|item| item.is_string()) {
+            Document::List(items) => {
+                for item in items.iter_mut().filter(|item| item.as_str().is_some()) {
                     self.named(key, item, look);
                 }
             }
@@ -219,36 +223,36 @@ impl Redactor {
         }
     }
 
-    fn string(&self, text: &mut String, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
+    fn string(&self, text: &mut Text<'_>, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
         // Of JSON in a text this is never known.
-        if look.texts.has(text, Rules::All) {
+        if look.texts.has(text.as_str(), Rules::All) {
             return Ok(());
         }
         let is_json = self.json_in(text, place, look)?;
-        let rules = if is_json { Rules::RandomByNature } else { place.rules(text) };
-        if look.texts.has(text, rules) {
+        let rules = if is_json { Rules::RandomByNature } else { place.rules(text.as_str()) };
+        if look.texts.has(text.as_str(), rules) {
             return Ok(());
         }
-        match self.looked_through(text, rules, &mut look.findings) {
-            Cow::Owned(new) if new != *text => {
-                *text = new;
+        match self.text_looked_through(text, rules, &mut look.findings) {
+            Cow::Owned(new) if new != text.as_str() => {
+                text.set(new);
                 look.changed = true;
             }
-            _ => look.texts.add(text, rules),
+            _ => look.texts.add(text.as_str(), rules),
         }
         Ok(())
     }
 
     /// Looks through the JSON that a text is. False if it is none.
-    fn json_in(&self, text: &mut String, place: Place<'_>, look: &mut Look) -> Result<bool, RedactError> {
-        let Some(mut inner) = json_inside(text) else { return Ok(false) };
+    fn json_in(&self, text: &mut Text<'_>, place: Place<'_>, look: &mut Look) -> Result<bool, RedactError> {
+        let Some(mut inner) = json_inside(text.as_str()) else { return Ok(false) };
         let changed_before = std::mem::take(&mut look.changed);
         let inside = Place { key: "", parent: "", is_sealed: false, ..place }.deeper()?;
         look.changed |= self.whole_request(&mut inner, &mut look.findings)?;
         self.walk(&mut inner, inside, look)?;
         // An escape is not in what was looked at: then it is written anew too.
-        if look.changed || text.contains('\\') {
-            *text = inner.to_string();
+        if look.changed || text.as_str().contains('\\') {
+            text.set(inner.to_string());
             look.changed = true;
         }
         look.changed |= changed_before;
@@ -257,11 +261,11 @@ impl Redactor {
 }
 
 /// An object or array that is written in a string, such as the arguments of a tool call.
-fn json_inside(text: &str) -> Option<Value> {
+fn json_inside(text: &str) -> Option<Document<'_>> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
-    serde_json::from_str(text).ok()
+    Document::read(text).ok()
 }
 
 /// Where parsing failed; the message itself may quote the body.

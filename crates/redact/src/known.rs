@@ -116,6 +116,11 @@ impl Known {
         self.exact.candidate(text, 0).is_none() && self.folded.candidate(letters, 0).is_none()
     }
 
+    /// Whether nothing is found in a text by the index, as it stands there and by its letters.
+    pub(crate) fn has_none(&self, text: &[u8], letters: &[u8]) -> bool {
+        self.exact.find(text).next().is_none() && self.folded.find(letters).next().is_none()
+    }
+
     pub(crate) fn is_placeholder(&self, text: &[u8], found: &Found) -> bool {
         text[found.start..found.end] == *self.replacement(found.what).as_bytes()
     }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod clean;
+mod document;
 mod dump;
 mod entropy;
 mod fold;

@@ -61,6 +61,29 @@ pub(crate) fn lists(text: &[u8]) -> Vec<List> {
 
 /// Whether there are as many numbers near each other as a list has, or many digits.
 fn may_have_one(text: &[u8]) -> bool {
+    digits_are_near(text) && has_enough(text)
+}
+
+/// The same at a glance, `true` where it is not certain: between two numbers of a list is no block without a digit.
+pub(crate) fn digits_are_near(text: &[u8]) -> bool {
+    const { assert!(GAP_MAX < SELDOM) };
+    let (mut numbers, mut digits) = (0, 0);
+    text.chunks(SELDOM).any(|block| {
+        // A block has so few bytes that these counts fit.
+        let is_digit = |byte: &u8| u8::from(byte.is_ascii_digit());
+        let here: u8 = block.iter().map(is_digit).sum();
+        let goes_on: u8 = block.iter().zip(&block[1..]).map(|(a, b)| is_digit(a) & is_digit(b)).sum();
+        if here == 0 {
+            (numbers, digits) = (0, 0);
+        }
+        numbers += usize::from(here - goes_on);
+        digits += usize::from(here);
+        numbers >= LIST_MIN || digits >= BITS_MIN
+    })
+}
+
+/// The same, number by number.
+pub(crate) fn has_enough(text: &[u8]) -> bool {
     let (mut count, mut end) = (0, 0);
     digit_runs(text).any(|run| {
         count = if run.start - end > GAP_MAX { 1 } else { count + 1 };

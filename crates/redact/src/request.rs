@@ -8,13 +8,12 @@ mod rows;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde_json::{Map, Value};
-
+use crate::document::{Document, Fields, Text};
 use crate::fold::Folded;
 use crate::known::Known;
 use crate::numbers::BYTE_MIN;
 use crate::{Findings, RedactError, Redactor, Rule};
-use rows::{Edge, Parts, Row, Rows, edges};
+use rows::{Edge, Edges, Parts, Row, Rows, edges};
 
 /// So many different sets of names are remembered.
 const NAMES_SEEN_MAX: usize = 16;
@@ -74,7 +73,7 @@ impl Redactor {
     /// When it is spread over names of fields, from which it cannot be taken out.
     pub(crate) fn whole_request(
         &self,
-        document: &mut Value,
+        document: &mut Document<'_>,
         findings: &mut Findings,
     ) -> Result<bool, RedactError> {
         let mut reader = Reader::new(&self.known);
@@ -117,33 +116,28 @@ impl Redactor {
         parts.filter(|(_, parts)| parts.iter().any(|(leaf, _)| *leaf != parts[0].0)).collect()
     }
 
-    fn cut(&self, value: &mut Value, leaf: &mut usize, cuts: &BTreeMap<usize, Vec<Cut>>) {
+    fn cut(&self, value: &mut Document<'_>, leaf: &mut usize, cuts: &BTreeMap<usize, Vec<Cut>>) {
         match value {
-            Value::Array(items) => items.iter_mut().for_each(|item| self.cut(item, leaf, cuts)),
-            Value::Object(fields) => match in_order(fields) {
-                None => fields.values_mut().for_each(|field| self.cut(field, leaf, cuts)),
-                Some(keys) => {
-                    for key in keys.into_iter().cloned().collect::<Vec<_>>() {
-                        if let Some(field) = fields.get_mut(&key) {
-                            self.cut(field, leaf, cuts);
-                        }
-                    }
-                }
+            Document::List(items) => items.iter_mut().for_each(|item| self.cut(item, leaf, cuts)),
+            Document::Fields(fields) => match in_order(fields) {
+                None => fields.iter_mut().for_each(|(_, field)| self.cut(field, leaf, cuts)),
+                Some(places) => places.into_iter().for_each(|at| self.cut(fields.get_mut(at).1, leaf, cuts)),
             },
-            Value::String(text) => {
+            Document::Text(text) => {
                 if let Some(cuts) = cuts.get(leaf) {
-                    *text = self.without(text, cuts);
+                    text.set(self.without(text.as_str(), cuts));
                 }
                 *leaf += 1;
             }
-            Value::Number(_) => {
+            Document::Number(_) => {
                 if let Some(cuts) = cuts.get(leaf) {
                     let what = cuts.iter().find_map(|cut| cut.what);
-                    *value = what.map_or("", |what| self.known.replacement(what)).into();
+                    let text = what.map_or("", |what| self.known.replacement(what));
+                    *value = Document::text(text.to_owned());
                 }
                 *leaf += 1;
             }
-            Value::Null | Value::Bool(_) => {}
+            Document::Null | Document::Bool(_) => {}
         }
     }
 
@@ -195,59 +189,60 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn collect(&mut self, value: &Value, place: Place) {
+    fn collect(&mut self, value: &mut Document<'_>, place: Place) {
         match value {
-            Value::String(text) => self.text(text, place),
-            Value::Number(number) => {
+            Document::Text(text) => self.text(text, place),
+            Document::Number(number) => {
                 let byte = number.as_f64().filter(|number| number.fract() == 0.0);
                 self.number(byte.map_or(-1, |number| number as i64), place);
                 self.leaves += 1;
             }
-            Value::Array(items) => {
+            Document::List(items) => {
                 let inside = Place { hash: mixed(place.hash, 0), ..place };
-                items.iter().for_each(|item| self.collect(item, inside));
+                items.iter_mut().for_each(|item| self.collect(item, inside));
             }
-            Value::Object(fields) => self.object(fields, place),
-            Value::Null | Value::Bool(_) => {}
+            Document::Fields(fields) => self.object(fields, place),
+            Document::Null | Document::Bool(_) => {}
         }
     }
 
-    fn object(&mut self, fields: &Map<String, Value>, place: Place) {
+    fn object(&mut self, fields: &mut Fields<'_>, place: Place) {
         // What one role says is read apart from what the others do.
-        let role = fields.iter().find(|(key, _)| *key == "role");
+        let role = fields.iter().find(|(name, _)| *name == "role");
         let role = role.and_then(|(_, role)| role.as_str()).map_or(0, hash);
         let place = Place { hash: mixed(place.hash, role), ..place };
         self.names(fields);
         match in_order(fields) {
-            None => fields.iter().for_each(|(key, field)| self.collect(field, place.under(key))),
-            Some(keys) => {
-                let fields = keys.into_iter().filter_map(|key| fields.get_key_value(key));
-                fields.for_each(|(key, field)| self.collect(field, place.under(key)));
+            None => fields.iter_mut().for_each(|(name, field)| self.collect(field, place.under(name))),
+            Some(places) => {
+                for at in places {
+                    let (name, field) = fields.get_mut(at);
+                    self.collect(field, place.under(name));
+                }
             }
         }
     }
 
     /// Names as they stand there, and, where they have numbers, in the order of these.
-    fn names(&mut self, fields: &Map<String, Value>) {
+    fn names(&mut self, fields: &Fields<'_>) {
         if fields.len() < 2 {
             return;
         }
-        if fields.values().all(Value::is_number) {
-            let mut by_value: Vec<&String> = fields.keys().collect();
-            let value = |key: &&String| fields[key.as_str()].as_f64().unwrap_or_default();
-            by_value.sort_by(|a, b| value(a).total_cmp(&value(b)));
-            self.names_in_a_row(by_value.into_iter());
+        let number = |(name, value)| Some((name, Document::as_number(value)?.as_f64().unwrap_or_default()));
+        if let Some(mut by_value) = fields.iter().map(number).collect::<Option<Vec<(&str, f64)>>>() {
+            by_value.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+            self.names_in_a_row(by_value.iter().map(|(name, _)| *name));
         }
-        let is_known = |names: &Vec<String>| names.len() == fields.len() && fields.keys().eq(names);
+        let is_known = |names: &Vec<String>| names.len() == fields.len() && fields.names().eq(names);
         if !self.names_seen.iter().any(is_known) {
             if self.names_seen.len() < NAMES_SEEN_MAX {
-                self.names_seen.push(fields.keys().cloned().collect());
+                self.names_seen.push(fields.names().map(str::to_owned).collect());
             }
-            self.names_in_a_row(fields.keys());
+            self.names_in_a_row(fields.names());
         }
     }
 
-    fn names_in_a_row<'k>(&mut self, keys: impl Iterator<Item = &'k String> + Clone) {
+    fn names_in_a_row<'k>(&mut self, keys: impl Iterator<Item = &'k str> + Clone) {
         self.names.begin();
         for (at, key) in keys.clone().enumerate() {
             self.folded.clear();
@@ -263,8 +258,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self, text: &str, place: Place) {
+    fn text(&mut self, leaf_text: &mut Text<'_>, place: Place) {
         let leaf = self.leaves;
+        let text = leaf_text.as_str();
         if let Some(number) = (text.len() <= 4).then(|| text.parse().ok()).flatten() {
             self.number(number, place);
         }
@@ -272,12 +268,15 @@ impl<'a> Reader<'a> {
         let is_data = text.starts_with("data:") || text.len() > 1024 && !text.contains(' ');
         let known = self.known;
         let mut folded = std::mem::take(&mut self.folded);
-        let (first, last) = edges(text, known, &mut folded);
+        let Edges { first, last, is_clean } = edges(text, known, &mut folded);
         if !place.is_label && !is_data {
             self.all.add(first, last, leaf);
         }
         self.alike.entry(place.hash).or_default().add(first, last, leaf);
         self.folded = folded;
+        if is_clean {
+            leaf_text.is_clean();
+        }
     }
 
     fn number(&mut self, number: i64, place: Place) {
@@ -289,15 +288,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Names of fields where they are in another order than in the object: numbers by their value, as a list that was
+/// Places of fields where they are in another order than in the object: numbers by their value, as a list that was
 /// written as an object has them.
-fn in_order(fields: &Map<String, Value>) -> Option<Vec<&String>> {
-    if !fields.keys().any(|key| key.starts_with(|first: char| first.is_ascii_digit())) {
+fn in_order(fields: &Fields<'_>) -> Option<Vec<usize>> {
+    if !fields.names().any(|name| name.starts_with(|first: char| first.is_ascii_digit())) {
         return None;
     }
-    let mut keys: Vec<&String> = fields.keys().collect();
-    keys.sort_by_key(|key| key.parse::<u64>().ok());
-    Some(keys)
+    let mut places: Vec<usize> = (0..fields.len()).collect();
+    places.sort_by_cached_key(|at| fields.name(*at).parse::<u64>().ok());
+    Some(places)
 }
 
 fn hash(text: &str) -> u64 {

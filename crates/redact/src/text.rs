@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use sha2::{Digest as _, Sha256};
 
 use crate::apply::Cover;
+use crate::document::Text;
 use crate::index::Found;
 use crate::known::VALUE_BYTES_MIN;
 use crate::packed::Inside;
@@ -39,22 +40,45 @@ impl Redactor {
         if text.len() < VALUE_BYTES_MIN {
             return Cow::Borrowed(text);
         }
-        let Some(by_value) = self.by_value(text, findings) else {
+        self.by_rules(text, self.known.find(text.as_bytes()), rules, findings)
+    }
+
+    /// The same for a text of a document.
+    pub(crate) fn text_looked_through<'a>(
+        &self,
+        text: &'a Text<'_>,
+        rules: Rules,
+        findings: &mut Findings,
+    ) -> Cow<'a, str> {
+        if text.as_str().len() < VALUE_BYTES_MIN {
+            return Cow::Borrowed(text.as_str());
+        }
+        self.by_rules(text.as_str(), text.found(&self.known), rules, findings)
+    }
+
+    fn by_rules<'a>(
+        &self,
+        text: &'a str,
+        found: Vec<Found>,
+        rules: Rules,
+        findings: &mut Findings,
+    ) -> Cow<'a, str> {
+        let Some(by_value) = self.by_value(text, found, findings) else {
             return self.by_look(text, rules, findings);
         };
         Cow::Owned(self.by_look(&by_value, rules, findings).into_owned())
     }
 
-    /// Rule 1: as it stands there and in every view, then in what is packed. None if nothing was found.
-    pub(crate) fn by_value(&self, text: &str, findings: &mut Findings) -> Option<String> {
-        let seen = self.in_views(text, findings);
+    /// Rule 1: as it stands there (this was found already) and in every view, then in what is packed. None if nothing
+    /// was found.
+    pub(crate) fn by_value(&self, text: &str, found: Vec<Found>, findings: &mut Findings) -> Option<String> {
+        let seen = self.in_views(text, found, findings);
         let unpacked = self.unpacked_from(seen.as_deref().unwrap_or(text), findings);
         unpacked.or(seen)
     }
 
-    fn in_views(&self, text: &str, findings: &mut Findings) -> Option<String> {
+    fn in_views(&self, text: &str, mut found: Vec<Found>, findings: &mut Findings) -> Option<String> {
         let bytes = text.as_bytes();
-        let mut found = self.known.find(bytes);
         found.extend(self.in_readings(bytes));
         found.extend(self.in_numbers(bytes));
         let is_placeholder = |found: &Found| self.known.is_placeholder(bytes, found);
@@ -110,6 +134,9 @@ impl Redactor {
 
     fn unpacked_from(&self, text: &str, findings: &mut Findings) -> Option<String> {
         let packed = self.packed(text.as_bytes(), &mut findings.unpacked);
+        if packed.is_empty() {
+            return None;
+        }
         let (mut out, mut position) = (String::new(), 0);
         for (place, inside) in &packed {
             out.push_str(&text[position..place.start]);
@@ -127,7 +154,7 @@ impl Redactor {
             position = place.end;
         }
         out.push_str(&text[position..]);
-        (!packed.is_empty()).then_some(out)
+        Some(out)
     }
 
     /// Rules 2 and 3.

@@ -92,7 +92,7 @@ impl View {
 }
 
 /// So many bytes are looked at together.
-const SELDOM: usize = 64;
+const SELDOM: usize = 32;
 
 /// Every stretch that reads as something else.
 fn tricks(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, Read)> {

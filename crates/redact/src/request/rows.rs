@@ -53,27 +53,35 @@ pub(super) struct Edge<'a> {
 pub(super) type Parts = Vec<(usize, Range<usize>)>;
 
 /// A text, or the beginning and the end of a long one.
-pub(super) fn edges<'a>(
-    text: &'a str,
-    known: &Known,
-    folded: &'a mut Folded,
-) -> (Edge<'a>, Option<Edge<'a>>) {
+pub(super) struct Edges<'a> {
+    pub(super) first: Edge<'a>,
+    pub(super) last: Option<Edge<'a>>,
+    /// Nothing is found in the whole text.
+    pub(super) is_clean: bool,
+}
+
+/// Where a text may be put together with others. The whole of it is looked at on the way.
+pub(super) fn edges<'a>(text: &'a str, known: &Known, folded: &'a mut Folded) -> Edges<'a> {
     folded.clear();
     let first = text.floor_char_boundary(EDGE_BYTES);
     let last = text.ceil_char_boundary(text.len().saturating_sub(EDGE_BYTES));
     let (first, last) = if first < last { (&text[..first], last) } else { (text, text.len()) };
     folded.push(first, 0);
-    let letters = folded.bytes().len();
+    let of_first = folded.bytes().len();
+    folded.push(&text[first.len()..last], 0);
+    let before_last = folded.bytes().len();
     folded.push(&text[last..], 0);
-    let (letters, of_last) = folded.bytes().split_at(letters);
+    let letters = folded.bytes();
+    let is_quiet = known.is_quiet(text.as_bytes(), letters);
+    let is_clean = is_quiet || known.has_none(text.as_bytes(), letters);
     if last == text.len() {
-        let is_quiet = known.is_quiet(text.as_bytes(), letters);
-        return (Edge { text, letters, from: 0, is_quiet }, None);
+        return Edges { first: Edge { text, letters, from: 0, is_quiet }, last: None, is_clean };
     }
     // The row of the beginning ends with it.
-    let first = Edge { text: first, letters, from: 0, is_quiet: false };
-    let is_quiet = known.is_quiet(&text.as_bytes()[last..], of_last);
-    (first, Some(Edge { text: &text[last..], letters: of_last, from: last, is_quiet }))
+    let first = Edge { text: first, letters: &letters[..of_first], from: 0, is_quiet: false };
+    let (text, letters) = (&text[last..], &letters[before_last..]);
+    let is_quiet = is_quiet || known.is_quiet(text.as_bytes(), letters);
+    Edges { first, last: Some(Edge { text, letters, from: last, is_quiet }), is_clean }
 }
 
 impl Rows {

@@ -178,7 +178,7 @@ fn findings_name_rules_and_never_values() {
 }
 
 /// Any JSON, with secrets as strings, in strings and as keys.
-fn any_json() -> impl Strategy<Value = Value> {
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         "[ -~äü\n]{0,30}",
         prop::sample::select(known().map(|(_, value)| value.to_owned()).to_vec())

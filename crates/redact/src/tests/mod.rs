@@ -1,6 +1,8 @@
 //! What the redactor promises, as properties and as tables.
 
+mod document;
 mod forms;
+mod index;
 mod inputs;
 mod json;
 mod ordinary;
