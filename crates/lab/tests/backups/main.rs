@@ -59,8 +59,9 @@ async fn everything(server: &Server<'_>) -> Vec<String> {
         ("killed at every point, proofs are made", Box::pin(kills::proofs(server))),
         ("a database that dies is named", Box::pin(kills::database_dies(server))),
         ("a power cut leaves the former sets", Box::pin(kills::power_cut(server))),
-        ("the far side away is told, and caught up", Box::pin(kills::far_side_away(server))),
+        // While WordPress's uploads are the largest that is stored.
         ("damage is found and named", Box::pin(damage::found_and_named(server))),
+        ("the far side away is told, and caught up", Box::pin(kills::far_side_away(server))),
         ("after theft the repository is rewound", Box::pin(outside::is_rewound_after_theft(server))),
         ("a lost server comes back without a Hub", Box::pin(lost::comes_back_without_a_hub(server))),
     ];
