@@ -4,12 +4,12 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use letsbe_lifecycle::order::Phase;
-use letsbe_types::{api::Convergence, ids::OrderId};
+use letsbe_lifecycle::order::{Event, Pace, Phase};
+use letsbe_types::{api::Convergence, clock::Clock as _, ids::OrderId};
 use serde_json::{Value, json};
 
 use crate::{
-    Answer,
+    Answer, Hub,
     recovery::bench::{Bench, Run},
 };
 
@@ -152,6 +152,60 @@ async fn a_run_whose_end_nobody_took_note_of_is_not_run_again_and_leaves_no_toke
     bench.hub.clock.advance(TimeDelta::minutes(1));
     assert_eq!(ended(&bench, id).await, Convergence::Done);
     assert!(!files.exists() && !bench.folder().join("work.json").exists(), "nobody was started again");
+}
+
+#[tokio::test]
+async fn a_run_that_a_recovery_gave_up_leaves_no_tokens_and_is_none_of_a_later_run() {
+    let (bench, id) = Bench::live().await;
+    // Another order takes the only other server: the recovery waits for one, and can be taken back.
+    let other = bench.hub.order(2).await;
+    bench.hub.apply(other, &Event::PaymentReceived).await;
+    bench.until(other, Phase::DnsPending).await;
+    bench.hub.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let mut given_up = bench.run().await;
+    let files = job_files(&bench, &given_up);
+    bench.report(&mut given_up, "COMPLETED", &[]).await;
+    bench.ask(id, "", &json!({"reason": "it burnt", "source": crate::recovery::source()})).await;
+    bench.ask(id, "/cancel", &json!({"reason": "it did not"})).await;
+    bench.until(id, Phase::Fulfilled).await;
+    bench.hub.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+    let run = bench.run().await;
+    assert_ne!(run.job.id, given_up.job.id);
+    assert!(!files.exists() && job_files(&bench, &run).exists());
+    bench.end(run);
+}
+
+#[tokio::test]
+async fn runs_on_live_servers_leave_room_for_orders_that_were_paid() {
+    let (hub, staff) = Hub::with_staff().await;
+    for number in 1..=9 {
+        let id = hub.order(number).await;
+        crate::recovery::live_on(&hub, id, &format!("netcup:{number}")).await;
+    }
+    // What would have brought them there is done.
+    let (now, pace) = (hub.clock.now(), Pace::default());
+    while let Some(leased) = hub.store.lease_effect("test", TimeDelta::hours(1), now).await.unwrap() {
+        hub.store.finish_effect(&leased, &Event::CustomerNotified, &pace, now).await.unwrap();
+    }
+    let mut last = None;
+    for number in 1..=9 {
+        let id = crate::order_id(number);
+        let path = format!("/api/v1/admin/orders/{id}/actions");
+        let answer = hub.json("POST", &path, Some(&staff), &json!({"action": "converge"})).await;
+        let expected = if number == 9 { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::OK };
+        assert_eq!(answer.status, expected, "{number}: {answer:?}");
+        last = Some((id, answer));
+    }
+    let (id, refused) = last.unwrap();
+    let error = &refused.json()["error"];
+    assert_eq!(error["code"], "HUB050");
+    assert!(
+        error["hint"].as_str().unwrap().contains("--no-wait") && refused.headers.contains_key("retry-after")
+    );
+    let order = hub.store.order(id).await.unwrap().unwrap();
+    assert_eq!(order.state.convergence, None, "nothing was begun");
 }
 
 #[tokio::test]
