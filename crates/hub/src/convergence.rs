@@ -54,7 +54,7 @@ pub(crate) fn under_way(order: &Order) -> Problem {
 
 /// All places for runs are taken.
 pub(crate) fn too_many(runs: &dyn std::fmt::Display) -> Problem {
-    Problem::transient(
+    Problem::permanent(
         "HUB050",
         format!("This run was not begun: {runs}"),
         "Ask again when one has ended. A script that asks for many leaves `--no-wait` out: each is then asked for when the one \
