@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use crate::letters::{self, ASCII, Letter};
+use crate::letters::{self, ASCII, BYTES, Letter};
 
-/// So many bytes are folded together, and their place is remembered.
-const BLOCK: usize = 256;
+/// So many bytes are folded together, and their place is remembered: a byte counts them.
+const BLOCK: usize = 240;
 
 /// The letters of a text, and from time to time where they stand in it.
 #[derive(Debug, Default)]
@@ -64,14 +64,14 @@ impl Folded {
     }
 
     fn push_ascii(&mut self, block: &[u8]) {
-        let mut letters = [0; BLOCK];
-        let mut count = 0;
+        let mut letters = [0; 256];
+        let mut count: u8 = 0;
         for byte in block {
-            let letter = ASCII[(byte & 0x7F) as usize];
-            letters[count % BLOCK] = letter;
-            count += usize::from(letter != 0);
+            let letter = BYTES[usize::from(*byte)];
+            letters[usize::from(count)] = letter;
+            count = count.wrapping_add(u8::from(letter != 0));
         }
-        self.bytes.extend_from_slice(&letters[..count]);
+        self.bytes.extend_from_slice(&letters[..usize::from(count)]);
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -232,6 +232,8 @@ const INNER_BYTES: usize = 5;
 /// So many positions are looked at together: fewer where there are short forms.
 const STRIDE_MIN: usize = FORM_BYTES_MIN + 1 - INNER_BYTES;
 const STRIDE_MAX: usize = 8;
+/// Where all forms are long.
+const STRIDE_OF_LONG: usize = 16;
 /// So many strides are looked at in one round.
 const LOOKS: usize = 8;
 
@@ -244,7 +246,9 @@ impl Beginnings {
         let (whole_count, end_count) = (whole.clone().count(), ends.clone().count());
         let forms = whole.chain(ends);
         let shortest = forms.clone().map(|(_, least)| least).min().unwrap_or_default();
-        let stride = (shortest + 1).saturating_sub(INNER_BYTES).clamp(STRIDE_MIN, STRIDE_MAX);
+        let longest = (shortest + 1).saturating_sub(INNER_BYTES);
+        let stride =
+            if longest < STRIDE_OF_LONG { longest.clamp(STRIDE_MIN, STRIDE_MAX) } else { STRIDE_OF_LONG };
         // What passes here is searched for in all forms, which costs as much as hundreds of looks.
         let mut heads = Filter::new((whole_count + end_count) / 2);
         // Ends overlap: each has one position that another one has not.
@@ -291,6 +295,7 @@ impl Beginnings {
             6 => self.rounds::<6>(text, from),
             7 => self.rounds::<7>(text, from),
             8 => self.rounds::<8>(text, from),
+            16 => self.rounds::<16>(text, from),
             _ => from,
         }
     }
@@ -298,7 +303,7 @@ impl Beginnings {
     fn rounds<const STRIDE: usize>(&self, text: &[u8], from: usize) -> usize {
         let mut position = from;
         while let Some(ahead) = text.get(position + STRIDE + INNER_BYTES - 1 - FORM_BYTES_MIN..)
-            && let Some(ahead) = ahead.first_chunk::<{ LOOKS * STRIDE_MAX }>()
+            && let Some(ahead) = ahead.get(..(LOOKS - 1) * STRIDE + FORM_BYTES_MIN)
         {
             let mut hits = false;
             for look in 0..LOOKS {

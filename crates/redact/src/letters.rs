@@ -34,6 +34,17 @@ const fn ascii() -> [u8; 128] {
     table
 }
 
+/// The same for every byte: what is not ASCII has none.
+pub(crate) static BYTES: [u8; 256] = {
+    let (ascii, mut table) = (ascii(), [0; 256]);
+    let mut byte = 0;
+    while byte < ascii.len() {
+        table[byte] = ascii[byte];
+        byte += 1;
+    }
+    table
+};
+
 const PAGE: usize = 256;
 /// Up to the end of the planes that have letters.
 const PAGES: usize = 0x200;

@@ -68,18 +68,26 @@ fn may_have_one(text: &[u8]) -> bool {
 pub(crate) fn digits_are_near(text: &[u8]) -> bool {
     const { assert!(GAP_MAX < SELDOM) };
     let (mut numbers, mut digits) = (0, 0);
-    text.chunks(SELDOM).any(|block| {
-        // A block has so few bytes that these counts fit.
-        let is_digit = |byte: &u8| u8::from(byte.is_ascii_digit());
-        let here: u8 = block.iter().map(is_digit).sum();
-        let goes_on: u8 = block.iter().zip(&block[1..]).map(|(a, b)| is_digit(a) & is_digit(b)).sum();
-        if here == 0 {
+    let (blocks, rest) = text.as_chunks::<SELDOM>();
+    let mut counts = blocks.iter().map(|block| digits_and_numbers(block)).chain([digits_and_numbers(rest)]);
+    counts.any(|(digits_here, numbers_here)| {
+        if digits_here == 0 {
             (numbers, digits) = (0, 0);
         }
-        numbers += usize::from(here - goes_on);
-        digits += usize::from(here);
+        numbers += usize::from(numbers_here);
+        digits += usize::from(digits_here);
         numbers >= LIST_MIN || digits >= BITS_MIN
     })
+}
+
+/// Of a block, which has so few bytes that these counts fit.
+#[inline]
+fn digits_and_numbers(block: &[u8]) -> (u8, u8) {
+    let is_digit = |byte: &u8| u8::from(byte.is_ascii_digit());
+    let digits: u8 = block.iter().map(is_digit).sum();
+    let after_another: u8 =
+        block.iter().zip(block.iter().skip(1)).map(|(a, b)| is_digit(a) & is_digit(b)).sum();
+    (digits, digits - after_another)
 }
 
 /// The same, number by number.

@@ -23,19 +23,17 @@ pub(crate) fn find<'a>(
     shortest: usize,
 ) -> impl Iterator<Item = Range<usize>> + 'a {
     let is_in = |byte: &&u8| alphabet[**byte as usize];
-    let mut position = shortest - 1;
+    let mut start = 0;
     std::iter::from_fn(move || {
-        // A run of `shortest` lies over every so manieth byte somewhere.
-        while position < text.len() {
-            if !is_in(&&text[position]) {
-                position += shortest;
-                continue;
-            }
-            let start = position - text[..position].iter().rev().take_while(is_in).count();
-            let end = position + text[position..].iter().take_while(is_in).count();
-            position = end + shortest;
-            if end - start >= shortest {
-                return Some(start..end);
+        // A run that begins at `start` or later: if it is one, all of these bytes are in it.
+        while let Some(bytes) = text.get(start..start + shortest) {
+            match bytes.iter().rposition(|byte| !is_in(&byte)) {
+                Some(outside) => start += outside + 1,
+                None => {
+                    let end = start + shortest;
+                    let end = end + text[end..].iter().take_while(is_in).count();
+                    return Some(std::mem::replace(&mut start, end + 1)..end);
+                }
             }
         }
         None
