@@ -28,7 +28,6 @@ async fn live(world: &World) -> OrderId {
     }
     let job = job(world, id).await;
     world.store.plant_host_key(id, "ssh-ed25519 first").await.unwrap();
-    world.store.report_job(&job, &report(JobStatus::Completed, vec![]), world.now()).await.unwrap();
     let introduction = Introduction {
         token_hash: &format!("token of {}", job.id),
         identity: &format!("identity-{id}"),
@@ -36,6 +35,7 @@ async fn live(world: &World) -> OrderId {
         key_hash: &token_hash("agent"),
     };
     world.store.register_agent(introduction, &Defaults::default(), world.now()).await.unwrap();
+    world.store.report_job(&job, &report(JobStatus::Completed, vec![]), world.now()).await.unwrap();
     world.apply(id, &Event::ProvisioningSucceeded).await.unwrap();
     id
 }
