@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use access::{login, logout, whoami};
 pub(crate) use lists::{Page, Search, list_path};
-pub(crate) use patience::patiently;
+pub(crate) use patience::{LOOK, patiently};
 
 use crate::logins::Logins;
 

@@ -1,6 +1,6 @@
 //! Orders: lists, timelines, and what an operator does about them.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use chrono::Local;
 use clap::{Args, Subcommand};
@@ -13,14 +13,12 @@ use letsbe_types::{
 use crate::{
     confirm::{self, Yes},
     host_key,
-    hub::{Hub, Page, Search, list_path},
+    hub::{Hub, LOOK, Page, Search, list_path},
     names::{IdName, Name},
     plan,
     style::{self, Level, harmless},
 };
 
-/// How often a followed order is looked at.
-const FOLLOW: Duration = Duration::from_secs(1);
 /// Lines of a timeline that the Hub answers with at once, at most.
 const PART: usize = 1_000;
 /// Where a server's SSH may be found in a `known_hosts` file.
@@ -262,21 +260,21 @@ async fn show(hub: &Hub, id: OrderId, follow: bool, json: bool) -> anyhow::Resul
     if !json {
         style::say(&heading(&order));
     }
-    let mut last = i64::MIN;
+    let mut last = 0;
     loop {
         for entry in order.timeline.iter().filter(|entry| entry.sequence > last) {
             if json { style::say_json(entry)? } else { style::say(&line(entry)) }
         }
-        last = order.timeline.last().map_or(last, |entry| last.max(entry.sequence));
+        last = newest(&order, last);
         let ended =
             ENDS.contains(&order.summary.state.as_str()) && order.convergence != Some(Convergence::Running);
         if order.timeline.len() < PART {
             if !follow || ended {
                 break;
             }
-            tokio::time::sleep(FOLLOW).await;
+            tokio::time::sleep(LOOK).await;
         }
-        order = hub.order_after(id, last.max(0)).await?;
+        order = hub.order_after(id, last).await?;
     }
     if let (Some(problem), false) = (&order.summary.problem, json) {
         style::say(&format!("{} {}", Level::Failed.mark(), harmless(&problem.to_string())));
@@ -294,6 +292,11 @@ fn heading(order: &OrderDetail) -> String {
     let title = style::bold(&format!("{} {}", summary.domain, harmless(&summary.state)));
     let tools = harmless(&summary.tools.join(", "));
     format!("{title}\n{} · {} · {server} · {} · {tools}", summary.tier, summary.region, summary.email)
+}
+
+/// The last line that was seen. A long timeline comes in parts, the oldest first.
+pub(crate) fn newest(order: &OrderDetail, last: i64) -> i64 {
+    order.timeline.last().map_or(last, |line| last.max(line.sequence))
 }
 
 pub(crate) fn line(entry: &TimelineEntry) -> String {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use letsbe_types::Problem;
 
-/// How often is looked.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often what goes on is looked at.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
 /// A Hub that is away for longer is not waited for.
 const HUB_AWAY: Duration = Duration::from_secs(10 * 60);
 

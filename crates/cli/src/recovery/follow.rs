@@ -1,7 +1,5 @@
 //! Following a recovery to its end, and giving the new server its keys on the way.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, bail};
 use letsbe_types::{
     ids::OrderId,
@@ -10,13 +8,10 @@ use letsbe_types::{
 
 use super::{Opener, keys, show};
 use crate::{
-    hub::{Hub, is_unanswered, patiently},
+    hub::{Hub, LOOK, is_unanswered, patiently},
     orders,
     style::{self, Level, Told, harmless, say},
 };
-
-/// How often a recovery is looked at.
-const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) async fn unseal(
     hub: &Hub,
@@ -73,18 +68,18 @@ pub(super) async fn follow(
     json: bool,
 ) -> anyhow::Result<()> {
     let begun = newest(hub, id).await?;
-    let mut last = i64::MIN;
+    let mut last = 0;
     let mut told: Option<WaitsFor> = None;
     let mut given: Option<String> = None;
     loop {
         // What goes on does not need us.
-        let look = async || anyhow::Ok((newest(hub, id).await?, hub.order(id).await?));
+        let look = async || anyhow::Ok((newest(hub, id).await?, hub.order_after(id, last).await?));
         let (entry, order) = patiently(look).await?;
         for line in order.timeline.iter().filter(|line| line.sequence > last && line.at >= begun.requested_at)
         {
             if json { style::say_json(line)? } else { say(&orders::line(line)) }
         }
-        last = order.timeline.last().map_or(last, |line| last.max(line.sequence));
+        last = orders::newest(&order, last);
         if entry.id != begun.id || entry.state != RecoveryState::Running {
             return ended(&entry, json);
         }

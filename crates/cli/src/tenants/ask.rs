@@ -13,14 +13,12 @@ use serde_json::{Value, json};
 use super::{Change, Target, show, stops};
 use crate::{
     confirm::{self, Yes},
-    hub::Hub,
+    hub::{Hub, LOOK},
     names::IdName,
     plan::{self, WouldStop},
     style::{self, Level, Told, harmless},
 };
 
-/// How often a command is looked at.
-const LOOK: Duration = Duration::from_secs(1);
 /// After this a person wants the terminal back; the command goes on.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 

@@ -1,7 +1,5 @@
 //! The ten steps again on a live server, as the Hub wants it now: planned, or run and followed to its end.
 
-use std::time::Duration;
-
 use letsbe_provision::protocol::PlannedOperation;
 use letsbe_types::{
     Problem,
@@ -13,13 +11,11 @@ use serde_json::json;
 use super::Target;
 use crate::{
     confirm::{self, Yes},
-    hub::{Hub, patiently},
-    orders, plan,
+    hub::{Hub, LOOK, patiently},
+    orders::{self, newest},
+    plan,
     style::{self, Level},
 };
-
-/// How often a run is looked at.
-const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) async fn converge(
     hub: &Hub,
@@ -74,11 +70,6 @@ fn operations(plan: ConvergencePlan) -> Result<Vec<PlannedOperation>, Problem> {
     })
 }
 
-/// The last line that was seen. A long timeline comes in parts, the oldest first.
-fn newest(order: &OrderDetail, last: i64) -> i64 {
-    order.timeline.last().map_or(last, |line| last.max(line.sequence))
-}
-
 /// The last line before the run.
 async fn end_of_timeline(hub: &Hub, id: OrderId, first: &OrderDetail) -> anyhow::Result<i64> {
     let mut last = newest(first, 0);
@@ -103,12 +94,12 @@ async fn follow(hub: &Hub, id: OrderId, mut last: i64, json: bool) -> anyhow::Re
         match order.convergence {
             Some(Convergence::Running) => tokio::time::sleep(LOOK).await,
             _ if more => {}
-            ended => return told(id, order.summary.domain.as_str(), ended, json),
+            ended => return report(id, order.summary.domain.as_str(), ended, json),
         }
     }
 }
 
-fn told(id: OrderId, domain: &str, ended: Option<Convergence>, json: bool) -> anyhow::Result<()> {
+fn report(id: OrderId, domain: &str, ended: Option<Convergence>, json: bool) -> anyhow::Result<()> {
     let problem = match ended {
         Some(Convergence::Done) if json => {
             return style::say_json(&json!({"order": id, "convergence": Convergence::Done}));

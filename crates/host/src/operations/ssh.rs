@@ -281,7 +281,7 @@ fn finish(found: &Found) -> (Vec<String>, Vec<Change>) {
     }
     for file in &found.files {
         if let Some((text, reasons)) = settled(file) {
-            because.extend(reasons.into_iter().map(|why| format!("{} {}", file.path, why.words())));
+            because.extend(reasons.into_iter().map(|why| format!("{} {}", file.path, why.reason())));
             changes.push(Change::Write(FileWrite::new(&file.path, 0o644, text)));
         }
     }

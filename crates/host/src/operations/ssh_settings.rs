@@ -88,7 +88,7 @@ impl Why {
     }
 
     /// In words, after the name of the file.
-    pub(super) const fn words(self) -> &'static str {
+    pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::Port => "names another port",
             Self::Exception => "makes exceptions by Match",

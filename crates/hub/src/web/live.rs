@@ -31,7 +31,7 @@ struct Fragment {
 
 /// What the page's script gets of a line.
 #[derive(Serialize)]
-struct Told {
+struct LiveLine {
     sequence: i64,
     kind: String,
     /// The line as the page has it.
@@ -46,12 +46,12 @@ pub(crate) async fn stream(
     Parameters(from): Parameters<From>,
     headers: HeaderMap,
 ) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    follow(state, operator, id, (from, headers), told).await
+    follow(state, operator, id, (from, headers), rendered).await
 }
 
 /// Within JSON, since a line of such an event must not have any end of line.
-fn told(entry: TimelineEntry, event: Event) -> Option<Event> {
+fn rendered(entry: TimelineEntry, event: Event) -> Option<Event> {
     let (sequence, kind) = (entry.sequence, entry.kind.clone());
     let html = Fragment { line: entry.into() }.render().ok()?;
-    event.json_data(Told { sequence, kind, html }).ok()
+    event.json_data(LiveLine { sequence, kind, html }).ok()
 }

@@ -114,7 +114,6 @@ async fn hand_over(target: &Target, job: JobId, sealed: &str) -> Result<bool, Pr
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::{ids::JobId, job::ProvisionJob};
     use letsbe_vault::{
         EscrowKeys,
         escrow::{new_identity, recipient_of},
@@ -122,20 +121,7 @@ mod tests {
     };
 
     use super::KeySource;
-    use crate::{provisioner::Options, stacks::tests::desired};
-
-    fn job() -> ProvisionJob {
-        ProvisionJob {
-            id: JobId::generate(),
-            address: [127, 0, 0, 1].into(),
-            first_port: 22,
-            private_key: "/nowhere".into(),
-            host_key: None,
-            bundle: "/nowhere".into(),
-            report: None,
-            desired: desired(),
-        }
-    }
+    use crate::{provisioner::Options, stacks::tests::job};
 
     #[tokio::test]
     async fn keys_that_are_here_are_sealed_for_the_server_that_asked() {

@@ -91,23 +91,12 @@ fn planned(output: &ssh::Output) -> Result<Vec<PlannedOperation>, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::{ids::JobId, job::ProvisionJob};
-
     use super::planned_there;
-    use crate::{protocol::EXIT_STALE, ssh::Output, stacks::tests::desired};
+    use crate::{protocol::EXIT_STALE, ssh::Output, stacks::tests::job};
 
     #[test]
     fn a_server_of_another_release_is_not_planned_and_the_way_on_is_named() {
-        let mut job = ProvisionJob {
-            id: JobId::generate(),
-            address: [127, 0, 0, 1].into(),
-            first_port: 22,
-            private_key: "/nowhere".into(),
-            host_key: None,
-            bundle: "/nowhere".into(),
-            report: None,
-            desired: desired(),
-        };
+        let mut job = job();
         let stale = Output { code: EXIT_STALE, lines: Vec::new(), stderr: String::new() };
         let refused = planned_there(&job, &stale).expect_err("nothing is installed for a plan");
         let hub = format!("letsbe tenants converge {}", job.desired.domain);

@@ -199,7 +199,10 @@ pub(crate) mod tests {
         Assessment, Change, Command, CommandOutput, FileWrite, Machine, MachineError, Operation,
         machine::FileState,
     };
-    use letsbe_types::job::DesiredServer;
+    use letsbe_types::{
+        ids::JobId,
+        job::{DesiredServer, ProvisionJob},
+    };
 
     use super::{Deployment, Group, credentials, rendered};
 
@@ -302,6 +305,19 @@ pub(crate) mod tests {
         let operation = credentials::CredentialsGenerated::new(deployment);
         let problem = operation.assess(&machine, &desired()).await.expect_err("stops");
         assert!(problem.code == "NODE041" && !problem.message.contains("canary"), "{problem}");
+    }
+
+    pub(crate) fn job() -> ProvisionJob {
+        ProvisionJob {
+            id: JobId::generate(),
+            address: [127, 0, 0, 1].into(),
+            first_port: 22,
+            private_key: "/nowhere".into(),
+            host_key: None,
+            bundle: "/nowhere".into(),
+            report: None,
+            desired: desired(),
+        }
     }
 
     pub(crate) fn desired() -> DesiredServer {

@@ -4,11 +4,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     dialect::{Gathered, meaning},
+    ending::Ending,
     meter::Reservation,
     upstream::{Failure, Incoming},
     wish::{Form, Wish},
 };
-use crate::limits::{AFTERWORD, ANSWER_BYTES};
+use crate::limits::ANSWER_BYTES;
 
 /// Reads to the end. When everything was said, only the usage is waited for, and nothing that comes can break it.
 pub(super) async fn gather(
@@ -17,23 +18,19 @@ pub(super) async fn gather(
     reservation: &mut Reservation,
     until: Instant,
 ) -> Result<Vec<u8>, Failure> {
-    let (mut gathered, mut ended, mut bytes) = (Gathered::default(), 0, 0);
-    let every = wish.every_choice();
-    let mut afterword = None;
+    let (mut gathered, mut ending, mut bytes) = (Gathered::default(), Ending::of(wish), 0);
     loop {
-        let is_complete = ended & every == every;
-        let next = if is_complete {
-            // Counted once: heartbeats after the end would otherwise hold the caller.
-            let until = *afterword.get_or_insert_with(|| until.min(Instant::now() + AFTERWORD));
-            let next = timeout_at(until, incoming.event(reservation)).await;
-            next.unwrap_or_else(|_| Err(Failure::new("nothing follows")))
-        } else {
-            incoming.event(reservation).await
+        let is_complete = ending.is_complete();
+        let next = match ending.afterword(Instant::now()) {
+            Some(afterword) => {
+                let next = timeout_at(until.min(afterword), incoming.event(reservation)).await;
+                next.unwrap_or_else(|_| Err(Failure::new("nothing follows")))
+            }
+            None => incoming.event(reservation).await,
         };
         let event = match next {
             Ok(Some(event)) => event,
-            // A provider need not give as many choices as were asked for.
-            Ok(None) if ended != 0 => break,
+            Ok(None) if ending.has_begun() => break,
             Ok(None) => return Err(Failure::new("its answer is cut")),
             Err(_) if is_complete => break,
             Err(failure) => return Err(failure),
@@ -50,7 +47,7 @@ pub(super) async fn gather(
         if let Some(usage) = meaning.usage {
             reservation.report(usage);
         }
-        ended |= meaning.ends;
+        ending.add(meaning.ends);
         if !meaning.is_nothing {
             gathered.push(event.data.as_deref().unwrap_or_default());
         }

@@ -3,6 +3,7 @@
 mod breaker;
 mod chain;
 mod dialect;
+mod ending;
 mod gather;
 mod manner;
 mod meter;

@@ -13,13 +13,13 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use super::{
     breaker::Pass,
     dialect::{Event, meaning},
+    ending::Ending,
     meter::Reservation,
     upstream::{Failure, Incoming, Opened},
     wish::{Form, Wish},
 };
 use crate::{
     closing::Closing,
-    limits::AFTERWORD,
     refusal::{BROKE_OFF, Refusal},
 };
 
@@ -32,11 +32,7 @@ pub(crate) struct Relay {
     redactor: Option<SseRedactor>,
     reservation: Reservation,
     pass: Option<Pass>,
-    /// The choices that were asked for, a bit each; and those that have ended.
-    choices: u64,
-    ended: u64,
-    /// Until when the usage is waited for.
-    afterword: Option<Instant>,
+    ending: Ending,
     closing: Closing,
     _turn: OwnedSemaphorePermit,
 }
@@ -59,9 +55,7 @@ impl Relay {
             redactor: Some(SseRedactor::new(Arc::clone(redactor))),
             reservation: ended.reservation,
             pass: Some(ended.pass),
-            choices: wish.every_choice(),
-            ended: 0,
-            afterword: None,
+            ending: Ending::of(wish),
             closing: ended.closing,
             _turn: ended.turn,
         }
@@ -81,39 +75,31 @@ impl Relay {
         while out.is_empty() && self.redactor.is_some() {
             match self.event().await {
                 Ok(Some(event)) => self.pass_on(&event, &mut out),
-                // A provider need not give as many choices as were asked for.
-                Ok(None) if self.ended != 0 => self.end(&mut out),
-                Err(_) if self.is_complete() => self.end(&mut out),
+                Ok(None) if self.ending.has_begun() => self.end(&mut out),
+                Err(_) if self.ending.is_complete() => self.end(&mut out),
                 Ok(None) | Err(_) => self.break_off(&mut out),
             }
         }
         (!out.is_empty()).then(|| out.into())
     }
 
-    /// What was said is complete; only the usage may follow.
-    fn is_complete(&self) -> bool {
-        self.ended & self.choices == self.choices
-    }
-
     async fn event(&mut self) -> Result<Option<Event>, Failure> {
         if let Some(event) = self.first.next() {
             return Ok(Some(event));
         }
-        let is_complete = self.is_complete();
-        // Counted once: heartbeats after the end would otherwise hold the caller.
         let now = Instant::now();
-        let until = if is_complete { *self.afterword.get_or_insert(now + AFTERWORD) } else { now };
+        let afterword = self.ending.afterword(now);
         tokio::select! {
             event = self.incoming.event(&mut self.reservation) => event,
             () = self.closing.closed() => Err(Failure::new("the proxy ends")),
-            () = tokio::time::sleep_until(until), if is_complete => Err(Failure::new("nothing follows")),
+            () = tokio::time::sleep_until(afterword.unwrap_or(now)), if afterword.is_some() => Err(Failure::new("nothing follows")),
         }
     }
 
     fn pass_on(&mut self, event: &Event, out: &mut Vec<u8>) {
         let Some(meaning) = meaning(self.form, event).filter(|meaning| !meaning.is_failure) else {
             // What comes after the end cannot break it.
-            return if self.is_complete() { self.end(out) } else { self.break_off(out) };
+            return if self.ending.is_complete() { self.end(out) } else { self.break_off(out) };
         };
         if meaning.is_nothing {
             return;
@@ -121,7 +107,7 @@ impl Relay {
         if let Some(usage) = meaning.usage {
             self.reservation.report(usage);
         }
-        self.ended |= meaning.ends;
+        self.ending.add(meaning.ends);
         // Such a usage was asked for by us, and is not the caller's if it did not ask.
         let is_hidden = meaning.is_usage_only && !self.usage_wanted;
         if let Some(redactor) = self.redactor.as_mut().filter(|_| !is_hidden) {

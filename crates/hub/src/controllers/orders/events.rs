@@ -45,13 +45,13 @@ pub(crate) async fn stream(
     follow(state, operator, id, (from, headers), |entry, event| event.json_data(&entry).ok()).await
 }
 
-/// The timeline as it grows; what is told of an entry is the caller's matter.
+/// The timeline as it grows; how an entry is published is the caller's matter.
 pub(crate) async fn follow(
     state: AppState,
     operator: Operator,
     id: OrderId,
     (from, headers): (From, HeaderMap),
-    told: fn(TimelineEntry, Event) -> Option<Event>,
+    publish: fn(TimelineEntry, Event) -> Option<Event>,
 ) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
@@ -68,7 +68,7 @@ pub(crate) async fn follow(
     let lines = futures::stream::unfold(follower, move |mut follower| async move {
         let entry = follower.next().await?;
         let event = Event::default().id(entry.sequence.to_string());
-        Some((Ok(told(entry, event)?), follower))
+        Some((Ok(publish(entry, event)?), follower))
     });
     Ok(Sse::new(lines).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here")))
 }

@@ -124,18 +124,19 @@ pub(in crate::worker) async fn release_server(worker: &Worker, order: &Order) ->
 async fn open_job(worker: &Worker, order: &Order) -> Result<(Job, JobFiles), Problem> {
     let latest = worker.store.latest_job(order.new.id).await.map_err(store_problem)?;
     let recovery = order.state.recovery.as_ref().map(|recovery| recovery.id);
-    let asked = worker.store.open_since(order.new.id, EffectKind::Provision).await.map_err(store_problem)?;
-    let usable = |job: &Job, files: &JobFiles| match job.status {
-        JobStatus::Failed => false,
-        JobStatus::Completed if order.state.phase == Phase::Fulfilled => {
-            job.recovery == recovery && files.complete() && asked.is_some_and(|asked| job.created_at >= asked)
-        }
-        JobStatus::Completed => job.recovery == recovery,
-        JobStatus::Running => job.recovery == recovery && files.complete(),
-    };
     if let Some(job) = latest {
         let files = JobFiles::of(&worker.jobs_folder, job.id);
-        if usable(&job, &files) {
+        let is_usable = match job.status {
+            JobStatus::Failed => false,
+            JobStatus::Running => files.complete(),
+            JobStatus::Completed if order.state.phase == Phase::Fulfilled => {
+                let asked = worker.store.open_since(order.new.id, EffectKind::Provision).await;
+                let asked = asked.map_err(store_problem)?;
+                files.complete() && asked.is_some_and(|asked| job.created_at >= asked)
+            }
+            JobStatus::Completed => true,
+        };
+        if is_usable && job.recovery == recovery {
             return Ok((job, files));
         }
         // Its tokens are good for nothing any more.
