@@ -1,12 +1,10 @@
 //! The host lock: one run at a time changes a server.
 
-use std::fs::File;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{Problem, ids::JobId};
 use serde::{Deserialize, Serialize};
 
-use crate::{files, layout::Layout};
+use crate::{files, guard::Guard, layout::Layout};
 
 /// A lock that nobody refreshed for this long belongs to nobody.
 pub(crate) const VALIDITY: TimeDelta = TimeDelta::minutes(5);
@@ -105,15 +103,9 @@ pub(crate) async fn keep(layout: &Layout, owner: &str, run: JobId) -> Problem {
     }
 }
 
-/// Serialises the steps of acquiring; the kernel frees it when a process dies.
-fn guard(layout: &Layout) -> Result<File, Problem> {
-    let path = layout.state("lock.guard");
-    if let Some(folder) = path.parent() {
-        files::make_folder(folder)?;
-    }
-    let file = File::create(&path).map_err(|error| files::unusable(&path, error))?;
-    file.lock().map_err(|error| files::unusable(&path, error))?;
-    Ok(file)
+/// Serialises the steps of acquiring.
+fn guard(layout: &Layout) -> Result<Guard, Problem> {
+    Guard::wait(&layout.state("lock.guard"))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod control;
 mod crash_points;
 mod files;
 mod gate;
+mod guard;
 mod guardian;
 mod hub;
 mod install;

@@ -1,12 +1,10 @@
 //! The right to work on the repositories: one run at a time. A holder that is gone or silent has no right any more.
 
-use std::fs::File;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{Problem, ids::JobId};
 use serde::{Deserialize, Serialize};
 
-use crate::{files, layout::Layout};
+use crate::{files, guard::Guard, layout::Layout};
 
 /// A lease that nobody refreshed for this long belongs to nobody.
 const VALIDITY: TimeDelta = TimeDelta::minutes(5);
@@ -168,15 +166,9 @@ fn path(layout: &Layout) -> std::path::PathBuf {
     super::folder(layout).join("lease.json")
 }
 
-/// Serialises the steps of acquiring; the kernel frees it when a process dies.
-fn guard(layout: &Layout) -> Result<File, Problem> {
-    let path = super::folder(layout).join("lease.guard");
-    if let Some(folder) = path.parent() {
-        files::make_folder(folder)?;
-    }
-    let file = File::create(&path).map_err(|error| files::unusable(&path, error))?;
-    file.lock().map_err(|error| files::unusable(&path, error))?;
-    Ok(file)
+/// Serialises the steps of acquiring.
+fn guard(layout: &Layout) -> Result<Guard, Problem> {
+    Guard::wait(&super::folder(layout).join("lease.guard"))
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! `backup-status.json`: read, changed, and written whole.
 
-use std::fs::File;
-
 use letsbe_types::{Problem, backup::BackupStatus};
 
-use crate::{files, layout::Layout};
+use crate::{files, guard::Guard, layout::Layout};
 
 /// What the last run said; `None` before the first.
 ///
@@ -35,7 +33,7 @@ pub(super) fn replace(
     layout: &Layout,
     follow: impl FnOnce(Option<BackupStatus>) -> Option<BackupStatus>,
 ) -> Result<(), Problem> {
-    let _guard = guard(layout)?;
+    let _guard = Guard::wait(&super::folder(layout).join("status.guard"))?;
     // A file that cannot be read must not keep the next run from telling how it went.
     let former = read(layout).unwrap_or_else(|problem| {
         tracing::warn!("the former backup-status.json is not understood: {problem}");
@@ -53,14 +51,4 @@ fn write(layout: &Layout, status: &BackupStatus) -> Result<(), Problem> {
     let mut text = serde_json::to_vec_pretty(status).map_err(|error| files::unusable(&path, error))?;
     text.push(b'\n');
     files::write_readable(&path, &text)
-}
-
-fn guard(layout: &Layout) -> Result<File, Problem> {
-    let path = super::folder(layout).join("status.guard");
-    if let Some(folder) = path.parent() {
-        files::make_folder(folder)?;
-    }
-    let file = File::create(&path).map_err(|error| files::unusable(&path, error))?;
-    file.lock().map_err(|error| files::unusable(&path, error))?;
-    Ok(file)
 }

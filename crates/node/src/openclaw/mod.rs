@@ -8,11 +8,7 @@ mod record;
 pub(crate) mod update;
 mod volume;
 
-use std::{
-    fs::{File, TryLockError},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{Local, Utc};
 use letsbe_host::LocalMachine;
@@ -27,7 +23,7 @@ use self::{
     record::Record,
     update::{Moved, Site},
 };
-use crate::{files, layout::Layout, lock, run};
+use crate::{files, guard::Guard, layout::Layout, lock, run};
 
 /// The lock is refreshed this often, well within its validity.
 const REFRESH: Duration = Duration::from_secs(60);
@@ -93,17 +89,13 @@ fn site(layout: &Layout) -> Result<Site<'_>, Problem> {
 
 /// One update at a time, for as long as the answer lives: a record that is not over was left by a process that is dead. The
 /// host's lock alone does not tell, because whoever goes on with that record takes its lock over.
-fn alone(layout: &Layout) -> Result<File, Problem> {
-    let path = layout.state("openclaw-update.guard");
-    let file = File::create(&path).map_err(|error| files::unusable(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::Error(error)) => Err(files::unusable(&path, error)),
-        Err(TryLockError::WouldBlock) => Err(decide::refused(
+fn alone(layout: &Layout) -> Result<Guard, Problem> {
+    Guard::at_once(&layout.state("openclaw-update.guard"))?.ok_or_else(|| {
+        decide::refused(
             "another update of OpenClaw is at work".to_owned(),
             "Wait for its end: `letsbe-node openclaw status` shows it.",
-        )),
-    }
+        )
+    })
 }
 
 async fn update(layout: &Layout, to: &str, forced: Forced) -> Result<Moved, Problem> {
@@ -206,19 +198,15 @@ async fn status(layout: &Layout, as_json: bool) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::alone;
-    use crate::{files, layout::Layout};
+    use crate::layout::Layout;
 
     #[test]
     fn a_second_update_does_not_take_the_first_for_dead() {
         let folder = tempfile::tempdir().expect("a folder");
         let layout = Layout::under(folder.path());
-        files::make_folder(layout.state("x").parent().expect("a folder")).expect("made");
         let first = alone(&layout).expect("nobody else");
         assert_eq!(alone(&layout).expect_err("the first is at work").code, "CLAW002");
         drop(first);
-        // A child that another test forks at this moment holds it until it executes.
-        while alone(&layout).is_err() {
-            std::thread::yield_now();
-        }
+        alone(&layout).expect("the first is over");
     }
 }

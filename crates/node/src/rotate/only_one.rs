@@ -1,19 +1,16 @@
 //! One rotation at a time; one that comes after a dead one takes over its place in the host's lock at once.
 
-use std::{
-    fs::{File, TryLockError},
-    io::{Read as _, Seek as _, Write as _},
-};
+use std::io::{Read as _, Seek as _, Write as _};
 
 use letsbe_types::{Problem, ids::JobId};
 
-use crate::{files, layout::Layout};
+use crate::{files, guard::Guard, layout::Layout};
 
 /// The right to rotate, until it is dropped or the process dies.
 pub(super) struct Turn {
     /// Id in the host's lock, the same for every rotation of this server.
     pub(super) run: JobId,
-    _file: File,
+    _guard: Guard,
 }
 
 /// Takes the turn.
@@ -23,24 +20,16 @@ pub(super) struct Turn {
 pub(super) fn turn(layout: &Layout) -> Result<Turn, Problem> {
     let path = layout.state("rotation.turn");
     let unusable = |error: std::io::Error| files::unusable(&path, error);
-    if let Some(folder) = path.parent() {
-        files::make_folder(folder)?;
-    }
-    let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-    let mut file = options.map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(Problem::transient(
-                "ROT005",
-                "Another rotation is at work on this server",
-                "Wait for its end, then repeat.",
-            ));
-        }
-        Err(TryLockError::Error(error)) => return Err(unusable(error)),
-    }
+    let mut guard = Guard::at_once(&path)?.ok_or_else(|| {
+        Problem::transient(
+            "ROT005",
+            "Another rotation is at work on this server",
+            "Wait for its end, then repeat.",
+        )
+    })?;
+    let file = guard.file();
     let mut text = String::new();
-    (&mut file).take(64).read_to_string(&mut text).map_err(unusable)?;
+    file.take(64).read_to_string(&mut text).map_err(unusable)?;
     let run = match text.trim().parse() {
         Ok(run) => run,
         Err(_) => {
@@ -50,7 +39,7 @@ pub(super) fn turn(layout: &Layout) -> Result<Turn, Problem> {
             run
         }
     };
-    Ok(Turn { run, _file: file })
+    Ok(Turn { run, _guard: guard })
 }
 
 #[cfg(test)]
