@@ -12,6 +12,7 @@ use crate::{
     docker::{self, DockerError},
     images,
     network::{ADDRESS_LABEL, LabNetwork},
+    unpacked::UnpackedImages,
     wait::eventually,
 };
 
@@ -39,6 +40,8 @@ pub struct HostSpec {
     pub resolvers: Vec<Ipv4Addr>,
     /// Carried out by root once it has booted, as a provider does for its customer.
     pub script: Option<Secret<String>>,
+    /// What its Docker engine will have once that is installed; nothing when none is given.
+    pub images: Option<UnpackedImages>,
 }
 
 /// A server of the lab.
@@ -76,6 +79,9 @@ impl Host {
         create.extend(labels.iter().map(String::as_str));
         create.push(&volume);
         docker::docker(&create).await?;
+        if let Some(images) = spec.images {
+            images.link_into(&volume).await?;
+        }
 
         let vps = images::ensure("vps").await?;
         docker::docker(&host.run_arguments(network, &spec.hostname, &vps)).await?;

@@ -15,6 +15,7 @@ use crate::{
     images,
     network::{LabNetwork, OWNER_LABEL},
     services::{Acme, Dns, MailSink, Registry, Storage},
+    unpacked::UnpackedImages,
     wait::eventually,
 };
 
@@ -37,8 +38,21 @@ pub struct LabOptions {
     pub keep: bool,
     /// The workspace's built `letsbe-proxy`, from which the image of the secrets proxy is made.
     pub proxy_binary: Option<PathBuf>,
-    /// Whether the registry offers the catalog's images. Without them a lab starts in seconds on a fresh machine.
-    pub without_catalog_images: bool,
+    /// What is there of the catalog's images.
+    pub images: CatalogImages,
+}
+
+/// What a lab has of the catalog's images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CatalogImages {
+    /// The registry offers them, and servers pull them.
+    #[default]
+    Offered,
+    /// The registry offers them, and each server's engine has them already: pulling takes most of the time that a server
+    /// needs to become live.
+    Unpacked,
+    /// Not offered: the lab starts in seconds on a fresh machine.
+    Absent,
 }
 
 /// A running lab.
@@ -58,6 +72,8 @@ pub struct Lab {
     pub mail: MailSink,
     /// The S3 service.
     pub storage: Storage,
+    /// What servers have of the catalog's images when they are installed.
+    pub unpacked: Option<UnpackedImages>,
     resolver: Ipv4Addr,
 }
 
@@ -79,7 +95,7 @@ impl Lab {
         let zone = format!("{name}.lab.test");
         let dns_address = network.address(12);
         // The servers' image is made beside the services', so that the first server need not wait for it.
-        let (registry, dns, acme, mail, storage, _) = tokio::try_join!(
+        let ((registry, unpacked), dns, acme, mail, storage, _) = tokio::try_join!(
             Self::registry(&network, &options),
             Dns::start(&network, &zone, resolver),
             Acme::start(&network, dns_address),
@@ -87,18 +103,28 @@ impl Lab {
             Storage::start(&network),
             images::ensure("vps"),
         )?;
-        Ok(Self { name, network, registry, dns, acme, mail, storage, resolver })
+        Ok(Self { name, network, registry, dns, acme, mail, storage, unpacked, resolver })
     }
 
-    async fn registry(network: &LabNetwork, options: &LabOptions) -> Result<Registry, DockerError> {
+    async fn registry(
+        network: &LabNetwork,
+        options: &LabOptions,
+    ) -> Result<(Registry, Option<UnpackedImages>), DockerError> {
         let registry = Registry::start(network).await?;
-        let mut offered =
-            if options.without_catalog_images { Vec::new() } else { images::ensure_catalog().await? };
+        let catalog = match options.images {
+            CatalogImages::Absent => Vec::new(),
+            CatalogImages::Offered | CatalogImages::Unpacked => images::ensure_catalog().await?,
+        };
+        registry.offer(&catalog).await?;
+        let unpacked = match options.images {
+            CatalogImages::Unpacked => Some(UnpackedImages::ensure(&registry, &catalog).await?),
+            CatalogImages::Offered | CatalogImages::Absent => None,
+        };
+        // Not unpacked before: it is another one after each build.
         if let Some(binary) = &options.proxy_binary {
-            offered.push(images::proxy_image(binary).await?);
+            registry.offer(&[images::proxy_image(binary).await?]).await?;
         }
-        registry.offer(&offered).await?;
-        Ok(registry)
+        Ok((registry, unpacked))
     }
 
     /// Installs a server, which asks the lab's DNS first and this machine's resolver when that does not answer.
@@ -119,6 +145,7 @@ impl Lab {
             authorized_keys: authorized_keys.to_vec(),
             resolvers: self.resolvers(),
             script: None,
+            images: self.unpacked.clone(),
         };
         Host::create(&self.network, spec).await
     }

@@ -21,5 +21,6 @@ pub mod nights;
 pub mod scan;
 pub mod scene;
 pub mod services;
+pub mod unpacked;
 pub mod vault;
 pub mod wait;

@@ -11,21 +11,22 @@ use futures::{FutureExt as _, future::LocalBoxFuture};
 
 use crate::{
     fleet::{Fleet, FleetOptions},
-    lab,
+    lab::{self, CatalogImages},
 };
 
 /// A check and what it shows.
 pub type Check<'a> = (&'static str, LocalBoxFuture<'a, anyhow::Result<()>>);
 
-/// Brings a fleet up, has a scene played on it that answers what failed, and removes the fleet whatever happens.
+/// Brings a fleet up whose servers need not pull the catalog's images, has a scene played on it that answers what
+/// failed, and removes the fleet whatever happens.
 ///
 /// # Errors
 /// When there was no fleet or no scene, or a check failed.
 pub async fn play(scene: impl AsyncFnOnce(&Fleet) -> anyhow::Result<Vec<String>>) -> anyhow::Result<()> {
-    play_on(|options| options, scene).await
+    play_on(|options| FleetOptions { images: CatalogImages::Unpacked, ..options }, scene).await
 }
 
-/// As [`play`], on a fleet of another make.
+/// As [`play`], on a fleet of another make; without more, its servers pull their images.
 ///
 /// # Errors
 /// As [`play`].

@@ -7,7 +7,7 @@ use letsbe_lab::{
     docker,
     hosts::Host,
     images,
-    lab::{self, Lab, LabOptions},
+    lab::{self, CatalogImages, Lab, LabOptions},
     network::OWNER_LABEL,
     services::Storage,
 };
@@ -21,7 +21,7 @@ use tokio::{
 async fn a_lab_gives_a_server_and_everything_around_it() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let started = Instant::now();
-    let options = LabOptions { without_catalog_images: true, ..LabOptions::default() };
+    let options = LabOptions { images: CatalogImages::Absent, ..LabOptions::default() };
     let lab = Lab::start(options).await.expect("the lab starts");
     eprintln!("lab up after {:?}", started.elapsed());
     let name = lab.name.clone();

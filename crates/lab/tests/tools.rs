@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use letsbe_lab::{
     docker, images,
-    lab::{self, Lab, LabOptions},
+    lab::{self, CatalogImages, Lab, LabOptions},
     wait::eventually,
 };
 use serde_json::Value;
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tools_answer() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let options = LabOptions { without_catalog_images: true, ..LabOptions::default() };
+    let options = LabOptions { images: CatalogImages::Absent, ..LabOptions::default() };
     let lab = Lab::start(options).await.expect("the lab starts");
     let name = lab.name.clone();
     let checked = tokio::spawn(async move {

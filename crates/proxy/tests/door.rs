@@ -255,6 +255,6 @@ async fn events_of_the_gate_pass_at_once() {
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(any(events))).await });
     let mut answer = client().get(format!("http://{address}/mcp")).send().await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
-    let first = tokio::time::timeout(Duration::from_secs(5), answer.chunk()).await.expect("held back");
+    let first = tokio::time::timeout(Duration::from_secs(60), answer.chunk()).await.expect("held back");
     assert_eq!(first.unwrap().unwrap(), "data: 1\n\n");
 }

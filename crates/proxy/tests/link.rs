@@ -22,7 +22,7 @@ async fn vault(address: SocketAddr) -> String {
 }
 
 async fn accept(listener: &UnixListener) -> BufReader<UnixStream> {
-    let accepted = tokio::time::timeout(Duration::from_secs(10), listener.accept()).await;
+    let accepted = tokio::time::timeout(Duration::from_secs(60), listener.accept()).await;
     let mut stream = BufReader::new(accepted.expect("the proxy comes back").unwrap().0);
     let mut line = String::new();
     stream.read_line(&mut line).await.unwrap();

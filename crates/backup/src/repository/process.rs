@@ -255,17 +255,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_only_tries_again_is_given_up_and_one_that_gets_through_is_not() {
-        for (said, gives_up) in [
-            ("Save(x) returned error, retrying after 1s: dial\n", true),
+        // Patience is long where something comes to pass, and bounds the test where nothing does.
+        for (said, gives_up, patience) in [
+            ("Save(x) returned error, retrying after 1s: dial\n", true, Duration::from_mins(1)),
             (
                 "Save(x) returned error, retrying after 1s: dial\nSave(x) operation successful after 1 retries\n",
                 false,
+                Duration::from_millis(300),
             ),
         ] {
             let (mut program, ours) = tokio::io::duplex(1 << 10);
             program.write_all(said.as_bytes()).await.unwrap();
-            let watched =
-                timeout(Duration::from_millis(300), watch(Some(ours), Duration::from_millis(50))).await;
+            let watched = timeout(patience, watch(Some(ours), Duration::from_millis(50))).await;
             assert_eq!(matches!(watched, Ok(Err(Stopped::Unreachable))), gives_up, "{said}: {watched:?}");
             drop(program);
         }

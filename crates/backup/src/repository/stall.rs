@@ -47,11 +47,15 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_is_found_and_who_reads_or_writes_is_not() {
-        for (program, still) in [(&["sleep", "600"][..], true), (&["cat", "/dev/zero"][..], false)] {
+        // Patience is long where something comes to pass, and bounds the test where nothing does.
+        for (program, still, patience) in
+            [(&["sleep", "600"][..], true, 60), (&["cat", "/dev/zero"][..], false, 2)]
+        {
             let mut command = Command::new(program[0]);
             command.args(&program[1..]).stdout(Stdio::null()).kill_on_drop(true);
             let child = command.spawn().unwrap();
-            let found = timeout(Duration::from_secs(2), of(child.id(), Duration::from_millis(600))).await;
+            let found =
+                timeout(Duration::from_secs(patience), of(child.id(), Duration::from_millis(600))).await;
             assert_eq!(found.is_ok(), still, "{program:?}");
         }
         assert!(timeout(Duration::from_millis(300), of(None, Duration::from_millis(60))).await.is_err());

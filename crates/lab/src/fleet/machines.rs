@@ -15,12 +15,14 @@ use crate::{
     lab::Lab,
     netcup::{HostControl, PowerCommand, SimServer, System},
     network::LabNetwork,
+    unpacked::UnpackedImages,
 };
 
 /// Containers that stand for Netcup's servers.
 pub struct Machines {
     network: LabNetwork,
     resolvers: Vec<Ipv4Addr>,
+    images: Option<UnpackedImages>,
     /// By the server's number: the host name it was installed with, and the host.
     hosts: Mutex<BTreeMap<i32, (String, Host)>>,
     /// What a machine's crash log begins with: the points at which nobody is killed there. `None`: nobody is at any.
@@ -35,7 +37,8 @@ impl Machines {
     #[must_use]
     pub fn new(lab: &Lab, crash: bool) -> Self {
         let spared = Mutex::new(crash.then(String::new));
-        Self { network: lab.network.clone(), resolvers: lab.resolvers(), hosts: Mutex::default(), spared }
+        let (network, images) = (lab.network.clone(), lab.unpacked.clone());
+        Self { network, resolvers: lab.resolvers(), images, hosts: Mutex::default(), spared }
     }
 
     /// The runs on machines that are installed from now on die once at each crash point but `spared`.
@@ -114,6 +117,7 @@ impl HostControl for Machines {
             authorized_keys: system.keys.clone(),
             resolvers: self.resolvers.clone(),
             script: system.script.clone(),
+            images: self.images.clone(),
         };
         let host = Host::create(&self.network, spec).await?;
         let address = host.address;

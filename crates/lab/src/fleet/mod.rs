@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use letsbe_types::clock::SystemClock;
 
 use crate::{
-    lab::{Lab, LabOptions},
+    lab::{CatalogImages, Lab, LabOptions},
     models::ModelSim,
     netcup::{NetcupSim, SimServer},
 };
@@ -48,6 +48,8 @@ pub struct FleetOptions {
     pub retries: [u32; 3],
     /// Seconds a worker's lease lasts.
     pub lease: u32,
+    /// What the servers have of the catalog's images when they are installed.
+    pub images: CatalogImages,
 }
 
 impl FleetOptions {
@@ -61,6 +63,7 @@ impl FleetOptions {
             crash: false,
             retries: [1, 2, 4],
             lease: 5,
+            images: CatalogImages::Offered,
         }
     }
 }
@@ -97,7 +100,8 @@ impl Fleet {
         say("Lab: network, DNS, ACME authority, image registry, mail");
         let proxy = folder.path().join("letsbe-proxy");
         bundle::strip(&programs.proxy, &proxy)?;
-        let lab = Lab::start(LabOptions { proxy_binary: Some(proxy), ..LabOptions::default() }).await?;
+        let lab = LabOptions { proxy_binary: Some(proxy), images: options.images, ..LabOptions::default() };
+        let lab = Lab::start(lab).await?;
         let machines = Arc::new(Machines::new(&lab, options.crash));
         say("Lab: the simulated Netcup with its pool of servers");
         let pool = machines.pool(options.servers).await?;

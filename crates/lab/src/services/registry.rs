@@ -25,6 +25,7 @@ pub struct Registry {
     pub mirror: String,
     /// The same registry on this machine's loopback, which its own engine takes without TLS.
     push_to: String,
+    container: String,
 }
 
 impl Registry {
@@ -46,7 +47,16 @@ impl Registry {
         .await?;
         let push_to = docker::docker(&["container", "port", &container, "5000/tcp"]).await?;
         let push_to = push_to.lines().next().unwrap_or_default().to_owned();
-        Ok(Self { address, mirror, push_to })
+        Ok(Self { address, mirror, push_to, container })
+    }
+
+    /// The network namespace that it runs in.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub(crate) async fn namespace(&self) -> Result<String, DockerError> {
+        let process = docker::inspect(&self.container, "{{.State.Pid}}").await?;
+        Ok(format!("/proc/{process}/ns/net"))
     }
 
     /// Offers local images under their references (`ghost:6`), skipping those that are there already. Gives the

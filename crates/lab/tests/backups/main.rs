@@ -17,7 +17,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt as _;
 use letsbe_lab::{
-    lab,
+    lab::{self, CatalogImages},
     scene::{Check, carry_out},
 };
 use server::Server;
@@ -30,7 +30,7 @@ const CHECK: Duration = Duration::from_secs(15 * 60);
 async fn backups_are_proven_and_restores_bring_back_what_was_there() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     lab::cleanup_stale().await.expect("what former runs left is removed");
-    let site = Site::start().await;
+    let site = Site::start(CatalogImages::Unpacked).await;
     let name = site.lab.name.clone();
     let told =
         AssertUnwindSafe(async { everything(&Server::provisioned(&site).await).await }).catch_unwind().await;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
 use letsbe_buckets::{AccessKey, Account, Service};
-use letsbe_lab::{content, hosts::Host, services::Storage};
+use letsbe_lab::{content, hosts::Host, images::PROXY_REFERENCE, services::Storage};
 use letsbe_types::{
     backup::{BackupStatus, Destination, S3Destination},
     ids::ServerIdentity,
@@ -107,8 +107,11 @@ impl<'a> Server<'a> {
         let job = serde_json::to_vec(&job).expect("a job");
         child.stdin.take().expect("an input").write_all(&job).await.expect("it reads the job");
         let output = child.wait_with_output().await.expect("an end");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stdout));
+        let (said, printed) =
+            (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+        assert!(output.status.success(), "{said}\n{printed}");
+        let missing = printed.split("missing images: ").nth(1).and_then(|rest| rest.split(['"', ')']).next());
+        assert_eq!(missing, Some(PROXY_REFERENCE), "the catalog's images were there before");
         site.say("a server with WordPress, Ghost and NocoDB");
         content::fill(&host).await.expect("content");
         site.say("with content");

@@ -8,7 +8,7 @@ mod worker;
 
 use letsbe_buckets::{AccessKey, Account, Service};
 use letsbe_lab::{
-    lab::{self, Lab, LabOptions},
+    lab::{self, CatalogImages, Lab, LabOptions},
     services::{self, Storage},
 };
 use letsbe_types::backup::Protection;
@@ -27,7 +27,7 @@ pub(crate) fn account(storage: &Storage) -> Account {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenants_bucket_keeps_what_is_deleted_in_it() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let options = LabOptions { without_catalog_images: true, ..LabOptions::default() };
+    let options = LabOptions { images: CatalogImages::Absent, ..LabOptions::default() };
     let lab = Lab::start(options).await.expect("the lab starts");
     let name = lab.name.clone();
     let checked = tokio::spawn(async move {

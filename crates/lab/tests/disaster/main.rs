@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use letsbe_lab::{
     content, disaster,
     fleet::{Fleet, FleetOptions, eventually},
+    lab::CatalogImages,
     scene::play_on,
 };
 
@@ -16,7 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_every_point_a_customer_comes_back_on_another_server_after_theft_and_loss() {
-    play_on(|options| FleetOptions { servers: 2, lease: 2, ..options }, scenario).await.unwrap();
+    play_on(
+        |options| FleetOptions { servers: 2, lease: 2, images: CatalogImages::Unpacked, ..options },
+        scenario,
+    )
+    .await
+    .unwrap();
 }
 
 async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {

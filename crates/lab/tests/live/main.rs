@@ -38,7 +38,7 @@ struct Live<'a> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paid_order_becomes_a_live_proven_server() {
-    letsbe_lab::scene::play(scenario).await.unwrap();
+    letsbe_lab::scene::play_on(|options| options, scenario).await.unwrap();
 }
 
 async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {

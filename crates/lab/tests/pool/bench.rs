@@ -33,7 +33,7 @@ use tokio::{net::UdpSocket, task::JoinHandle};
 use super::{provider::PromptPool, worker::worker};
 
 /// Far more than anything here needs; whoever reaches it has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(10);
 const LEASE: TimeDelta = TimeDelta::seconds(1);
 

@@ -13,7 +13,7 @@ mod wishes;
 
 use std::sync::Arc;
 
-use letsbe_lab::lab;
+use letsbe_lab::lab::{self, CatalogImages};
 use site::Site;
 use tokio::sync::oneshot;
 
@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 async fn every_refusal_is_clear_and_loses_nothing() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     lab::cleanup_stale().await.expect("what former runs left is removed");
-    let site = Arc::new(Site::start().await);
+    let site = Arc::new(Site::start(CatalogImages::Offered).await);
     let name = site.lab.name.clone();
     let (idle, wait_for_idle) = oneshot::channel();
     let scenarios = [

@@ -14,7 +14,7 @@ use letsbe_catalog::Catalog;
 use letsbe_lab::{
     fleet::Programs,
     hosts::Host,
-    lab::{Lab, LabOptions},
+    lab::{CatalogImages, Lab, LabOptions},
 };
 use letsbe_types::{
     ids::{JobId, ServerIdentity},
@@ -35,7 +35,8 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) async fn start() -> Self {
+    /// A lab whose servers have, or have not, the catalog's images already.
+    pub(crate) async fn start(images: CatalogImages) -> Self {
         let began = Instant::now();
         let folder = tempfile::tempdir().expect("a folder");
         let built = std::env::current_exe().expect("this program");
@@ -51,7 +52,8 @@ impl Site {
         }
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let bundle = programs.bundle(folder.path(), &repository).expect("a bundle");
-        let options = LabOptions { proxy_binary: Some(programs.proxy.clone()), ..LabOptions::default() };
+        let options =
+            LabOptions { proxy_binary: Some(programs.proxy.clone()), images, ..LabOptions::default() };
         let lab = Lab::start(options).await.expect("the lab starts");
         let key = new_key(folder.path(), "key");
         let site = Self { lab, programs, bundle, folder, key, began, host_keys: Mutex::default() };

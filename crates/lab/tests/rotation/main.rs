@@ -13,7 +13,7 @@ mod server;
 #[path = "../refusals/site.rs"]
 mod site;
 
-use letsbe_lab::lab;
+use letsbe_lab::lab::{self, CatalogImages};
 use server::Server;
 use site::Site;
 
@@ -21,7 +21,7 @@ use site::Site;
 async fn killed_at_every_point_a_rotation_ends_with_vault_database_and_files_agreeing() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     lab::cleanup_stale().await.expect("what former runs left is removed");
-    let site = Site::start().await;
+    let site = Site::start(CatalogImages::Unpacked).await;
     let name = site.lab.name.clone();
     let told = tokio::spawn(async move {
         let server = Server::provisioned(&site).await;

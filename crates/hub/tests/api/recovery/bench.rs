@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use crate::{Answer, Hub, catalog, tenant::HEARTBEAT, worker::worker};
 
 /// Far more than anything here needs; whoever reaches it has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Servers 1 and 2 in Europe, 3 in America; all free, installed at once.
