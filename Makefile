@@ -18,7 +18,7 @@ AGAIN = $(MAKE)
 STILL := xtask/scripts/still-running.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo disaster test unit end-to-end $(END_TO_END:%=end-to-end-%) fuzz bench setup test-programs build check tidy clean-lab deny
+.PHONY: help demo disaster test fast images unit end-to-end $(END_TO_END:%=end-to-end-%) fuzz bench setup test-programs build check tidy clean-lab deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -34,16 +34,21 @@ disaster: setup build ## The same, then the server is destroyed and the customer
 # From clean, incremental compilation only costs: time, and tens of gigabytes that the lab's servers need.
 test: export CARGO_INCREMENTAL := 0
 test: setup test-programs deny check build ## Everything that a change must pass, as in CI: all checks, all tests.
-	$(FAST_TEST)
+	$(AGAIN) --jobs 2 fast images
 	$(AGAIN) end-to-end
+
+fast: # The images of the end-to-end tests are built beside them: that waits for the network more than it computes.
+	$(FAST_TEST)
+
+images: setup build
+	$(LAB) images
 
 unit: test-programs ## The fast tests only; needs no lab, but root: firewall and agent are tried in namespaces.
 	$(FAST_TEST) --lib --bins --tests
 
 # They start dockerd and the lab themselves. What one says is shown when it has ended.
-end-to-end: setup build ## The end-to-end tests in the lab, AT_ONCE (2) at a time.
+end-to-end: setup build images ## The end-to-end tests in the lab, AT_ONCE (2) at a time.
 	cargo test --workspace --no-run $(END_TO_END:%=--test %)
-	$(LAB) images
 	$(AGAIN) --keep-going --jobs $(AT_ONCE) --output-sync=target $(END_TO_END:%=end-to-end-%)
 
 # Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.

@@ -32,6 +32,7 @@ if [ -z "$packages$newer" ]; then
 fi
 [ "$(id -u)" = 0 ] || { echo "Run this as root: it installs$packages$newer" >&2; exit 1; }
 export DEBIAN_FRONTEND=noninteractive
+retry="-o Acquire::Retries=3"
 
 # Installing a service must not start it: the tests start their own, on free ports.
 if [ ! -e /usr/sbin/policy-rc.d ]; then
@@ -43,8 +44,8 @@ fi
 if [ -n "$packages" ]; then
   echo "Installing:$packages"
   # shellcheck disable=SC2086
-  apt-get install -y -q --no-install-recommends $packages ||
-    { apt-get update -q && apt-get install -y -q --no-install-recommends $packages; }
+  apt-get $retry install -y -q --no-install-recommends $packages ||
+    { apt-get $retry update -q && apt-get $retry install -y -q --no-install-recommends $packages; }
   for service in nginx ssh postgresql; do
     case "$packages" in
       *" $service"* | *"open$service"*) systemctl disable --quiet "$service" 2>/dev/null || true ;;
@@ -63,8 +64,8 @@ if [ -n "$newer" ]; then
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" \
     >/etc/apt/sources.list.d/letsbe-newer.list
   printf 'Package: *\nPin: release n=trixie\nPin-Priority: 50\n' >/etc/apt/preferences.d/letsbe-newer
-  apt-get update -q
+  apt-get $retry update -q
   # shellcheck disable=SC2086
-  apt-get install -y -q --no-install-recommends -t trixie $newer
+  apt-get $retry install -y -q --no-install-recommends -t trixie $newer
 fi
 echo "Installed:$packages$newer"

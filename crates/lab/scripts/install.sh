@@ -24,8 +24,9 @@ fi
 [ "$(id -u)" = 0 ] || { echo "Run this as root: it installs$missing" >&2; exit 1; }
 echo "Installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
+retry="-o Acquire::Retries=3"
 # shellcheck disable=SC2086
-apt-get install -y -q --no-install-recommends $missing ||
-  { apt-get update -q && apt-get install -y -q --no-install-recommends $missing; }
+apt-get $retry install -y -q --no-install-recommends $missing ||
+  { apt-get $retry update -q && apt-get $retry install -y -q --no-install-recommends $missing; }
 [ -s /etc/ssl/certs/ca-certificates.crt ] || update-ca-certificates
 echo "Installed:$missing"

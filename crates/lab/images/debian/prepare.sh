@@ -18,6 +18,7 @@ done
   echo "deb $archive bookworm main" > "$root/etc/apt/sources.list"
 # An archive frozen at a date would be refused as too old without what the host says about that.
 grep -hs '^Acquire::Check-' /etc/apt/apt.conf.d/* > "$root/etc/apt/apt.conf.d/10lab" || true
+echo 'Acquire::Retries "3";' >> "$root/etc/apt/apt.conf.d/10lab"
 # The bundle of the host may hold a private authority.
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 
