@@ -77,6 +77,9 @@ pub struct Tool {
     /// The longest address of an owner that it can keep, in characters.
     #[serde(default)]
     pub owner_email_max: Option<usize>,
+    /// Signs of an owner's address that it would change.
+    #[serde(default)]
+    pub owner_email_signs_refused: String,
     /// Why nobody logs in here, for a tool with host names and without a set-up.
     #[serde(default)]
     pub no_login: Option<String>,

@@ -114,16 +114,15 @@ impl Name {
     /// # Errors
     /// When no order, or more than one, has this name; the latter are named.
     pub(crate) async fn order(&self, hub: &Hub) -> anyhow::Result<OrderId> {
-        let (typed, found) = match self {
+        let found = match self {
             Self::Id(id) => match id.whole() {
                 Some(id) => return Ok(OrderId(id)),
-                None => (id.to_string(), hub.orders_like(&id.to_string()).await?),
+                None => hub.orders_like(&id.to_string()).await?,
             },
-            Self::Domain(domain) => (domain.to_string(), hub.orders_of(domain).await?),
+            Self::Domain(domain) => hub.orders_of(domain).await?,
         };
-        let found = found.into_iter().filter(|order| self.names(order.id, &order.domain));
-        let found = found.map(|order| (order.id.0, format!("{}, {}", order.domain, order.state)));
-        Ok(OrderId(one(&typed, "orders", "letsbe orders list", found.collect())?))
+        let found = found.into_iter().map(|order| (order.id, order.domain, order.state.clone()));
+        self.meant("orders", "letsbe orders list", found)
     }
 
     /// The id of the one tenant that is meant.
@@ -131,17 +130,31 @@ impl Name {
     /// # Errors
     /// When no tenant, or more than one, has this name; the latter are named.
     pub(crate) async fn tenant(&self, hub: &Hub) -> anyhow::Result<OrderId> {
-        let (typed, found) = match self {
+        let found = match self {
             Self::Id(id) => match id.whole() {
                 Some(id) => return Ok(OrderId(id)),
-                None => (id.to_string(), hub.tenants_like(&id.to_string()).await?),
+                None => hub.tenants_like(&id.to_string()).await?,
             },
-            Self::Domain(domain) => (domain.to_string(), hub.tenants_of(domain).await?),
+            Self::Domain(domain) => hub.tenants_of(domain).await?,
         };
-        let found = found.into_iter().filter(|tenant| self.names(tenant.id, &tenant.domain));
-        let found =
-            found.map(|tenant| (tenant.id.0, format!("{}, {}", tenant.domain, tenant.health.as_str())));
-        Ok(OrderId(one(&typed, "tenants", "letsbe tenants list", found.collect())?))
+        let found = found.into_iter().map(|tenant| (tenant.id, tenant.domain, tenant.health.as_str()));
+        self.meant("tenants", "letsbe tenants list", found)
+    }
+
+    /// The only one of what a search found that has this name.
+    fn meant<S: std::fmt::Display>(
+        &self,
+        kind: &str,
+        list: &str,
+        found: impl Iterator<Item = (OrderId, DomainName, S)>,
+    ) -> anyhow::Result<OrderId> {
+        let typed = match self {
+            Self::Id(id) => id.to_string(),
+            Self::Domain(domain) => domain.to_string(),
+        };
+        let found = found.filter(|(id, domain, _)| self.names(*id, domain));
+        let found = found.map(|(id, domain, how)| (id.0, format!("{domain}, {how}")));
+        Ok(OrderId(one(&typed, kind, list, found.collect())?))
     }
 
     /// A search finds more: what has it in the middle, or in another field.

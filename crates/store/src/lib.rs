@@ -41,7 +41,7 @@ pub use messages::{LeasedMessage, MessageKind, UnsentMessage};
 pub use order_list::{ListedOrders, OrderFilter, OrderQuery};
 pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
-pub use payments::{PaymentNews, PaymentOutcome, StripeNews};
+pub use payments::{MoneyStanding, Movement, MovementKind, PaymentNews, PaymentOutcome, StripeNews};
 pub use recoveries::{KeysGiven, NewRecovery, Recovery};
 pub use relay::{
     keys::KeyGiven,

@@ -8,6 +8,7 @@ mod gate_heads;
 mod guardian;
 mod lists;
 mod messages;
+mod movements;
 mod payments;
 mod proofs;
 mod quotas;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(relay::Relay),
             Box::new(messages::Messages),
             Box::new(lists::Lists),
+            Box::new(movements::Movements),
         ]
     }
 }

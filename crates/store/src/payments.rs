@@ -1,22 +1,21 @@
 //! Payment events: taken once, in the same transaction as what follows from them. An order is found by its own id, or by
-//! any of Stripe's ids that was seen together with it before: a dispute or a refund names a charge and a payment, never
-//! an order.
+//! any of Stripe's ids that was seen together with it: a dispute or a refund names a charge and a payment, never an order.
+
+mod movements;
+mod references;
+mod standing;
 
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase};
 use letsbe_types::ids::OrderId;
-use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, TryInsertResult,
-    sea_query::{Expr, OnConflict},
-};
-use uuid::Uuid;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _, TryInsertResult};
 
-use crate::{
-    Store, StoreError,
-    entities::{payment_reference, stripe_event},
-    orders, tasks,
+use self::references::Known;
+pub use self::{
+    movements::Movement,
+    standing::{MoneyStanding, MovementKind},
 };
+use crate::{Store, StoreError, entities::stripe_event, orders, tasks};
 
 /// What became of a payment event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +40,8 @@ pub enum PaymentNews {
         /// What was paid, in the currency's smallest unit.
         amount: Option<i64>,
     },
-    /// Money went back, or will.
-    Withdrawn {
-        /// `refund` or `dispute`.
-        why: &'static str,
-        /// How much of it; all of it where the event does not say.
-        amount: Option<i64>,
-    },
+    /// Money goes back, is disputed or did not come; or does not, after all.
+    Moved(Movement),
     /// Something that a person should know of an order that is live.
     Concerning {
         /// What kind of task.
@@ -98,38 +92,7 @@ impl Store {
         if matches!(inserted, TryInsertResult::Conflicted) {
             return Ok(PaymentOutcome::Duplicate);
         }
-        let known = Known::of(&transaction, &event.references).await?;
-        let outcome = match &event.news {
-            PaymentNews::Checkout { event: meant, amount } => {
-                let Some(order) = event.order else { return Ok(PaymentOutcome::UnknownOrder) };
-                if orders::find(&transaction, order).await?.is_none() {
-                    return Ok(PaymentOutcome::UnknownOrder);
-                }
-                checkout(&transaction, order, meant, *amount, &event.references, &known, (pace, now)).await?
-            }
-            PaymentNews::Withdrawn { why, amount } => {
-                withdrawn(&transaction, event, (why, *amount), &known, (pace, now)).await?
-            }
-            PaymentNews::Concerning { kind, detail } => {
-                let Some(order) = known.order.or(event.order) else {
-                    return Ok(PaymentOutcome::UnknownOrder);
-                };
-                relate(&transaction, order, &event.references, &known, now).await?;
-                match orders::find(&transaction, order).await?.map(|order| order.state.phase) {
-                    None => return Ok(PaymentOutcome::UnknownOrder),
-                    Some(Phase::Stopped) => PaymentOutcome::Outdated,
-                    Some(_) => {
-                        tasks::open_in(&transaction, order, kind, detail, now).await?;
-                        PaymentOutcome::Applied
-                    }
-                }
-            }
-            PaymentNews::Related => {
-                let Some(order) = known.order else { return Ok(PaymentOutcome::UnknownOrder) };
-                relate(&transaction, order, &event.references, &known, now).await?;
-                PaymentOutcome::Applied
-            }
-        };
+        let outcome = news(&transaction, event, (pace, now)).await?;
         if outcome == PaymentOutcome::UnknownOrder && event.references.is_empty() {
             return Ok(outcome);
         }
@@ -138,51 +101,84 @@ impl Store {
     }
 }
 
-/// What is known of the ids of an event.
-struct Known {
-    order: Option<OrderId>,
-    /// Whether the order was begun for this money.
-    counted: bool,
-    amount: Option<i64>,
-    /// It went back before it was known whose it is.
-    withdrawn: Option<String>,
+async fn news(
+    db: &impl ConnectionTrait,
+    event: &StripeNews,
+    (pace, now): (&Pace, DateTime<Utc>),
+) -> Result<PaymentOutcome, StoreError> {
+    let known = Known::of(db, &event.references).await?;
+    let order = match &event.news {
+        PaymentNews::Checkout { .. } => event.order,
+        _ => known.order.or(event.order),
+    };
+    let found = match order {
+        Some(order) => orders::find(db, order).await?.map(|found| (order, found.state.phase)),
+        None => None,
+    };
+    let outcome = match (&event.news, found) {
+        (PaymentNews::Moved(told), _) => movements::take(db, event, told, &known, (pace, now)).await?,
+        (PaymentNews::Checkout { event: meant, amount }, Some((order, phase))) => {
+            let told = Told { event: meant, amount: *amount, references: &event.references };
+            checkout(db, (order, phase), &told, &known, (pace, now)).await?
+        }
+        (PaymentNews::Checkout { .. }, None) => PaymentOutcome::UnknownOrder,
+        (PaymentNews::Concerning { kind, detail }, Some((order, phase))) => {
+            references::relate(db, Some(order), &event.references, &known, now).await?;
+            // A second subscription that ends takes nothing from the order.
+            let further = !known.counted && references::has_counted(db, order).await?;
+            if phase == Phase::Stopped || further {
+                PaymentOutcome::Outdated
+            } else {
+                tasks::open_in(db, order, kind, detail, now).await?;
+                PaymentOutcome::Applied
+            }
+        }
+        (PaymentNews::Related, Some((order, _))) => {
+            references::relate(db, Some(order), &event.references, &known, now).await?;
+            PaymentOutcome::Applied
+        }
+        // Whose it is another event may tell.
+        (PaymentNews::Concerning { .. } | PaymentNews::Related, None) => {
+            references::relate(db, None, &event.references, &known, now).await?;
+            PaymentOutcome::UnknownOrder
+        }
+    };
+    if let Some((order, _)) = found {
+        movements::adopt(db, order, (pace, now)).await?;
+    }
+    Ok(outcome)
 }
 
-impl Known {
-    async fn of(db: &impl ConnectionTrait, references: &[String]) -> Result<Self, StoreError> {
-        let rows = payment_reference::Entity::find()
-            .filter(payment_reference::Column::Reference.is_in(references))
-            .all(db)
-            .await?;
-        let ours = rows.iter().filter(|row| row.order_id.is_some());
-        let best = ours.max_by_key(|row| row.counted);
-        Ok(Self {
-            order: best.and_then(|row| row.order_id).map(OrderId),
-            counted: best.is_some_and(|row| row.counted),
-            amount: best.and_then(|row| row.amount),
-            withdrawn: rows.iter().find_map(|row| row.withdrawn.clone()),
-        })
-    }
+/// What a checkout tells.
+struct Told<'a> {
+    event: &'a Event,
+    amount: Option<i64>,
+    references: &'a [String],
 }
 
 async fn checkout(
     db: &impl ConnectionTrait,
-    order: OrderId,
-    event: &Event,
-    amount: Option<i64>,
-    references: &[String],
+    (order, phase): (OrderId, Phase),
+    told: &Told<'_>,
     known: &Known,
     (pace, now): (&Pace, DateTime<Utc>),
 ) -> Result<PaymentOutcome, StoreError> {
-    let counted = *event == Event::PaymentReceived;
-    let others = known.order.is_some_and(|other| other != order);
-    if others {
+    if known.order.is_some_and(|other| other != order) {
         // One payment is for one order.
         return Ok(PaymentOutcome::Outdated);
     }
-    remember(db, Some(order), references, (counted, amount, None), now).await?;
-    let outcome = apply(db, order, event, pace, now).await?;
-    let is_money = matches!(event, Event::PaymentReceived | Event::PaymentDiffers { .. });
+    let is_money = matches!(told.event, Event::PaymentReceived | Event::PaymentDiffers { .. });
+    let waits = matches!(phase, Phase::AwaitingPayment | Phase::Expired);
+    let told_before = told.references.is_empty() || known.counted || known.amount.is_some();
+    let counted = *told.event == Event::PaymentReceived && (known.counted || waits);
+    references::remember(db, Some(order), told.references, (counted, told.amount), known, now).await?;
+    let outcome = apply(db, order, told.event, pace, now).await?;
+    let is_new = is_money && told.amount != Some(0) && !told_before;
+    if is_new && !waits && phase != Phase::Stopped {
+        let detail =
+            "a second payment arrived for an order that is paid: compare both at Stripe and pay one back";
+        tasks::open_in(db, order, "payment_twice", detail, now).await?;
+    }
     if outcome == PaymentOutcome::Outdated && is_money && !known.counted && known.withdrawn.is_none() {
         let detail = "a payment arrived after the order had ended: pay it back, or have it ordered again";
         tasks::open_in(db, order, "payment_late", detail, now).await?;
@@ -193,43 +189,6 @@ async fn checkout(
         apply(db, order, &event, pace, now).await?;
     }
     Ok(outcome)
-}
-
-async fn withdrawn(
-    db: &impl ConnectionTrait,
-    event: &StripeNews,
-    (why, amount): (&'static str, Option<i64>),
-    known: &Known,
-    (pace, now): (&Pace, DateTime<Utc>),
-) -> Result<PaymentOutcome, StoreError> {
-    let named = match event.order {
-        Some(order) if orders::find(db, order).await?.is_some() => Some(order),
-        _ => None,
-    };
-    let Some(order) = known.order.or(named) else {
-        if event.references.is_empty() {
-            return Ok(PaymentOutcome::UnknownOrder);
-        }
-        remember(db, None, &event.references, (false, None, Some(why)), now).await?;
-        return Ok(PaymentOutcome::UnknownOrder);
-    };
-    relate(db, order, &event.references, known, now).await?;
-    let partly = amount.zip(known.amount).is_some_and(|(back, paid)| back < paid);
-    let phase = orders::find(db, order).await?.map(|order| order.state);
-    let live = phase.is_some_and(|state| state.phase == Phase::Fulfilled || state.recovery.is_some());
-    let not_this_money = known.order.is_some() && !known.counted;
-    if partly || live || not_this_money {
-        let detail = match (why, partly) {
-            ("dispute", _) => "the bank disputes a payment: answer it at Stripe, and decide about the server",
-            (_, true) => "a part of a payment was paid back: see whether that was meant",
-            _ => "a payment was paid back: decide about the server",
-        };
-        tasks::open_in(db, order, &format!("payment_{why}"), detail, now).await?;
-        if partly || not_this_money {
-            return Ok(PaymentOutcome::Applied);
-        }
-    }
-    apply(db, order, &Event::PaymentWithdrawn { why: why.to_owned() }, pace, now).await
 }
 
 async fn apply(
@@ -244,53 +203,4 @@ async fn apply(
         Err(StoreError::Illegal(_)) => Ok(PaymentOutcome::Outdated),
         Err(other) => Err(other),
     }
-}
-
-/// New ids that came together with one that is known.
-async fn relate(
-    db: &impl ConnectionTrait,
-    order: OrderId,
-    references: &[String],
-    known: &Known,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    remember(db, Some(order), references, (known.counted, known.amount, None), now).await
-}
-
-/// What is known of an id already is believed rather than what comes later, but that an order was begun for it.
-async fn remember(
-    db: &impl ConnectionTrait,
-    order: Option<OrderId>,
-    references: &[String],
-    (counted, amount, withdrawn): (bool, Option<i64>, Option<&str>),
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    use payment_reference::{ActiveModel, Column, Entity};
-    for reference in references {
-        let row = ActiveModel {
-            reference: Set(reference.clone()),
-            order_id: Set(order.map(|order| order.0)),
-            counted: Set(counted),
-            amount: Set(amount),
-            withdrawn: Set(withdrawn.map(str::to_owned)),
-            seen_at: Set(now),
-        };
-        let once = OnConflict::column(Column::Reference).do_nothing().to_owned();
-        Entity::insert(row).on_conflict(once).exec_without_returning(db).await?;
-        let Some(order) = order else { continue };
-        let mut update = Entity::update_many()
-            .col_expr(Column::OrderId, Expr::value(Some::<Uuid>(order.0)))
-            .filter(Column::Reference.eq(reference.as_str()));
-        update = if counted {
-            let mine = Condition::any().add(Column::OrderId.is_null()).add(Column::OrderId.eq(order.0));
-            update
-                .col_expr(Column::Counted, Expr::value(true))
-                .col_expr(Column::Amount, Expr::value(amount))
-                .filter(mine)
-        } else {
-            update.filter(Column::OrderId.is_null())
-        };
-        update.exec(db).await?;
-    }
-    Ok(())
 }

@@ -77,6 +77,28 @@ async fn tell_in(
     Ok(messages::insert_in(db, order, vec![message], now).await?)
 }
 
+/// What Stripe told of has come to its end by itself.
+pub(crate) async fn close_in(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    kind: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let closed = task::Entity::update_many()
+        .col_expr(task::Column::ClosedAt, Expr::value(now))
+        .col_expr(task::Column::ClosedBy, Expr::value("Stripe"))
+        .filter(task::Column::OrderId.eq(order.0))
+        .filter(task::Column::Kind.eq(kind))
+        .filter(task::Column::ClosedAt.is_null())
+        .exec(db)
+        .await?;
+    if closed.rows_affected > 0 {
+        let line = format!("A task is over, by what Stripe tells: {}", kind.replace('_', " "));
+        timeline::append(db, order, &NewEntry::new("effect", "ok", line), now).await?;
+    }
+    Ok(())
+}
+
 /// The order has a server, or needs none any more.
 pub(crate) async fn close_purchases_in(
     db: &impl ConnectionTrait,

@@ -38,7 +38,43 @@ impl DomainName {
     pub fn child(&self, label: &str) -> Result<Self, InvalidName> {
         if label == "@" { Ok(self.clone()) } else { format!("{label}.{}", self.0).parse() }
     }
+
+    /// Whether nobody can own this name, or have it in the Internet's DNS: kept for tests, documents, other networks and
+    /// the DNS itself (RFC 2606, 6761, 6762, 7686, 8375, 9476; ICANN's `internal`, `home`, `corp` and `mail`).
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        let mut labels = self.0.rsplit('.');
+        let (last, second) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
+        RESERVED.contains(&last) || second == "example" && matches!(last, "com" | "net" | "org")
+    }
+
+    /// This name, or one above it.
+    #[must_use]
+    pub fn is_within(&self, zone: &str) -> bool {
+        self.0.strip_suffix(zone).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    }
 }
+
+/// Top-level domains that nobody can have a name in.
+const RESERVED: [&str; 17] = [
+    "alt",
+    "arpa",
+    "corp",
+    "example",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "mail",
+    "onion",
+    "private",
+    "test",
+    "xn--zckzah",
+];
 
 fn label_problem(label: &str) -> Option<&'static str> {
     match label.as_bytes() {
@@ -94,6 +130,13 @@ impl FromStr for DomainName {
 pub struct EmailAddress(String);
 
 impl EmailAddress {
+    /// What stands after the `@`.
+    #[must_use]
+    pub fn domain(&self) -> DomainName {
+        let (_, domain) = self.0.rsplit_once('@').unwrap_or_default();
+        DomainName(domain.to_owned())
+    }
+
     /// The address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -212,6 +255,71 @@ mod tests {
             "'a'.de",
         ] {
             assert!(bad.parse::<DomainName>().is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn names_that_nobody_can_own_are_known_in_every_spelling() {
+        for reserved in [
+            "acme.test",
+            "ACME.Example.",
+            "shop.acme.invalid",
+            "a.localhost",
+            "drucker.local",
+            "abc.onion",
+            "crm.internal",
+            "a.alt",
+            "nas.home.arpa",
+            "1.168.192.in-addr.arpa",
+            "example.com",
+            "www.Example.NET",
+            "ｅｘａｍｐｌｅ．ｏｒｇ",
+            "nas.lan",
+            "例え.テスト",
+        ] {
+            assert!(reserved.parse::<DomainName>().expect(reserved).is_reserved(), "{reserved}");
+        }
+        for free in [
+            "test.de",
+            "example.de",
+            "my-example.com",
+            "example.com.br",
+            "local.ch",
+            "mail.com",
+            "onion.net",
+            "acme.test.de",
+            "latest.dev",
+        ] {
+            assert!(!free.parse::<DomainName>().expect(free).is_reserved(), "{free}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_within_its_own_zone_and_not_in_one_that_only_ends_alike() {
+        for (name, zone, within) in [
+            ("letsbe.de", "letsbe.de", true),
+            ("a.b.letsbe.de", "letsbe.de", true),
+            ("notletsbe.de", "letsbe.de", false),
+            ("letsbe.de.com", "letsbe.de", false),
+        ] {
+            assert_eq!(name.parse::<DomainName>().expect(name).is_within(zone), within, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_have_253_characters_and_a_label_63() {
+        let name = |last: usize| {
+            let (a, b, c) = ("a".repeat(63), "b".repeat(63), "c".repeat(63));
+            format!("{a}.{b}.{c}.{}.de", "d".repeat(last))
+        };
+        let longest = name(58);
+        assert_eq!(longest.len(), 253);
+        assert_eq!(format!("{longest}.").parse::<DomainName>().expect("a final dot").as_str(), longest);
+        assert!(name(59).parse::<DomainName>().is_err());
+        assert!(format!("{}.de", "a".repeat(63)).parse::<DomainName>().is_ok());
+        // Counted as it stands in the DNS, not as it was typed.
+        for (label, fits) in [("a".repeat(64), false), ("ü".repeat(55), true), ("ü".repeat(60), false)] {
+            assert_eq!(format!("{label}.de").parse::<DomainName>().is_ok(), fits, "{label}");
         }
     }
 

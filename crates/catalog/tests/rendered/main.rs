@@ -4,6 +4,7 @@
 mod bounds;
 mod front;
 mod logins;
+mod owners;
 #[path = "../support/mod.rs"]
 mod support;
 mod visitors;

@@ -13,6 +13,7 @@ mod jobs;
 mod lists;
 mod live;
 mod messages;
+mod movements;
 mod own_backup;
 mod pages;
 mod payments;

@@ -13,14 +13,14 @@ use crate::{
 const TASKS: &str = "/api/v1/admin/tasks";
 
 /// One of Stripe's events, about this order where it names one.
-fn fixture(name: &str, order: OrderId) -> Value {
+pub(crate) fn fixture(name: &str, order: OrderId) -> Value {
     let path = format!("{}/tests/api/fixtures/stripe/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap().replace("ORDER", &order.to_string());
     serde_json::from_str(&text).unwrap()
 }
 
 /// The same with another id and some fields of its object changed.
-fn changed(mut event: Value, id: &str, changes: &Value) -> String {
+pub(crate) fn changed(mut event: Value, id: &str, changes: &Value) -> String {
     event["id"] = json!(id);
     for (field, value) in changes.as_object().unwrap() {
         event["data"]["object"][field] = value.clone();
@@ -29,7 +29,7 @@ fn changed(mut event: Value, id: &str, changes: &Value) -> String {
 }
 
 impl Hub {
-    async fn live(&self, id: OrderId) {
+    pub(crate) async fn live(&self, id: OrderId) {
         for event in [
             Event::ServerClaimed { server: ServerId("netcup:1".into()) },
             Event::ServerInstalled { address: [192, 0, 2, 7].into() },
@@ -42,7 +42,7 @@ impl Hub {
         assert_eq!(self.phase(id).await, Phase::Fulfilled);
     }
 
-    async fn task_kinds(&self) -> Vec<String> {
+    pub(crate) async fn task_kinds(&self) -> Vec<String> {
         self.store.tasks().await.unwrap().into_iter().map(|task| task.kind).collect()
     }
 
@@ -176,6 +176,7 @@ async fn money_that_goes_back_after_go_live_is_a_task_that_staff_sees_and_closes
     ] {
         let mut event = fixture("invoice_paid_2025", id);
         event["type"] = json!(kind);
+        event["data"]["object"]["id"] = json!("in_4");
         if kind == "customer.subscription.deleted" {
             event["data"]["object"] = json!({"id": "sub_1", "object": "subscription", "metadata": {}});
         }
@@ -203,7 +204,7 @@ async fn a_strangers_payment_for_another_order_stops_nothing_when_it_goes_back()
     let ids = json!({"charge": "ch_evil", "payment_intent": "pi_evil"});
     hub.deliver(&changed(fixture("dispute", id), "evt_evil_dispute", &ids)).await;
     assert_eq!(hub.phase(id).await, Phase::PaymentConfirmed);
-    assert_eq!(hub.task_kinds().await, ["payment_dispute"]);
+    assert_eq!(hub.task_kinds().await, ["payment_twice", "payment_dispute"]);
     // A part that is paid back ends nothing either.
     let part = json!({"charge": "ch_1", "payment_intent": "pi_x", "invoice": "in_1", "refunded": false,
                       "amount_refunded": 100});

@@ -1,6 +1,7 @@
 //! `/api/v1/public`
 
 use axum::http::StatusCode;
+use letsbe_hub::{AppState, config::PaymentTerms, router};
 use letsbe_lifecycle::order::{Event, Phase};
 use serde_json::{Value, json};
 
@@ -86,6 +87,63 @@ async fn what_a_chosen_tool_cannot_keep_is_refused_and_what_people_type_is_taken
         assert!(answer.fields().iter().all(|field| field == name), "{typed}: {answer:?}");
     }
     assert_eq!(hub.store.orders(0, 10).await.unwrap().1, stored);
+}
+
+impl Hub {
+    /// One that takes real money.
+    async fn for_real_money() -> Self {
+        let hub = Self::new().await;
+        let state = AppState { payments: PaymentTerms { live: true, free: false }, ..hub.state() };
+        Self { router: router(state.clone()), state, ..hub }
+    }
+}
+
+#[tokio::test]
+async fn a_domain_under_which_nothing_can_be_delivered_is_refused_before_the_payment() {
+    let hub = Hub::for_real_money().await;
+    let ordered = async |domain: &str, email: &str| {
+        let mut request = with("domain", json!(domain));
+        request["email"] = json!(email);
+        hub.json("POST", PATH, None, &request).await
+    };
+    for domain in [
+        "acme.test",
+        "Acme.EXAMPLE.",
+        "shop.invalid",
+        "a.localhost",
+        "drucker.local",
+        "abc.onion",
+        "crm.internal",
+        "a.alt",
+        "nas.home.arpa",
+        "example.com",
+        "www.example.org",
+        "co.uk",
+        "hub.example.com",
+        "p\u{430}ypal.com",
+    ] {
+        let answer = ordered(domain, "owner@acme.de").await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{domain}");
+        assert_eq!(answer.fields(), ["domain"], "{domain}: {answer:?}");
+    }
+    let answer = ordered("acme.de", "owner@acme.test").await;
+    assert_eq!((answer.status, answer.fields()), (StatusCode::BAD_REQUEST, vec!["email".to_owned()]));
+    for (domain, kept) in [
+        ("www.acme.de", "acme.de"),
+        ("WWW.Acme.co.uk.", "acme.co.uk"),
+        ("www.co.uk", "www.co.uk"),
+        ("БЮРО.рф", "xn--90a0af9c.xn--p1ai"),
+        ("xn--pypal-4ve.com", "xn--pypal-4ve.com"),
+    ] {
+        let answer = ordered(domain, "owner@acme.de").await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{domain}: {answer:?}");
+        let id = answer.json()["data"]["order_id"].as_str().unwrap().parse().unwrap();
+        assert_eq!(hub.store.order(id).await.unwrap().unwrap().new.domain.as_str(), kept);
+    }
+    // A Hub that takes no real money may have a zone of its own.
+    let lab = Hub::new().await;
+    let answer = lab.json("POST", PATH, None, &with("domain", json!("acme.a.lab.test"))).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
 }
 
 #[tokio::test]

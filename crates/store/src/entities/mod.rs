@@ -17,6 +17,7 @@ pub mod gate_head;
 pub mod job;
 pub mod message;
 pub mod order;
+pub mod payment_movement;
 pub mod payment_reference;
 pub mod recovery;
 pub mod recovery_run;

@@ -14,9 +14,11 @@ pub struct Model {
     pub counted: bool,
     /// What was paid, in the currency's smallest unit.
     pub amount: Option<i64>,
-    /// `refund` or `dispute`.
+    /// `refund` or `dispute`: written before there were `payment_movements`.
     pub withdrawn: Option<String>,
     pub seen_at: DateTimeUtc,
+    /// Ids of one group were seen together before it was known whose they are.
+    pub group_id: Option<Uuid>,
 }
 
 /// No relations: joins are written where they are needed.

@@ -9,6 +9,7 @@ use letsbe_types::{
     ids::{OrderId, ServerIdentity},
 };
 
+use super::sellable::{self, Seller};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, Input, field},
@@ -20,7 +21,11 @@ pub(crate) async fn create(
     Input(request): Input<CheckoutRequest>,
 ) -> ApiResult<(StatusCode, Json<Reply<CheckoutAccepted>>)> {
     let identity = ServerIdentity(hex::encode(rand::random::<[u8; 16]>()));
-    let order = check(&state.catalog, &request, OrderId::generate(), identity).map_err(ApiError::fields)?;
+    let url = url::Url::parse(&state.public_url).ok();
+    let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
+    let seller = Seller { host, live: state.payments.live };
+    let order =
+        check(&state.catalog, &request, seller, OrderId::generate(), identity).map_err(ApiError::fields)?;
     let language = request.language.as_deref().map(Language::of_tag).unwrap_or_default();
     state.store.create_order_in(language, &order, state.clock.now()).await?;
     Ok((StatusCode::CREATED, Json(Reply::new(CheckoutAccepted { order_id: order.id }))))
@@ -30,12 +35,22 @@ pub(crate) async fn create(
 fn check(
     catalog: &Catalog,
     request: &CheckoutRequest,
+    seller: Seller<'_>,
     id: OrderId,
     identity: ServerIdentity,
 ) -> Result<NewOrder, Vec<FieldError>> {
     let mut wrong = Vec::new();
     let domain = note(&mut wrong, "domain", request.domain.parse().map(without_www));
+    if let Some(why) = domain.as_ref().and_then(|name| sellable::why_not(name, &request.domain, seller)) {
+        wrong.push(field("domain", why));
+    }
     let email = note(&mut wrong, "email", request.email.parse::<letsbe_types::EmailAddress>());
+    if seller.live && email.as_ref().is_some_and(|email| email.domain().is_reserved()) {
+        wrong.push(field(
+            "email",
+            "no mail arrives at a domain that is reserved for tests or documents".to_owned(),
+        ));
+    }
     let tier = note(&mut wrong, "tier", request.tier.parse::<letsbe_types::Tier>());
     let region = note(&mut wrong, "region", request.region.parse::<letsbe_types::Region>());
     // Without a tier, the tools are still looked up: in the largest one, where only their names can be wrong.
@@ -54,10 +69,10 @@ fn check(
     }
 }
 
-/// Who types `www.example.com` means `example.com`: its names, `www.` among them, are made below it.
+/// Who types `www.acme.de` means `acme.de`: its names, `www.` among them, are made below it. `www.co.uk` is somebody's.
 fn without_www(domain: DomainName) -> DomainName {
-    let rest = domain.as_str().strip_prefix("www.").and_then(|rest| rest.parse().ok());
-    rest.unwrap_or(domain)
+    let rest = domain.as_str().strip_prefix("www.").filter(|rest| !sellable::is_public_suffix(rest));
+    rest.and_then(|rest| rest.parse().ok()).unwrap_or(domain)
 }
 
 fn note<T, E: std::fmt::Display>(wrong: &mut Vec<FieldError>, name: &str, parsed: Result<T, E>) -> Option<T> {

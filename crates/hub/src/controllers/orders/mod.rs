@@ -5,4 +5,5 @@ pub(crate) mod desk;
 pub(crate) mod events;
 pub(crate) mod list;
 pub(crate) mod progress;
+mod sellable;
 pub(crate) mod tasks;

@@ -1,8 +1,12 @@
 //! What a Stripe event means for an order. Pure: JSON in, meaning out.
 
+use chrono::{DateTime, Utc};
+use letsbe_store::Movement;
 use letsbe_types::ids::OrderId;
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::movement;
 
 /// Ids of one event that are remembered.
 const REFERENCES: usize = 32;
@@ -20,6 +24,9 @@ pub(super) struct StripeEvent {
     /// Whether it is about real money.
     #[serde(default)]
     pub(super) livemode: Option<bool>,
+    /// When Stripe made it, in seconds; a date in thin events.
+    #[serde(default)]
+    created: Value,
     /// Thin events (`v2.…`) have none.
     #[serde(default)]
     data: Option<Data>,
@@ -36,8 +43,8 @@ struct Data {
 pub(super) enum Meaning {
     /// A checkout says how its order's payment stands.
     Checkout(OrderId, Step),
-    /// Money went back, or will: why, how much, and the order if it is named.
-    Withdrawn(&'static str, Option<i64>, Option<OrderId>),
+    /// Money goes back, is disputed or did not come, or does not after all; and the order if it is named.
+    Moved(Movement, Option<OrderId>),
     /// A person should know: the task's kind, and what happened.
     Concerning(&'static str, &'static str),
     /// Only which ids belong together.
@@ -68,7 +75,11 @@ pub(super) struct Paid {
     pub(super) total: Option<i64>,
     /// What of it is tax.
     pub(super) tax: i64,
-    /// As Stripe spells it.
+    /// What was taken off the price.
+    pub(super) discount: i64,
+    /// What was charged, where the customer paid in another currency than the price's.
+    pub(super) charged: Option<i64>,
+    /// In small letters.
     pub(super) currency: String,
     /// Whether it is real money.
     pub(super) livemode: bool,
@@ -77,39 +88,29 @@ pub(super) struct Paid {
 }
 
 impl StripeEvent {
-    pub(super) fn meaning(&self) -> Meaning {
+    /// What it means; `now` stands for an event that does not say when it was made.
+    pub(super) fn meaning(&self, now: DateTime<Utc>) -> Meaning {
         let Some(Data { object }) = &self.data else { return Meaning::Ignored("a thin event") };
-        let refunded = object.get("refunded") == Some(&Value::Bool(true));
+        let told = movement::Told {
+            event: &self.id,
+            kind: &self.kind,
+            at: self.created.as_i64().and_then(|at| DateTime::from_timestamp(at, 0)).unwrap_or(now),
+            object,
+        };
         match self.kind.as_str() {
             "checkout.session.completed"
             | "checkout.session.async_payment_succeeded"
             | "checkout.session.async_payment_failed" => self.checkout(object),
-            "charge.refunded" => {
-                let back = number(object, "amount_refunded").filter(|_| !refunded);
-                Meaning::Withdrawn("refund", back, order_of(object))
-            }
-            "refund.created" | "charge.refund.updated" | "refund.updated" => match text(object, "status") {
-                Some("failed" | "canceled") => Meaning::Ignored("the refund did not take place"),
-                // Without an amount it could be a small part: `charge.refunded` tells of the whole.
-                _ => number(object, "amount").map_or(Meaning::Related, |back| {
-                    Meaning::Withdrawn("refund", Some(back), order_of(object))
-                }),
-            },
-            "charge.dispute.created" => Meaning::Withdrawn("dispute", None, order_of(object)),
-            "invoice.payment_failed" => Meaning::Concerning(
-                "payment_failed",
-                "a payment of the subscription failed: see at Stripe whether it is tried again",
-            ),
             "customer.subscription.deleted" => Meaning::Concerning(
                 "subscription_ended",
                 "the subscription has ended: nothing more will be paid for this server",
             ),
-            "invoice.paid"
-            | "invoice.payment_succeeded"
-            | "invoice_payment.paid"
-            | "charge.succeeded"
-            | "payment_intent.succeeded" => Meaning::Related,
-            _ => Meaning::Ignored("event type not used"),
+            "invoice_payment.paid" | "charge.succeeded" | "payment_intent.succeeded" => Meaning::Related,
+            _ => match told.movement() {
+                Some(Some(movement)) => Meaning::Moved(movement, order_of(object)),
+                Some(None) => Meaning::Related,
+                None => Meaning::Ignored("event type not used"),
+            },
         }
     }
 
@@ -121,17 +122,11 @@ impl StripeEvent {
         if mode == "setup" {
             return Meaning::Ignored("nothing was paid");
         }
-        let tax = object.get("total_details").and_then(|details| number(details, "amount_tax"));
-        let paid = Paid {
-            mode: mode.to_owned(),
-            total: number(object, "amount_total"),
-            tax: tax.unwrap_or(0),
-            currency: text(object, "currency").unwrap_or_default().to_owned(),
-            livemode: self.livemode == Some(true) && object.get("livemode") != Some(&Value::Bool(false)),
-            tier: object.get("metadata").and_then(|data| text(data, "tier")).map(str::to_owned),
-        };
+        let paid = self.paid(object, mode);
         let step = match (self.kind.as_str(), text(object, "payment_status")) {
             ("checkout.session.async_payment_failed", _) => Step::Failed,
+            // A subscription with a coupon of 100 % counts as paid at Stripe.
+            (_, Some("paid")) if paid.total == Some(0) => Step::Free(paid),
             (_, Some("paid")) => Step::Paid(paid),
             (_, Some("no_payment_required")) => Step::Free(paid),
             ("checkout.session.completed", Some("unpaid")) => Step::Opened,
@@ -140,43 +135,85 @@ impl StripeEvent {
         Meaning::Checkout(order, step)
     }
 
+    fn paid(&self, object: &Value, mode: &str) -> Paid {
+        let detail =
+            |name| object.get("total_details").and_then(|details| number(details, name)).unwrap_or(0);
+        let paid = Paid {
+            mode: mode.to_owned(),
+            total: number(object, "amount_total"),
+            tax: detail("amount_tax"),
+            discount: detail("amount_discount"),
+            charged: None,
+            currency: text(object, "currency").unwrap_or_default().to_lowercase(),
+            livemode: self.livemode == Some(true) && object.get("livemode") != Some(&Value::Bool(false)),
+            tier: object.get("metadata").and_then(|data| text(data, "tier")).map(str::to_owned),
+        };
+        // Older versions of the interface tell the customer's currency, and the price's beside it.
+        let Some(price) = object.get("currency_conversion").filter(|price| price.is_object()) else {
+            return paid;
+        };
+        let (total, before) = (number(price, "amount_total"), number(price, "amount_subtotal"));
+        let on_top = total.zip(before).map_or(0, |(total, before)| total.saturating_sub(before));
+        Paid {
+            charged: paid.total,
+            total,
+            tax: if paid.tax > 0 && paid.discount == 0 { on_top } else { 0 },
+            discount: 0,
+            currency: text(price, "source_currency").unwrap_or_default().to_lowercase(),
+            ..paid
+        }
+    }
+
     /// Every id that tells which payment this is about. Newer versions of Stripe's interface nest some of them.
     pub(super) fn references(&self) -> Vec<String> {
         let Some(Data { object }) = &self.data else { return Vec::new() };
-        let places = [
-            "/id",
-            "/payment_intent",
-            "/charge",
-            "/latest_charge",
-            "/invoice",
-            "/subscription",
-            "/parent/subscription_details/subscription",
-            "/payment/payment_intent",
-            "/payment/charge",
-            "/payments/data/0/payment/payment_intent",
-            "/payments/data/0/payment/charge",
-        ];
-        let found = places.iter().filter_map(|place| {
-            let value = object.pointer(place)?;
-            // An expanded object stands in the place of its id.
-            value.as_str().or_else(|| text(value, "id"))
+        let nested = (0..PAYMENTS).flat_map(|number| {
+            ["payment_intent", "charge"].map(|name| format!("/payments/data/{number}/payment/{name}"))
         });
-        let mut found: Vec<String> = found
-            .filter(|id| id.contains('_') && id.len() <= REFERENCE_BYTES)
-            .take(REFERENCES)
-            .map(str::to_owned)
-            .collect();
+        let places = PLACES.into_iter().map(str::to_owned).chain(nested);
+        let found = places.filter_map(|place| id_at(object, &place));
+        let mut found: Vec<String> = found.take(REFERENCES).collect();
         found.sort();
         found.dedup();
         found
     }
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+/// Where ids stand; whatever stands there may be expanded.
+const PLACES: [&str; 17] = [
+    "/id",
+    "/payment_intent",
+    "/payment_intent/latest_charge",
+    "/payment_intent/invoice",
+    "/charge",
+    "/charge/payment_intent",
+    "/charge/invoice",
+    "/latest_charge",
+    "/invoice",
+    "/invoice/subscription",
+    "/invoice/parent/subscription_details/subscription",
+    "/subscription",
+    "/parent/subscription_details/subscription",
+    "/subscription_details/subscription",
+    "/latest_invoice",
+    "/payment/payment_intent",
+    "/payment/charge",
+];
+/// Payments of one invoice that are looked at.
+const PAYMENTS: usize = 5;
+
+/// The id at a place of an object; an expanded object stands in the place of its id.
+pub(super) fn id_at(object: &Value, place: &str) -> Option<String> {
+    let value = object.pointer(place)?;
+    let id = value.as_str().or_else(|| text(value, "id"))?;
+    (id.contains('_') && id.len() <= REFERENCE_BYTES).then(|| id.to_owned())
+}
+
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str)
 }
 
-fn number(value: &Value, name: &str) -> Option<i64> {
+pub(super) fn number(value: &Value, name: &str) -> Option<i64> {
     value.get(name).and_then(Value::as_i64)
 }
 

@@ -1,5 +1,6 @@
 //! Payments, as Stripe tells of them.
 
 mod meaning;
+mod movement;
 mod terms;
 pub(crate) mod webhook;

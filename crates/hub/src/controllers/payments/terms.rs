@@ -29,20 +29,40 @@ pub(super) fn differs(paid: &Paid, tier: Tier, spec: &TierSpec, terms: PaymentTe
         (Some(price), Some(total))
             if total == price || (paid.tax > 0 && total.saturating_sub(paid.tax) == price) => {}
         (Some(price), Some(total)) => {
-            let currency = &paid.currency;
+            let currency = paid.currency.as_str();
+            let off = match paid.discount {
+                discount if discount > 0 => format!(" (after {} {currency} off)", units(discount, currency)),
+                _ => String::new(),
+            };
             wrong.push(format!(
-                "{} {currency} were paid, {} {currency} are {tier}'s price",
-                units(total),
-                units(price)
+                "{} {currency} were paid{off}, {} {currency} are {tier}'s price",
+                units(total, currency),
+                units(price, currency)
             ));
         }
     }
     (!wrong.is_empty()).then(|| wrong.join("; "))
 }
 
-/// In what people write: all currencies that we price in have hundredths.
-fn units(cents: i64) -> String {
-    format!("{}.{:02}", cents / 100, (cents % 100).abs())
+/// Currencies without a smaller unit, as Stripe counts (ISK and UGX have two digits there).
+const WHOLE: [&str; 15] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
+/// Currencies with thousandths.
+const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+
+/// An amount in the currency's smallest unit, as people write it.
+fn units(amount: i64, currency: &str) -> String {
+    let digits = match currency {
+        whole if WHOLE.contains(&whole) => 0,
+        small if THOUSANDTHS.contains(&small) => 3,
+        _ => 2,
+    };
+    let sign = if amount < 0 { "-" } else { "" };
+    let (amount, unit) = (amount.unsigned_abs(), 10_u64.pow(digits));
+    match digits {
+        0 => format!("{sign}{amount}"),
+        _ => format!("{sign}{}.{:0width$}", amount / unit, amount % unit, width = digits as usize),
+    }
 }
 
 fn short(text: &str) -> String {
@@ -67,6 +87,8 @@ mod tests {
             mode: "subscription".into(),
             total: Some(price),
             tax: 0,
+            discount: 0,
+            charged: None,
             currency: "eur".into(),
             livemode: true,
             tier: None,
@@ -87,6 +109,7 @@ mod tests {
             (Paid { total: Some(price + 200), ..good.clone() }, "20.00 eur"),
             (Paid { total: Some(price - 200), tax: 200, ..good.clone() }, "16.00 eur"),
             (Paid { total: Some(-price), ..good.clone() }, "-18.00 eur"),
+            (Paid { total: Some(price - 300), discount: 300, ..good.clone() }, "(after 3.00 eur off)"),
             (Paid { total: Some(i64::MIN), tax: 1, ..good.clone() }, "eur"),
             (Paid { total: None, ..good.clone() }, "no amount"),
             (Paid { currency: "idr".into(), ..good.clone() }, "idr"),
@@ -102,5 +125,21 @@ mod tests {
         let test = PaymentTerms { live: false, free: false };
         assert!(check(&good, test).unwrap().contains("live money"));
         assert_eq!(check(&Paid { livemode: false, ..good }, test), None);
+    }
+
+    #[test]
+    fn amounts_are_written_as_their_currency_counts() {
+        for (amount, currency, written) in [
+            (1800, "eur", "18.00"),
+            (5, "usd", "0.05"),
+            (1800, "jpy", "1800"),
+            (0, "krw", "0"),
+            (12_345, "kwd", "12.345"),
+            (-5, "eur", "-0.05"),
+            (100, "isk", "1.00"),
+            (i64::MIN, "eur", "-92233720368547758.08"),
+        ] {
+            assert_eq!(super::units(amount, currency), written, "{currency}");
+        }
     }
 }

@@ -42,12 +42,18 @@ pub(crate) async fn take(State(state): State<AppState>, request: Request) -> Api
         tracing::info!(event = event.id, kind = event.kind, why, "a Stripe event was ignored");
         Ok(answer("ignored", Some(why)))
     };
-    let (order, news) = match event.meaning() {
+    let meaning = event.meaning(state.clock.now());
+    let is_other_mode = event.livemode.is_some_and(|live| live != state.payments.live);
+    // A checkout in the other mode waits for a person; all else about such money is about nothing of ours.
+    if is_other_mode && !matches!(meaning, Meaning::Checkout(..)) {
+        return ignored("money of Stripe's other mode");
+    }
+    let (order, news) = match meaning {
         Meaning::Checkout(order, step) => match checkout(&state, order, step).await? {
             Some(news) => (Some(order), news),
             None => return ignored("no order of ours"),
         },
-        Meaning::Withdrawn(why, amount, order) => (order, PaymentNews::Withdrawn { why, amount }),
+        Meaning::Moved(movement, order) => (order, PaymentNews::Moved(movement)),
         Meaning::Concerning(kind, detail) => (None, PaymentNews::Concerning { kind, detail }),
         Meaning::Related => (None, PaymentNews::Related),
         Meaning::Ignored(why) => return ignored(why),
@@ -83,20 +89,21 @@ async fn checkout(state: &AppState, id: OrderId, step: Step) -> ApiResult<Option
     let (event, amount) = match step {
         Step::Opened => (Event::PaymentOpened, None),
         Step::Failed => (Event::PaymentFailed, None),
-        Step::Free(Paid { total, livemode, .. })
+        Step::Free(Paid { total: None | Some(0), livemode, .. })
             if state.payments.free && livemode == state.payments.live =>
         {
-            (Event::PaymentReceived, total)
+            (Event::PaymentReceived, Some(0))
         }
         Step::Free(_) => {
             let why = "nothing had to be paid, and this Hub gives nothing away".to_owned();
-            (Event::PaymentDiffers { why }, None)
+            (Event::PaymentDiffers { why }, Some(0))
         }
         Step::Paid(paid) => {
             let spec = state.catalog.tier(order.new.tier);
+            let amount = paid.charged.or(paid.total);
             match terms::differs(&paid, order.new.tier, spec, state.payments) {
-                None => (Event::PaymentReceived, paid.total),
-                Some(why) => (Event::PaymentDiffers { why }, paid.total),
+                None => (Event::PaymentReceived, amount),
+                Some(why) => (Event::PaymentDiffers { why }, amount),
             }
         }
     };

@@ -1,0 +1,266 @@
+//! Refunds, disputes and unpaid months, one by one: how each stands, and what that means for its order.
+
+use chrono::{DateTime, Utc};
+use letsbe_lifecycle::order::{Event, Pace, Phase, State};
+use letsbe_types::ids::OrderId;
+use sea_orm::{
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, sea_query::OnConflict,
+};
+
+use super::{
+    PaymentOutcome, StripeNews, apply,
+    references::{self, Known},
+    standing::{self, Decision, Facts, Life, Money, MoneyStanding, MovementKind},
+};
+use crate::{
+    StoreError,
+    entities::{
+        payment_movement::{ActiveModel, Column, Entity, Model},
+        payment_reference,
+    },
+    orders, tasks,
+    timeline::{self, NewEntry},
+};
+
+/// Movements of one payment, or of one order, that are looked at.
+const LOOKED_AT: u64 = 200;
+
+/// What an event tells of a refund, a dispute, a charge's refunds or an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movement {
+    /// Stripe's id of it.
+    pub id: String,
+    /// What it is.
+    pub kind: MovementKind,
+    /// How it stands.
+    pub standing: MoneyStanding,
+    /// How much goes back, in the currency's smallest unit; all of it where the event does not say.
+    pub amount: Option<i64>,
+    /// How much was paid, where the event says so.
+    pub paid: Option<i64>,
+    /// Of which charge.
+    pub charge: Option<String>,
+    /// Of which payment.
+    pub payment_intent: Option<String>,
+    /// When Stripe made the event.
+    pub told_at: DateTime<Utc>,
+}
+
+/// Takes what an event tells of a movement.
+pub(super) async fn take(
+    db: &impl ConnectionTrait,
+    event: &StripeNews,
+    told: &Movement,
+    known: &Known,
+    (pace, now): (&Pace, DateTime<Utc>),
+) -> Result<PaymentOutcome, StoreError> {
+    let named = match event.order {
+        Some(order) if orders::find(db, order).await?.is_some() => Some(order),
+        _ => None,
+    };
+    let order = known.order.or(named);
+    references::relate(db, order, &event.references, known, now).await?;
+    let before = Entity::find_by_id(&told.id).one(db).await?;
+    if before.as_ref().is_some_and(|row| is_older(told, row)) {
+        return Ok(PaymentOutcome::Outdated);
+    }
+    let row = merged(told, before.as_ref(), order, now);
+    let entry = ActiveModel::from(row.clone()).reset_all();
+    let newest = OnConflict::column(Column::Id).update_columns(CHANGING).to_owned();
+    Entity::insert(entry).on_conflict(newest).exec_without_returning(db).await?;
+    let Some(order) = order else { return Ok(PaymentOutcome::UnknownOrder) };
+    let same = |row: &Model| row.standing == told.standing.as_str() && row.amount == told.amount;
+    if before.as_ref().is_some_and(same) {
+        return Ok(PaymentOutcome::Applied);
+    }
+    let by_name = known.order.is_none();
+    let before = before.and_then(|row| MoneyStanding::parse(&row.standing));
+    follow(db, order, (&row, before), by_name, (pace, now)).await
+}
+
+const CHANGING: [Column; 8] = [
+    Column::OrderId,
+    Column::Standing,
+    Column::Amount,
+    Column::Paid,
+    Column::Charge,
+    Column::PaymentIntent,
+    Column::ToldAt,
+    Column::SeenAt,
+];
+
+fn is_older(told: &Movement, row: &Model) -> bool {
+    let rank = MoneyStanding::parse(&row.standing).map_or(0, MoneyStanding::rank);
+    (told.told_at.timestamp(), told.standing.rank()) < (row.told_at.timestamp(), rank)
+}
+
+fn merged(told: &Movement, before: Option<&Model>, order: Option<OrderId>, now: DateTime<Utc>) -> Model {
+    let kept = |new: &Option<String>, old: fn(&Model) -> &Option<String>| {
+        new.clone().or_else(|| before.and_then(|row| old(row).clone()))
+    };
+    Model {
+        id: told.id.clone(),
+        order_id: order.map(|order| order.0).or(before.and_then(|row| row.order_id)),
+        kind: told.kind.as_str().to_owned(),
+        standing: told.standing.as_str().to_owned(),
+        amount: told.amount,
+        paid: told.paid.or(before.and_then(|row| row.paid)),
+        charge: kept(&told.charge, |row| &row.charge),
+        payment_intent: kept(&told.payment_intent, |row| &row.payment_intent),
+        told_at: told.told_at,
+        seen_at: now,
+    }
+}
+
+/// What was told before it was known whose money it is.
+pub(super) async fn adopt(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    (pace, now): (&Pace, DateTime<Utc>),
+) -> Result<(), StoreError> {
+    let ours = payment_reference::Entity::find()
+        .select_only()
+        .column(payment_reference::Column::Reference)
+        .filter(payment_reference::Column::OrderId.eq(order.0))
+        .into_query();
+    let named = [Column::Id, Column::Charge, Column::PaymentIntent]
+        .into_iter()
+        .fold(Condition::any(), |any, column| any.add(column.in_subquery(ours.clone())));
+    let found = Entity::find()
+        .filter(Column::OrderId.is_null())
+        .filter(named)
+        .order_by_asc(Column::ToldAt)
+        .limit(LOOKED_AT)
+        .all(db)
+        .await?;
+    for row in found {
+        let entry =
+            ActiveModel { id: Set(row.id.clone()), order_id: Set(Some(order.0)), ..Default::default() };
+        Entity::update(entry).exec(db).await?;
+        let row = Model { order_id: Some(order.0), ..row };
+        follow(db, order, (&row, None), false, (pace, now)).await?;
+    }
+    Ok(())
+}
+
+/// What a movement means for its order.
+async fn follow(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    (row, before): (&Model, Option<MoneyStanding>),
+    by_name: bool,
+    (pace, now): (&Pace, DateTime<Utc>),
+) -> Result<PaymentOutcome, StoreError> {
+    let Some(state) = orders::find(db, order).await?.map(|order| order.state) else {
+        return Ok(PaymentOutcome::UnknownOrder);
+    };
+    let (Some(kind), Some(standing)) = (MovementKind::parse(&row.kind), MoneyStanding::parse(&row.standing))
+    else {
+        return Ok(PaymentOutcome::Outdated);
+    };
+    let (money, amount) = money(db, order, row, by_name).await?;
+    let facts = Facts {
+        kind,
+        standing,
+        before,
+        back: back(db, row, kind).await?,
+        paid: row.paid.or(amount),
+        money,
+        order: life(&state),
+        others: others(db, order, row, before).await?,
+    };
+    carry_out(db, order, &standing::decide(&facts), (pace, now)).await
+}
+
+async fn carry_out(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    decision: &Decision,
+    (pace, now): (&Pace, DateTime<Utc>),
+) -> Result<PaymentOutcome, StoreError> {
+    if let Some(kind) = decision.closes {
+        tasks::close_in(db, order, kind, now).await?;
+    }
+    if let Some((kind, detail)) = decision.task {
+        tasks::open_in(db, order, kind, detail, now).await?;
+    }
+    if let Some(note) = decision.note {
+        timeline::append(db, order, &NewEntry::new("effect", "ok", note), now).await?;
+    }
+    match decision.withdraw {
+        Some(why) => apply(db, order, &Event::PaymentWithdrawn { why: why.to_owned() }, pace, now).await,
+        None => Ok(PaymentOutcome::Applied),
+    }
+}
+
+fn life(state: &State) -> Life {
+    match state.phase {
+        Phase::Stopped => Life::Stopped,
+        Phase::Fulfilled => Life::Live,
+        _ if state.recovery.is_some() => Life::Live,
+        _ => Life::Begun,
+    }
+}
+
+/// Whose money a movement is about, and how much was paid.
+async fn money(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    row: &Model,
+    by_name: bool,
+) -> Result<(Money, Option<i64>), StoreError> {
+    use payment_reference::{Column, Entity};
+    let ids = [Some(&row.id), row.charge.as_ref(), row.payment_intent.as_ref()];
+    let rows = Entity::find()
+        .filter(Column::Reference.is_in(ids.into_iter().flatten()))
+        .filter(Column::OrderId.eq(order.0))
+        .all(db)
+        .await?;
+    let counted = rows.iter().any(|row| row.counted);
+    let amount = rows.iter().find_map(|row| row.amount.filter(|_| row.counted || !counted));
+    let money = match () {
+        () if by_name || counted || rows.is_empty() => Money::Counted,
+        () if references::has_counted(db, order).await? => Money::Further,
+        () => Money::Uncounted,
+    };
+    Ok((money, amount))
+}
+
+/// How much of the payment is back, with every refund of it that was told of.
+async fn back(db: &impl ConnectionTrait, row: &Model, kind: MovementKind) -> Result<Option<i64>, StoreError> {
+    let going = matches!(row.standing.as_str(), "back" | "lost");
+    if !matches!(kind, MovementKind::Refund | MovementKind::Charge) || going && row.amount.is_none() {
+        return Ok(None);
+    }
+    let mut same = Condition::any().add(Column::Id.eq(&row.id));
+    if let Some(charge) = &row.charge {
+        same = same.add(Column::Charge.eq(charge));
+    }
+    if let Some(payment) = &row.payment_intent {
+        same = same.add(Column::PaymentIntent.eq(payment));
+    }
+    let rows = Entity::find().filter(same).limit(LOOKED_AT).all(db).await?;
+    let of = |kind: MovementKind| rows.iter().filter(move |row| row.kind == kind.as_str());
+    let told =
+        |row: &Model| Some((MoneyStanding::parse(&row.standing)?, row.amount?, row.told_at.timestamp()));
+    let refunds: Vec<_> = of(MovementKind::Refund).filter_map(told).collect();
+    let total = of(MovementKind::Charge).filter_map(told).map(|(_, amount, at)| (amount, at)).next();
+    Ok(Some(standing::back(&refunds, total)))
+}
+
+/// Whether another one of this order still stands as this one did.
+async fn others(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    row: &Model,
+    before: Option<MoneyStanding>,
+) -> Result<bool, StoreError> {
+    let Some(before) = before else { return Ok(false) };
+    let other = Entity::find()
+        .filter(Column::OrderId.eq(order.0))
+        .filter(Column::Kind.eq(row.kind.as_str()))
+        .filter(Column::Standing.eq(before.as_str()))
+        .filter(Column::Id.ne(row.id.as_str()));
+    Ok(other.one(db).await?.is_some())
+}
