@@ -16,6 +16,8 @@ mod progress;
 mod provision;
 mod recovery;
 mod style;
+#[cfg(test)]
+mod surface;
 mod tenants;
 mod terminal;
 

@@ -15,7 +15,7 @@ use crate::{
     host_key,
     hub::{Hub, LOOK, Page, Search, list_path},
     names::{IdName, Name},
-    plan,
+    plan::{self, Planned},
     style::{self, Level, harmless},
 };
 
@@ -72,6 +72,8 @@ pub(crate) enum OrdersCommand {
         /// Write down that this one is done: its id, or the beginning of it.
         #[arg(long)]
         done: Option<IdName>,
+        #[command(flatten)]
+        planned: Planned,
     },
     /// Try again now.
     Retry {
@@ -128,22 +130,7 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json:
             let orders = hub.list(&path).await?;
             return if json { page.say_json(&orders) } else { print_list(&orders, page) };
         }
-        OrdersCommand::Tasks { done } => {
-            let tasks: Vec<TaskEntry> = match done {
-                Some(name) => {
-                    let open: Vec<TaskEntry> = hub.get("/api/v1/admin/tasks").await?;
-                    let open = open.iter().map(|task| (task.id, format!("{}, {}", task.domain, task.kind)));
-                    let id = name.among("tasks", "letsbe orders tasks", open)?;
-                    hub.post(&format!("/api/v1/admin/tasks/{id}/done"), &serde_json::json!({})).await?
-                }
-                None => hub.get("/api/v1/admin/tasks").await?,
-            };
-            if json {
-                return style::say_json(&tasks);
-            }
-            print_tasks(&tasks);
-            return Ok(());
-        }
+        OrdersCommand::Tasks { done, planned } => return tasks(&hub, done, planned, json).await,
         OrdersCommand::Show { order, follow } => {
             return show(&hub, order.order(&hub).await?, follow, json).await;
         }
@@ -229,6 +216,28 @@ fn print_list(reply: &Reply<Vec<OrderSummary>>, page: Page) -> anyhow::Result<()
     if let Some(footer) = page.footer(orders.len(), &reply.meta) {
         style::say(&style::faint(&footer));
     }
+    Ok(())
+}
+
+/// Lists tasks, or says that one is done.
+async fn tasks(hub: &Hub, done: Option<IdName>, planned: Planned, json: bool) -> anyhow::Result<()> {
+    let path = "/api/v1/admin/tasks";
+    let mut tasks: Vec<TaskEntry> = hub.get(path).await?;
+    if let Some(name) = done {
+        let open = tasks.iter().map(|task| (task.id, format!("{}, {}", task.domain, task.kind)));
+        let id = name.among("tasks", "letsbe orders tasks", open)?;
+        if planned.plan {
+            let what = tasks.iter().find(|task| task.id == id).map(|task| {
+                format!("{} of {} is written down as done: {}", task.kind, task.domain, task.detail)
+            });
+            return plan::show_only(what.into_iter().collect(), json);
+        }
+        tasks = hub.post(&format!("{path}/{id}/done"), &serde_json::json!({})).await?;
+    }
+    if json {
+        return style::say_json(&tasks);
+    }
+    print_tasks(&tasks);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! A plan as text: what would be changed, step by step, and what would stop the run.
 
+use clap::Args;
 use letsbe_provision::protocol::{PlannedAssessment, PlannedOperation};
 use letsbe_types::{Problem, api::DeskPlan, job::STEPS};
 use thiserror::Error;
@@ -56,6 +57,22 @@ pub(crate) fn show_desk(plan: &DeskPlan, json: bool) -> anyhow::Result<()> {
         say("nothing was done");
     }
     if plan.problem.is_some() { Err(WouldStop.into()) } else { Ok(()) }
+}
+
+/// `--plan` of something that is written down at the Hub.
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct Planned {
+    /// Show what would be done and what would stop it, and do nothing. Ends with 2 if something would stop it.
+    #[arg(long)]
+    pub(crate) plan: bool,
+}
+
+/// Shows what would follow, a sentence each; nothing stands in its way as far as this program knows.
+///
+/// # Errors
+/// When it cannot be printed.
+pub(crate) fn show_only(consequences: Vec<String>, json: bool) -> anyhow::Result<()> {
+    show_desk(&DeskPlan { consequences, problem: None }, json)
 }
 
 /// Says what would stop what is asked for, and what to do.

@@ -12,8 +12,11 @@ use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use letsbe_types::{
     Problem, Region,
-    ids::ServerId,
-    recovery::{CancelRecovery, LostServerFate, RecoverRequest, RecoveryEntry, RecoveryPlan, SettleLost},
+    api::DeskPlan,
+    ids::{OrderId, ServerId},
+    recovery::{
+        CancelRecovery, LostServerFate, RecoverRequest, RecoveryEntry, RecoveryPlan, SettleLost, WaitsFor,
+    },
 };
 
 use self::follow::{follow, newest, unseal};
@@ -21,6 +24,7 @@ use crate::{
     confirm::{self, Yes},
     hub::Hub,
     names::Name,
+    plan::{self, Planned},
     style::{self, Level, say},
 };
 
@@ -52,6 +56,8 @@ pub(crate) enum RecoveryCommand {
         reason: String,
         #[command(flatten)]
         yes: Yes,
+        #[command(flatten)]
+        planned: Planned,
     },
     /// Write down what became of a lost server.
     SettleLost {
@@ -66,6 +72,8 @@ pub(crate) enum RecoveryCommand {
         /// What shows it: a ticket, a task, a date.
         #[arg(long)]
         evidence: String,
+        #[command(flatten)]
+        planned: Planned,
     },
 }
 
@@ -189,9 +197,12 @@ pub(crate) async fn carry_out(
             let recoveries = hub.recoveries(of).await?;
             if json { style::say_json(&recoveries) } else { show::list(&recoveries) }
         }
-        RecoveryCommand::CancelRecovery { tenant, reason, yes } => {
+        RecoveryCommand::CancelRecovery { tenant, reason, yes, planned } => {
             let id = tenant.tenant(&hub).await?;
             let entry = newest(&hub, id).await?;
+            if planned.plan {
+                return cancel_planned(&entry, json);
+            }
             confirm::by_name(entry.domain.as_str(), &show::taken_back(&entry), yes).await?;
             let path = format!("/api/v1/admin/tenants/{id}/recovery/cancel");
             let entry: RecoveryEntry =
@@ -202,24 +213,57 @@ pub(crate) async fn carry_out(
             say(&format!("{} the recovery of {} is taken back", Level::Fine.mark(), entry.domain));
             Ok(())
         }
-        RecoveryCommand::SettleLost { tenant, server, became, evidence } => {
+        RecoveryCommand::SettleLost { tenant, server, became, evidence, planned } => {
             let id = tenant.tenant(&hub).await?;
             let settle = SettleLost { server: ServerId(server), became: became.into(), evidence };
-            let path = format!("/api/v1/admin/tenants/{id}/recovery/lost");
-            let _: serde_json::Value = hub.post(&path, &serde_json::to_value(&settle)?).await?;
-            if json {
-                return style::say_json(&settle);
-            }
-            say(&format!("{} it is written down what became of {}", Level::Fine.mark(), settle.server));
-            if settle.became == LostServerFate::Wiped {
-                say(&format!(
-                    "  `letsbe-hub return-server {}` on the Hub puts it into the pool.",
-                    settle.server
-                ));
-            }
-            Ok(())
+            settle_lost(&hub, id, &settle, planned, json).await
         }
     }
+}
+
+/// What taking a recovery back would do, or why it cannot be taken back.
+fn cancel_planned(entry: &RecoveryEntry, json: bool) -> anyhow::Result<()> {
+    let domain = &entry.domain;
+    let has_begun = entry.phase.as_deref() == Some("PROVISIONING");
+    let over = match entry.waits_for {
+        WaitsFor::Nothing => Some("is not under way any more"),
+        WaitsFor::Keys | WaitsFor::Dns => Some("is provisioning the other server already"),
+        WaitsFor::Run if has_begun => Some("is provisioning the other server already"),
+        WaitsFor::Release => Some("is being taken back already"),
+        WaitsFor::Run | WaitsFor::Server | WaitsFor::System | WaitsFor::Operator | WaitsFor::Retry => None,
+    };
+    let problem = over.map(|why| {
+        let hint = format!("Look how far it is: `letsbe backups recoveries {domain}`");
+        Problem::permanent("API409", format!("The recovery of {domain} {why}."), hint)
+    });
+    plan::show_desk(&DeskPlan { consequences: show::taken_back(entry), problem }, json)
+}
+
+async fn settle_lost(
+    hub: &Hub,
+    id: OrderId,
+    settle: &SettleLost,
+    planned: Planned,
+    json: bool,
+) -> anyhow::Result<()> {
+    let became = match settle.became {
+        LostServerFate::Wiped => "wiped",
+        LostServerFate::Cancelled => "cancelled",
+    };
+    if planned.plan {
+        let line = format!("It is written down that {} was {became} ({}).", settle.server, settle.evidence);
+        return plan::show_only(vec![line], json);
+    }
+    let path = format!("/api/v1/admin/tenants/{id}/recovery/lost");
+    let _: serde_json::Value = hub.post(&path, &serde_json::to_value(settle)?).await?;
+    if json {
+        return style::say_json(settle);
+    }
+    say(&format!("{} it is written down what became of {}", Level::Fine.mark(), settle.server));
+    if settle.became == LostServerFate::Wiped {
+        say(&format!("  `letsbe-hub return-server {}` on the Hub puts it into the pool.", settle.server));
+    }
+    Ok(())
 }
 
 /// How long ago a server was heard that cannot be taken for lost: it reports every five minutes.

@@ -94,12 +94,14 @@ pub(crate) enum TenantsCommand {
         /// The tenant: its id, the beginning of it, or its domain.
         tenant: Name,
     },
-    /// Allow something.
+    /// Allow something, once; what cannot be taken back is asked for by name.
     Approve {
         #[command(flatten)]
         target: Target,
         /// The approval: its id, or the beginning of it.
         approval: IdName,
+        #[command(flatten)]
+        yes: Yes,
     },
     /// Refuse something.
     Refuse {
@@ -242,11 +244,11 @@ pub(crate) async fn carry_out(
         TenantsCommand::RenewRelayKey { target } => {
             ask::simply(&hub, &target, &ask::RENEW_RELAY_KEY, json).await
         }
-        TenantsCommand::Approve { target, approval } => {
-            ask::decide(&hub, &target, &approval, true, json).await
+        TenantsCommand::Approve { target, approval, yes } => {
+            ask::decide(&hub, &target, &approval, Some(yes), json).await
         }
         TenantsCommand::Refuse { target, approval } => {
-            ask::decide(&hub, &target, &approval, false, json).await
+            ask::decide(&hub, &target, &approval, None, json).await
         }
     }
 }

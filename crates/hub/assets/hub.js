@@ -84,6 +84,9 @@ async function refresh(...selectors) {
     if (fresh && !older && part.isConnected && !isBusy(part)) replace(part, fresh);
   }
   document.title = page.title;
+  // How much waits stands in the navigation, too; whoever is in it is not disturbed.
+  const [old, now] = [document, page].map((one) => one.querySelector(".top nav"));
+  if (old && now && !old.contains(document.activeElement) && old.innerHTML !== now.innerHTML) old.replaceWith(now);
 }
 
 // Lines come from the server as the page itself has them; a step that ends is folded there.

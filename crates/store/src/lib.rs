@@ -127,6 +127,13 @@ impl Store {
         Self { quotas, ..self }
     }
 
+    /// Tells of every statement before its rows are used: so tests count them.
+    #[must_use]
+    pub fn observed(mut self, observe: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.db.set_metric_callback(move |told| observe(&told.statement.sql));
+        self
+    }
+
     /// Tells when something was written by this process: for workers and live pages, on top of polling.
     #[must_use]
     pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {

@@ -1,17 +1,16 @@
 //! Orders, and the one way an event changes them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
-use letsbe_lifecycle::order::{Event, Next, Pace, Phase, State, transition};
+use letsbe_lifecycle::order::{Attention, Event, Next, Pace, Phase, State, transition};
 use letsbe_types::{
     DomainName, EmailAddress, Language, Region, Tier,
     ids::{OrderId, ServerId, ServerIdentity},
 };
 use sea_orm::{
-    ActiveModelTrait as _,
-    ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, SqlErr,
-    sea_query::{Expr, ExprTrait as _},
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, SqlErr, sea_query::Expr,
 };
 
 use crate::{
@@ -156,20 +155,32 @@ impl Store {
         Ok((rows.into_iter().map(Order::try_from).collect::<Result<_, _>>()?, total))
     }
 
-    /// Orders that do not go on without a person, those that have waited longest first, at most `limit`.
+    /// Orders that do not go on without a person, those that have waited longest first, at most `limit`, and how many
+    /// there are.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn orders_that_need_a_person(&self, limit: u64) -> Result<Vec<Order>, StoreError> {
-        let state = Expr::col(order::Column::State).cast_as("text");
-        let rows = order::Entity::find()
-            .filter(state.like("%\"needs_operator\":true%"))
+    pub async fn orders_that_need_a_person(&self, limit: u64) -> Result<(Vec<Order>, u64), StoreError> {
+        let pages = order::Entity::find()
+            .filter(order::Column::Urgency.eq(Attention::NeedsYou.rank()))
+            // Those that wait for a server are tasks.
+            .filter(Expr::cust("json_extract(orders.state, '$.needs_operator')"))
             .order_by_asc(order::Column::UpdatedAt)
-            .limit(limit)
-            .all(&self.db)
-            .await?;
-        let orders: Vec<Order> = rows.into_iter().map(Order::try_from).collect::<Result<_, _>>()?;
-        Ok(orders.into_iter().filter(|order| order.state.needs_operator).collect())
+            .order_by_asc(order::Column::Id)
+            .paginate(&self.db, limit);
+        let rows = pages.fetch_page(0).await?;
+        let orders = rows.into_iter().map(Order::try_from).collect::<Result<Vec<_>, _>>()?;
+        Ok((orders, pages.num_items().await?))
+    }
+
+    /// These orders, as far as they are there, in one reading.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn orders_of(&self, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>, StoreError> {
+        let ids = ids.iter().map(|id| id.0);
+        let rows = order::Entity::find().filter(order::Column::Id.is_in(ids)).all(&self.db).await?;
+        rows.into_iter().map(|row| Ok((OrderId(row.id), row.try_into()?))).collect()
     }
 
     /// When something is done for an order next, by itself.

@@ -21,6 +21,7 @@ use super::show;
 use crate::{
     hub::{Hub, Page, Search, list_path},
     names::{IdName, Name},
+    plan::{self, Planned},
     style::{self, Level, say},
     tenants::{Target, send},
 };
@@ -61,6 +62,8 @@ pub(crate) enum OwnCommand {
         /// to the order's server; a live one takes it by SSH, with the command that is printed.
         #[arg(long)]
         from: Option<std::path::PathBuf>,
+        #[command(flatten)]
+        planned: Planned,
     },
     /// Say that you have looked at what was found wrong with the copies outside.
     Acknowledge {
@@ -68,6 +71,8 @@ pub(crate) enum OwnCommand {
         tenant: Name,
         /// The alarm, as `letsbe backups show` prints it: its id, or the beginning of it.
         alarm: IdName,
+        #[command(flatten)]
+        planned: Planned,
     },
 }
 
@@ -104,6 +109,8 @@ pub(crate) struct DrillArguments {
     /// What you saw, in a few words.
     #[arg(long, requires = "record", default_value = "")]
     notes: String,
+    #[command(flatten)]
+    planned: Planned,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -151,14 +158,26 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OwnCommand, json: bo
             send(&hub, &target, CommandWork::Prove { tool }, !no_wait, json).await
         }
         OwnCommand::Drill(arguments) => drill(&hub, *arguments, json).await,
-        OwnCommand::Destination { order, from } => {
-            destination(&hub, order.order(&hub).await?, from.as_deref(), json).await
+        OwnCommand::Destination { order, from, planned } => {
+            let id = order.order(&hub).await?;
+            match from {
+                Some(file) if planned.plan => destination_planned(&hub, id, &file, json).await,
+                from => destination(&hub, id, from.as_deref(), json).await,
+            }
         }
-        OwnCommand::Acknowledge { tenant, alarm } => {
+        OwnCommand::Acknowledge { tenant, alarm, planned } => {
             let id = tenant.tenant(&hub).await?;
             let there: TenantBackups = hub.get(&format!("/api/v1/admin/tenants/{id}/backups")).await?;
             let named = there.summary.alarms.iter().map(|alarm| (alarm.id.0, alarm.message.clone()));
             let alarm = alarm.among("alarms", &format!("letsbe backups show {id}"), named)?;
+            if planned.plan {
+                let known = there.summary.alarms.iter().find(|one| one.id.0 == alarm);
+                let what = known.map_or_else(|| alarm.to_string(), |one| one.message.clone());
+                return plan::show_only(
+                    vec![format!("It is written down that you looked at this: {what}")],
+                    json,
+                );
+            }
             let path = format!("/api/v1/admin/tenants/{id}/alarms/{alarm}");
             let now: BackupSummary = hub.post(&path, &json!({})).await?;
             if json {
@@ -191,6 +210,19 @@ async fn destination(hub: &Hub, order: OrderId, from: Option<&Path>, json: bool)
         say(&format!("{} taken; {}", Level::Fine.mark(), who_takes_it(&summary, file)));
     }
     Ok(())
+}
+
+/// What giving another destination would do; the key in the file is not shown.
+async fn destination_planned(hub: &Hub, order: OrderId, file: &Path, json: bool) -> anyhow::Result<()> {
+    read(file)?;
+    let known: Option<DestinationEntry> =
+        hub.get(&format!("/api/v1/admin/orders/{order}/destination")).await?;
+    let summary = hub.order(order).await?.summary;
+    let now = match known {
+        Some(known) => format!("Copies go to {}/{} now; that is forgotten.", known.bucket, known.prefix),
+        None => "The Hub knows no destination now.".to_owned(),
+    };
+    plan::show_only(vec![now, format!("With the new one: {}", who_takes_it(&summary, file))], json)
 }
 
 /// How a destination that was given by hand comes to the server. What is live is told by its operator over SSH, so that
@@ -230,13 +262,30 @@ fn read(file: &Path) -> anyhow::Result<Destination> {
     }
 }
 
+fn drill_planned(kind: Kind, record: Option<Ended>) -> Vec<String> {
+    let begun = match kind {
+        Kind::Monthly => {
+            "The tenant's server restores every tool beside everything and compares it; tools go on."
+        }
+        Kind::Quarterly => "A drill is opened that you do on a spare server; what to do is printed then.",
+    };
+    let ended = record.map(|ended| match ended {
+        Ended::Passed => "It is written down as passed.".to_owned(),
+        Ended::Failed => "It is written down as failed.".to_owned(),
+    });
+    std::iter::once(begun.to_owned()).chain(ended).collect()
+}
+
 async fn drill(hub: &Hub, arguments: DrillArguments, json: bool) -> anyhow::Result<()> {
-    let DrillArguments { tenant, kind, record, rto_minutes, rpo_minutes, notes } = arguments;
+    let DrillArguments { tenant, kind, record, rto_minutes, rpo_minutes, notes, planned } = arguments;
     let Some(tenant) = tenant else {
         let drills: Vec<Drill> = hub.get("/api/v1/admin/drills").await?;
         return if json { style::say_json(&drills) } else { show::drills(&drills) };
     };
     let id = tenant.tenant(hub).await?;
+    if planned.plan {
+        return plan::show_only(drill_planned(kind, record), json);
+    }
     let path = format!("/api/v1/admin/tenants/{id}/drills");
     let drill: Drill = hub.post(&path, &serde_json::to_value(DrillRequest { kind: kind.into() })?).await?;
     let drill = match record {

@@ -149,13 +149,18 @@ pub(crate) async fn command(
     queue(hub, id, target, &asked, wait, json).await
 }
 
+/// What can be taken back; a class that is not known cannot.
+const HARMLESS: [&str; 3] = ["GREEN", "YELLOW", "YELLOW_EXTERNAL"];
+
+/// Allows what was asked, with who answers for it; or refuses it.
 pub(super) async fn decide(
     hub: &Hub,
     target: &Target,
     approval: &IdName,
-    approve: bool,
+    allowed: Option<Yes>,
     json: bool,
 ) -> anyhow::Result<()> {
+    let approve = allowed.is_some();
     let id = target.tenant.tenant(hub).await?;
     let there = hub.approvals(id).await?;
     let named = there.iter().map(|entry| (entry.approval.id.0, show::approval(entry)));
@@ -166,7 +171,13 @@ pub(super) async fn decide(
         (Some(entry), true) => stops::decision(hub, id, entry).await?,
         _ => None,
     };
+    let is_grave = known.as_ref().is_none_or(|entry| !HARMLESS.contains(&entry.approval.class.as_str()));
     let what = known.map_or_else(|| format!("approval {approval}"), |entry| show::approval(&entry));
+    if let Some(yes) = allowed.filter(|_| is_grave && !target.plan) {
+        let domain = hub.tenant(id).await?.summary.domain;
+        let consequences = [format!("Allowed, once: {what}"), "It cannot be taken back.".to_owned()];
+        confirm::by_name(domain.as_str(), &consequences, yes).await?;
+    }
     let does = format!("{}: {what}", if approve { "Allowed, once" } else { "Refused" });
     let path = format!("approvals/{approval}");
     let asked =

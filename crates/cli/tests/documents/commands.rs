@@ -1,4 +1,5 @@
-//! Commands of a program as the documents write them, held against the program's own help.
+//! Commands of a program as the documents write them, and as programs and pages tell people to type them, held against
+//! the program's own help.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +25,47 @@ fn code(text: &str) -> Vec<String> {
     let joined = text.replace('\n', " ");
     let spans = joined.split('`').skip(1).step_by(2).map(str::to_owned);
     blocks.map(str::to_owned).chain(spans).collect()
+}
+
+/// What programs and pages say: Rust, templates and scripts of all crates but the lab, without tests.
+fn sources() -> Vec<PathBuf> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("..")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let (name, kind) = (path.file_name(), path.extension());
+            let left_out = ["lab", "tests", "tests.rs", "fixtures", "examples"];
+            if name.is_some_and(|name| left_out.iter().any(|one| name == *one)) {
+            } else if path.is_dir() {
+                folders.push(path);
+            } else if kind.is_some_and(|kind| ["rs", "html", "sh", "j2"].iter().any(|one| kind == *one)) {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+/// Begins like a command, and is none: the first line of a vault's file.
+const NO_COMMAND: &str = "letsbe vault {";
+
+/// What stands in a source between backticks, and texts that begin with a program's name.
+fn typed(source: &str) -> Vec<String> {
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    // A text goes on in the next line behind a backslash; a comment behind its slashes.
+    let mut parts = source.split("\\\n");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let joined = parts.fold(first, |text, part| text + part.trim_start());
+    let joined = ["///", "//!", "//"].iter().fold(joined, |text, mark| text.replace(mark, " "));
+    let is_ours = |span: &&str| span.starts_with("letsbe");
+    let spans = joined.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).filter(is_ours);
+    let texts = joined.split("\"letsbe").skip(1).map(|text| {
+        let end = text.find(['"', '\n', '`', '\\']).unwrap_or(text.len());
+        format!("letsbe{}", &text[..end])
+    });
+    let all = spans.map(str::to_owned).chain(texts);
+    all.filter(|text| !text.starts_with(NO_COMMAND)).collect()
 }
 
 /// The words after each mention of the program in a piece of code, to where something else begins.
@@ -73,7 +115,8 @@ impl Help<'_> {
         let (mut path, mut names, mut may_go_on) = (Vec::new(), Vec::new(), true);
         for word in call {
             let is_word = word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
-            if let Some(flag) = word.strip_prefix("--").filter(|flag| !flag.is_empty()) {
+            if let Some(flag) = word.strip_prefix("--").filter(|flag| !flag.is_empty() && !flag.contains('{'))
+            {
                 let flag = flag.split('=').next().unwrap_or(flag);
                 let help = self.of(&path)?;
                 let mut words = help.split([' ', '\n', ',', '[', ']']);
@@ -104,9 +147,11 @@ impl Help<'_> {
 pub(crate) fn checked(binary: &str, program: &str) -> usize {
     let mut help = Help { binary, program, known: BTreeMap::new() };
     let (mut calls_seen, mut findings) = (BTreeSet::new(), BTreeSet::new());
-    for page in pages() {
-        let text = fs::read_to_string(&page).expect("text");
-        for call in code(&text).iter().flat_map(|code| calls(program, code)) {
+    let read = |page: &PathBuf| fs::read_to_string(page).expect("text");
+    let written = pages().into_iter().map(|page| (code(&read(&page)), page));
+    let told = sources().into_iter().map(|page| (typed(&read(&page)), page));
+    for (code, page) in written.chain(told) {
+        for call in code.iter().flat_map(|code| calls(program, code)) {
             // `run|prove` are two.
             let choices = call.iter().find(|word| word.contains('|') && !word.starts_with('-'));
             let all: Vec<Vec<String>> = match choices {

@@ -22,19 +22,24 @@ fn hub(health: &'static str, desk: Value) -> FakeHub {
             one["timeline"] = json!([]);
             return (200, one);
         }
-        let mut one = tenant(ONE, "acme.example");
-        one["health"] = json!(health);
-        one["heard_at"] = json!(chrono::Utc::now());
-        let rest = json!({
-            "connection": {"server": null, "address": null}, "heartbeat": null,
-            "configuration": {"version": 1, "autonomy": 1, "token_pool": 1, "external_unlocked": [],
-                "openclaw_version": null, "escrow_recipients": []},
-            "commands": [], "approvals": [], "tokens_by_hour": [], "tokens_by_day": [], "hours": [], "days": [],
-            "events": [], "escrow": null,
-        });
-        one.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-        (200, one)
+        (200, whole(health))
     })
+}
+
+/// A tenant with all that is known of it.
+fn whole(health: &str) -> Value {
+    let mut one = tenant(ONE, "acme.example");
+    one["health"] = json!(health);
+    one["heard_at"] = json!(chrono::Utc::now());
+    let rest = json!({
+        "connection": {"server": null, "address": null}, "heartbeat": null,
+        "configuration": {"version": 1, "autonomy": 1, "token_pool": 1, "external_unlocked": [],
+            "openclaw_version": null, "escrow_recipients": []},
+        "commands": [], "approvals": [], "tokens_by_hour": [], "tokens_by_day": [], "hours": [], "days": [],
+        "events": [], "escrow": null,
+    });
+    one.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    one
 }
 
 fn planned(health: &'static str, words: &[&str]) -> (Option<i32>, String) {
@@ -93,4 +98,91 @@ fn a_plan_for_an_order_is_the_hubs_word() {
     assert!(said.code == Some(2) && said.out.contains("belongs to another order (API409)"), "{said:?}");
     assert!(said.out.contains("return-server") && said.out.contains("nothing was done"), "{said:?}");
     assert_eq!(operator.hub.asked(), [format!("POST /api/v1/admin/orders/{TWO}/actions/plan")]);
+}
+
+/// A Hub with a task, a destination and two questions of an AI team: one that can be taken back, one that cannot.
+fn desk() -> FakeHub {
+    let asked = |id: &str, class: &str| {
+        json!({"approval": {"id": id, "requested_at": "2026-11-21T11:00:00Z", "expires_at": "2126-11-21T14:00:00Z",
+            "action": "restore", "tool": "ghost", "class": class, "plan": "Restore ghost", "agent": "ops",
+            "state": "pending"}, "settled_by": null, "settled_at": null})
+    };
+    FakeHub::new(move |line, body| {
+        let path = line.split(' ').nth(1).unwrap_or_default();
+        match path.rsplit('/').next().unwrap_or_default() {
+            "tasks" => (
+                200,
+                json!([{"id": TWO, "order": ONE, "domain": "acme.example", "kind": "payment_disputed",
+                    "detail": "Answer the dispute.", "opened_at": "2026-11-21T11:00:00Z",
+                    "deadline": "2026-11-28T11:00:00Z"}]),
+            ),
+            "destination" => (200, Value::Null),
+            "approvals" => (200, json!([asked(ONE, "CRITICAL_RED"), asked(TWO, "YELLOW")])),
+            _ if line.starts_with("POST") => (
+                200,
+                json!({"id": ONE, "issued_at": "2026-11-21T11:00:00Z", "expires_at": "2126-11-21T11:00:00Z",
+                    "issued_by": "ann", "given_at": null, "finished_at": null, "outcome": {"outcome": "done", "summary": "ok"},
+                    "work": {"do": "decide", "approval": ONE, "approve": body["approve"], "by": "ann"}}),
+            ),
+            _ if path.contains("/orders/") => {
+                let mut one = order(ONE, "acme.example");
+                one["timeline"] = json!([]);
+                (200, one)
+            }
+            _ => (200, whole("fine")),
+        }
+    })
+}
+
+#[test]
+fn what_is_written_down_at_the_hub_has_a_plan_that_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("destination.json");
+    let key = "canary-of-the-key";
+    let destination = json!({"kind": "s3", "endpoint": "https://s3.example.com", "region": "eu", "bucket": "copies",
+        "prefix": "acme", "access_key_id": "AK", "secret_access_key": key, "protection": {"is": "versioned"}});
+    std::fs::write(&file, destination.to_string()).unwrap();
+    let file = file.display().to_string();
+    for (words, part) in [
+        (
+            vec!["orders", "tasks", "--done", &TWO[..10]],
+            "payment_disputed of acme.example is written down as done",
+        ),
+        (
+            vec![
+                "backups",
+                "settle-lost",
+                ONE,
+                "--server",
+                "netcup:1",
+                "--became",
+                "wiped",
+                "--evidence",
+                "T-1",
+            ],
+            "netcup:1 was wiped (T-1)",
+        ),
+        (vec!["backups", "drill", ONE], "restores every tool beside everything"),
+        (vec!["backups", "destination", ONE, "--from", &file], "The Hub knows no destination now."),
+    ] {
+        let operator = Operator::at(desk());
+        let said = operator.types(&[&words[..], &["--plan"]].concat());
+        assert_eq!(said.code, Some(0), "{words:?}: {said:?}");
+        assert!(said.out.contains(part) && said.out.contains("nothing was done"), "{words:?}: {said:?}");
+        assert!(!said.out.contains(key) && !said.err.contains(key), "{said:?}");
+        let asked = operator.hub.asked();
+        assert!(asked.iter().all(|line| line.starts_with("GET")), "{asked:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_taken_back_is_allowed_only_after_a_question() {
+    let approve = |approval: &str, more: &[&str]| {
+        let operator = Operator::at(desk());
+        let said = operator.types(&[&["tenants", "approve", ONE, approval], more].concat());
+        (said.code, operator.hub.asked().iter().any(|line| line.starts_with("POST")))
+    };
+    assert_eq!(approve(ONE, &[]), (Some(1), false), "nobody can be asked");
+    assert_eq!(approve(ONE, &["--yes"]), (Some(0), true));
+    assert_eq!(approve(TWO, &[]), (Some(0), true), "it can be taken back");
 }

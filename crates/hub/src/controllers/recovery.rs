@@ -298,11 +298,13 @@ pub(crate) async fn entries(
     page_size: u64,
 ) -> ApiResult<(Vec<RecoveryEntry>, u64)> {
     let (recoveries, total) = state.store.recoveries(of, page, page_size).await?;
-    let mut entries = Vec::with_capacity(recoveries.len());
-    for recovery in recoveries {
-        entries.push(entry(state, recovery).await?);
-    }
-    Ok((entries, total))
+    let ids: Vec<OrderId> = recoveries.iter().map(|recovery| recovery.order).collect();
+    let (orders, now) = (state.store.orders_of(&ids).await?, state.clock.now());
+    let entry = |recovery: Recovery| {
+        let order = orders.get(&recovery.order).ok_or_else(ApiError::not_found)?;
+        Ok(view::entry(recovery, order, now))
+    };
+    Ok((recoveries.into_iter().map(entry).collect::<ApiResult<_>>()?, total))
 }
 
 /// The newest recovery of a tenant.

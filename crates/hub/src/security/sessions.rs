@@ -109,10 +109,10 @@ pub(crate) async fn require(
     match operator(&state, &parts).await {
         Ok(Some(operator)) => {
             parts.extensions.insert(operator);
-            let path = parts.uri.path().to_owned();
+            let (path, headers) = (parts.uri.path().to_owned(), parts.headers.clone());
             let answer = next.run(Request::from_parts(parts, body));
             match stranger {
-                Stranger::Redirect => around::with(&state, &path, answer).await,
+                Stranger::Redirect => around::with(&state, &headers, &path, answer).await,
                 Stranger::Refuse => answer.await,
             }
         }

@@ -1,8 +1,16 @@
 //! What every page of staff shows beside its own matter: where the reader is, and how much waits.
 
+use std::sync::Arc;
+
 use axum::http::HeaderMap;
 
-use super::waiting;
+use letsbe_types::Language;
+
+use super::{
+    language,
+    waiting::{self, Item},
+    words::Words,
+};
 use crate::{AppState, security::sessions};
 
 tokio::task_local! {
@@ -12,20 +20,37 @@ tokio::task_local! {
 /// What surrounds a page.
 #[derive(Debug, Clone)]
 pub(crate) struct Around {
-    /// How much waits for a person; `None` while that is not known.
-    waiting: Option<usize>,
+    /// What waits for a person; `None` while that is not known.
+    waiting: Option<Arc<Vec<Item>>>,
     /// The page's own address.
     path: String,
+    /// The reader's.
+    language: Language,
 }
 
 impl Around {
     /// How much waits, where anything does: what is not known must not look like nothing.
     pub(crate) fn count(&self) -> Option<String> {
-        match self.waiting {
-            Some(0) => None,
-            Some(count) => Some(count.to_string()),
+        match &self.waiting {
+            Some(items) if items.is_empty() => None,
+            Some(items) => Some(items.len().to_string()),
             None => Some("?".to_owned()),
         }
+    }
+
+    /// The language that the reader's browser asks for.
+    pub(crate) fn language(&self) -> Language {
+        self.language
+    }
+
+    /// The words of that language.
+    pub(crate) fn words(&self) -> &'static Words {
+        Words::of(self.language)
+    }
+
+    /// What waits, as it was counted.
+    pub(super) fn waiting(&self) -> Option<Arc<Vec<Item>>> {
+        self.waiting.clone()
     }
 
     /// `aria-current` for a part of the navigation.
@@ -42,19 +67,29 @@ impl Around {
 
 /// What surrounds the page that is being made.
 pub(crate) fn here() -> Around {
-    AROUND.try_with(Clone::clone).unwrap_or_else(|_| Around { waiting: Some(0), path: String::new() })
+    AROUND.try_with(Clone::clone).unwrap_or_else(|_| Around {
+        waiting: Some(Arc::default()),
+        path: String::new(),
+        language: Language::En,
+    })
 }
 
 /// Makes a page of staff with what surrounds it.
-pub(crate) async fn with<T>(state: &AppState, path: &str, page: impl Future<Output = T>) -> T {
+pub(crate) async fn with<T>(
+    state: &AppState,
+    headers: &HeaderMap,
+    path: &str,
+    page: impl Future<Output = T>,
+) -> T {
     let waiting = match waiting::items(state).await {
-        Ok(items) => Some(items.len()),
+        Ok(items) => Some(Arc::new(items)),
         Err(error) => {
             tracing::error!(?error, "what waits for a person is not known");
             None
         }
     };
-    AROUND.scope(Around { waiting, path: path.to_owned() }, page).await
+    let (path, language) = (path.to_owned(), language::asked(headers));
+    AROUND.scope(Around { waiting, path, language }, page).await
 }
 
 /// Makes a page that strangers may see too: staff keeps its navigation there.
@@ -65,20 +100,23 @@ pub(crate) async fn with_visitor<T>(
     page: impl FnOnce(Option<String>) -> T,
 ) -> T {
     match sessions::visitor(state, headers).await {
-        Some(email) => with(state, path, async { page(Some(email)) }).await,
+        Some(email) => with(state, headers, path, async { page(Some(email)) }).await,
         None => page(None),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use letsbe_types::Language;
+
     use super::Around;
 
     #[test]
     fn what_is_not_known_does_not_look_like_nothing() {
-        let shown = |waiting| Around { waiting, path: String::new() }.count();
-        let counts = [Some(0), Some(5), None].map(shown);
-        assert_eq!(counts, [None, Some("5".to_owned()), Some("?".to_owned())]);
+        let shown = |waiting| Around { waiting, path: String::new(), language: Language::En }.count();
+        assert_eq!([Some(Arc::default()), None].map(shown), [None, Some("?".to_owned())]);
     }
 
     #[test]
@@ -93,7 +131,8 @@ mod tests {
             ("/backups", "/backups"),
             ("/waiting", "/waiting"),
         ] {
-            let around = Around { waiting: Some(0), path: path.to_owned() };
+            let (waiting, language) = (Some(Arc::default()), Language::De);
+            let around = Around { waiting, path: path.to_owned(), language };
             let parts = ["/", "/tenants", "/backups", "/waiting"];
             assert_eq!(
                 parts.into_iter().filter(|part| around.is_in(part)).collect::<Vec<_>>(),

@@ -9,6 +9,7 @@ use axum::{
 };
 use letsbe_store::{ListedTenants, Rating};
 use letsbe_types::{
+    Language,
     backup::{Proof, Protection},
     backups::{Alarm, AlarmKind, BackupState, BackupSummary, Drill, HubBackup, Look, TenantBackups},
     ids::{AlarmId, OrderId},
@@ -16,11 +17,12 @@ use letsbe_types::{
 use serde::Deserialize;
 
 use super::{
-    error_page,
+    around, error_page,
     forms::form,
-    lists::{Head, Kind},
+    lists::{Head, Kind, in_language},
     page,
     view::{Label, Moment, level_word, mark},
+    words::Words,
 };
 use crate::{
     AppState,
@@ -36,36 +38,42 @@ use crate::{
 
 /// How backups are.
 const KINDS: [Kind; 6] = [
-    ("needs_you", "need you", "failed"),
-    ("failed", "failed", "failed"),
-    ("troubled", "troubled", "warning"),
-    ("awaited", "awaited", "waiting"),
-    ("fine", "fine", "ok"),
-    ("ended", "ended", ""),
+    ("needs_you", ["need you", "brauchen Sie"], "failed"),
+    ("failed", ["failed", "gescheitert"], "failed"),
+    ("troubled", ["troubled", "gestört"], "warning"),
+    ("awaited", ["awaited", "erwartet"], "waiting"),
+    ("fine", ["fine", "in Ordnung"], "ok"),
+    ("ended", ["ended", "beendet"], ""),
 ];
 
 /// Proofs and drills on a page.
 const SHOWN: usize = 50;
 
-const fn label(state: BackupState) -> Label {
+const fn label(state: BackupState, language: Language) -> Label {
     let (level, words) = match state {
-        BackupState::Fine => ("ok", "Fine"),
-        BackupState::Awaited => ("waiting", "Awaited"),
-        BackupState::Troubled => ("warning", "Troubled"),
-        BackupState::Failed => ("failed", "Failed"),
-        BackupState::Ended => ("", "Ended"),
+        BackupState::Fine => ("ok", ["Fine", "In Ordnung"]),
+        BackupState::Awaited => ("waiting", ["Awaited", "Erwartet"]),
+        BackupState::Troubled => ("warning", ["Troubled", "Gestört"]),
+        BackupState::Failed => ("failed", ["Failed", "Gescheitert"]),
+        BackupState::Ended => ("", ["Ended", "Beendet"]),
     };
-    Label { level, words }
+    Label { level, words: in_language(words, language) }
 }
 
 /// What a destination does against whoever holds the tenant's key.
-pub(super) fn protection(protection: Option<Protection>) -> String {
-    match protection {
-        Some(Protection::Locked { days }) => format!("locked for {days} days"),
-        Some(Protection::Versioned) => "versions kept".to_owned(),
-        Some(Protection::Unprotected) => "unprotected".to_owned(),
-        None => "none".to_owned(),
-    }
+pub(super) fn protection(protection: Option<Protection>, language: Language) -> String {
+    let words = match protection {
+        Some(Protection::Locked { days }) => {
+            return match language {
+                Language::En => format!("locked for {days} days"),
+                Language::De => format!("{days} Tage gesperrt"),
+            };
+        }
+        Some(Protection::Versioned) => ["versions kept", "Versionen bleiben"],
+        Some(Protection::Unprotected) => ["unprotected", "ungeschützt"],
+        None => ["none", "keiner"],
+    };
+    in_language(words, language).to_owned()
 }
 
 struct Row {
@@ -78,25 +86,29 @@ struct Row {
     outside: Option<Moment>,
     size: String,
     protection: String,
+    unprotected: bool,
     of: BackupSummary,
 }
 
-impl From<BackupSummary> for Row {
-    fn from(of: BackupSummary) -> Self {
+impl Row {
+    fn of(of: BackupSummary, language: Language) -> Self {
+        let moment = |at| Moment::of(at, language);
         let sign = of.sign.as_ref();
         let known = of.destination.as_ref().map(|destination| destination.protection);
+        let protected = known.or_else(|| sign.and_then(|sign| sign.protection));
         Self {
-            label: label(of.state),
+            label: label(of.state, language),
             place: of.destination.as_ref().map_or_else(String::new, |destination| {
                 let host = destination.endpoint.split_once("://").map(|(_, host)| host);
                 host.unwrap_or(&destination.endpoint).to_owned()
             }),
-            succeeded: of.succeeded_at.map(Moment::from),
-            failed: sign.filter(|sign| !sign.succeeded).map(|sign| sign.at.into()),
-            proven: of.oldest_proof_at.map(Moment::from),
-            outside: sign.and_then(|sign| sign.remote_at).map(Moment::from),
-            size: sign.map_or_else(|| "none yet".to_owned(), |sign| size(sign.bytes)),
-            protection: protection(known.or_else(|| sign.and_then(|sign| sign.protection))),
+            succeeded: of.succeeded_at.map(moment),
+            failed: sign.filter(|sign| !sign.succeeded).map(|sign| moment(sign.at)),
+            proven: of.oldest_proof_at.map(moment),
+            outside: sign.and_then(|sign| sign.remote_at).map(moment),
+            size: sign.map_or_else(|| Words::of(language).none_yet.to_owned(), |sign| size(sign.bytes)),
+            protection: protection(protected, language),
+            unprotected: protected == Some(Protection::Unprotected),
             of,
         }
     }
@@ -118,11 +130,16 @@ impl Own {
     }
 }
 
-impl From<HubBackup> for Own {
-    fn from(of: HubBackup) -> Self {
-        let label = label(of.state);
+impl Own {
+    fn of(of: HubBackup, language: Language) -> Self {
+        let label = label(of.state, language);
         let notice = (!of.troubles.is_empty()).then_some(label.level);
-        Self { notice, succeeded: of.succeeded_at.map(Moment::from), troubles: of.troubles, label }
+        Self {
+            notice,
+            succeeded: of.succeeded_at.map(|at| Moment::of(at, language)),
+            troubles: of.troubles,
+            label,
+        }
     }
 }
 
@@ -130,6 +147,7 @@ impl From<HubBackup> for Own {
 #[template(path = "backups.html")]
 struct ListPage {
     operator: Option<String>,
+    language: Language,
     own: Own,
     rows: Vec<Row>,
     head: Head,
@@ -145,11 +163,12 @@ pub(crate) async fn list(
         let listed = asked?.0.checked(word(Rating::Backups))?;
         let ListedTenants { tenants, total, counts } = page_of(&state, &listed, Rating::Backups).await?;
         let all = Rating::Backups.words().iter().map(|word| counts[word]).sum();
-        let head = Head::of(("/backups", "state"), &listed, (total, all), &counts, &KINDS);
+        let language = around::here().language();
+        let head = Head::of(("/backups", "state"), &listed, (total, all), &counts, &KINDS, language);
         let now = state.clock.now();
-        let rows = tenants.iter().map(|tenant| summary(tenant, now).into()).collect();
-        let operator = Some(operator.email.clone());
-        Ok(ListPage { operator, own: hub::of(&state).await.into(), rows, head })
+        let rows = tenants.iter().map(|tenant| Row::of(summary(tenant, now), language)).collect();
+        let (operator, own) = (Some(operator.email.clone()), Own::of(hub::of(&state).await, language));
+        Ok(ListPage { operator, own, rows, head, language })
     };
     match found.await {
         Ok(content) => page(StatusCode::OK, &content),
@@ -312,7 +331,7 @@ fn tenant_page(detail: TenantBackups, operator: String, as_of: Moment) -> Tenant
         proofs: proofs.into_iter().take(SHOWN).map(Evidence::from).collect(),
         days: days.into_iter().map(Counted::from).collect(),
         drills: drills.into_iter().take(SHOWN).map(Drilled::from).collect(),
-        row: summary.into(),
+        row: Row::of(summary, Language::En),
     }
 }
 

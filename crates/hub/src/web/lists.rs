@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use letsbe_store::Search;
+use letsbe_types::Language;
 use url::form_urlencoded::Serializer;
 
+use super::words::Words;
 use crate::controllers::{listing::Listed, orders::list::Page};
+
+/// Characters of a name that fit into a line beside the other columns.
+const ONE_LINE: usize = 34;
 
 /// A kind that a list can be narrowed down to, as a link with its number.
 pub(super) struct Choice {
@@ -17,12 +22,21 @@ pub(super) struct Choice {
     pub(super) level: &'static str,
 }
 
-/// A kind: the word of the API, how it is shown, its colour.
-pub(super) type Kind = (&'static str, &'static str, &'static str);
+/// A kind: the word of the API, how it is shown in English and in German, its colour.
+pub(super) type Kind = (&'static str, [&'static str; 2], &'static str);
+
+/// Of English and German.
+pub(super) const fn in_language([english, german]: [&str; 2], language: Language) -> &str {
+    match language {
+        Language::En => english,
+        Language::De => german,
+    }
+}
 
 /// Above and below a list.
 pub(super) struct Head {
     pub(super) address: &'static str,
+    pub(super) words: &'static Words,
     /// How many there are on all pages.
     pub(super) total: u64,
     /// There is nothing at all yet.
@@ -39,6 +53,11 @@ pub(super) struct Head {
     pub(super) next: Option<String>,
 }
 
+/// A name that does not fit into one line of a list: its end tells it apart from others.
+pub(super) fn is_long(name: &impl ToString) -> bool {
+    name.to_string().chars().count() > ONE_LINE
+}
+
 impl Head {
     pub(super) fn of<T>(
         (address, parameter): (&'static str, &'static str),
@@ -46,19 +65,21 @@ impl Head {
         (total, all): (u64, u64),
         counts: &BTreeMap<&'static str, u64>,
         kinds: &[Kind],
+        language: Language,
     ) -> Self {
+        let said = Words::of(language);
         let Page { page, page_size } = listed.page;
         let link = |state: &str, page: u64| link(address, parameter, listed, state, page);
         let pages = total.div_ceil(page_size).max(1);
         let everything = Choice {
-            words: "All",
+            words: said.all,
             count: all,
             link: link("", 1),
             current: listed.state.is_empty(),
             level: "",
         };
         let kinds = kinds.iter().map(|(word, words, level)| Choice {
-            words,
+            words: in_language(*words, language),
             count: counts.get(word).copied().unwrap_or(0),
             link: link(word, 1),
             current: listed.state == *word,
@@ -66,6 +87,7 @@ impl Head {
         });
         Self {
             address,
+            words: said,
             total,
             unused: all == 0 && listed.search == Search::default(),
             text: listed.text.clone(),

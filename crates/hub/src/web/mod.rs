@@ -19,6 +19,7 @@ pub(crate) mod tenants;
 mod timeline;
 mod view;
 pub(crate) mod waiting;
+pub(crate) mod words;
 
 pub(crate) use surroundings::{as_page, headers, logged, not_found, panicked, refused, wrong_method};
 

@@ -9,14 +9,14 @@ use axum::{
 };
 use letsbe_store::{ListedOrders, Order};
 use letsbe_types::{
-    Problem,
+    Language, Problem,
     api::DeskAction,
     ids::{OrderId, ServerId},
 };
 use serde::Deserialize;
 
 use super::{
-    Refused, error_page,
+    Refused, around, error_page,
     forms::form,
     lists::{Head, Kind},
     page,
@@ -38,13 +38,13 @@ use crate::{
 
 /// Who orders wait for.
 const KINDS: [Kind; 7] = [
-    ("needs_you", "need you", "failed"),
-    ("failing", "trying again", "warning"),
-    ("waiting", "wait for DNS", "waiting"),
-    ("working", "at work", "running"),
-    ("unpaid", "not paid", "waiting"),
-    ("live", "live", "ok"),
-    ("ended", "ended", ""),
+    ("needs_you", ["need you", "brauchen Sie"], "failed"),
+    ("failing", ["trying again", "versuchen es wieder"], "warning"),
+    ("waiting", ["wait for DNS", "warten auf DNS"], "waiting"),
+    ("working", ["at work", "in Arbeit"], "running"),
+    ("unpaid", ["not paid", "nicht bezahlt"], "waiting"),
+    ("live", ["live", "in Betrieb"], "ok"),
+    ("ended", ["ended", "beendet"], ""),
 ];
 
 struct Row {
@@ -73,20 +73,20 @@ impl Row {
     }
 }
 
-impl From<Order> for Row {
-    fn from(order: Order) -> Self {
+impl Row {
+    fn of(order: Order, language: Language) -> Self {
         Self {
             id: order.new.id,
             domain: order.new.domain.to_string(),
             email: order.new.email.to_string(),
-            label: view::label(&order.state),
+            label: view::label_in(&order.state, language),
             state: order.state.phase.as_str(),
             tier: order.new.tier.as_str(),
             region: order.new.region.as_str(),
             tools: order.new.tools,
             server: order.state.server.map(|server| server.0).unwrap_or_default(),
-            created: order.created_at.into(),
-            updated: order.updated_at.into(),
+            created: Moment::of(order.created_at, language),
+            updated: Moment::of(order.updated_at, language),
             problem: order
                 .state
                 .problem
@@ -99,6 +99,7 @@ impl From<Order> for Row {
 #[template(path = "orders.html")]
 struct ListPage {
     operator: Option<String>,
+    language: Language,
     rows: Vec<Row>,
     head: Head,
 }
@@ -159,8 +160,10 @@ async fn list_page(
     let listed = asked?.0.checked(filter)?;
     let ListedOrders { orders, total, counts } = page_of(state, &listed).await?;
     let all = counts.values().sum();
-    let head = Head::of(("/", "state"), &listed, (total, all), &counts, &KINDS);
-    Ok(ListPage { operator: Some(operator), rows: orders.into_iter().map(Row::from).collect(), head })
+    let language = around::here().language();
+    let head = Head::of(("/", "state"), &listed, (total, all), &counts, &KINDS, language);
+    let rows = orders.into_iter().map(|order| Row::of(order, language)).collect();
+    Ok(ListPage { operator: Some(operator), rows, head, language })
 }
 
 /// `GET /orders/{id}`
@@ -191,7 +194,7 @@ async fn order_page(state: &AppState, operator: String, id: OrderId) -> ApiResul
         last,
         typed: DeskForm::default(),
         refused: None,
-        row: order.into(),
+        row: Row::of(order, Language::En),
     })
 }
 

@@ -10,6 +10,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use letsbe_store::{ListedTenants, Rating};
 use letsbe_types::{
+    Language,
     ids::{ApprovalId, OrderId},
     tenant::{Approval, ApprovalState, CommandOutcome, ContainerSign, ContainerState},
     tenants::{CommandEntry, Connection, Health, TenantDetail, TenantSummary},
@@ -17,12 +18,13 @@ use letsbe_types::{
 use serde::Deserialize;
 
 use super::{
-    error_page,
+    around, error_page,
     forms::form,
-    lists::{Head, Kind},
+    lists::{Head, Kind, in_language},
     page,
     recovery::{self, Recoveries},
     view::{Label, Moment, level_word, mark},
+    words::Words,
 };
 use crate::{
     AppState,
@@ -41,31 +43,31 @@ use crate::{
 
 /// How servers are.
 const KINDS: [Kind; 9] = [
-    ("needs_you", "need you", "failed"),
-    ("lost", "being replaced", "failed"),
-    ("silent", "silent", "failed"),
-    ("revoked", "with a revoked key", "failed"),
-    ("troubled", "troubled", "warning"),
-    ("asking", "fine, with a question", "waiting"),
-    ("never", "never heard", "waiting"),
-    ("fine", "fine", "ok"),
-    ("ended", "ended", ""),
+    ("needs_you", ["need you", "brauchen Sie"], "failed"),
+    ("lost", ["being replaced", "werden ersetzt"], "failed"),
+    ("silent", ["silent", "still"], "failed"),
+    ("revoked", ["with a revoked key", "mit gesperrtem Schlüssel"], "failed"),
+    ("troubled", ["troubled", "gestört"], "warning"),
+    ("asking", ["fine, with a question", "in Ordnung, mit einer Frage"], "waiting"),
+    ("never", ["never heard", "nie gehört"], "waiting"),
+    ("fine", ["fine", "in Ordnung"], "ok"),
+    ("ended", ["ended", "beendet"], ""),
 ];
 
 /// Commands on a page.
 const COMMANDS: usize = 20;
 
-const fn label(health: Health) -> Label {
+const fn label(health: Health, language: Language) -> Label {
     let (level, words) = match health {
-        Health::Fine => ("ok", "Fine"),
-        Health::Troubled => ("warning", "Troubled"),
-        Health::Silent => ("failed", "Silent"),
-        Health::Never => ("waiting", "Never heard"),
-        Health::Revoked => ("failed", "Key revoked"),
-        Health::Lost => ("failed", "Lost, being replaced"),
-        Health::Ended => ("", "Ended"),
+        Health::Fine => ("ok", ["Fine", "In Ordnung"]),
+        Health::Troubled => ("warning", ["Troubled", "Gestört"]),
+        Health::Silent => ("failed", ["Silent", "Still"]),
+        Health::Never => ("waiting", ["Never heard", "Nie gehört"]),
+        Health::Revoked => ("failed", ["Key revoked", "Schlüssel gesperrt"]),
+        Health::Lost => ("failed", ["Lost, being replaced", "Verloren, wird ersetzt"]),
+        Health::Ended => ("", ["Ended", "Beendet"]),
     };
-    Label { level, words }
+    Label { level, words: in_language(words, language) }
 }
 
 struct Row {
@@ -78,26 +80,27 @@ struct Row {
     disk: String,
     disk_full: bool,
     tokens_low: bool,
-    /// What was heard last is of a server that is no more.
-    gone: bool,
+    /// There is nothing to tell of its server: none was heard yet, or what was heard is of one that is no more.
+    unknown: bool,
     tokens_percent: String,
     tokens: String,
     of: TenantSummary,
 }
 
-impl From<TenantSummary> for Row {
-    fn from(of: TenantSummary) -> Self {
+impl Row {
+    fn of(of: TenantSummary, language: Language) -> Self {
+        let moment = |at| Moment::of(at, language);
         Self {
-            label: label(of.health),
-            heard: of.heard_at.map(Moment::from),
-            backup: of.backup_succeeded_at.map(Moment::from),
-            backup_failed: of.backup_failed_at.map(Moment::from),
+            label: label(of.health, language),
+            heard: of.heard_at.map(moment),
+            backup: of.backup_succeeded_at.map(moment),
+            backup_failed: of.backup_failed_at.map(moment),
             disk_full: of.disk_used_percent.is_some_and(|share| share >= DISK_FULL),
             tokens_low: health::tokens_low(of.tokens_used, of.token_pool),
-            gone: matches!(of.health, Health::Lost | Health::Ended),
+            unknown: of.heard_at.is_none() || matches!(of.health, Health::Lost | Health::Ended),
             disk: of
                 .disk_used_percent
-                .map_or_else(|| "not known".to_owned(), |share| format!("{share}\u{a0}%")),
+                .map_or_else(|| Words::of(language).not_known.to_owned(), |share| format!("{share}\u{a0}%")),
             tokens_percent: format!(
                 "{}\u{a0}%",
                 of.tokens_used.saturating_mul(100).checked_div(of.token_pool).unwrap_or(0)
@@ -112,6 +115,7 @@ impl From<TenantSummary> for Row {
 #[template(path = "tenants.html")]
 struct ListPage {
     operator: Option<String>,
+    language: Language,
     rows: Vec<Row>,
     head: Head,
 }
@@ -228,10 +232,11 @@ async fn list_page(
     let listed = asked?.0.checked(list::word(Rating::Health))?;
     let ListedTenants { tenants, total, counts } = list::page_of(state, &listed, Rating::Health).await?;
     let all = Rating::Health.words().iter().map(|word| counts[word]).sum();
-    let head = Head::of(("/tenants", "health"), &listed, (total, all), &counts, &KINDS);
+    let language = around::here().language();
+    let head = Head::of(("/tenants", "health"), &listed, (total, all), &counts, &KINDS, language);
     let now = state.clock.now();
-    let rows = tenants.iter().map(|tenant| list::summary(tenant, now).into()).collect();
-    Ok(ListPage { operator: Some(operator), rows, head })
+    let rows = tenants.iter().map(|tenant| Row::of(list::summary(tenant, now), language)).collect();
+    Ok(ListPage { operator: Some(operator), rows, head, language })
 }
 
 /// `GET /tenants/{id}`
@@ -266,7 +271,7 @@ fn tenant_page(
     let sign = detail.heartbeat.as_ref().and_then(|heartbeat| heartbeat.backup.as_ref());
     let succeeded = sign.and_then(succeeded_at).map(Moment::from);
     let failed = sign.filter(|sign| !sign.succeeded).map(|sign| sign.at.into());
-    let mut row = Row::from(detail.summary);
+    let mut row = Row::of(detail.summary, Language::En);
     // A revoked key says nothing while another server takes the lost one's place.
     if let Some(under) = &recoveries.under_way {
         row.label = under.label;

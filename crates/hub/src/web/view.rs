@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
 use letsbe_types::{Language, ids::ServerId};
 
+use super::lists::in_language;
+
 /// A state in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Label {
@@ -46,31 +48,50 @@ pub(super) const fn level_word(level: &str) -> &'static str {
 
 /// The state as staff read it.
 pub(super) const fn label(state: &State) -> Label {
+    label_in(state, Language::En)
+}
+
+/// The same in the reader's language.
+pub(super) const fn label_in(state: &State, language: Language) -> Label {
     let (level, words) = match state.phase {
-        Phase::AwaitingPayment if state.needs_operator => ("failed", "Payment needs you"),
-        Phase::AwaitingPayment => ("waiting", "Awaiting payment"),
-        Phase::Expired => ("warning", "Not paid in time"),
-        Phase::PaymentConfirmed if state.purchase_asked => ("waiting", "Waiting for a server"),
-        Phase::PaymentConfirmed => ("running", "Claiming a server"),
-        Phase::ServerLost if state.purchase_asked => ("waiting", "Lost; waiting for a server"),
-        Phase::ServerLost => ("failed", "Lost; claiming a server"),
-        Phase::AwaitingServer => ("running", "Installing the system"),
-        Phase::ReplacementReady => ("running", "System ready"),
-        Phase::Provisioning if state.recovery.is_some() => ("running", "Bringing it back"),
-        Phase::DnsPending if state.recovery.is_some() => ("waiting", "Back; waiting for DNS"),
-        Phase::RecoveryCancelled => ("running", "Taking the recovery back"),
-        Phase::ServerReady => ("running", "Checking DNS"),
-        Phase::DnsPending => ("waiting", "Waiting for DNS"),
-        Phase::DnsReady => ("running", "DNS ready"),
-        Phase::Provisioning => ("running", "Provisioning"),
-        Phase::Fulfilled if state.needs_operator => ("warning", "Live, customer not told"),
-        Phase::Fulfilled => ("ok", "Live"),
-        Phase::Failed if state.needs_operator => ("failed", "Needs you"),
-        Phase::Failed => ("warning", "Trying again"),
-        Phase::Stopped if state.needs_operator => ("failed", "Stopped, server not released"),
-        Phase::Stopped => ("warning", "Stopped"),
+        Phase::AwaitingPayment if state.needs_operator => {
+            ("failed", ["Payment needs you", "Zahlung braucht Sie"])
+        }
+        Phase::AwaitingPayment => ("waiting", ["Awaiting payment", "Wartet auf Zahlung"]),
+        Phase::Expired => ("warning", ["Not paid in time", "Nicht rechtzeitig bezahlt"]),
+        Phase::PaymentConfirmed if state.purchase_asked => {
+            ("waiting", ["Waiting for a server", "Wartet auf einen Server"])
+        }
+        Phase::PaymentConfirmed => ("running", ["Claiming a server", "Belegt einen Server"]),
+        Phase::ServerLost if state.purchase_asked => {
+            ("waiting", ["Lost; waiting for a server", "Verloren; wartet auf Server"])
+        }
+        Phase::ServerLost => ("failed", ["Lost; claiming a server", "Verloren; belegt einen Server"]),
+        Phase::AwaitingServer => ("running", ["Installing the system", "Installiert das System"]),
+        Phase::ReplacementReady => ("running", ["System ready", "System bereit"]),
+        Phase::Provisioning if state.recovery.is_some() => {
+            ("running", ["Bringing it back", "Wird zurückgeholt"])
+        }
+        Phase::DnsPending if state.recovery.is_some() => {
+            ("waiting", ["Back; waiting for DNS", "Zurück; wartet auf DNS"])
+        }
+        Phase::RecoveryCancelled => ("running", ["Taking the recovery back", "Nimmt die Rettung zurück"]),
+        Phase::ServerReady => ("running", ["Checking DNS", "Prüft DNS"]),
+        Phase::DnsPending => ("waiting", ["Waiting for DNS", "Wartet auf DNS"]),
+        Phase::DnsReady => ("running", ["DNS ready", "DNS bereit"]),
+        Phase::Provisioning => ("running", ["Provisioning", "Wird eingerichtet"]),
+        Phase::Fulfilled if state.needs_operator => {
+            ("warning", ["Live, customer not told", "Läuft, Kunde weiß es nicht"])
+        }
+        Phase::Fulfilled => ("ok", ["Live", "In Betrieb"]),
+        Phase::Failed if state.needs_operator => ("failed", ["Needs you", "Braucht Sie"]),
+        Phase::Failed => ("warning", ["Trying again", "Versucht es wieder"]),
+        Phase::Stopped if state.needs_operator => {
+            ("failed", ["Stopped, server not released", "Beendet, Server nicht frei"])
+        }
+        Phase::Stopped => ("warning", ["Stopped", "Beendet"]),
     };
-    Label { level, words }
+    Label { level, words: in_language(words, language) }
 }
 
 /// One part of the progress bar.
@@ -209,7 +230,8 @@ impl Moment {
             Language::En => return at.into(),
             Language::De => at.format("%-d.%-m.%Y, %H:%M:%S UTC").to_string(),
         };
-        Self { shown, ..Self::from(at) }
+        let short = at.format("%-d.%-m., %H:%M").to_string();
+        Self { shown, short, ..Self::from(at) }
     }
 }
 

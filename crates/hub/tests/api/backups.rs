@@ -121,7 +121,7 @@ async fn the_hubs_own_backup_is_an_alarm_when_it_fails_or_is_old() {
     ended(Value::Null, "2026-11-21T10:00:00Z");
     let (state, troubles, page) = look().await;
     assert_eq!((state.as_str(), troubles.as_str()), ("fine", "[]"));
-    assert!(!page.contains("notice") && page.contains("The Hub's own backup"), "{page}");
+    assert!(!page.contains("notice") && page.contains("The Hub&#39;s own backup"), "{page}");
     let problem = json!({"code": "DEST004", "message": "no way there", "hint": "Look.", "retryable": true});
     ended(problem, "2026-11-21T10:00:00Z");
     let (state, troubles, page) = look().await;

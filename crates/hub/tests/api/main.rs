@@ -10,6 +10,7 @@ mod envelope;
 mod escrows;
 mod floods;
 mod jobs;
+mod large;
 mod lists;
 mod live;
 mod messages;

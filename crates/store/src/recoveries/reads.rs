@@ -7,7 +7,10 @@ use letsbe_types::{
     job::RestoredTool,
     recovery::{KeysRequest, LostServer, RecoveryState},
 };
-use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+};
+use uuid::Uuid;
 
 use super::{follow::gap, runs, word};
 use crate::{
@@ -134,7 +137,7 @@ impl Store {
     /// When the database fails.
     pub async fn recovery(&self, id: RecoveryId) -> Result<Option<Recovery>, StoreError> {
         let Some(row) = recovery::Entity::find_by_id(id.0).one(&self.db).await? else { return Ok(None) };
-        self.with_run(row).await.map(Some)
+        Ok(self.with_runs(vec![row]).await?.pop())
     }
 
     /// The newest recovery of an order.
@@ -164,15 +167,37 @@ impl Store {
         }
         let pages = query.paginate(&self.db, page_size);
         let total = pages.num_items().await?;
-        let mut recoveries = Vec::new();
-        for row in pages.fetch_page(page).await? {
-            recoveries.push(self.with_run(row).await?);
-        }
-        Ok((recoveries, total))
+        Ok((self.with_runs(pages.fetch_page(page).await?).await?, total))
     }
 
-    async fn with_run(&self, row: recovery::Model) -> Result<Recovery, StoreError> {
-        let run = runs::newest(&self.db, RecoveryId(row.id)).await?;
-        Recovery::of(row, run)
+    /// Recoveries that somebody has to see to, the newest first, at most `limit`, and how many there are: those under
+    /// way, and those that ended without a word about what became of the lost server.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_recoveries(&self, limit: u64) -> Result<(Vec<Recovery>, u64), StoreError> {
+        let column = recovery::Column::State;
+        let unsettled = Condition::all()
+            .add(column.eq(word(RecoveryState::Finished)))
+            .add(recovery::Column::LostServer.is_not_null())
+            .add(recovery::Column::Settled.is_null());
+        let pages = recovery::Entity::find()
+            .filter(Condition::any().add(column.eq(word(RecoveryState::Running))).add(unsettled))
+            .order_by_desc(recovery::Column::RequestedAt)
+            .order_by_desc(recovery::Column::Id)
+            .paginate(&self.db, limit);
+        let rows = pages.fetch_page(0).await?;
+        Ok((self.with_runs(rows).await?, pages.num_items().await?))
+    }
+
+    async fn with_runs(&self, rows: Vec<recovery::Model>) -> Result<Vec<Recovery>, StoreError> {
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let mut runs = runs::newest(&self.db, &ids).await?;
+        rows.into_iter()
+            .map(|row| {
+                let run = runs.remove(&row.id);
+                Recovery::of(row, run)
+            })
+            .collect()
     }
 }

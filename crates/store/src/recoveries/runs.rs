@@ -1,5 +1,7 @@
 //! What a run on a replacement asks for (the keys) and tells (what came back).
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use letsbe_types::{
     ids::{JobId, OrderId, RecoveryId},
@@ -9,9 +11,10 @@ use letsbe_types::{
 use sea_orm::{
     ActiveModelTrait as _,
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
+use uuid::Uuid;
 
 use crate::{
     Job, NewEntry, Store, StoreError,
@@ -182,19 +185,25 @@ pub(crate) async fn end_in(transaction: &impl ConnectionTrait, job: JobId) -> Re
     Ok(())
 }
 
-/// What the newest run of a recovery told, if it told anything.
+/// What the newest run of each of these recoveries told, if it told anything.
 pub(super) async fn newest(
     db: &impl ConnectionTrait,
-    recovery: RecoveryId,
-) -> Result<Option<recovery_run::Model>, StoreError> {
-    let jobs = job::Entity::find()
-        .filter(job::Column::RecoveryId.eq(recovery.0))
-        .order_by_desc(job::Column::CreatedAt)
-        .order_by_desc(job::Column::Id)
-        .one(db)
+    recoveries: &[Uuid],
+) -> Result<HashMap<Uuid, recovery_run::Model>, StoreError> {
+    let of = recoveries.iter().copied().map(Some);
+    let jobs: Vec<(Option<Uuid>, Uuid)> = job::Entity::find()
+        .select_only()
+        .columns([job::Column::RecoveryId, job::Column::Id])
+        .filter(job::Column::RecoveryId.is_in(of))
+        .order_by_asc(job::Column::CreatedAt)
+        .order_by_asc(job::Column::Id)
+        .into_tuple()
+        .all(db)
         .await?;
-    let Some(job) = jobs else { return Ok(None) };
-    Ok(recovery_run::Entity::find_by_id(job.id).one(db).await?)
+    // The newest of each stays.
+    let newest: HashMap<Option<Uuid>, Uuid> = jobs.into_iter().collect();
+    let runs = recovery_run::Entity::find().filter(recovery_run::Column::JobId.is_in(newest.into_values()));
+    Ok(runs.all(db).await?.into_iter().map(|run| (run.recovery_id, run)).collect())
 }
 
 pub(super) fn restored_of(row: &recovery_run::Model) -> Result<Vec<RestoredTool>, StoreError> {
@@ -206,6 +215,6 @@ pub(super) async fn oldest_restored(
     db: &impl ConnectionTrait,
     recovery: RecoveryId,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let Some(row) = newest(db, recovery).await? else { return Ok(None) };
+    let Some(row) = newest(db, &[recovery.0]).await?.remove(&recovery.0) else { return Ok(None) };
     Ok(restored_of(&row)?.iter().map(|tool| tool.taken_at).min())
 }

@@ -1,5 +1,7 @@
 //! Approvals of tenants' AI teams, mirrored: the server decides, the Hub shows and passes on.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use letsbe_types::{
     ids::{ApprovalId, OrderId},
@@ -8,8 +10,10 @@ use letsbe_types::{
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    Value, sea_query::Expr,
 };
 
+use super::signed;
 use crate::{Store, StoreError, entities::approval, row_error};
 
 /// Approvals in one list.
@@ -46,6 +50,35 @@ impl Store {
             .all(&self.db)
             .await?;
         rows.into_iter().map(entry).collect()
+    }
+
+    /// What waits at these tenants for an answer, in one reading; the newest of each, no more than of [`Self::approvals`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pending_approvals(
+        &self,
+        orders: &[OrderId],
+    ) -> Result<HashMap<OrderId, Vec<Approval>>, StoreError> {
+        let newer = "(SELECT COUNT(*) FROM (SELECT 1 FROM tenant_approvals AS newer \
+                     WHERE newer.order_id = tenant_approvals.order_id AND newer.state = 'pending' \
+                     AND (newer.requested_at, newer.id) > (tenant_approvals.requested_at, tenant_approvals.id) \
+                     LIMIT ?)) < ?";
+        let listed = || Value::from(signed(LISTED));
+        let rows = approval::Entity::find()
+            .filter(approval::Column::OrderId.is_in(orders.iter().map(|order| order.0)))
+            .filter(approval::Column::State.eq("pending"))
+            .filter(Expr::cust_with_values(newer, [listed(), listed()]))
+            .order_by_desc(approval::Column::RequestedAt)
+            .order_by_desc(approval::Column::Id)
+            .all(&self.db)
+            .await?;
+        let mut pending: HashMap<OrderId, Vec<Approval>> = HashMap::new();
+        for row in rows {
+            let order = OrderId(row.order_id);
+            pending.entry(order).or_default().push(entry(row)?.approval);
+        }
+        Ok(pending)
     }
 
     /// One approval of a tenant.
