@@ -25,6 +25,13 @@ const LOCK_PATIENCE: &str = "--lock-wait-timeout=30s";
 /// A database of hundreds of gigabytes is through after so long.
 const PATIENCE: Duration = Duration::from_secs(12 * 3600);
 
+/// What somebody set for the database or its user must not stop a dump or a load: that it is read only, that statements
+/// end after a while, that its user is somebody else. What a client is started with counts more.
+const UNBOUND: &str = "-c role=none -c default_transaction_read_only=off -c statement_timeout=0 \
+                       -c idle_in_transaction_session_timeout=0";
+/// Nor may what the database does by itself, once it is there, change the rows that are loaded (its event triggers).
+const QUIET: &str = "-c session_replication_role=replica";
+
 /// Of the server's own collections mongodump takes only stored functions and the buckets of time series.
 const DUMPED: &str = r"/^(?!system\.(?!js$|buckets\.))/";
 
@@ -35,12 +42,13 @@ pub struct Access<'a> {
     pub variables: &'a Path,
 }
 
-/// The text of the file of variables (0600, in memory) for a database: nothing for PostgreSQL, which lets its
+/// The text of the file of variables (0600, in memory) for a database: no password for PostgreSQL, which lets its
 /// superuser in on its own socket, and for MongoDB, see [`first_line`].
 #[must_use]
 pub fn variables(database: &DatabaseSource, password: &Secret<String>) -> Secret<String> {
     match database.engine {
-        DatabaseEngine::Postgresql | DatabaseEngine::Mongodb => Secret::from(""),
+        DatabaseEngine::Postgresql => Secret::new(format!("PGOPTIONS={UNBOUND}\n")),
+        DatabaseEngine::Mongodb => Secret::from(""),
         DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
             Secret::new(format!("MYSQL_PWD={}\n", password.expose()))
         }
@@ -61,7 +69,9 @@ pub fn dump(database: &DatabaseSource, access: Access<'_>, snapshot: Option<&str
     let name = database.name.as_str();
     match database.engine {
         DatabaseEngine::Postgresql => {
-            let mut words = words(&["pg_dump", "--format=custom", "--compress=0", "--no-password"]);
+            // A disk of this server's is not on another: where tables lie is no part of them.
+            let fixed = ["pg_dump", "--format=custom", "--compress=0", "--no-tablespaces", "--no-password"];
+            let mut words = words(&fixed);
             words.extend([LOCK_PATIENCE.to_owned(), user(database), format!("--dbname={name}")]);
             words.extend(snapshot.map(|id| format!("--snapshot={id}")));
             inside(database, access, words)
@@ -74,6 +84,8 @@ pub fn dump(database: &DatabaseSource, access: Access<'_>, snapshot: Option<&str
                 "--skip-extended-insert",
                 "--no-autocommit",
                 "--skip-add-drop-table",
+                // A table that takes its numbers from a sequence could not be filled while only itself is locked.
+                "--skip-add-locks",
                 "--skip-dump-date",
                 "--no-tablespaces",
                 "--routines",
@@ -87,6 +99,9 @@ pub fn dump(database: &DatabaseSource, access: Access<'_>, snapshot: Option<&str
             if database.engine == DatabaseEngine::Mysql {
                 // MySQL's own; `loose` makes it a warning where MariaDB answers in its place.
                 words.push("--loose-set-gtid-purged=OFF".to_owned());
+            } else {
+                // Rows that were: of tables that keep their history. Before 10.11 no client can bring it back.
+                words.push("--loose-dump-history".to_owned());
             }
             words.extend([user(database), name.to_owned()]);
             inside(database, access, words)
@@ -159,8 +174,11 @@ pub fn load_with_owners(database: &DatabaseSource, access: Access<'_>) -> Comman
 fn restore(database: &DatabaseSource, access: Access<'_>, owners: &[&str]) -> Command {
     let mut words =
         words(&["pg_restore", "--exit-on-error", "--no-password", "--create", "--clean", "--if-exists"]);
+    // The superuser writes every row; whoever else fills a view sees what he always does, and that is no error.
+    words.extend(["--enable-row-security", "--no-tablespaces"].map(str::to_owned));
     words.extend(self::words(owners));
-    words.extend([user(database), format!("--dbname={}", neighbour(database))]);
+    let place = format!("--dbname=dbname={} options='{UNBOUND} {QUIET}'", neighbour(database));
+    words.extend([user(database), place]);
     inside(database, access, words)
 }
 
@@ -372,7 +390,7 @@ mod tests {
         for (login, wanted) in [("tool", true), ("postgres", false)] {
             let command = load(&database(Postgresql, login), access());
             assert_eq!(command.arguments.iter().any(|word| word == "--no-owner"), wanted);
-            assert!(command.arguments.iter().any(|word| word == "--dbname=postgres"));
+            assert!(command.arguments.iter().any(|word| word.starts_with("--dbname=dbname=postgres ")));
         }
         assert!(session(&database(Postgresql, "tool"), access()).input.is_none());
     }

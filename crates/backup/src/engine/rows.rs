@@ -10,6 +10,12 @@ use crate::DatabaseSource;
 /// The line after the last count.
 pub(super) const COUNTED: &str = "counted";
 
+/// What a client of MySQL or MariaDB is told first: its server's own modes and limits are for the tool. Each engine's word
+/// for "as long as it takes" is a comment to the other.
+pub(super) const PATIENT: &str = "SET SESSION sql_mode = '';\n\
+                                  /*M!100101 SET SESSION max_statement_time = 0 */;\n\
+                                  /*!80000 SET SESSION max_execution_time = 0 */;\n";
+
 /// A client of PostgreSQL that reads statements until its standard input ends. Its transaction ends with it.
 #[must_use]
 pub fn session(database: &DatabaseSource, access: Access<'_>) -> Command {
@@ -94,8 +100,10 @@ fn unescaped(name: &str) -> String {
 
 /// Tables of extensions are left out: their rows come with the extension and are in no dump.
 pub(super) fn postgresql_counts() -> String {
+    // A name is told in one encoding, whatever the database's own.
     format!(
-        "SELECT format('SELECT count(*), %L FROM ONLY %I.%I', \
+        "SET client_encoding = 'UTF8';\n\
+         SELECT format('SELECT count(*), %L FROM ONLY %I.%I', \
          replace(replace(replace(n.nspname || '.' || c.relname, E'\\\\', E'\\\\\\\\'), E'\\t', E'\\\\t'), E'\\n', E'\\\\n'), \
          n.nspname, c.relname) \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -108,11 +116,15 @@ pub(super) fn postgresql_counts() -> String {
 }
 
 pub(super) fn mysql_counts() -> String {
+    // What only shows the rows of others is in no dump; of a table with a history the rows that were are counted too.
     format!(
-        "SET SESSION sql_mode = '';\n\
+        "{PATIENT}\
          SET SESSION group_concat_max_len = 67108864;\n\
-         SELECT COALESCE(GROUP_CONCAT(CONCAT('SELECT COUNT(*), ', QUOTE(table_name), ' FROM `', \
-         REPLACE(table_name, '`', '``'), '`') SEPARATOR ' UNION ALL '), 'DO 0') INTO @counts \
+         SELECT COALESCE(GROUP_CONCAT(IF(engine IN ('MRG_MYISAM', 'FEDERATED'), \
+         CONCAT('SELECT 0, ', QUOTE(table_name)), \
+         CONCAT('SELECT COUNT(*), ', QUOTE(table_name), ' FROM `', REPLACE(table_name, '`', '``'), '`', \
+         IF(table_type = 'SYSTEM VERSIONED', ' FOR SYSTEM_TIME ALL', ''))) \
+         SEPARATOR ' UNION ALL '), 'DO 0') INTO @counts \
          FROM information_schema.tables \
          WHERE table_schema = DATABASE() AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED');\n\
          PREPARE counts FROM @counts;\n\

@@ -15,9 +15,7 @@ use letsbe_catalog::DatabaseEngine;
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_types::{Problem, Secret, crash};
 use tokio::{
-    io::{
-        AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, Lines,
-    },
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader},
     process::{Child, ChildStdin, ChildStdout},
 };
 
@@ -204,7 +202,7 @@ impl Tap<'_> {
 struct Session {
     child: Child,
     input: Option<ChildStdin>,
-    lines: Lines<BufReader<ChildStdout>>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Session {
@@ -214,12 +212,18 @@ impl Session {
         let mut child = process.spawn().map_err(|error| format!("{}: {error}", command.program))?;
         let input = child.stdin.take();
         let output = child.stdout.take().ok_or("its client has no output")?;
-        Ok(Self { child, input, lines: BufReader::new(output).lines() })
+        Ok(Self { child, input, output: BufReader::new(output) })
     }
 
     async fn line(&mut self) -> Result<String, String> {
-        let line = self.lines.next_line().await.map_err(|error| error.to_string())?;
-        line.ok_or_else(|| "its client ended before it had counted".to_owned())
+        // A name may be of bytes that are no text: a database without an encoding has such.
+        let mut line = Vec::new();
+        let length = self.output.read_until(b'\n', &mut line).await.map_err(|error| error.to_string())?;
+        if length == 0 {
+            return Err("its client ended before it had counted".to_owned());
+        }
+        let line = String::from_utf8_lossy(&line);
+        Ok(line.strip_suffix('\n').unwrap_or(&line).to_owned())
     }
 
     async fn snapshot(&mut self) -> Result<String, String> {
@@ -316,7 +320,7 @@ mod tests {
     use letsbe_catalog::DatabaseEngine;
     use letsbe_host::Command;
 
-    use super::{Tap, begun};
+    use super::{Session, Tap, begun};
 
     fn database() -> DatabaseSource {
         DatabaseSource {
@@ -359,6 +363,16 @@ mod tests {
         let problem = facts.unwrap_err();
         assert_eq!(problem.code, "BAK011");
         assert!(problem.message.contains("exit code 3") && !problem.message.contains("canary"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn a_table_whose_name_is_no_text_is_counted() {
+        let client = r"printf 'snapshot\t1-1\n3\tpublic.m\344rz\ncounted\n'; cat >/dev/null";
+        let mut session = Session::open(&Command::new("bash", ["-c", client])).unwrap();
+        assert_eq!(session.snapshot().await.unwrap(), "1-1");
+        let rows = session.counts().await.unwrap();
+        assert_eq!(rows, [("public.m\u{fffd}rz".to_owned(), 3)].into(), "as the other side has it");
+        session.close().await.unwrap();
     }
 
     #[tokio::test]

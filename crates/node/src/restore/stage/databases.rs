@@ -31,8 +31,8 @@ pub(crate) struct StageDatabase {
     database: DatabaseSource,
     password: Secret<String>,
     variables: PathBuf,
-    /// Whether the server has every role that the dump names.
-    has_roles: bool,
+    /// What makes the accounts that its dump names; `None` in sets of former releases.
+    roles: Option<String>,
 }
 
 impl Drop for StageDatabase {
@@ -50,7 +50,13 @@ impl StageDatabase {
     ) -> Result<Self, Problem> {
         let path = layout.volatile("restore").join(format!("{}-{}", database.container, database.name));
         files::write(&path, variables(&database, &password).expose().as_bytes())?;
-        Ok(Self { database, password, variables: path, has_roles: false })
+        Ok(Self { database, password, variables: path, roles: None })
+    }
+
+    /// With what makes the accounts that its dump names.
+    pub(crate) fn with_roles(mut self, statements: Option<&str>) -> Self {
+        self.roles = statements.map(str::to_owned);
+        self
     }
 
     fn access(&self) -> Access<'_> {
@@ -71,9 +77,9 @@ impl StageDatabase {
     }
 
     /// Makes the roles of the server that the dump was taken from. What cannot be made, the dump will miss.
-    pub(crate) async fn make_roles(&mut self, statements: Option<&str>) -> Result<(), Problem> {
+    pub(crate) async fn make_roles(&self) -> Result<(), Problem> {
         let make = |statements| make_roles(&self.database, self.access(), statements);
-        let Some(command) = statements.and_then(make) else { return Ok(()) };
+        let Some(command) = self.roles.as_deref().and_then(make) else { return Ok(()) };
         if self.run(command).await?.0 {
             Ok(())
         } else {
@@ -97,6 +103,12 @@ impl StageDatabase {
             .map_err(|error| self.trouble(&format!("cannot be asked: {error}")))
     }
 
+    /// What takes a dump in: with owners and grants where the accounts were made that they name.
+    fn loading(&self) -> Command {
+        let load = if self.roles.is_some() { load_with_owners } else { load };
+        load(&self.database, self.access())
+    }
+
     /// Loads a dump; answers what passed by: bytes and their SHA-256.
     ///
     /// # Errors
@@ -117,8 +129,7 @@ impl StageDatabase {
         let mut reader = repository.dump(snapshot, path);
         reader.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut reader = reader.spawn().map_err(|error| unreadable(&error.to_string()))?;
-        let load = if self.has_roles { load_with_owners } else { load };
-        let mut client = load(&self.database, self.access()).process();
+        let mut client = self.loading().process();
         client.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let start = |error: std::io::Error| self.trouble(&format!("cannot be asked: {error}"));
         let mut client = client.spawn().map_err(start)?;
@@ -222,4 +233,27 @@ async fn words(mut from: impl AsyncRead + Unpin) -> String {
     let _ = (&mut from).take(WORDS).read_to_end(&mut text).await;
     let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
     String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_backup::DatabaseSource;
+    use letsbe_catalog::DatabaseEngine::Postgresql;
+
+    use super::StageDatabase;
+    use crate::layout::Layout;
+
+    #[test]
+    fn owners_and_grants_are_loaded_where_the_set_has_the_accounts_and_left_out_where_it_has_none() {
+        let root = tempfile::tempdir().unwrap();
+        let [container, name, user, password, login] =
+            ["c", "shop", "tool", "key", "tool"].map(str::to_owned);
+        let source = DatabaseSource { engine: Postgresql, container, name, user, password, login };
+        for (roles, owners) in [(Some("CREATE ROLE app;\n"), true), (None, false)] {
+            let layout = Layout::under(root.path());
+            let database = StageDatabase::new(&layout, source.clone(), "x".into()).unwrap().with_roles(roles);
+            let words = database.loading().arguments;
+            assert_eq!(!words.contains(&"--no-owner".to_owned()), owners, "{words:?}");
+        }
+    }
 }

@@ -49,16 +49,15 @@ impl Stage {
             let item = source.item();
             match source {
                 Source::Database(source) => {
-                    let mut database = self.database(survey, source)?;
+                    let database = self.database(survey, source)?.with_roles(self.roles(&item));
                     database.prepare().await?;
                     self.server_reads(source, &item, &database).await?;
-                    let roles = self.roles(&item);
-                    database.make_roles(roles).await?;
+                    database.make_roles().await?;
                     let snapshot = snapshot(script, &item)?;
                     let path = dump_path(&script.repository.list(snapshot).await?, &item)?;
                     let passed = database.load(script.repository, snapshot, &path).await?;
                     // Once more: what is granted on a table needs the table.
-                    database.make_roles(roles).await?;
+                    database.make_roles().await?;
                     loaded.push((item, database, passed));
                     crash::point(&inside::DATABASE_LOADED);
                 }

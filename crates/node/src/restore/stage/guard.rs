@@ -69,7 +69,7 @@ pub(crate) fn readable(
         }
         let labels = taken.version.as_deref().zip(running.and_then(|running| running.version.as_deref()));
         let ((name, tag), (present_name, present_tag)) = (split(&taken.name), split(present));
-        let newer = is_later(tag, present_tag) || labels.is_some_and(|(taken, here)| is_later(taken, here));
+        let newer = exceeds(tag, present_tag) || labels.is_some_and(|(taken, here)| exceeds(taken, here));
         if name != present_name || newer {
             return Err(Problem::permanent(
                 "RES002",
@@ -87,8 +87,25 @@ pub(crate) fn readable(
     Ok(())
 }
 
-/// Name and tag; a registry's port is no tag.
+/// Whether a release is later than another as far as both name it: `16.4` may well be what `16` is today, and `latest` may
+/// be anything. What the data itself names is looked at besides ([`super::versions`]).
+fn exceeds(release: &str, than: &str) -> bool {
+    let numbers = |text: &str| {
+        let parts = text.trim_start_matches('v').split(['.', '-', '_', '+']);
+        parts.take_while(|part| part.parse::<u64>().is_ok()).count()
+    };
+    let named = numbers(release).min(numbers(than));
+    let cut = |text: &str| text.split(['.', '-', '_', '+']).take(named).collect::<Vec<_>>().join(".");
+    is_later(&cut(release), &cut(than))
+}
+
+/// Name and tag. A registry's port is no tag, a digest behind the tag says the same more exactly, and Docker's own registry
+/// need not be named.
 fn split(image: &str) -> (&str, &str) {
+    let image = image.split_once('@').map_or(image, |(image, _)| image);
+    let image =
+        ["docker.io/", "index.docker.io/"].iter().find_map(|one| image.strip_prefix(one)).unwrap_or(image);
+    let image = image.strip_prefix("library/").unwrap_or(image);
     match image.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => (name, tag),
         _ => (image, "latest"),
@@ -192,6 +209,22 @@ pub(crate) mod tests {
             ("mysql:8.4", "mariadb:11.4", false),
             ("registry:5000/ghost", "registry:5000/ghost", true),
             ("v:v2026.10", "v:v2026.9", false),
+            ("postgres:16.4-alpine3.20", "postgres:16-alpine", true),
+            ("postgres:16-alpine", "postgres:16.4-alpine3.20", true),
+            ("postgres:16.4-bookworm", "postgres:16.2-alpine3.20", false),
+            ("postgres:17.1-alpine3.20", "postgres:16-alpine", false),
+            ("nextcloud:31.0.9-apache", "nextcloud:31-apache", true),
+            ("nextcloud:32.0.1-apache", "nextcloud:31-apache", false),
+            ("ghost:6", "ghost:latest", true),
+            ("ghost:6@sha256:11", "ghost:6@sha256:22", true),
+            ("ghost:6", "ghost:6@sha256:22", true),
+            ("ghost:7@sha256:11", "ghost:6@sha256:22", false),
+            ("ghost@sha256:11", "ghost:6", true),
+            ("docker.io/library/ghost:6", "ghost:6", true),
+            ("docker.io/nocodb/nocodb:0.301.3", "nocodb/nocodb:0.301.3", true),
+            ("docker.io/library/ghost:7", "ghost:6", false),
+            ("registry:5000/ghost:6", "registry:5000/ghost:7", true),
+            ("elsewhere.example/ghost:6", "ghost:6", false),
         ];
         for (taken, present, good) in table {
             let image = Image { name: taken.to_owned(), id: "sha256:0".to_owned(), version: None };
@@ -220,6 +253,8 @@ pub(crate) mod tests {
             (image("a", Some("2.21.5")), image("b", Some("2.27.0")), true),
             (image("a", Some("2.21.5")), image("b", None), true),
             (image("a", Some("9")), image("a", Some("1")), true),
+            (image("a", Some("2.21.5")), image("b", Some("2.21")), true),
+            (image("a", Some("v2.21.4")), image("b", Some("2.21.4+1")), true),
         ] {
             manifest.images = [("app".to_owned(), taken)].into();
             let result = readable(&manifest, &present, &[("app".to_owned(), running)].into());

@@ -1,0 +1,100 @@
+//! PostgreSQL.
+
+use crate::server::Server;
+
+/// Owners, grants of every kind, policies, settings, and what is neither a table nor a row.
+const SHOP: &str = include_str!("shop.postgresql.sql");
+/// What is asked afterwards: each answer is the original's.
+const QUESTIONS: [&str; 12] = [
+    "SELECT relname, pg_get_userbyid(relowner), ARRAY(SELECT a::text FROM unnest(relacl) a ORDER BY 1), relrowsecurity, relforcerowsecurity FROM pg_class \
+     WHERE relnamespace::regnamespace::text !~ '^(pg_|information)' ORDER BY 1",
+    "SELECT attrelid::regclass, attname, ARRAY(SELECT a::text FROM unnest(attacl) a ORDER BY 1) FROM pg_attribute WHERE attacl IS NOT NULL AND attnum > 0 \
+     AND attrelid::regclass::text LIKE 'sales%' ORDER BY 1, 2",
+    "SELECT proname, pg_get_userbyid(proowner), prosecdef FROM pg_proc WHERE proname IN ('whoami', 'noticed', 'watched') ORDER BY 1",
+    "SELECT polname, polroles::regrole[], pg_get_expr(polqual, polrelid) FROM pg_policy ORDER BY 1",
+    "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, \
+     ARRAY(SELECT a::text FROM unnest(datacl) a ORDER BY 1), shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'shop'",
+    "SELECT coalesce(rolname, ''), setconfig FROM pg_db_role_setting LEFT JOIN pg_roles r ON r.oid = setrole ORDER BY 1, 2",
+    "SELECT roleid::regrole, member::regrole FROM pg_auth_members WHERE member::regrole::text = 'app'",
+    "SELECT defaclrole::regrole, defaclobjtype, defaclacl FROM pg_default_acl",
+    "SELECT nspname, pg_get_userbyid(nspowner), ARRAY(SELECT a::text FROM unnest(nspacl) a ORDER BY 1) FROM pg_namespace WHERE nspname = 'sales'",
+    "SELECT pubname, puballtables FROM pg_publication UNION SELECT evtname, evtenabled = 'A' FROM pg_event_trigger",
+    "SELECT last_value, is_called FROM numbers; SELECT count(*) FROM noticed; SELECT extname FROM pg_extension ORDER BY 1",
+    "SELECT md5(string_agg(o::text, '|' ORDER BY id)) FROM sales.orders o; SELECT * FROM sales.summary; \
+     SELECT loid, encode(data, 'escape') FROM pg_largeobject",
+];
+
+#[test]
+fn owners_grants_policies_and_settings_of_a_postgresql_come_along() {
+    let (original, copy) = (Server::postgresql(), Server::postgresql());
+    original.sql("postgres", SHOP);
+    let taken = original.taken();
+    assert!(!taken.roles.contains("PASSWORD"), "{}", taken.roles);
+    copy.given(&taken).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(copy.counted(), taken.rows);
+    for question in QUESTIONS {
+        assert_eq!(copy.sql("shop", question), original.sql("shop", question), "{question}");
+    }
+    assert!(copy.sql("shop", QUESTIONS[0]).contains("orders|app|"), "owned by whom it was");
+}
+
+/// What somebody set for the database or for its user holds for the tool, and for no dump, load or count of ours.
+#[test]
+fn no_setting_of_a_postgresql_stops_its_dump_or_its_load() {
+    let (original, copy) = (Server::postgresql(), Server::postgresql());
+    let rows =
+        "CREATE TABLE \"m\u{e4}rz\" (x int); INSERT INTO \"m\u{e4}rz\" SELECT generate_series(1, 100000);";
+    original.sql("shop", rows);
+    for setting in [
+        "ALTER DATABASE shop SET default_transaction_read_only = on",
+        "ALTER DATABASE shop SET statement_timeout = '1ms'",
+        "ALTER DATABASE shop SET client_encoding = 'LATIN1'",
+        "ALTER DATABASE shop SET standard_conforming_strings = off",
+        "ALTER DATABASE shop SET search_path = nowhere",
+        "ALTER DATABASE shop SET row_security = off",
+        "ALTER DATABASE shop SET datestyle = 'German'",
+        "ALTER DATABASE shop CONNECTION LIMIT 0",
+        "CREATE ROLE app; ALTER ROLE tool IN DATABASE shop SET role = app",
+        "ALTER ROLE tool SET idle_in_transaction_session_timeout = '1ms'",
+    ] {
+        original.sql("postgres", setting);
+    }
+    assert!(original.told("shop", "SELECT count(*) FROM public.\"m\u{e4}rz\"").is_err(), "they are in force");
+    let taken = original.taken();
+    assert_eq!(taken.rows, [("public.m\u{e4}rz".to_owned(), 100_000)].into());
+    copy.given(&taken).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(copy.counted(), taken.rows);
+}
+
+#[test]
+fn a_set_of_a_former_release_without_accounts_is_loaded_without_owners() {
+    let (original, copy) = (Server::postgresql(), Server::postgresql());
+    original.sql(
+        "shop",
+        "CREATE ROLE app; CREATE TABLE t (x int); ALTER TABLE t OWNER TO app; GRANT SELECT ON t TO app;",
+    );
+    let taken = original.taken();
+    copy.given_bare(&taken).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(copy.counted(), taken.rows);
+}
+
+/// Where a table lies on the disk is no part of it; another encoding than UTF-8 is.
+#[test]
+fn tables_on_a_disk_of_their_own_and_names_in_latin_1_are_loaded_where_there_is_no_such_disk() {
+    let (original, copy) = (Server::postgresql(), Server::postgresql());
+    let place = original.sql("postgres", "SHOW data_directory");
+    let place = std::path::Path::new(place.trim()).parent().expect("a folder").join("fast");
+    // PostgreSQL makes no folder itself, but takes one of its own user's.
+    original.sql("postgres", &format!("COPY (SELECT 1) TO PROGRAM 'mkdir {}'", place.display()));
+    original.sql("postgres", &format!("CREATE TABLESPACE fast LOCATION '{}'", place.display()));
+    original.sql("postgres", "DROP DATABASE shop");
+    let latin = "CREATE DATABASE shop TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C' TABLESPACE fast";
+    original.sql("postgres", latin);
+    let table = "SET client_encoding = 'UTF8'; CREATE TABLE \"m\u{e4}rz\" (x text); INSERT INTO \"m\u{e4}rz\" VALUES ('\u{df}');";
+    original.sql("shop", table);
+    let taken = original.taken();
+    assert_eq!(taken.rows, [("public.m\u{e4}rz".to_owned(), 1)].into());
+    copy.given(&taken).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(copy.counted(), taken.rows);
+    assert_eq!(copy.sql("shop", "SHOW server_encoding"), "LATIN1\n");
+}
