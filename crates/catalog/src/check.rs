@@ -4,7 +4,7 @@ use letsbe_types::Secret;
 
 use crate::{
     CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose, owner,
-    render_exchange, render_nginx, render_stack, state, tool::MAIL_PORTS,
+    render_exchange, render_nginx, render_stack, state, tool::MAIL_PORTS, upload,
 };
 
 /// Rules that an entry may ask to be excepted from.
@@ -33,6 +33,7 @@ pub(crate) fn alone(tool: &Tool, base: &str, folder: &str, kind: Kind) -> Vec<Ca
     found.extend(credentials(tool));
     found.extend(owner::check(tool));
     found.extend(state::declared(tool));
+    found.extend(upload::check(tool));
     let mut errors: Vec<CatalogError> = found
         .into_iter()
         .map(|(field, why)| CatalogError::new(format!("{base}/tool.toml"), field, why))
@@ -304,6 +305,7 @@ pub(crate) fn across(tools: &[Tool], platform: &[Tool]) -> Vec<CatalogError> {
     let mut ports: BTreeMap<u16, String> = BTreeMap::new();
     let mut labels: BTreeMap<&str, String> = BTreeMap::new();
     let mut containers: BTreeMap<&str, String> = BTreeMap::new();
+    let mut uploads: Option<String> = None;
     for tool in platform.iter().chain(tools) {
         let folder = if tool.kind == Kind::Platform { "platform" } else { "tools" };
         let file = format!("{folder}/{}/tool.toml", tool.name);
@@ -319,6 +321,12 @@ pub(crate) fn across(tools: &[Tool], platform: &[Tool]) -> Vec<CatalogError> {
                 let why = format!("\"{}\" is also a host name of {other}", vhost.label);
                 errors.push(CatalogError::new(&file, format!("vhosts[{i}].label"), why));
             }
+        }
+        if tool.upload.is_some()
+            && let Some(other) = uploads.replace(owner.clone())
+        {
+            let why = format!("{other} has one too, and there is one user for uploads");
+            errors.push(CatalogError::new(&file, "upload", why));
         }
         for (i, service) in tool.services.iter().enumerate() {
             if let Some(other) = containers.insert(&service.container, owner.clone()) {

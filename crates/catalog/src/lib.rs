@@ -21,6 +21,7 @@ mod template;
 mod tiers;
 mod tool;
 mod tool_id;
+mod upload;
 
 pub use credential::{Credential, CredentialCategory, CredentialMethod};
 pub use exchange::{Capture, Exchange, Expect, Header, RenderedExchange, Transport, render_exchange};
@@ -36,3 +37,4 @@ pub use tool::{
     RuleException, Service, Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
 };
 pub use tool_id::{InvalidToolId, ToolId};
+pub use upload::{UPLOAD_PORT, UPLOAD_USER, Upload};

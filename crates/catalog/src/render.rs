@@ -160,7 +160,7 @@ pub(crate) fn used_credentials(tool: &Tool) -> Result<BTreeSet<String>, RenderEr
         .flat_map(|lines| lines.values().cloned())
         .chain(tool.secret_files.values().cloned())
         .chain(exchanges.flat_map(crate::exchange::templates));
-    let mut used = BTreeSet::new();
+    let mut used: BTreeSet<String> = tool.upload.iter().map(|upload| upload.password.clone()).collect();
     for text in texts {
         used.extend(template::used(&file, &text, &Shared::new())?);
     }

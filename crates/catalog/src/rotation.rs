@@ -21,6 +21,8 @@ pub enum Rotation<'a> {
     Database,
     /// The containers are made again with the new value.
     Env,
+    /// The server's own user gets the new value; no container knows it.
+    Upload,
     /// It stays as it is, for this reason.
     Keep(&'a str),
 }
@@ -36,6 +38,7 @@ impl Tool {
                 return Rotation::Keep("nothing tells a MongoDB its new password yet");
             }
             None if self.is_of(&credential.key, |_| true) => return Rotation::Database,
+            None if self.is_upload_password(&credential.key) => return Rotation::Upload,
             None => {}
         }
         match credential.category {
@@ -96,6 +99,7 @@ mod tests {
                 let how = match tool.rotation_of(credential) {
                     Rotation::Database => "database",
                     Rotation::Env => "env",
+                    Rotation::Upload => "upload",
                     Rotation::Keep(reason) => {
                         assert!(!reason.is_empty());
                         "keep"
@@ -114,6 +118,7 @@ mod tests {
             "nocodb/connection_key keep",
             "openclaw/gateway_token env",
             "portainer/admin_password keep",
+            "static-website/upload_password upload",
             "wordpress/auth_key env",
         ] {
             assert!(found.iter().any(|line| line == wanted), "{wanted} not in {found:#?}");

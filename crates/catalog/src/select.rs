@@ -35,10 +35,10 @@ impl Selection {
             .collect()
     }
 
-    /// Ports of the selected mail tools, which everybody may reach.
+    /// Ports of the selected tools that everybody may reach: see [`Tool::open_ports`].
     #[must_use]
-    pub fn mail_ports(&self, catalog: &Catalog) -> BTreeSet<u16> {
-        self.entries(catalog).flat_map(|tool| tool.mail_ports.iter().copied()).collect()
+    pub fn open_ports(&self, catalog: &Catalog) -> BTreeSet<u16> {
+        self.entries(catalog).flat_map(Tool::open_ports).collect()
     }
 
     /// The catalog entries, in start order.

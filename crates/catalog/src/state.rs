@@ -107,6 +107,9 @@ pub(crate) fn mounted(tool: &Tool, services: &Map<String, Value>) -> Found {
             let source = mount.split(':').next().unwrap_or_default();
             let is_it = |state: &&State| [&state.volume, &state.path].contains(&&Some(source.to_owned()));
             let Some(state) = tool.state.iter().find(is_it) else { continue };
+            if tool.upload.as_ref().is_some_and(|upload| upload.path == source) && !mount.ends_with(":ro") {
+                refuse("volumes", format!("{source} is uploaded to, so it must be mounted read-only"));
+            }
             let is_covered = state.method == StateMethod::DatabaseVolume;
             covered |= is_covered;
             if is_covered && !has_database {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Credential, Exchange, ToolId};
+use crate::{Credential, Exchange, ToolId, Upload};
 
 /// The ports that a mail tool may open: delivery, submission, reading.
 pub(crate) const MAIL_PORTS: [u16; 3] = [25, 587, 993];
@@ -89,6 +89,9 @@ pub struct Tool {
     /// Where its data names the version that made it.
     #[serde(default)]
     pub data_version: Option<DataVersion>,
+    /// The folder that its owner uploads to.
+    #[serde(default)]
+    pub upload: Option<Upload>,
     /// How it is restored.
     #[serde(default)]
     pub restore: Restore,

@@ -11,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use letsbe_catalog::UPLOAD_PORT;
 use letsbe_host::{
     Assessment, Command, CommandOutput, FileWrite, Machine, MachineError, machine::FileState,
     server_operations,
@@ -248,4 +249,29 @@ async fn mail_is_let_in_where_a_mail_tool_is_selected_and_nowhere_else() {
     assert!(opened.contains("ufw allow 25/tcp\n- run ufw allow 993/tcp"), "{opened}");
     let kept = plan(mail, "partial-mail-open-without-a-mail-tool").await;
     assert!(kept.contains("delete allow 587/tcp") && !kept.contains("delete allow 25/tcp"), "{kept}");
+}
+
+#[tokio::test]
+async fn uploads_have_a_port_and_a_jail_where_a_tool_takes_them_and_nowhere_else() {
+    let plan = async |operation: &str, ports: &BTreeSet<u16>, case: &str| {
+        let operations = server_operations(ports);
+        let operation = operations.iter().find(|one| one.name() == operation).expect("there is one");
+        let fixture = Fixture::load(&folder().join(operation.name()), case);
+        shown(&operation.assess(&fixture, &fixture.desired()).await)
+    };
+    let (uploads, none) = (BTreeSet::from([UPLOAD_PORT]), BTreeSet::new());
+    let opened = plan("firewall.closed", &uploads, "converged").await;
+    assert!(opened.contains("\n- run ufw allow 22023/tcp\n"), "{opened}");
+    let shut = plan("firewall.closed", &none, "partial-uploads-open-without-their-tool").await;
+    assert!(shut.contains("\n- run ufw --force delete allow 22023/tcp\n"), "{shut}");
+    let kept = plan("firewall.closed", &uploads, "partial-uploads-open-without-their-tool").await;
+    assert!(!kept.contains("delete"), "{kept}");
+
+    let guarded = plan("fail2ban.guarding", &uploads, "converged").await;
+    for line in ["write /etc/fail2ban/filter.d/letsbe-sftp.conf", "restart fail2ban.service"] {
+        assert!(guarded.contains(line), "{guarded}");
+    }
+    let with_jail = "partial-jail-for-uploads-without-their-tool";
+    assert!(plan("fail2ban.guarding", &uploads, with_jail).await.starts_with("converged: "));
+    assert!(plan("fail2ban.guarding", &none, with_jail).await.contains("its jails are not ours"));
 }

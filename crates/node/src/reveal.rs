@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use chrono::{DateTime, Utc};
-use letsbe_catalog::Tool;
+use letsbe_catalog::{Tool, UPLOAD_PORT};
 use letsbe_types::{Problem, Secret};
 use letsbe_vault::Credentials;
 use serde_json::json;
@@ -82,7 +82,11 @@ fn of<'a>(
         let login = credential.login.as_deref()?;
         let name = login.replace("{{ owner_email }}", desired.owner_email.as_str());
         let password = credentials.get(tool.name.as_str(), &credential.key)?;
-        Some(Login { tool, url: url.clone(), name, password })
+        let url = match tool.is_upload_password(&credential.key) {
+            true => format!("sftp://{name}@{}:{UPLOAD_PORT}/", desired.domain),
+            false => url.clone(),
+        };
+        Some(Login { tool, url, name, password })
     })
 }
 
@@ -200,6 +204,10 @@ mod tests {
             assert!(ghost.contains(part), "{ghost}");
         }
         assert!(table.contains("https://status.acme.example/"), "{table}");
+        let upload = table.lines().find(|line| line.starts_with("Static website")).unwrap();
+        for part in ["sftp://letsbe-website@acme.example:22023/", "static-website-upload_password"] {
+            assert!(upload.contains(part), "{upload}");
+        }
         for foreign in ["database_password", "odoo", "portainer", "{{"] {
             assert!(!table.contains(foreign), "{foreign}: {table}");
         }
@@ -237,8 +245,8 @@ mod tests {
         files::make_folder(layout.audit_log().parent().unwrap()).unwrap();
         command(&layout, &all, now).unwrap();
         let log = std::fs::read_to_string(layout.audit_log()).unwrap();
-        assert_eq!(log.lines().count(), 2, "{log}");
-        for tool in ["ghost", "uptime-kuma"] {
+        assert_eq!(log.lines().count(), 3, "{log}");
+        for tool in ["ghost", "static-website", "uptime-kuma"] {
             assert!(log.contains(&format!("\"tool\":\"{tool}\"")), "{log}");
         }
         assert!(!log.contains("admin_password"), "{log}");

@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, future::BoxFuture};
-use letsbe_catalog::{Catalog, Expect};
+use letsbe_catalog::{Catalog, Expect, UPLOAD_PORT};
 use letsbe_types::{
     Problem,
     clock::milliseconds,
@@ -76,10 +76,16 @@ struct Expected {
     pages: Vec<Page>,
     /// Their host names.
     names: Vec<String>,
-    /// May be open: the mail ports of a selected mail tool.
-    mail_ports: BTreeSet<u16>,
-    /// Ports of the catalog, which must not be reachable.
-    inner_ports: BTreeSet<u16>,
+    ports: Ports,
+}
+
+struct Ports {
+    /// Must be open: [`OPEN`], and the port for uploads where a tool takes them.
+    open: Vec<u16>,
+    /// May be open: also the mail ports of a selected mail tool.
+    allowed: BTreeSet<u16>,
+    /// Must not be reachable: those of the catalog, and others that leak often.
+    inner: BTreeSet<u16>,
 }
 
 /// Makes all checks at the same time.
@@ -135,14 +141,19 @@ fn expected(job: &ProvisionJob) -> Result<Expected, Problem> {
     let catalog = Catalog::load(&job.bundle.join("catalog")).map_err(|error| unusable(error.to_string()))?;
     let deployment =
         Deployment::new(Arc::new(catalog), &job.desired).map_err(|error| unusable(error.message))?;
-    let (selection, catalog) = (deployment.selection(), deployment.catalog());
-    let mail_ports = selection.mail_ports(catalog);
-    let ports = selection.ports(catalog).into_keys();
-    let inner = ports.chain(NEVER).filter(|port| !OPEN.contains(port) && !mail_ports.contains(port));
-    let inner_ports = inner.collect();
     let pages = pages(&deployment);
     let names = pages.iter().map(|page| page.name.clone()).collect();
-    Ok(Expected { pages, names, mail_ports, inner_ports })
+    Ok(Expected { pages, names, ports: ports(&deployment) })
+}
+
+fn ports(deployment: &Deployment) -> Ports {
+    let (selection, catalog) = (deployment.selection(), deployment.catalog());
+    let of_tools = selection.open_ports(catalog);
+    let open = OPEN.into_iter().chain(of_tools.get(&UPLOAD_PORT).copied()).collect();
+    let allowed: BTreeSet<u16> = OPEN.into_iter().chain(of_tools).collect();
+    let inner = selection.ports(catalog).into_keys().chain(NEVER).chain([UPLOAD_PORT]);
+    let inner = inner.filter(|port| !allowed.contains(port)).collect();
+    Ports { open, allowed, inner }
 }
 
 /// For each host name what the entry of its tool says; the landing page answers on the domain that no tool has.
@@ -277,10 +288,9 @@ impl Checks<'_> {
 
     async fn ports(&self) -> Outcome {
         let scanned: Vec<u16> = if self.options.full_scan {
-            let mail = &self.expected.mail_ports;
-            (1..=u16::MAX).filter(|port| !OPEN.contains(port) && !mail.contains(port)).collect()
+            (1..=u16::MAX).filter(|port| !self.expected.ports.allowed.contains(port)).collect()
         } else {
-            self.expected.inner_ports.iter().copied().collect()
+            self.expected.ports.inner.iter().copied().collect()
         };
         let address = self.job.address;
         let count = scanned.len();
@@ -288,14 +298,16 @@ impl Checks<'_> {
             .map(|port| async move { (port, answers(address, port, PORT_TIMEOUT).await) })
             .buffer_unordered(SCAN_WIDTH)
             .collect::<Vec<(u16, bool)>>();
-        let open = futures::future::join_all(OPEN.map(|port| answers(address, port, OPEN_PORT_TIMEOUT)));
+        let wanted = &self.expected.ports.open;
+        let open = wanted.iter().map(|port| answers(address, *port, OPEN_PORT_TIMEOUT));
+        let open = futures::future::join_all(open);
         let (tried, open) = tokio::join!(shut, open);
         let leaks: BTreeSet<u16> =
             tried.into_iter().filter(|(_, open)| *open).map(|(port, _)| port).collect();
         let missing: Vec<u16> =
-            OPEN.into_iter().zip(open).filter(|(_, open)| !open).map(|(port, _)| port).collect();
+            wanted.iter().zip(open).filter(|(_, open)| !open).map(|(port, _)| *port).collect();
         if leaks.is_empty() && missing.is_empty() {
-            return fine(format!("{OPEN:?} are open, {count} other ports are not"));
+            return fine(format!("{wanted:?} are open, {count} other ports are not"));
         }
         let message = format!(
             "From outside: reachable but must not be {leaks:?}; must be reachable but are not {missing:?}"
@@ -336,11 +348,14 @@ fn innermost(error: &dyn std::error::Error) -> String {
 mod tests {
     use letsbe_types::{
         Problem,
-        job::{Outcome, RunEventKind, StepResult},
+        job::{DesiredServer, Outcome, RunEventKind, StepResult},
     };
 
-    use super::{as_events, pages};
-    use crate::stacks::tests::deployment;
+    use super::{as_events, pages, ports};
+    use crate::stacks::{
+        Deployment,
+        tests::{catalog, deployment, desired},
+    };
 
     #[test]
     fn only_what_the_entry_expects_is_an_answer_from_outside() {
@@ -356,6 +371,17 @@ mod tests {
         let blog = &pages[0];
         assert!(blog.expect.check(200, "generator: Ghost").is_ok());
         assert!(blog.expect.check(200, "<html>a page of somebody else").is_err());
+    }
+
+    #[test]
+    fn the_port_for_uploads_must_be_open_where_a_tool_takes_them_and_must_not_elsewhere() {
+        for (tool, takes) in [("static-website", true), ("ghost", false)] {
+            let desired = DesiredServer { tools: vec![tool.to_owned()], ..desired() };
+            let ports = ports(&Deployment::new(catalog(), &desired).expect("fits"));
+            assert_eq!(ports.open.contains(&22023), takes, "{tool}");
+            assert_eq!(ports.allowed.contains(&22023), takes, "{tool}");
+            assert_eq!(ports.inner.contains(&22023), !takes, "{tool}");
+        }
     }
 
     #[test]

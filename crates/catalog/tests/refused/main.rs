@@ -125,6 +125,21 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
         "exceptions[0].rule: \"privileged\" is none of audit-log, container-view, healthcheck, host-network, raw-sockets",
     ),
     (
+        "[needs]",
+        "[upload]\npath = \"/opt/letsbe/data/alpha\"\npassword = \"admin_password\"\n[needs]",
+        "upload.path: is no path among state that is copied as files",
+    ),
+    (
+        "[needs]",
+        "[upload]\npath = \"/x\"\npassword = \"nothing\"\n[needs]",
+        "upload.password: there is no credential \"nothing\"",
+    ),
+    (
+        "[needs]",
+        "[upload]\npath = \"/x\"\npassword = \"admin_password\"\n[needs]",
+        "upload.password: its credential needs login = \"letsbe-website\"",
+    ),
+    (
         "{{ admin_password }}",
         "{{ admin_password }}{{ colour }}",
         "colour: alpha/tool.toml uses the variable \"colour\", which is not declared; declare it or correct the name",

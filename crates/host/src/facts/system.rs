@@ -76,6 +76,16 @@ pub fn parse_group_members(group: &str, name: &str) -> Option<Vec<String>> {
     })
 }
 
+/// Groups that name a user as a member, in the text of `/etc/group`.
+#[must_use]
+pub fn parse_group_names(group: &str, user: &str) -> Vec<String> {
+    let names = |line: &str| match line.split(':').collect::<Vec<_>>()[..] {
+        [group, _, _, members] if members.split(',').any(|member| member == user) => Some(group.to_owned()),
+        _ => None,
+    };
+    group.lines().filter_map(names).collect()
+}
+
 /// Whether a user's password is locked or impossible, from the text of `/etc/shadow`. The hash goes no further.
 #[must_use]
 pub fn parse_password_locked(shadow: &str, name: &str) -> bool {

@@ -21,7 +21,7 @@ use crate::{
     operation::{Assessment, Converge},
 };
 
-/// Ports open to everybody on every server; a mail tool's come beside them.
+/// Ports open to everybody on every server; the selected tools' come beside them.
 const PORTS: [u16; 3] = [80, 443, SSH_PORT];
 
 const DEFAULTS: &str = "/etc/default/ufw";
@@ -44,21 +44,23 @@ const DOCKER_USER: [&str; 6] = [
 /// What containers send to the server itself, at any of its addresses; asked before UFW's own rules, which admit
 /// everybody. From the guardian's bridge nothing comes in but answers. Tools may ask each other by their public
 /// names, so the web's ports stay as they are for the others; SSH is not for containers.
-const INPUT: [&str; 7] = [
+const INPUT: [&str; 9] = [
     "-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
     "-i letsbe-guardian -p tcp -j REJECT --reject-with tcp-reset",
     "-i letsbe-guardian -j DROP",
     "-i docker+ -p tcp -m tcp --dport 22 -j DROP",
     "-i docker+ -p tcp -m tcp --dport 22022 -j DROP",
+    "-i docker+ -p tcp -m tcp --dport 22023 -j DROP",
     "-i br-+ -p tcp -m tcp --dport 22 -j DROP",
     "-i br-+ -p tcp -m tcp --dport 22022 -j DROP",
+    "-i br-+ -p tcp -m tcp --dport 22023 -j DROP",
 ];
 
 /// UFW closed but for our ports, and containers out of reach from outside.
 #[derive(Default)]
 pub(super) struct Firewall {
-    /// Ports of the selected mail tools.
-    pub(super) mail: BTreeSet<u16>,
+    /// Ports that the selected tools need open.
+    pub(super) tools: BTreeSet<u16>,
 }
 
 /// UFW for one version of the Internet protocol.
@@ -202,7 +204,7 @@ impl Converge for Firewall {
 impl Firewall {
     fn ports(&self, found: &Found) -> BTreeSet<u16> {
         let old = found.old_port_needed.then_some(22);
-        PORTS.into_iter().chain(self.mail.iter().copied()).chain(old).collect()
+        PORTS.into_iter().chain(self.tools.iter().copied()).chain(old).collect()
     }
 }
 

@@ -19,6 +19,7 @@ mod updates;
 
 use std::collections::BTreeSet;
 
+use letsbe_catalog::UPLOAD_PORT;
 use letsbe_types::{Problem, job::DesiredServer};
 
 use crate::{change::Command, operation::Operation};
@@ -33,12 +34,14 @@ pub const NODE: &str = "/opt/letsbe/bin/letsbe-node";
 pub const NODE_ON_PATH: &str = "/usr/local/bin/letsbe-node";
 /// The only user who may log in from outside.
 pub const ADMIN: &str = "letsbe-admin";
+/// The SSH server that takes uploads and does nothing else, where the owner of a tool uploads to it.
+pub const UPLOAD_SERVICE: &str = "letsbe-sftp.service";
 /// The SSH port of a provisioned server.
 pub const SSH_PORT: u16 = 22022;
 
-/// Steps 1 to 8, sorted by step; `mail` are the ports that the selected mail tools need open.
+/// Steps 1 to 8, sorted by step; `ports` are those that the selected tools need open.
 #[must_use]
-pub fn server_operations(mail: &BTreeSet<u16>) -> Vec<Box<dyn Operation>> {
+pub fn server_operations(ports: &BTreeSet<u16>) -> Vec<Box<dyn Operation>> {
     vec![
         Box::new(identity::Identity),
         Box::new(folders::Folders),
@@ -49,11 +52,11 @@ pub fn server_operations(mail: &BTreeSet<u16>) -> Vec<Box<dyn Operation>> {
         Box::new(docker::Engine),
         Box::new(conflicts::Conflicts),
         Box::new(folders::NginxFolders),
-        Box::new(firewall::Firewall { mail: mail.clone() }),
+        Box::new(firewall::Firewall { tools: ports.clone() }),
         Box::new(admin::AdminUser),
         Box::new(commands::AdminCommands),
         Box::new(ssh::SshMove::default()),
-        Box::new(fail2ban::Fail2ban),
+        Box::new(fail2ban::Fail2ban { uploads: ports.contains(&UPLOAD_PORT) }),
         Box::new(updates::SecurityUpdates::default()),
     ]
 }

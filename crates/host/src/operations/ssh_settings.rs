@@ -131,6 +131,14 @@ pub fn final_settings() -> String {
     )
 }
 
+/// Of these settings the key exchange, ciphers, MACs and host keys, for another server on the same machine.
+#[must_use]
+pub fn algorithms() -> String {
+    let names = ["KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms"];
+    let wanted = EFFECTIVE.iter().filter(|(name, _)| names.contains(name));
+    wanted.map(|(name, value)| format!("{name} {value}\n")).collect()
+}
+
 /// The settings while both ports are open. What the server says of other logins stays, as far as our user is let in.
 #[must_use]
 pub fn both_ports(ports: &BTreeSet<u16>, found: &SshdSettings) -> String {

@@ -21,7 +21,12 @@ pub(crate) async fn reach(target: &Target<'_>) -> anyhow::Result<()> {
     let ghost = inside("letsbe-ghost").await?;
     let runtime = inside("letsbe-openclaw").await?;
     let own = target.address().to_string();
-    let mut closed = vec![(own.as_str(), "22022"), (own.as_str(), "8100"), ("172.17.0.1", "22022")];
+    let mut closed = vec![
+        (own.as_str(), "22022"),
+        (own.as_str(), "22023"),
+        (own.as_str(), "8100"),
+        ("172.17.0.1", "22022"),
+    ];
     closed.extend(ghost.split_whitespace().map(|address| (address, "2368")));
     closed.extend(runtime.split_whitespace().map(|address| (address, "18789")));
     ensure!(closed.len() >= 5, "an address is missing: {closed:?}");

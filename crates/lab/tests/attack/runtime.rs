@@ -132,7 +132,7 @@ pub(crate) async fn reach(target: &Target<'_>) -> anyhow::Result<()> {
     let proxy = connect("letsbe-secrets-proxy", "8100").await?;
     ensure!(proxy == "open", "the proxy is {proxy}");
     for address in addresses {
-        for port in ["22", "22022", "80", "443"] {
+        for port in ["22", "22022", "22023", "80", "443"] {
             let said = connect(address, port).await?;
             ensure!(said == "closed", "{address}:{port} is {said}");
         }

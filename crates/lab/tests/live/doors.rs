@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::Live;
 
-const OPEN: [u16; 3] = [80, 443, 22022];
+const OPEN: [u16; 4] = [80, 443, 22022, 22023];
 const MAIL: [u16; 3] = [25, 587, 993];
 /// A port that says nothing in this time is shut.
 const SILENCE: Duration = Duration::from_millis(400);

@@ -88,6 +88,8 @@ pub(crate) async fn mail(live: &Live<'_>) -> anyhow::Result<()> {
     for name in live.names() {
         ensure!(mail.text.contains(&format!("https://{name}/")), "it does not name {name}: {}", mail.text);
     }
+    let upload = format!("sftp://letsbe-website@{}:22023/", live.domain());
+    ensure!(mail.text.contains(&upload), "it does not say where pages are uploaded to: {}", mail.text);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod pages;
 mod power;
 mod runbook;
 mod secrets;
+mod upload;
 
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,7 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
         ("a published container is out of reach", Box::pin(doors::published_container(&live))),
         ("the containers' socket makes nobody root", Box::pin(containers::are_looked_at_only(&live))),
         ("SSH takes the admin's key and nothing else", Box::pin(doors::ssh(&live))),
+        ("the owner uploads a page and visitors see it", Box::pin(upload::a_page(&live))),
         ("a second run changes nothing", Box::pin(again::changes_nothing(&live))),
         ("a plan for a good server is empty", Box::pin(again::empty_plan(&live))),
         ("a plan names what is broken, a run mends it", Box::pin(again::mends(&live))),

@@ -14,7 +14,7 @@ use crate::Live;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Trusts the lab's ACME root and nothing else.
-fn visitor(live: &Live<'_>) -> anyhow::Result<Client> {
+pub(crate) fn visitor(live: &Live<'_>) -> anyhow::Result<Client> {
     let root = Certificate::from_pem(live.fleet.lab.issued_roots_pem().as_bytes())?;
     let builder =
         Client::builder().tls_certs_only([root]).no_proxy().timeout(PATIENCE).redirect(Policy::none());
@@ -22,7 +22,7 @@ fn visitor(live: &Live<'_>) -> anyhow::Result<Client> {
     Ok(live.names().iter().fold(builder, |builder, name| builder.resolve(name, address)).build()?)
 }
 
-async fn page(client: &Client, url: &str) -> anyhow::Result<(StatusCode, String)> {
+pub(crate) async fn page(client: &Client, url: &str) -> anyhow::Result<(StatusCode, String)> {
     let reply = client.get(url).send().await.with_context(|| url.to_owned())?;
     Ok((reply.status(), reply.text().await?))
 }

@@ -140,6 +140,9 @@ impl Work<'_> {
         )?;
         let healthy = operations.iter().position(|operation| operation.name() == "stacks.healthy");
         let (up, proof) = operations.split_at(healthy.unwrap_or(operations.len()));
+        for command in letsbe_provision::stacks::uploads_restored(tool) {
+            docker::must(command).await?;
+        }
         Engine::new(&LocalMachine, up).run(&server.desired, &Told).await?;
         crash::point(&points::inside::STARTING);
         Engine::new(&LocalMachine, proof).run(&server.desired, &Told).await?;

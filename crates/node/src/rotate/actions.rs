@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use letsbe_catalog::Tool;
 use letsbe_host::{Engine, Journal, LocalMachine, Question};
+use letsbe_provision::stacks::{tool_operations, upload_operation};
 use letsbe_types::{
     Problem, crash,
     job::{Outcome, RunEventKind},
@@ -69,13 +70,11 @@ impl Rotations {
         tool: &Tool,
         credentials: Credentials,
     ) -> Result<Vec<Box<dyn letsbe_host::Operation>>, Problem> {
-        let catalog = Arc::clone(&self.server.catalog);
-        letsbe_provision::stacks::tool_operations(
-            catalog,
-            &self.server.desired,
-            tool.name.as_str(),
-            credentials,
-        )
+        let (catalog, desired) = (|| Arc::clone(&self.server.catalog), &self.server.desired);
+        let name = tool.name.as_str();
+        let mut operations = tool_operations(catalog(), desired, name, credentials.clone())?;
+        operations.extend(upload_operation(catalog(), desired, name, credentials)?);
+        Ok(operations)
     }
 
     /// Does one action after the other, each recorded before the next.

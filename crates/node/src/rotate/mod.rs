@@ -222,6 +222,7 @@ fn print(json: bool, value: &serde_json::Value, lines: impl Iterator<Item = Stri
 fn planned(plan: &RotationPlan) -> String {
     let mut text = match plan.rotates.as_slice() {
         [] => format!("{}: nothing is rotated", plan.tool),
+        keys if plan.restarts.is_empty() => format!("{}: {}; stays up", plan.tool, keys.join(", ")),
         keys => format!(
             "{}: {}; makes {} again; away until healthy, at most about {} s",
             plan.tool,

@@ -103,6 +103,7 @@ mod tests {
             ("letsbe-backup.service", nightly_unit()),
             ("letsbe-restore-7.service", transient),
             ("letsbe-agent.service", crate::stacks::agent_unit().content.expose().clone()),
+            ("letsbe-sftp.service", crate::stacks::upload_unit("/opt/letsbe/data/static-website")),
             ("letsbe-hub.service", hub.to_owned()),
         ] {
             let found = exposure(name, &text);

@@ -25,6 +25,7 @@ mod setup;
 mod sites;
 mod socket_io;
 mod stage;
+mod uploads;
 mod vault;
 mod visit;
 
@@ -51,6 +52,9 @@ pub(crate) use reading::{
 pub(crate) use rendered::is_written;
 pub(crate) use running::troubled;
 pub use stage::{ToolStack, await_healthy, probe_at, tool_stack};
+#[cfg(test)]
+pub(crate) use uploads::unit as upload_unit;
+pub use uploads::{upload_operation, uploads_restored};
 pub use visit::run_setup;
 
 use deployment::DesiredStack;
@@ -147,6 +151,8 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     operations.push(Box::new(server::ServerRecorded));
     operations.push(Box::new(backups::ToolsRestored));
     operations.push(owners(setup::Moment::AfterRestore));
+    // After the tools came back: what somebody uploads before would be lost with the folder that they replace.
+    operations.push(Box::new(uploads::Uploads::new(deployment)));
     operations.push(sites(sites::Stage::Opened));
     operations.push(Box::new(backups::BackupsConfigured));
     operations.push(Box::new(agent::AgentRegistered));
@@ -164,8 +170,8 @@ pub fn all_operations(
     desired: &DesiredServer,
 ) -> Result<Vec<Box<dyn Operation>>, Problem> {
     let deployment = Arc::new(Deployment::new(catalog, desired)?);
-    let mail = deployment.tools().flat_map(|tool| tool.mail_ports.iter().copied()).collect();
-    let mut all = letsbe_host::server_operations(&mail);
+    let ports = deployment.selection().open_ports(deployment.catalog());
+    let mut all = letsbe_host::server_operations(&ports);
     all.extend(of_stacks(&deployment));
     all.extend(crate::verify::operations(&deployment));
     all.sort_by_key(|operation| operation.step());
@@ -252,7 +258,7 @@ pub(crate) mod tests {
         // Owners before sites; where data comes back, data before owners.
         let at = |name: &str| all.iter().position(|operation| operation.name() == name).expect(name);
         let order = ["sites.answer_challenges", "tools.set_up", "sites.published", "tools.restored"];
-        let order = order.into_iter().chain(["owners.proven", "sites.opened"]).map(at);
+        let order = order.into_iter().chain(["owners.proven", "uploads.served", "sites.opened"]).map(at);
         assert!(order.is_sorted(), "a site could be opened before its tool has an owner");
         let unknown = DesiredServer { tools: vec!["n8n".to_owned()], ..desired() };
         let problem = super::all_operations(catalog(), &unknown).err().expect("refused");

@@ -65,18 +65,22 @@ pub struct RotationPlan {
 /// Plans the rotation of a tool whose secrets this vault holds.
 #[must_use]
 pub fn plan(tool: &Tool, vault: &Vault) -> RotationPlan {
-    let (mut rotates, mut kept) = (Vec::new(), Vec::new());
+    let (mut rotates, mut kept, mut in_containers) = (Vec::new(), Vec::new(), false);
     for credential in &tool.credentials {
         let key = credential.key.clone();
         let known = vault.entry(tool.name.as_str(), &key).is_some();
         match tool.rotation_of(credential) {
             Rotation::Keep(reason) => kept.push(Kept { key, reason: reason.to_owned() }),
             _ if !known => kept.push(Kept { key, reason: "it has not been made yet".to_owned() }),
-            Rotation::Database | Rotation::Env => rotates.push(key),
+            Rotation::Upload => rotates.push(key),
+            Rotation::Database | Rotation::Env => {
+                in_containers = true;
+                rotates.push(key);
+            }
         }
     }
     let containers = tool.services.iter().map(|service| service.container.clone());
-    let restarts: Vec<String> = if rotates.is_empty() { Vec::new() } else { containers.collect() };
+    let restarts: Vec<String> = if in_containers { containers.collect() } else { Vec::new() };
     RotationPlan {
         tool: tool.name.as_str().to_owned(),
         away_seconds_max: if restarts.is_empty() { 0 } else { tool.health.start_seconds },
@@ -199,7 +203,9 @@ mod tests {
         for tool in catalog.platform().chain(catalog.tools()) {
             let plan = plan(tool, &vault);
             assert_eq!(plan.rotates.len() + plan.kept.len(), tool.credentials.len());
-            assert_eq!(plan.rotates.is_empty(), plan.restarts.is_empty());
+            // No container knows the password for uploads, so none is made again for it.
+            let in_containers = plan.rotates.iter().any(|key| !tool.is_upload_password(key));
+            assert_eq!(in_containers, !plan.restarts.is_empty(), "{}", tool.name);
             let told: usize = plan.databases.iter().map(|database| database.passwords.len()).sum();
             let passwords =
                 tool.databases.iter().map(|database| 1 + usize::from(database.root_password.is_some()));

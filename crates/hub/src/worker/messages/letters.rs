@@ -1,7 +1,7 @@
 //! What people read in their mail. A customer in the customer's language; staff in English.
 
 use chrono::{DateTime, Utc};
-use letsbe_catalog::Tool;
+use letsbe_catalog::{Tool, UPLOAD_PORT, UPLOAD_USER};
 use letsbe_store::Order;
 use letsbe_types::{DomainName, Language};
 
@@ -107,11 +107,14 @@ impl<'a> Reader<'a> {
     /// All is ready. It holds no password: those never leave the server by mail.
     pub(in crate::worker) fn ready(&self, tools: &[&Tool]) -> Letter {
         let Self { domain, link, language } = self;
-        let note = match language {
-            Language::En => "Please note",
-            Language::De => "Bitte beachten Sie",
+        let (note, upload) = match language {
+            Language::En => ("Please note", "Upload your pages there by SFTP (FileZilla, WinSCP, Cyberduck)"),
+            Language::De => (
+                "Bitte beachten Sie",
+                "Ihre Seiten laden Sie dort per SFTP hoch (FileZilla, WinSCP, Cyberduck)",
+            ),
         };
-        let addresses = addresses(domain, tools, note);
+        let addresses = addresses(domain, tools, note, upload);
         match language {
             Language::En => Letter {
                 subject: format!("Your server for {domain} is ready"),
@@ -185,11 +188,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn addresses(domain: &DomainName, tools: &[&Tool], note: &str) -> String {
+fn addresses(domain: &DomainName, tools: &[&Tool], note: &str, upload: &str) -> String {
     let mut addresses = String::new();
     for tool in tools {
         for name in tool.vhosts.iter().filter_map(|vhost| domain.child(&vhost.label).ok()) {
             addresses.push_str(&format!("  {}: https://{name}/\n", tool.title));
+        }
+        if tool.upload.is_some() {
+            addresses.push_str(&format!("    {upload}:\n    sftp://{UPLOAD_USER}@{domain}:{UPLOAD_PORT}/\n"));
         }
         if let Some(first_visit) = &tool.first_visit {
             addresses.push_str(&format!("    {note}: {first_visit}\n"));

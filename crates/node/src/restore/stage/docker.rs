@@ -17,7 +17,7 @@ pub(crate) async fn must(command: Command) -> Result<String, Problem> {
         Problem::transient("RES006", format!("`{command}` failed: {why}"), hint)
     };
     match LocalMachine.run(&command).await {
-        Ok(output) if output.success() => Ok(output.stdout),
+        Ok(output) if output.success() || command.tolerated => Ok(output.stdout),
         Ok(output) => Err(failed(output.tail())),
         Err(error) => Err(failed(error.to_string())),
     }

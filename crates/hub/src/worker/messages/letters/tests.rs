@@ -58,15 +58,20 @@ fn whoever_lost_a_server_reads_from_when_the_data_are() {
 #[test]
 fn the_message_names_every_address_and_what_the_first_visit_needs() {
     let catalog = Catalog::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog").as_ref()).unwrap();
-    let wanted = ["ghost", "uptime-kuma"].map(|name| name.parse().unwrap());
+    let wanted = ["ghost", "uptime-kuma", "static-website"].map(|name| name.parse().unwrap());
     let mut tools: Vec<_> = wanted.iter().filter_map(|id| catalog.tool(id)).cloned().collect();
     tools[1].first_visit = Some("The first visitor chooses a theme.".to_owned());
     let tools: Vec<_> = tools.iter().collect();
-    for (language, note) in [(Language::En, "Please note"), (Language::De, "Bitte beachten Sie")] {
+    for (language, note, upload) in [
+        (Language::En, "Please note", "Upload your pages there by SFTP"),
+        (Language::De, "Bitte beachten Sie", "Ihre Seiten laden Sie dort per SFTP hoch"),
+    ] {
         let text = written(language, |reader| reader.ready(&tools));
         for expected in [
             "https://blog.bakery.example/",
             "https://status.bakery.example/",
+            upload,
+            "sftp://letsbe-website@bakery.example:22023/",
             &format!("{note}: The first visitor chooses a theme."),
         ] {
             assert!(text.contains(expected), "{expected} is missing: {text}");

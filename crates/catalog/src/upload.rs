@@ -1,0 +1,88 @@
+//! Where the owner of a tool puts files into it: over SFTP, and nowhere else on the server.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::{StateMethod, Tool};
+
+/// The port of the SSH server that takes uploads and does nothing else.
+pub const UPLOAD_PORT: u16 = 22023;
+/// The only user who may log in there.
+pub const UPLOAD_USER: &str = "letsbe-website";
+
+/// A folder of a tool that its owner uploads to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    /// The folder, one of `state`.
+    pub path: String,
+    /// Credential that is the password of [`UPLOAD_USER`].
+    pub password: String,
+}
+
+/// What is wrong with an entry's upload, as field and reason.
+pub(crate) fn check(tool: &Tool) -> Vec<(String, String)> {
+    let Some(upload) = &tool.upload else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut refuse = |field: &str, why: String| found.push((field.to_owned(), why));
+    let is_kept = |path: &str| {
+        let mut files = tool.state.iter().filter(|state| state.method == StateMethod::Files);
+        files.any(|state| state.path.as_deref() == Some(path))
+    };
+    if !is_kept(&upload.path) {
+        refuse("upload.path", "is no path among state that is copied as files".to_owned());
+    }
+    let password = tool.credentials.iter().find(|credential| credential.key == upload.password);
+    match password {
+        None => refuse("upload.password", format!("there is no credential \"{}\"", upload.password)),
+        Some(one) if one.login.as_deref() != Some(UPLOAD_USER) => {
+            refuse("upload.password", format!("its credential needs login = \"{UPLOAD_USER}\""));
+        }
+        Some(_) => {}
+    }
+    found
+}
+
+impl Tool {
+    /// Ports that everybody may reach where this tool is: its mail server's, and the one for uploads.
+    #[must_use]
+    pub fn open_ports(&self) -> BTreeSet<u16> {
+        let upload = self.upload.as_ref().map(|_| UPLOAD_PORT);
+        self.mail_ports.iter().copied().chain(upload).collect()
+    }
+
+    /// Whether a credential lets its owner upload.
+    #[must_use]
+    pub fn is_upload_password(&self, key: &str) -> bool {
+        self.upload.as_ref().is_some_and(|upload| upload.password == key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use crate::{Catalog, Tool};
+
+    #[test]
+    fn one_tool_takes_uploads_and_its_containers_only_read_them() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog");
+        let catalog = Catalog::load(Path::new(folder)).expect("the catalog is valid");
+        let website = catalog.tools().find(|tool| tool.upload.is_some()).expect("one takes uploads");
+        let other = Tool { name: "other".parse().expect("a name"), ..website.clone() };
+        let found = crate::check::across(&[website.clone(), other], &[]);
+        let why = "tools/other/tool.toml: upload: static-website has one too";
+        assert!(found.iter().any(|error| error.to_string().starts_with(why)), "{found:?}");
+
+        for (mode, faults) in [(":ro", 0), ("", 1), (":rw", 1)] {
+            let mount = format!("/opt/letsbe/data/static-website:/srv/site{mode}");
+            let services = json!({ "web": { "image": "nginx:1.28-alpine", "volumes": [mount] } });
+            let found = crate::state::mounted(website, services.as_object().expect("services"));
+            let named = found.iter().filter(|(_, why)| why.contains("must be mounted read-only")).count();
+            assert_eq!(named, faults, "{mode}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `uploads.served`: the owner of a tool that shows files puts them there over SFTP, and can do nothing else on the server.
+//!
+//! An SSH server of its own, so that nothing changes for the operator's: one user without a shell, by password, shut into
+//! a folder of root in which only the tool's folder is seen. Where no tool takes uploads, all of it is taken away.
+
+mod decide;
+mod settings;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use letsbe_catalog::{Catalog, Tool, UPLOAD_USER, Upload};
+use letsbe_host::{
+    Assessment, Command, Machine, Operation,
+    facts::{
+        ask, holds,
+        services::units,
+        system::{parse_account, parse_group_members, parse_group_names},
+        text_of,
+    },
+    operations::UPLOAD_SERVICE,
+};
+use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_vault::Credentials;
+
+use super::{deployment::Deployment, reading, visit::credentials_missing};
+use decide::{Found, Wanted, decide, give, hashed};
+pub(crate) use settings::unit;
+use settings::{CONFIGURATION, FOLDERS, UNIT_FILE, configuration};
+
+/// The operation, for one deployment.
+pub(crate) struct Uploads {
+    deployment: Arc<Deployment>,
+    step: u8,
+    /// `None` is what the server has.
+    credentials: Option<Credentials>,
+}
+
+/// The operation that gives the user for uploads these credentials; `None` for a tool that takes no uploads.
+///
+/// # Errors
+/// The wishes do not fit the catalog.
+pub fn upload_operation(
+    catalog: Arc<Catalog>,
+    desired: &DesiredServer,
+    tool: &str,
+    credentials: Credentials,
+) -> Result<Option<Box<dyn Operation>>, Problem> {
+    let deployment = Arc::new(Deployment::new(catalog, desired)?);
+    let takes = deployment.find(tool).is_some_and(|tool| tool.upload.is_some());
+    let uploads = Uploads { deployment, step: 9, credentials: Some(credentials) };
+    Ok(takes.then(|| Box::new(uploads) as Box<dyn Operation>))
+}
+
+/// What is done when a tool's restored folder has taken the place of the former one: all of it is the owner's, also where
+/// the set is older than uploads; and the service, where it runs, shows the folder that is there now.
+#[must_use]
+pub fn uploads_restored(tool: &Tool) -> Vec<Command> {
+    let Some(upload) = &tool.upload else { return Vec::new() };
+    // Nothing is left to start where nothing runs.
+    let restart = ["try-restart", "--quiet", UPLOAD_SERVICE];
+    vec![give(&upload.path), Command::new("systemctl", restart).tolerated()]
+}
+
+impl Uploads {
+    pub(crate) fn new(deployment: &Arc<Deployment>) -> Self {
+        Self { deployment: Arc::clone(deployment), step: 10, credentials: None }
+    }
+
+    fn upload(&self) -> Option<(&Tool, &Upload)> {
+        self.deployment.tools().find_map(|tool| tool.upload.as_ref().map(|upload| (tool, upload)))
+    }
+
+    async fn wanted(&self, machine: &dyn Machine) -> Result<Option<Wanted>, Problem> {
+        let Some((tool, upload)) = self.upload() else { return Ok(None) };
+        let known = match &self.credentials {
+            Some(credentials) => Some(credentials.clone()),
+            None => reading::credentials(machine).await?,
+        };
+        let known = known.ok_or_else(credentials_missing)?;
+        let password = known.get(tool.name.as_str(), &upload.password).ok_or_else(credentials_missing)?;
+        Ok(Some(Wanted { path: upload.path.clone(), hash: hashed(password)? }))
+    }
+}
+
+/// A user's hash in the text of `/etc/shadow`.
+fn hash_of(shadow: &str, user: &str) -> Option<String> {
+    shadow
+        .lines()
+        .find_map(|line| line.strip_prefix(user)?.strip_prefix(':')?.split(':').next().map(str::to_owned))
+}
+
+async fn find(machine: &dyn Machine, path: &str) -> Result<Found, Problem> {
+    let text = async |path: &str| Ok::<_, Problem>(text_of(machine, path).await?.unwrap_or_default());
+    let stat = ask(machine, &format!("stat -c %Y|%n {CONFIGURATION} {UNIT_FILE}")).await?.stdout;
+    let times = stat.lines().filter_map(|line| line.split_once('|')?.0.parse().ok());
+    let folders = FOLDERS.iter().map(|(folder, _)| *folder).chain([path]).collect::<Vec<_>>().join(" ");
+    let groups = text("/etc/group").await?;
+    Ok(Found {
+        account: parse_account(&text("/etc/passwd").await?, UPLOAD_USER),
+        group: parse_group_members(&groups, UPLOAD_USER).is_some(),
+        groups: parse_group_names(&groups, UPLOAD_USER),
+        hash: hash_of(&text("/etc/shadow").await?, UPLOAD_USER),
+        configuration: holds(machine, CONFIGURATION, 0o644, &configuration()).await?,
+        unit: holds(machine, UNIT_FILE, 0o644, &unit(path)).await?,
+        written_at: times.max().unwrap_or(0),
+        files: stat.lines().count(),
+        service: units(machine, &[UPLOAD_SERVICE]).await?.remove(UPLOAD_SERVICE).unwrap_or_default(),
+        folders: ask(machine, &format!("stat -c %F|%a|%u:%g|%n {folders}"))
+            .await?
+            .stdout
+            .lines()
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+#[async_trait]
+impl Operation for Uploads {
+    fn name(&self) -> &'static str {
+        "uploads.served"
+    }
+
+    fn step(&self) -> u8 {
+        self.step
+    }
+
+    async fn assess(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Assessment, Problem> {
+        let path = self.upload().map_or("/", |(_, upload)| upload.path.as_str());
+        let found = find(machine, path).await?;
+        decide(&found, self.wanted(machine).await?.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uploads_restored;
+    use crate::stacks::tests::catalog;
+
+    #[test]
+    fn a_restored_site_is_its_owners_and_the_service_shows_the_folder_that_is_there_now() {
+        let catalog = catalog();
+        let lines = |name: &str| {
+            let tool = catalog.tools().find(|tool| tool.name.as_str() == name).expect("it is sold");
+            uploads_restored(tool).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert!(lines("ghost").is_empty());
+        assert_eq!(
+            lines("static-website"),
+            [
+                "chown -hR 22023:22023 /opt/letsbe/data/static-website",
+                "systemctl try-restart --quiet letsbe-sftp.service",
+            ]
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! The files of the SSH server for uploads.
+
+use letsbe_catalog::{UPLOAD_PORT, UPLOAD_USER};
+use letsbe_host::operations::ssh_settings::algorithms;
+
+/// Its settings: where neither the operator's server reads them nor the agent may write.
+pub(super) const CONFIGURATION: &str = "/etc/ssh/letsbe_sftp_config";
+pub(super) const UNIT_FILE: &str = "/etc/systemd/system/letsbe-sftp.service";
+/// What the user sees as `/`.
+const ROOT: &str = "/opt/letsbe/sftp/website";
+/// Folders of root, and their modes: sshd takes no other for a root. The last one is where the tool's folder is seen.
+pub(super) const FOLDERS: [(&str, u32); 3] =
+    [("/opt/letsbe/sftp", 0o755), (ROOT, 0o755), ("/opt/letsbe/sftp/website/pages", 0o755)];
+
+/// Passwords are random and of 256 bits; fail2ban counts who guesses. Links are refused: what they name is nothing that
+/// belongs on a site.
+pub(super) fn configuration() -> String {
+    format!(
+        "# Written by LetsBe. Uploads only: whoever operates this server logs in at another port.
+Port {UPLOAD_PORT}
+HostKey /etc/ssh/ssh_host_ed25519_key
+HostKey /etc/ssh/ssh_host_rsa_key
+PidFile none
+UsePAM no
+AllowUsers {UPLOAD_USER}
+PermitRootLogin no
+AuthenticationMethods password
+PasswordAuthentication yes
+PubkeyAuthentication no
+KbdInteractiveAuthentication no
+PermitEmptyPasswords no
+MaxAuthTries 3
+LoginGraceTime 30
+MaxStartups 10:30:30
+PerSourceMaxStartups 5
+MaxSessions 4
+ClientAliveInterval 60
+ClientAliveCountMax 5
+ChrootDirectory {ROOT}
+Subsystem sftp internal-sftp
+ForceCommand internal-sftp -d /pages -u 0022 -P symlink,hardlink
+DisableForwarding yes
+AllowTcpForwarding no
+AllowStreamLocalForwarding no
+AllowAgentForwarding no
+X11Forwarding no
+PermitTunnel no
+GatewayPorts no
+PermitTTY no
+PermitUserRC no
+PermitUserEnvironment no
+UseDNS no
+{}",
+        algorithms()
+    )
+}
+
+/// The folder at `path` is seen by this service alone at its other place. Root's rights are those that sshd needs to become
+/// the user and to shut it in.
+pub(crate) fn unit(path: &str) -> String {
+    format!(
+        "# Written by LetsBe.
+[Unit]
+Description=LetsBe uploads (SFTP only)
+After=network.target
+
+[Service]
+Type=notify
+ExecStartPre=/usr/sbin/sshd -t -f {CONFIGURATION}
+ExecStart=/usr/sbin/sshd -D -f {CONFIGURATION}
+Restart=always
+RestartSec=5
+UMask=0022
+MemoryMax=256M
+TasksMax=64
+BindPaths={path}:{ROOT}/pages
+RuntimeDirectory=sshd
+RuntimeDirectoryMode=0755
+# The folder is the operator's SSH server's, too.
+RuntimeDirectoryPreserve=yes
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+KeyringMode=private
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictNamespaces=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallArchitectures=native
+SystemCallFilter=@system-service chroot
+SystemCallErrorNumber=EPERM
+CapabilityBoundingSet=CAP_AUDIT_WRITE CAP_KILL CAP_SETGID CAP_SETUID CAP_SYS_CHROOT
+
+[Install]
+WantedBy=multi-user.target
+"
+    )
+}
