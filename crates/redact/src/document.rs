@@ -25,6 +25,7 @@ pub(crate) enum Document<'a> {
 /// A string that is a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text<'a> {
+    /// Borrowed only where it is written in JSON as it is, without escapes.
     text: Cow<'a, str>,
     /// Neither as it stands there nor by its letters it has a value that an index finds.
     is_clean: bool,
@@ -151,7 +152,8 @@ impl<'a> Document<'a> {
             Self::Bool(false) => out.extend_from_slice(b"false"),
             // A vector takes everything.
             Self::Number(number) => drop(write!(out, "{number}")),
-            Self::Text(text) => write_text(text.as_str(), out),
+            Self::Text(Text { text: Cow::Borrowed(text), .. }) => write_as_it_is(text, out),
+            Self::Text(Text { text: Cow::Owned(text), .. }) => write_escaped(text, out),
             Self::List(items) => {
                 out.push(b'[');
                 for (at, item) in items.iter().enumerate() {
@@ -164,11 +166,14 @@ impl<'a> Document<'a> {
             }
             Self::Fields(fields) => {
                 out.push(b'{');
-                for (at, (name, value)) in fields.iter().enumerate() {
+                for (at, (name, value)) in fields.0.iter().enumerate() {
                     if at > 0 {
                         out.push(b',');
                     }
-                    write_text(name, out);
+                    match name {
+                        Cow::Borrowed(name) => write_as_it_is(name, out),
+                        Cow::Owned(name) => write_escaped(name, out),
+                    }
                     out.push(b':');
                     value.write(out);
                 }
@@ -187,35 +192,55 @@ impl fmt::Display for Document<'_> {
 }
 
 /// So many bytes are looked at together.
-const BLOCK: usize = 64;
+const BLOCK: usize = 32;
 
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let is_escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    let mut written = 0;
+/// Of a text that is borrowed from JSON: nothing in it is escaped.
+fn write_as_it_is(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    for (number, block) in bytes.chunks(BLOCK).enumerate() {
-        if !block.iter().fold(false, |any, byte| any | is_escaped(*byte)) {
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
+fn write_escaped(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let (mut position, mut written) = (0, 0);
+    out.push(b'"');
+    while position < bytes.len() {
+        if bytes[position..].first_chunk().is_some_and(has_no_escape) {
+            position += BLOCK;
             continue;
         }
-        for (at, byte) in block.iter().enumerate().filter(|(_, byte)| is_escaped(**byte)) {
-            let at = number * BLOCK + at;
+        let end = bytes.len().min(position + BLOCK);
+        for at in (position..end).filter(|at| is_escaped(bytes[*at])) {
             out.extend_from_slice(&bytes[written..at]);
             written = at + 1;
-            match byte {
-                b'"' => out.extend_from_slice(b"\\\""),
-                b'\\' => out.extend_from_slice(b"\\\\"),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                b'\r' => out.extend_from_slice(b"\\r"),
-                b'\t' => out.extend_from_slice(b"\\t"),
-                0x08 => out.extend_from_slice(b"\\b"),
-                0x0C => out.extend_from_slice(b"\\f"),
-                other => drop(write!(out, "\\u{other:04x}")),
-            }
+            write_escape(bytes[at], out);
         }
+        position = end;
     }
     out.extend_from_slice(&bytes[written..]);
     out.push(b'"');
+}
+
+const fn is_escaped(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+fn has_no_escape(block: &[u8; BLOCK]) -> bool {
+    !block.iter().fold(false, |any, byte| any | is_escaped(*byte))
+}
+
+fn write_escape(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        0x08 => out.extend_from_slice(b"\\b"),
+        0x0C => out.extend_from_slice(b"\\f"),
+        other => drop(write!(out, "\\u{other:04x}")),
+    }
 }
 
 impl From<Value> for Document<'_> {

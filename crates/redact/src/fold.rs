@@ -48,14 +48,15 @@ impl Folded {
             let end = bytes.len().min(at + BLOCK);
             while at < end {
                 let block = &bytes[at..end];
-                let plain = if block.is_ascii() {
-                    block.len()
-                } else {
-                    block.iter().take_while(|byte| byte.is_ascii()).count()
-                };
+                if block.is_ascii() {
+                    self.push_ascii(block);
+                    at = end;
+                    continue;
+                }
+                let plain = block.iter().take_while(|byte| byte.is_ascii()).count();
                 self.push_ascii(&block[..plain]);
                 at += plain;
-                if let Some(letter) = text[at..].chars().next().filter(|_| at < end) {
+                if let Some(letter) = text[at..].chars().next() {
                     push(letter, &mut self.bytes);
                     at += letter.len_utf8();
                 }
@@ -66,11 +67,19 @@ impl Folded {
     fn push_ascii(&mut self, block: &[u8]) {
         let mut letters = [0; 256];
         let mut count: u8 = 0;
-        for byte in block {
-            let letter = BYTES[usize::from(*byte)];
+        let mut take = |byte: u8| {
+            let letter = BYTES[usize::from(byte)];
             letters[usize::from(count)] = letter;
             count = count.wrapping_add(u8::from(letter != 0));
+        };
+        let (fours, rest) = block.as_chunks();
+        for [a, b, c, d] in fours {
+            take(*a);
+            take(*b);
+            take(*c);
+            take(*d);
         }
+        rest.iter().for_each(|byte| take(*byte));
         self.bytes.extend_from_slice(&letters[..usize::from(count)]);
     }
 
@@ -120,4 +129,22 @@ fn push(character: char, bytes: &mut Vec<u8>) {
 /// The letters of a text.
 pub(crate) fn folded(text: &str) -> Vec<u8> {
     Folded::of(text.as_bytes()).bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::folded;
+
+    proptest! {
+        #[test]
+        fn a_text_has_the_letters_of_its_characters(
+            pieces in prop::collection::vec(("[ -~\n]{0,300}", "\\PC{0,3}"), 0..6),
+        ) {
+            let text: String = pieces.iter().flat_map(|(ascii, any)| [ascii.as_str(), any]).collect();
+            let each: Vec<u8> = text.chars().flat_map(|letter| folded(&letter.to_string())).collect();
+            prop_assert_eq!(folded(&text), each);
+        }
+    }
 }

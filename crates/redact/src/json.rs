@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::clean::Clean;
 use crate::document::{Document, Fields, Text};
+use crate::request::Reader;
 use crate::text::Rules;
 use crate::{Findings, RedactError, Redactor, keys};
 
@@ -91,7 +92,9 @@ impl<'a> Place<'a> {
 }
 
 /// What was seen in one body so far.
-struct Look {
+struct Look<'a> {
+    /// Of whole documents, those in texts too.
+    reader: Reader<'a>,
     findings: Findings,
     /// Something was taken out.
     changed: bool,
@@ -136,14 +139,24 @@ impl Redactor {
     }
 
     fn document(&self, document: &mut Document<'_>) -> Result<Findings, RedactError> {
-        let mut look =
-            Look { findings: Findings::default(), changed: false, texts: Clean::new(), names: Clean::new() };
-        self.whole_request(document, &mut look.findings)?;
+        let mut look = Look {
+            reader: Reader::new(&self.known),
+            findings: Findings::default(),
+            changed: false,
+            texts: Clean::new(),
+            names: Clean::new(),
+        };
+        self.whole_request(document, &mut look.reader, &mut look.findings)?;
         self.walk(document, Place::ROOT, &mut look)?;
         Ok(look.findings)
     }
 
-    fn walk(&self, value: &mut Document<'_>, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
+    fn walk(
+        &self,
+        value: &mut Document<'_>,
+        place: Place<'_>,
+        look: &mut Look<'_>,
+    ) -> Result<(), RedactError> {
         match value {
             Document::Text(text) => self.string(text, place, look),
             Document::List(items) => {
@@ -164,7 +177,12 @@ impl Redactor {
         }
     }
 
-    fn object(&self, fields: &mut Fields<'_>, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
+    fn object(
+        &self,
+        fields: &mut Fields<'_>,
+        place: Place<'_>,
+        look: &mut Look<'_>,
+    ) -> Result<(), RedactError> {
         let (mut predicted, mut is_sealed) = (false, false);
         for (key, value) in fields.iter() {
             match key {
@@ -201,7 +219,7 @@ impl Redactor {
     }
 
     /// Rules 1 and 4 for the strings under a key that names a secret: one that is known keeps its name.
-    fn named(&self, key: &str, value: &mut Document<'_>, look: &mut Look) {
+    fn named(&self, key: &str, value: &mut Document<'_>, look: &mut Look<'_>) {
         match value {
             Document::Text(text) => {
                 let found = text.found(&self.known);
@@ -223,14 +241,14 @@ impl Redactor {
         }
     }
 
-    fn string(&self, text: &mut Text<'_>, place: Place<'_>, look: &mut Look) -> Result<(), RedactError> {
+    fn string(&self, text: &mut Text<'_>, place: Place<'_>, look: &mut Look<'_>) -> Result<(), RedactError> {
         // Of JSON in a text this is never known.
         if look.texts.has(text.as_str(), Rules::All) {
             return Ok(());
         }
         let is_json = self.json_in(text, place, look)?;
         let rules = if is_json { Rules::RandomByNature } else { place.rules(text.as_str()) };
-        if look.texts.has(text.as_str(), rules) {
+        if rules != Rules::All && look.texts.has(text.as_str(), rules) {
             return Ok(());
         }
         match self.text_looked_through(text, rules, &mut look.findings) {
@@ -244,11 +262,16 @@ impl Redactor {
     }
 
     /// Looks through the JSON that a text is. False if it is none.
-    fn json_in(&self, text: &mut Text<'_>, place: Place<'_>, look: &mut Look) -> Result<bool, RedactError> {
+    fn json_in(
+        &self,
+        text: &mut Text<'_>,
+        place: Place<'_>,
+        look: &mut Look<'_>,
+    ) -> Result<bool, RedactError> {
         let Some(mut inner) = json_inside(text.as_str()) else { return Ok(false) };
         let changed_before = std::mem::take(&mut look.changed);
         let inside = Place { key: "", parent: "", is_sealed: false, ..place }.deeper()?;
-        look.changed |= self.whole_request(&mut inner, &mut look.findings)?;
+        look.changed |= self.whole_request(&mut inner, &mut look.reader, &mut look.findings)?;
         self.walk(&mut inner, inside, look)?;
         // An escape is not in what was looked at: then it is written anew too.
         if look.changed || text.as_str().contains('\\') {

@@ -7,6 +7,8 @@ use std::ops::Range;
 const GAP_MAX: usize = 24;
 /// Fewer numbers are no value.
 const LIST_MIN: usize = 6;
+/// A digit each, and something between them.
+const LIST_BYTES_MIN: usize = 2 * LIST_MIN - 1;
 /// More digits are no byte: an offset in front of a line of them.
 const DIGITS_MAX: usize = 4;
 /// Digits 0 and 1 without a break.
@@ -30,7 +32,7 @@ impl List {
 
 /// All lists in a text, by every way to read them.
 pub(crate) fn lists(text: &[u8]) -> Vec<List> {
-    if !may_have_one(text) {
+    if text.len() < LIST_BYTES_MIN || !may_have_one(text) {
         return Vec::new();
     }
     let mut lists = Vec::new();
@@ -69,8 +71,11 @@ pub(crate) fn digits_are_near(text: &[u8]) -> bool {
     const { assert!(GAP_MAX < SELDOM) };
     let (mut numbers, mut digits) = (0, 0);
     let (blocks, rest) = text.as_chunks::<SELDOM>();
-    let mut counts = blocks.iter().map(|block| digits_and_numbers(block)).chain([digits_and_numbers(rest)]);
-    counts.any(|(digits_here, numbers_here)| {
+    // What comes after the end is no digit.
+    let mut last = [0; SELDOM];
+    last[..rest.len()].copy_from_slice(rest);
+    blocks.iter().chain([&last]).any(|block| {
+        let (digits_here, numbers_here) = digits_and_numbers(block);
         if digits_here == 0 {
             (numbers, digits) = (0, 0);
         }
@@ -82,12 +87,16 @@ pub(crate) fn digits_are_near(text: &[u8]) -> bool {
 
 /// Of a block, which has so few bytes that these counts fit.
 #[inline]
-fn digits_and_numbers(block: &[u8]) -> (u8, u8) {
+fn digits_and_numbers(block: &[u8; SELDOM]) -> (u8, u8) {
     let is_digit = |byte: &u8| u8::from(byte.is_ascii_digit());
     let digits: u8 = block.iter().map(is_digit).sum();
-    let after_another: u8 =
-        block.iter().zip(block.iter().skip(1)).map(|(a, b)| is_digit(a) & is_digit(b)).sum();
-    (digits, digits - after_another)
+    if digits == 0 {
+        return (0, 0);
+    }
+    let mut before = [0; SELDOM];
+    before[1..].copy_from_slice(&block[..SELDOM - 1]);
+    let begins = |(byte, before): (&u8, &u8)| is_digit(byte) & (1 - is_digit(before));
+    (digits, block.iter().zip(&before).map(begins).sum())
 }
 
 /// The same, number by number.

@@ -13,7 +13,7 @@ use crate::fold::Folded;
 use crate::known::Known;
 use crate::numbers::BYTE_MIN;
 use crate::{Findings, RedactError, Redactor, Rule};
-use rows::{Edge, Edges, Parts, Row, Rows, edges};
+use rows::{Edge, Edges, Parts, Row, Rows, RowsByPlace, edges};
 
 /// So many different sets of names are remembered.
 const NAMES_SEEN_MAX: usize = 16;
@@ -47,7 +47,8 @@ struct Cut {
     what: Option<u32>,
 }
 
-struct Reader<'a> {
+/// What is read together. It may be used for several documents, one after the other.
+pub(crate) struct Reader<'a> {
     known: &'a Known,
     /// Room for the letters of one text.
     folded: Folded,
@@ -56,12 +57,12 @@ struct Reader<'a> {
     /// All texts but labels.
     all: Rows,
     /// Texts of one role under one name.
-    alike: BTreeMap<u64, Rows>,
+    alike: RowsByPlace,
     /// Numbers that may be bytes.
-    numbers: BTreeMap<u64, Rows>,
+    numbers: RowsByPlace,
     /// Names of fields.
     names: Rows,
-    /// Most objects have the names that another one had.
+    /// Most objects have the names that another one had, in this document or an earlier one.
     names_seen: Vec<Vec<String>>,
 }
 
@@ -74,9 +75,10 @@ impl Redactor {
     pub(crate) fn whole_request(
         &self,
         document: &mut Document<'_>,
+        reader: &mut Reader<'_>,
         findings: &mut Findings,
     ) -> Result<bool, RedactError> {
-        let mut reader = Reader::new(&self.known);
+        reader.clear();
         reader.collect(document, Place { hash: 0, is_label: false });
         for row in reader.names.rows() {
             if let Some((what, _)) = self.spread(&row).first() {
@@ -84,7 +86,7 @@ impl Redactor {
             }
         }
         let mut cuts: BTreeMap<usize, Vec<Cut>> = BTreeMap::new();
-        let rows = [&reader.all].into_iter().chain(reader.alike.values()).chain(reader.numbers.values());
+        let rows = [&reader.all].into_iter().chain(reader.alike.iter()).chain(reader.numbers.iter());
         for (what, parts) in rows.flat_map(Rows::rows).flat_map(|row| self.spread(&row)) {
             findings.add(Rule::Value, self.known.name(what));
             for (at, (leaf, range)) in parts.into_iter().enumerate() {
@@ -176,17 +178,26 @@ impl Place {
 }
 
 impl<'a> Reader<'a> {
-    fn new(known: &'a Known) -> Self {
+    pub(crate) fn new(known: &'a Known) -> Self {
         Self {
             known,
             folded: Folded::default(),
             leaves: 0,
             all: Rows::default(),
-            alike: BTreeMap::new(),
-            numbers: BTreeMap::new(),
+            alike: RowsByPlace::default(),
+            numbers: RowsByPlace::default(),
             names: Rows::default(),
             names_seen: Vec::new(),
         }
+    }
+
+    /// As new, but for the names that were seen.
+    fn clear(&mut self) {
+        self.leaves = 0;
+        self.all.clear();
+        self.alike.clear();
+        self.numbers.clear();
+        self.names.clear();
     }
 
     fn collect(&mut self, value: &mut Document<'_>, place: Place) {
@@ -272,7 +283,7 @@ impl<'a> Reader<'a> {
         if !place.is_label && !is_data {
             self.all.add(first, last, leaf);
         }
-        self.alike.entry(place.hash).or_default().add(first, last, leaf);
+        self.alike.of(place.hash).add(first, last, leaf);
         self.folded = folded;
         if is_clean {
             leaf_text.is_clean();
@@ -280,7 +291,7 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self, number: i64, place: Place) {
-        let row = self.numbers.entry(place.hash).or_default();
+        let row = self.numbers.of(place.hash);
         match u8::try_from(number) {
             Ok(byte) if byte >= BYTE_MIN => row.push_byte(byte, self.leaves),
             _ => {}

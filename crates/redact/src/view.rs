@@ -100,12 +100,11 @@ fn tricks(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, Read)> {
     std::iter::from_fn(move || {
         while position < bytes.len() {
             // Most text has nothing of it: a look at many bytes at once.
-            let ahead = &bytes[position..bytes.len().min(position + SELDOM)];
-            if !ahead.iter().fold(false, |any, byte| any | may_begin(*byte)) {
-                position += ahead.len();
+            if bytes[position..].first_chunk().is_some_and(has_no_beginning) {
+                position += SELDOM;
                 continue;
             }
-            let end = position + ahead.len();
+            let end = bytes.len().min(position + SELDOM);
             let read = |at: usize| BEGINNINGS[bytes[at] as usize].then(|| read_at(bytes, at)).flatten();
             if let Some((at, read)) = (position..end).find_map(|at| Some((at, read(at)?))) {
                 position = at + read.len;
@@ -115,6 +114,17 @@ fn tricks(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, Read)> {
         }
         None
     })
+}
+
+/// First at a glance: of most text this is enough.
+fn has_no_beginning(block: &[u8; SELDOM]) -> bool {
+    let any = |test: fn(u8) -> bool| block.iter().fold(false, |any, byte| any | test(*byte));
+    !any(may_begin_at_a_glance) || !any(may_begin)
+}
+
+/// Also true of a few other bytes.
+const fn may_begin_at_a_glance(byte: u8) -> bool {
+    byte <= b'\r' || byte >= 0x80 || byte == b'\\' || matches!(byte, b'%' | b'&')
 }
 
 /// For every byte whether it [may begin](may_begin) such a stretch.
@@ -300,4 +310,44 @@ fn unusual(rest: &[u8]) -> Option<Read> {
         _ => return None,
     };
     Some(Read { len, as_what })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{may_begin, read_at, tricks};
+
+    const WRITTEN: [&str; 12] = [
+        "%41",
+        "%",
+        "&",
+        "&#65;",
+        "&amp;",
+        "\\u0041",
+        "\\\\n",
+        "\\",
+        "\u{ff21}",
+        "\u{200b}",
+        "abcdefghijklmnopq\nrs",
+        "\r\n",
+    ];
+
+    proptest! {
+        #[test]
+        fn what_is_found_at_a_glance_is_what_is_found_byte_by_byte(
+            pieces in prop::collection::vec(("[a-z .;]{0,90}|[ -~äÜ€]{0,40}", prop::sample::select(&WRITTEN[..])), 0..12),
+        ) {
+            let text: String = pieces.iter().flat_map(|(before, written)| [before.as_str(), written]).collect();
+            let bytes = text.as_bytes();
+            let (mut plainly, mut at) = (Vec::new(), 0);
+            while at < bytes.len() {
+                let read = may_begin(bytes[at]).then(|| read_at(bytes, at)).flatten();
+                plainly.extend(read.iter().map(|read| (at, read.len)));
+                at += read.map_or(1, |read| read.len);
+            }
+            let found: Vec<_> = tricks(bytes, 0).map(|(at, read)| (at, read.len)).collect();
+            prop_assert_eq!(found, plainly, "{}", text);
+        }
+    }
 }

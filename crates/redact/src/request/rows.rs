@@ -1,5 +1,6 @@
 //! Texts that are read one after the other: whether something goes on from one to the next.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::fold::Folded;
@@ -9,6 +10,9 @@ use crate::known::Known;
 /// So much of a text's beginning and of its end is put together with others.
 const EDGE_BYTES: usize = 96;
 
+/// Rows of so many bytes grow in few steps.
+const GROWS_FAST: Range<usize> = 256..64 * 1024;
+
 /// Texts one after the other, in rows.
 #[derive(Default)]
 pub(super) struct Rows {
@@ -17,6 +21,14 @@ pub(super) struct Rows {
     pieces: Vec<Piece>,
     /// The first pieces of all rows but the first.
     begins: Vec<usize>,
+}
+
+/// Rows of different places of a document.
+#[derive(Default)]
+pub(super) struct RowsByPlace {
+    places: BTreeMap<u64, usize>,
+    /// The first ones, as many as there are places; the others are empty.
+    rows: Vec<Rows>,
 }
 
 /// A part of a row, and which part of which leaf of the document it is.
@@ -65,18 +77,24 @@ pub(super) fn edges<'a>(text: &'a str, known: &Known, folded: &'a mut Folded) ->
     folded.clear();
     let first = text.floor_char_boundary(EDGE_BYTES);
     let last = text.ceil_char_boundary(text.len().saturating_sub(EDGE_BYTES));
-    let (first, last) = if first < last { (&text[..first], last) } else { (text, text.len()) };
+    let looked = |letters: &[u8]| {
+        let is_quiet = known.is_quiet(text.as_bytes(), letters);
+        (is_quiet, is_quiet || known.has_none(text.as_bytes(), letters))
+    };
+    if first >= last {
+        folded.push(text, 0);
+        let letters = folded.bytes();
+        let (is_quiet, is_clean) = looked(letters);
+        return Edges { first: Edge { text, letters, from: 0, is_quiet }, last: None, is_clean };
+    }
+    let first = &text[..first];
     folded.push(first, 0);
     let of_first = folded.bytes().len();
     folded.push(&text[first.len()..last], 0);
     let before_last = folded.bytes().len();
     folded.push(&text[last..], 0);
     let letters = folded.bytes();
-    let is_quiet = known.is_quiet(text.as_bytes(), letters);
-    let is_clean = is_quiet || known.has_none(text.as_bytes(), letters);
-    if last == text.len() {
-        return Edges { first: Edge { text, letters, from: 0, is_quiet }, last: None, is_clean };
-    }
+    let (is_quiet, is_clean) = looked(letters);
     // The row of the beginning ends with it.
     let first = Edge { text: first, letters: &letters[..of_first], from: 0, is_quiet: false };
     let (text, letters) = (&text[last..], &letters[before_last..]);
@@ -85,6 +103,14 @@ pub(super) fn edges<'a>(text: &'a str, known: &Known, folded: &'a mut Folded) ->
 }
 
 impl Rows {
+    /// Nothing, with the room that there was.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.letters.clear();
+        self.pieces.clear();
+        self.begins.clear();
+    }
+
     /// What comes is another row.
     pub(super) fn begin(&mut self) {
         self.begins.push(self.pieces.len());
@@ -119,6 +145,9 @@ impl Rows {
         if !edge.text.is_empty() {
             let (start, letters) = (self.text.len(), self.letters.len());
             let from = Some(edge.from);
+            grow(&mut self.pieces, 1);
+            grow(&mut self.text, edge.text.len());
+            grow(&mut self.letters, edge.letters.len());
             self.pieces.push(Piece { start, letters, leaf, from, is_quiet: edge.is_quiet });
             self.text.extend_from_slice(edge.text.as_bytes());
             self.letters.extend_from_slice(edge.letters);
@@ -129,6 +158,34 @@ impl Rows {
         let (start, letters) = (self.text.len(), self.letters.len());
         self.pieces.push(Piece { start, letters, leaf, from: None, is_quiet: false });
         self.text.push(byte);
+    }
+}
+
+/// Room for what comes: the many rows of one text, and very long ones, grow in small steps.
+fn grow<T>(items: &mut Vec<T>, more: usize) {
+    if items.capacity() - items.len() < more && GROWS_FAST.contains(&size_of_val(&items[..])) {
+        items.reserve(more + 3 * items.len());
+    }
+}
+
+impl RowsByPlace {
+    pub(super) fn clear(&mut self) {
+        self.rows[..self.places.len()].iter_mut().for_each(Rows::clear);
+        self.places.clear();
+    }
+
+    /// The rows of this place.
+    pub(super) fn of(&mut self, place: u64) -> &mut Rows {
+        let next = self.places.len();
+        let at = *self.places.entry(place).or_insert(next);
+        if at == self.rows.len() {
+            self.rows.push(Rows::default());
+        }
+        &mut self.rows[at]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Rows> {
+        self.places.values().map(|at| &self.rows[*at])
     }
 }
 

@@ -4,13 +4,15 @@ mod bodies;
 pub(super) mod written;
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::redactor_for;
 use crate::SseRedactor;
 use bodies::BODIES;
-use written::{WRITTEN, every};
+use written::{Text, WRITTEN, every};
 
 /// Like the vault makes them, but without signs.
 const VALUE: &str = "kT9vQ2xZ7mB4cR8wN1pL6sD3fG5hJ0yU";
@@ -116,4 +118,45 @@ fn the_documents_table_of_forms_is_what_the_redactor_does() {
         assert_eq!(is, wanted, "INSTA_UPDATE=always writes the table");
     }
     assert_eq!(document.len(), wanted.len(), "INSTA_UPDATE=always writes the table");
+}
+
+/// The forms that the table says are found.
+static FOUND: LazyLock<Vec<&Text>> = LazyLock::new(|| {
+    let is_found = |(_, secret, write): &&Text| {
+        let written = write(secret);
+        let out = in_request(secret, &json!({ "messages": [{ "content": written }] }));
+        out.is_ok_and(|out| verdict(&written, &out) == "found")
+    };
+    WRITTEN.iter().filter(is_found).collect()
+});
+
+/// Of any length: what is looked at together begins and ends at any place of a form.
+const AROUND: &str = "[a-zA-ZäöüÜß€ ,.!?%&\n\"\\\\-]{0,150}";
+
+proptest! {
+    #[test]
+    fn every_form_that_is_found_is_found_whatever_stands_around_it(
+        form in any::<prop::sample::Index>(), before in AROUND, after in AROUND,
+    ) {
+        let (name, secret, write) = form.get(&FOUND);
+        let written = write(secret);
+        let text = format!("{before}. {written} .{after}");
+        let out = in_request(secret, &json!({ "messages": [{ "role": "user", "content": text }] }));
+        let verdict = out.as_ref().map_or("refused", |out| verdict(&written, out));
+        prop_assert_ne!(verdict, "not found", "{}: {:?}", name, out);
+        prop_assert_ne!(verdict, "in part", "{}: {:?}", name, out);
+    }
+}
+
+#[test]
+fn documents_in_texts_are_each_looked_through_by_themselves() {
+    let halves = |first: &str, second: &str| json!({ "a": [first, second], "b": [2, 3] }).to_string();
+    let bytes = json!({ "a": VALUE.as_bytes() }).to_string();
+    let value = halves(&VALUE[..8], &VALUE[8..18]);
+    let harmless = halves("nothing", "at all");
+    let texts = [&value, &harmless, &bytes, &harmless, &value, &bytes];
+    let out = in_request(VALUE, &json!({ "messages": texts.map(|text| json!({ "arguments": text })) }));
+    let out = out.expect("a body");
+    assert_eq!(out.matches("SECRET_REF(tool/key)").count(), 4, "{out}");
+    assert_eq!(out.matches(&harmless).count(), 2, "{out}");
 }
