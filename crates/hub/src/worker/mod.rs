@@ -18,7 +18,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use letsbe_catalog::{Catalog, Selection};
 use letsbe_dns::DnsChecker;
-use letsbe_lifecycle::order::{EffectKind, Event, Pace};
+use letsbe_lifecycle::order::{EffectKind, Event, Pace, Phase};
 use letsbe_servers::ServerProvider;
 use letsbe_store::{Finished, LeasedEffect, Order, Store, StoreError};
 use letsbe_types::{
@@ -38,6 +38,8 @@ pub use mail::{Mailer, mail_address};
 const EFFECTS_AT_ONCE: usize = 16;
 /// At most this many of them are runs on live servers: orders that were paid go on beside them.
 pub(crate) const CONVERGENCES_AT_ONCE: u64 = EFFECTS_AT_ONCE as u64 / 2;
+/// The code of a failure of the Hub's own database.
+const OF_DATABASE: &str = "WORK001";
 /// A claim that another order always anticipates is left to the next lease.
 const CLAIMS_MAX: u32 = 5;
 /// Work that fell due without a change in this process (a lease that ended, a retry) is found this quickly.
@@ -139,6 +141,13 @@ impl Worker {
                     return;
                 }
             };
+            // A run on a live server is not tried again after a failure, and none has failed: the lease ends by itself.
+            if let (Err(problem), Phase::Fulfilled) = (&event, order.state.phase)
+                && leased.kind == EffectKind::Provision
+                && is_of_database(problem)
+            {
+                return tracing::error!(order = %leased.order, "how a run ended cannot be read; asking again");
+            }
             let event = event.unwrap_or_else(|problem| Event::EffectFailed { effect: leased.kind, problem });
             crash::point(&at_done);
             let (order, effect) = (leased.order, leased.kind.as_str());
@@ -198,10 +207,15 @@ fn inside(kind: EffectKind) {
 fn store_problem(error: StoreError) -> Problem {
     tracing::error!(%error, "the database failed while an effect was carried out");
     Problem::transient(
-        "WORK001",
+        OF_DATABASE,
         "The Hub's database could not be used.",
         "Check the Hub's disk. On its machine: journalctl -u letsbe-hub",
     )
+}
+
+/// Whether the Hub's own database is what failed.
+fn is_of_database(problem: &Problem) -> bool {
+    problem.code == OF_DATABASE
 }
 
 /// What was bought, as the catalog of today has it.

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use chrono::TimeDelta;
 use letsbe_lifecycle::order::{Event, Pace, Phase};
 use letsbe_types::{api::Convergence, clock::Clock as _, ids::OrderId};
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,6 +15,8 @@ use crate::{
 };
 
 async fn act(bench: &Bench, id: OrderId) -> Answer {
+    // What was done before was done before.
+    bench.hub.clock.advance(TimeDelta::seconds(1));
     let path = format!("/api/v1/admin/orders/{id}/actions");
     bench.hub.json("POST", &path, Some(&bench.staff), &json!({"action": "converge"})).await
 }
@@ -91,6 +94,7 @@ async fn a_server_whose_key_was_revoked_registers_again_by_a_run() {
     bench.report(&mut run, "COMPLETED", &[]).await;
     bench.end(run);
     assert_eq!(ended(&bench, id).await, Convergence::Done);
+    bench.hub.clock.advance(TimeDelta::seconds(1));
     assert_eq!(act(&bench, id).await.status, StatusCode::OK);
     let run = bench.run().await;
     assert!(!run.job.desired.hub.as_ref().unwrap().again, "its new key is taken");
@@ -228,6 +232,51 @@ async fn a_run_that_fails_leaves_the_order_live_and_says_why() {
     let line = "[HOST003] The run on the live server did not succeed: the disk is full. make room";
     assert!(detail["timeline"].to_string().contains(line), "{detail}");
     assert_eq!(act(&bench, id).await.status, StatusCode::OK, "it can be asked for again");
+}
+
+/// What SQLite says to somebody beside the Hub.
+async fn beside(bench: &Bench, statement: &str) -> Option<i64> {
+    let url = format!("sqlite://{}", bench.folder().join("hub.db").display());
+    let database = Database::connect(url).await.unwrap();
+    let row = database.query_one_raw(Statement::from_string(DbBackend::Sqlite, statement)).await.unwrap();
+    database.close().await.unwrap();
+    row.map(|row| row.try_get_by_index(0).unwrap())
+}
+
+/// Waits until somebody has taken the run up so many times.
+async fn taken_up(bench: &Bench, times: i64) {
+    let fence = "SELECT max(fence) FROM effects WHERE kind = 'provision' AND status = 'running'";
+    let taken = async {
+        while beside(bench, fence).await.unwrap_or_default() < times {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), taken).await.expect("it is taken up again");
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_read_for_a_while_loses_no_run_and_makes_none_anew() {
+    for table in ["jobs", "agents", "orders", "timeline"] {
+        let (bench, id) = Bench::live().await;
+        bench.hub.clock.advance(TimeDelta::seconds(1));
+        let before = beside(&bench, "SELECT count(*) FROM jobs").await;
+        assert_eq!(act(&bench, id).await.status, StatusCode::OK);
+        let mut run = bench.run().await;
+        bench.report(&mut run, "COMPLETED", &[]).await;
+        beside(&bench, &format!("ALTER TABLE {table} RENAME TO away")).await;
+        bench.end(run);
+        // Each one who takes it up fails on this table; the third has seen two do so.
+        for times in 2..=3 {
+            bench.hub.clock.advance(TimeDelta::minutes(1));
+            taken_up(&bench, times).await;
+        }
+        beside(&bench, &format!("ALTER TABLE away RENAME TO {table}")).await;
+        bench.hub.clock.advance(TimeDelta::minutes(1));
+        assert_eq!(ended(&bench, id).await, Convergence::Done, "{table}");
+        let jobs = beside(&bench, "SELECT count(*) FROM jobs").await;
+        assert_eq!(jobs, before.map(|before| before + 1), "{table}: one run, one job");
+        assert!(!bench.folder().join("work.json").exists(), "{table}: nobody was started again");
+    }
 }
 
 /// A provisioner that says this when a plan is asked for, and keeps what it was given.

@@ -17,7 +17,9 @@ use letsbe_types::{
 };
 use tokio::io::AsyncWriteExt as _;
 
-use crate::worker::{Worker, destinations, inside, job_files::JobFiles, models, store_problem, wishes};
+use crate::worker::{
+    Worker, destinations, inside, is_of_database, job_files::JobFiles, models, store_problem, wishes,
+};
 use crate::{backups::given, recovery::source::SourceFile};
 
 /// A provisioner that is killed this often in a row has a problem that starting it again does not solve.
@@ -37,7 +39,11 @@ pub(in crate::worker) async fn prepare_provisioning(
 /// Repeatable: a second provisioner of the same job attaches to the run of the first.
 pub(in crate::worker) async fn provision(worker: &Worker, order: &Order) -> Result<Event, Problem> {
     if order.state.phase == Phase::Fulfilled {
-        return Ok(Event::ConvergenceEnded { problem: converge(worker, order).await.err() });
+        return match converge(worker, order).await {
+            // How the run ended is not known: it is asked again.
+            Err(problem) if is_of_database(&problem) => Err(problem),
+            ended => Ok(Event::ConvergenceEnded { problem: ended.err() }),
+        };
     }
     let (job, files) = open_job(worker, order).await?;
     if job.status != JobStatus::Completed {
@@ -72,8 +78,10 @@ async fn converge(worker: &Worker, order: &Order) -> Result<(), Problem> {
         }
         run(worker, order, &work).await?;
     }
+    // Read before the job's files go: whoever goes on after a database that failed finds the run that has ended.
+    let is_revoked = is_revoked(worker, order).await?;
     result(worker, job.id, &files).await?;
-    if is_revoked(worker, order).await? {
+    if is_revoked {
         // It was revoked while the run was on: the run's token is as old as the key.
         return Err(Problem::permanent(
             "PROV005",
@@ -132,7 +140,7 @@ async fn open_job(worker: &Worker, order: &Order) -> Result<(Job, JobFiles), Pro
             JobStatus::Completed if order.state.phase == Phase::Fulfilled => {
                 let asked = worker.store.open_since(order.new.id, EffectKind::Provision).await;
                 let asked = asked.map_err(store_problem)?;
-                files.complete() && asked.is_some_and(|asked| job.created_at >= asked)
+                asked.is_some_and(|asked| job.created_at >= asked)
             }
             JobStatus::Completed => true,
         };
