@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::ids::OrderId;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -18,8 +18,6 @@ use crate::{
     },
 };
 
-/// Ids of one group that are looked at.
-const LOOKED_AT: u64 = 1000;
 /// What nobody's order was found for by then is about something else that the account sells.
 const NOBODYS: TimeDelta = TimeDelta::days(180);
 
@@ -36,14 +34,10 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) async fn of(db: &impl ConnectionTrait, references: &[String]) -> Result<Self, StoreError> {
-        let mut rows = Entity::find().filter(Column::Reference.is_in(references)).all(db).await?;
+        let rows = Entity::find().filter(Column::Reference.is_in(references)).all(db).await?;
         let mut groups: Vec<Uuid> = rows.iter().filter_map(|row| row.group_id).collect();
         groups.sort_unstable();
         groups.dedup();
-        if !groups.is_empty() && rows.iter().all(|row| row.order_id.is_none()) {
-            let members = Entity::find().filter(Column::GroupId.is_in(groups.iter().copied()));
-            rows.extend(members.limit(LOOKED_AT).all(db).await?);
-        }
         let best = best(&rows);
         Ok(Self {
             order: best.and_then(|row| row.order_id).map(OrderId),
