@@ -38,6 +38,7 @@ pub(crate) struct Words {
     pub(super) no_tenants: [&'static str; 2],
     pub(super) no_backups: [&'static str; 2],
     pub(super) not_all_proven: &'static str,
+    pub(super) copy: &'static str,
     pub(super) own: OwnWords,
 }
 
@@ -96,6 +97,7 @@ const ENGLISH: Words = Words {
         "A tenant's backups appear as soon as the agent on its server has registered.",
     ],
     not_all_proven: "not all proven",
+    copy: "Copy",
     own: OwnWords {
         title: "The Hub's own backup",
         add_this: "Add this to the Hub's settings, then start the Hub again:",
@@ -112,7 +114,7 @@ const GERMAN: Words = Words {
     log_out: "Abmelden",
     skip: "Zum Inhalt",
     search: "Suchen",
-    search_for: "Domain, E-Mail oder Nummer",
+    search_for: "Domain oder E-Mail",
     show: "Anzeigen",
     all: "Alle",
     this_page_is_empty: "Diese Seite ist leer",
@@ -130,17 +132,8 @@ const GERMAN: Words = Words {
     failed: "gescheitert",
     last_run_failed: "Der letzte Lauf ist gescheitert",
     orders: ["Stand", "Domain", "Tarif", "Tools", "Server", "Bestellt"],
-    tenants: [
-        "Zustand",
-        "Domain",
-        "Gehört",
-        "Container",
-        "Platte",
-        "Tokens",
-        "Letzte gute Sicherung",
-        "Fragen",
-    ],
-    backups: ["Stand", "Domain", "Letzte gute Sicherung", "Größe", "Außerhalb", "Schutz", "Ältester Beweis"],
+    tenants: ["Zustand", "Domain", "Gehört", "Container", "Platte", "Tokens", "Zuletzt gesichert", "Fragen"],
+    backups: ["Stand", "Domain", "Zuletzt gesichert", "Größe", "Außerhalb", "Schutz", "Ältester Beweis"],
     no_orders: ["Noch keine Bestellungen", "Eine Bestellung erscheint hier, sobald ein Kunde bestellt hat."],
     no_tenants: [
         "Noch keine Mandanten",
@@ -151,6 +144,7 @@ const GERMAN: Words = Words {
         "Die Sicherungen eines Mandanten erscheinen, sobald sich der Agent auf seinem Server angemeldet hat.",
     ],
     not_all_proven: "nicht alle bewiesen",
+    copy: "Kopieren",
     own: OwnWords {
         title: "Die eigene Sicherung des Hubs",
         add_this: "Das gehört in die Einstellungen des Hubs; danach starten Sie ihn neu:",

@@ -163,7 +163,7 @@ async fn staff_reads_the_lists_in_the_language_of_the_browser() {
         ),
         (
             "/backups?pageSize=5",
-            ["Sicherungen · LetsBe Hub", "Gescheitert", "Schutz", "noch keine", "Größe", "Suchen"],
+            ["Sicherungen · LetsBe Hub", "Gescheitert", "Schutz", "Kopieren", "Größe", "Suchen"],
         ),
         (
             "/tenants?q=nothing",
