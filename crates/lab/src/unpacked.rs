@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::Duration,
 };
 
@@ -31,15 +32,16 @@ const PULLS: usize = 2;
 const LAYERS: &str = "overlay2";
 const RECORDS: &str = "image";
 
-/// A folder with an engine's images.
+/// A folder with an engine's images, which nobody removes as long as this value lives.
 #[derive(Debug, Clone)]
 pub struct UnpackedImages {
     folder: PathBuf,
+    _used: Arc<File>,
 }
 
 impl UnpackedImages {
     /// Pulls what the registry offers of these images (reference and local name), unless that was done before. What
-    /// was made of other images is removed.
+    /// was made of other images, and no lab uses, is removed.
     ///
     /// # Errors
     /// When an engine does not start or does not pull.
@@ -48,17 +50,16 @@ impl UnpackedImages {
             PathBuf::from(docker::docker(&["info", "--format", "{{.DockerRootDir}}"]).await?).join(FOLDER);
         let folder = root.join(identity(images).await?);
         fs::create_dir_all(&root).map_err(failed)?;
-        let _one_at_a_time = lock(|file| file.lock()).await?;
+        let _one_at_a_time = lock(std::env::temp_dir().join(LOCK), File::lock).await?;
         if !folder.exists() {
-            for former in fs::read_dir(&root).map_err(failed)? {
-                fs::remove_dir_all(former.map_err(failed)?.path()).map_err(failed)?;
-            }
+            remove_unused(&root).map_err(failed)?;
             let making = tempfile::Builder::new().prefix(".making-").tempdir_in(&root).map_err(failed)?;
             let references: Vec<&str> = images.iter().map(|(reference, _)| reference.as_str()).collect();
             pull(registry, &references, making.path()).await?;
             fs::rename(making.keep(), &folder).map_err(failed)?;
         }
-        Ok(Self { folder })
+        let used = lock(in_use(&folder), File::lock_shared).await?;
+        Ok(Self { folder, _used: Arc::new(used) })
     }
 
     /// Puts them into the volume of an engine that has not been started yet.
@@ -66,7 +67,6 @@ impl UnpackedImages {
     /// # Errors
     /// When there is no such volume, or it is on another disk.
     pub async fn link_into(&self, volume: &str) -> Result<(), DockerError> {
-        let _nobody_removes_them = lock(|file| file.lock_shared()).await?;
         let target = docker::docker(&["volume", "inspect", "--format", "{{.Mountpoint}}", volume]).await?;
         let (layers, records) = (shown(&self.folder.join(LAYERS)), shown(&self.folder.join(RECORDS)));
         run("cp", &["--archive", "--link", &layers, &target], None).await?;
@@ -138,8 +138,27 @@ async fn end(engine: &mut Child) -> Result<(), DockerError> {
     ended.map_err(failed)?.map(drop).map_err(failed)
 }
 
-async fn lock(take: fn(&File) -> std::io::Result<()>) -> Result<File, DockerError> {
-    let path = std::env::temp_dir().join(LOCK);
+/// The file that is locked by each who uses a folder, and by who removes it.
+fn in_use(folder: &Path) -> PathBuf {
+    folder.with_extension("used")
+}
+
+fn remove_unused(root: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let folder = entry?.path();
+        if !folder.is_dir() {
+            continue;
+        }
+        let used = in_use(&folder);
+        if File::create(&used)?.try_lock().is_ok() {
+            fs::remove_dir_all(&folder)?;
+            fs::remove_file(&used)?;
+        }
+    }
+    Ok(())
+}
+
+async fn lock(path: PathBuf, take: fn(&File) -> std::io::Result<()>) -> Result<File, DockerError> {
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
     let taken = tokio::task::spawn_blocking(move || take(&file).map(|()| file)).await;
     taken.map_err(failed)?.map_err(failed)
@@ -151,4 +170,26 @@ fn shown(path: &Path) -> String {
 
 fn failed(error: impl std::fmt::Display) -> DockerError {
     DockerError::failed(WHAT, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_lab_uses_is_not_removed_and_the_rest_is() {
+        let root = tempfile::tempdir().unwrap();
+        let [used, unused, half] = ["0011", "2233", ".making-x"].map(|name| root.path().join(name));
+        for folder in [&used, &unused, &half] {
+            fs::create_dir_all(folder.join(LAYERS)).unwrap();
+        }
+        let by_a_lab = File::create(in_use(&used)).unwrap();
+        by_a_lab.lock_shared().unwrap();
+
+        remove_unused(root.path()).unwrap();
+        assert!(used.exists() && !unused.exists() && !half.exists());
+        by_a_lab.unlock().unwrap();
+        remove_unused(root.path()).unwrap();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
 }
