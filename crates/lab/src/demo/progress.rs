@@ -1,7 +1,10 @@
 //! What the demo prints: a line for what is done, and one whenever nothing was printed for a while.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     time::{Duration, Instant},
 };
 
@@ -33,23 +36,22 @@ pub(crate) fn print(line: &str) {
     }
 }
 
-/// Waits for this work, and prints what is under way whenever nothing else was printed for eight seconds.
+/// Waits for this work, and prints what is under way whenever nothing else was printed for eight seconds. A thread of its
+/// own looks: work that keeps its thread busy for a while would keep a timer from running too.
 pub(crate) async fn until_done<T>(work: impl Future<Output = T>) -> T {
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            () = tokio::time::sleep(Duration::from_secs(1)) => {
-                let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(line) = printed.as_ref().and_then(|printed| still(printed, Instant::now())) {
-                    println!("{line}");
-                    if let Some(printed) = printed.as_mut() {
-                        printed.at = Instant::now();
-                    }
+    let (_until_dropped, ended) = mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+            let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(line) = printed.as_ref().and_then(|printed| still(printed, Instant::now())) {
+                println!("{line}");
+                if let Some(printed) = printed.as_mut() {
+                    printed.at = Instant::now();
                 }
             }
         }
-    }
+    });
+    work.await
 }
 
 /// The line that says what is under way, if it is time for one.
