@@ -35,10 +35,11 @@ pub(crate) async fn open_in(
     let open = task::Entity::find()
         .filter(task::Column::OrderId.eq(order.0))
         .filter(task::Column::Kind.eq(kind))
+        .filter(task::Column::Detail.eq(detail))
         .filter(task::Column::ClosedAt.is_null())
         .one(db)
         .await?;
-    if open.is_some_and(|row| row.detail.as_deref() == Some(detail)) {
+    if open.is_some() {
         return Ok(());
     }
     let id = Uuid::now_v7();
@@ -96,6 +97,26 @@ pub(crate) async fn close_in(
         let line = format!("A task is over, by what Stripe tells: {}", kind.replace('_', " "));
         timeline::append(db, order, &NewEntry::new("effect", "ok", line), now).await?;
     }
+    Ok(())
+}
+
+/// More is known: a task that says this is over.
+pub(crate) async fn supersede_in(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    kind: &str,
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    task::Entity::update_many()
+        .col_expr(task::Column::ClosedAt, Expr::value(now))
+        .col_expr(task::Column::ClosedBy, Expr::value("Stripe"))
+        .filter(task::Column::OrderId.eq(order.0))
+        .filter(task::Column::Kind.eq(kind))
+        .filter(task::Column::Detail.eq(detail))
+        .filter(task::Column::ClosedAt.is_null())
+        .exec(db)
+        .await?;
     Ok(())
 }
 
