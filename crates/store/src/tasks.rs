@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{api::TaskEntry, ids::OrderId};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -166,6 +167,14 @@ impl Store {
             });
         }
         Ok(tasks)
+    }
+
+    /// How many tasks are open.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_tasks(&self) -> Result<u64, StoreError> {
+        Ok(task::Entity::find().filter(task::Column::ClosedAt.is_null()).count(&self.db).await?)
     }
 
     /// Opens the task of giving an order a server, once: the id is that of what wants it (the order itself, or its
