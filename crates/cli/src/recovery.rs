@@ -224,14 +224,11 @@ pub(crate) async fn carry_out(
 /// What taking a recovery back would do, or why it cannot be taken back.
 fn cancel_planned(entry: &RecoveryEntry, json: bool) -> anyhow::Result<()> {
     let domain = &entry.domain;
-    let has_begun = entry.phase.as_deref() == Some("PROVISIONING");
-    let over = match entry.waits_for {
-        WaitsFor::Nothing => Some("is not under way any more"),
-        WaitsFor::Keys | WaitsFor::Dns => Some("is provisioning the other server already"),
-        WaitsFor::Run if has_begun => Some("is provisioning the other server already"),
-        WaitsFor::Release => Some("is being taken back already"),
-        WaitsFor::Run | WaitsFor::Server | WaitsFor::System | WaitsFor::Operator | WaitsFor::Retry => None,
-    };
+    let over = (!entry.can_be_cancelled).then_some(match entry.waits_for {
+        WaitsFor::Nothing => "is not under way any more",
+        WaitsFor::Release => "is being taken back already",
+        _ => "has begun with the other server already",
+    });
     let problem = over.map(|why| {
         let hint = format!("Look how far it is: `letsbe backups recoveries {domain}`");
         Problem::permanent("API409", format!("The recovery of {domain} {why}."), hint)
@@ -252,7 +249,17 @@ async fn settle_lost(
     };
     if planned.plan {
         let line = format!("It is written down that {} was {became} ({}).", settle.server, settle.evidence);
-        return plan::show_only(vec![line], json);
+        let open = hub.recoveries(Some(id)).await?;
+        let is_open = |entry: &RecoveryEntry| {
+            entry.lost_server_is_open() && entry.lost.server.as_ref() == Some(&settle.server)
+        };
+        let problem = (!open.iter().any(is_open)).then(|| {
+            let message =
+                format!("{} is not a lost server of this tenant that is still open.", settle.server);
+            let hint = format!("See which are: `letsbe backups recoveries {id}`");
+            Problem::permanent("API409", message, hint)
+        });
+        return plan::show_desk(&DeskPlan { consequences: vec![line], problem }, json);
     }
     let path = format!("/api/v1/admin/tenants/{id}/recovery/lost");
     let _: serde_json::Value = hub.post(&path, &serde_json::to_value(settle)?).await?;

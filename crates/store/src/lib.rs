@@ -37,7 +37,7 @@ use thiserror::Error;
 pub use agents::{AgentStatus, Introduction, RegisterError};
 pub use backups::{alarms::NewAlarm, destinations::NewDestination};
 pub use jobs::{Job, NewJob};
-pub use messages::{LeasedMessage, MessageKind, UnsentMessage};
+pub use messages::{LeasedMessage, MessageKind, UnsentMessage, UnsentMessages};
 pub use order_list::{ListedOrders, OrderFilter, OrderQuery};
 pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};

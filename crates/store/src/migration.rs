@@ -4,6 +4,7 @@
 
 mod backups;
 mod escrows;
+mod fitting;
 mod gate_heads;
 mod guardian;
 mod lists;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(messages::Messages),
             Box::new(lists::Lists),
             Box::new(movements::Movements),
+            Box::new(fitting::Fitting),
         ]
     }
 }

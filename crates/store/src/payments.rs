@@ -1,6 +1,7 @@
 //! Payment events: taken once, in the same transaction as what follows from them. An order is found by its own id, or by
 //! any of Stripe's ids that was seen together with it: a dispute or a refund names a charge and a payment, never an order.
 
+mod held;
 mod movements;
 mod references;
 mod standing;
@@ -10,7 +11,10 @@ use letsbe_lifecycle::order::{Event, Pace, Phase};
 use letsbe_types::ids::OrderId;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _, TryInsertResult};
 
-use self::references::Known;
+use self::{
+    held::Payments,
+    references::{Known, Mark},
+};
 pub use self::{
     movements::Movement,
     standing::{MoneyStanding, MovementKind},
@@ -149,6 +153,12 @@ async fn news(
     Ok(outcome)
 }
 
+const SECOND: &str =
+    "a second payment arrived for an order that is paid: compare both at Stripe and pay one back";
+const FURTHER: &str = "a further payment arrived for an order: compare all of its payments at Stripe, and pay back what is \
+                       too much";
+const LATE: &str = "a payment arrived after the order had ended: pay it back, or have it ordered again";
+
 /// What a checkout tells.
 struct Told<'a> {
     event: &'a Event,
@@ -171,17 +181,23 @@ async fn checkout(
     let waits = matches!(phase, Phase::AwaitingPayment | Phase::Expired);
     let told_before = told.references.is_empty() || known.counted || known.amount.is_some();
     let counted = *told.event == Event::PaymentReceived && (known.counted || waits);
-    references::remember(db, Some(order), told.references, (counted, told.amount), known, now).await?;
+    let fits = *told.event == Event::PaymentReceived;
+    let mark = Mark { counted, fits, amount: told.amount };
+    references::remember(db, Some(order), told.references, mark, known, now).await?;
     let outcome = apply(db, order, told.event, pace, now).await?;
     let is_new = is_money && told.amount != Some(0) && !told_before;
-    if is_new && !waits && phase != Phase::Stopped {
-        let detail =
-            "a second payment arrived for an order that is paid: compare both at Stripe and pay one back";
+    let payments = Payments::of(db, order, told.references).await?;
+    // The message that it went back may have been quicker.
+    let is_here = is_money && known.withdrawn.is_none() && !payments.this.is_gone(db).await?;
+    let too_much = match waits {
+        true => (!payments.others.is_empty()).then_some(FURTHER),
+        false => (phase != Phase::Stopped).then_some(SECOND),
+    };
+    if let Some(detail) = too_much.filter(|_| is_new && is_here) {
         tasks::open_in(db, order, "payment_twice", detail, now).await?;
     }
-    if outcome == PaymentOutcome::Outdated && is_money && !known.counted && known.withdrawn.is_none() {
-        let detail = "a payment arrived after the order had ended: pay it back, or have it ordered again";
-        tasks::open_in(db, order, "payment_late", detail, now).await?;
+    if outcome == PaymentOutcome::Outdated && is_here && !known.counted {
+        tasks::open_in(db, order, "payment_late", LATE, now).await?;
     }
     if counted && let Some(why) = &known.withdrawn {
         // The message that it went back was quicker.

@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{api::TaskEntry, ids::OrderId};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -35,10 +36,11 @@ pub(crate) async fn open_in(
     let open = task::Entity::find()
         .filter(task::Column::OrderId.eq(order.0))
         .filter(task::Column::Kind.eq(kind))
+        .filter(task::Column::Detail.eq(detail))
         .filter(task::Column::ClosedAt.is_null())
         .one(db)
         .await?;
-    if open.is_some_and(|row| row.detail.as_deref() == Some(detail)) {
+    if open.is_some() {
         return Ok(());
     }
     let id = Uuid::now_v7();
@@ -99,6 +101,26 @@ pub(crate) async fn close_in(
     Ok(())
 }
 
+/// More is known: a task that says this is over.
+pub(crate) async fn supersede_in(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    kind: &str,
+    detail: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    task::Entity::update_many()
+        .col_expr(task::Column::ClosedAt, Expr::value(now))
+        .col_expr(task::Column::ClosedBy, Expr::value("Stripe"))
+        .filter(task::Column::OrderId.eq(order.0))
+        .filter(task::Column::Kind.eq(kind))
+        .filter(task::Column::Detail.eq(detail))
+        .filter(task::Column::ClosedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// The order has a server, or needs none any more.
 pub(crate) async fn close_purchases_in(
     db: &impl ConnectionTrait,
@@ -145,6 +167,14 @@ impl Store {
             });
         }
         Ok(tasks)
+    }
+
+    /// How many tasks are open.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_tasks(&self) -> Result<u64, StoreError> {
+        Ok(task::Entity::find().filter(task::Column::ClosedAt.is_null()).count(&self.db).await?)
     }
 
     /// Opens the task of giving an order a server, once: the id is that of what wants it (the order itself, or its

@@ -165,6 +165,9 @@ pub struct RecoveryEntry {
     pub phase: Option<String>,
     /// What it waits for.
     pub waits_for: WaitsFor,
+    /// Whether it can be taken back; a Hub that does not say so yet is not asked to.
+    #[serde(default)]
+    pub can_be_cancelled: bool,
     /// What stands in the way.
     pub problem: Option<Problem>,
     /// The keys that its run asked for.

@@ -149,9 +149,6 @@ pub(crate) async fn command(
     queue(hub, id, target, &asked, wait, json).await
 }
 
-/// What can be taken back; a class that is not known cannot.
-const HARMLESS: [&str; 3] = ["GREEN", "YELLOW", "YELLOW_EXTERNAL"];
-
 /// Allows what was asked, with who answers for it; or refuses it.
 pub(super) async fn decide(
     hub: &Hub,
@@ -171,7 +168,7 @@ pub(super) async fn decide(
         (Some(entry), true) => stops::decision(hub, id, entry).await?,
         _ => None,
     };
-    let is_grave = known.as_ref().is_none_or(|entry| !HARMLESS.contains(&entry.approval.class.as_str()));
+    let is_grave = known.as_ref().is_none_or(|entry| entry.approval.is_grave());
     let what = known.map_or_else(|| format!("approval {approval}"), |entry| show::approval(&entry));
     if let Some(yes) = allowed.filter(|_| is_grave && !target.plan) {
         let domain = hub.tenant(id).await?.summary.domain;

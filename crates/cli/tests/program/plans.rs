@@ -100,8 +100,16 @@ fn a_plan_for_an_order_is_the_hubs_word() {
     assert_eq!(operator.hub.asked(), [format!("POST /api/v1/admin/orders/{TWO}/actions/plan")]);
 }
 
+/// A recovery of `netcup:1`, as the Hub tells of it.
+fn recovery(waits_for: &str, state: &str) -> Value {
+    json!({"id": ONE, "tenant": ONE, "domain": "acme.example", "state": state, "requested_at": "2026-11-21T11:00:00Z",
+        "requested_by": "ann", "reason": "a fire", "clock_started_at": "2026-11-21T11:00:00Z",
+        "lost": {"server": "netcup:1", "address": null, "settled": null}, "phase": "FAILED", "waits_for": waits_for,
+        "can_be_cancelled": false, "restored": [], "rto_seconds": 60})
+}
+
 /// A Hub with a task, a destination and two questions of an AI team: one that can be taken back, one that cannot.
-fn desk() -> FakeHub {
+fn desk(class: &'static str) -> FakeHub {
     let asked = |id: &str, class: &str| {
         json!({"approval": {"id": id, "requested_at": "2026-11-21T11:00:00Z", "expires_at": "2126-11-21T14:00:00Z",
             "action": "restore", "tool": "ghost", "class": class, "plan": "Restore ghost", "agent": "ops",
@@ -117,7 +125,9 @@ fn desk() -> FakeHub {
                     "deadline": "2026-11-28T11:00:00Z"}]),
             ),
             "destination" => (200, Value::Null),
-            "approvals" => (200, json!([asked(ONE, "CRITICAL_RED"), asked(TWO, "YELLOW")])),
+            "recovery" => (200, recovery("operator", "running")),
+            "recoveries?pageSize=50" => (200, json!([recovery("nothing", "finished")])),
+            "approvals" => (200, json!([asked(ONE, class), asked(TWO, "YELLOW")])),
             _ if line.starts_with("POST") => (
                 200,
                 json!({"id": ONE, "issued_at": "2026-11-21T11:00:00Z", "expires_at": "2126-11-21T11:00:00Z",
@@ -165,7 +175,7 @@ fn what_is_written_down_at_the_hub_has_a_plan_that_writes_nothing() {
         (vec!["backups", "drill", ONE], "restores every tool beside everything"),
         (vec!["backups", "destination", ONE, "--from", &file], "The Hub knows no destination now."),
     ] {
-        let operator = Operator::at(desk());
+        let operator = Operator::at(desk("RED"));
         let said = operator.types(&[&words[..], &["--plan"]].concat());
         assert_eq!(said.code, Some(0), "{words:?}: {said:?}");
         assert!(said.out.contains(part) && said.out.contains("nothing was done"), "{words:?}: {said:?}");
@@ -177,12 +187,27 @@ fn what_is_written_down_at_the_hub_has_a_plan_that_writes_nothing() {
 
 #[test]
 fn what_cannot_be_taken_back_is_allowed_only_after_a_question() {
-    let approve = |approval: &str, more: &[&str]| {
-        let operator = Operator::at(desk());
+    let approve = |class: &'static str, approval: &str, more: &[&str]| {
+        let operator = Operator::at(desk(class));
         let said = operator.types(&[&["tenants", "approve", ONE, approval], more].concat());
         (said.code, operator.hub.asked().iter().any(|line| line.starts_with("POST")))
     };
-    assert_eq!(approve(ONE, &[]), (Some(1), false), "nobody can be asked");
-    assert_eq!(approve(ONE, &["--yes"]), (Some(0), true));
-    assert_eq!(approve(TWO, &[]), (Some(0), true), "it can be taken back");
+    for class in ["CRITICAL_RED", "YELLOW_EXTERNAL", "SOMETHING_NEW"] {
+        assert_eq!(approve(class, ONE, &[]), (Some(1), false), "{class}: nobody can be asked");
+        assert_eq!(approve(class, ONE, &["--yes"]), (Some(0), true), "{class}");
+    }
+    assert_eq!(approve("RED", TWO, &[]), (Some(0), true), "it can be taken back");
+}
+
+#[test]
+fn what_the_hub_would_refuse_of_a_recovery_its_plan_refuses() {
+    let settle =
+        ["backups", "settle-lost", ONE, "--became", "wiped", "--evidence", "T-1", "--server", "netcup:2"];
+    let cancel = ["backups", "cancel-recovery", ONE, "--reason", "x"];
+    for (words, part) in [(&settle[..], "netcup:2 is not a lost server"), (&cancel[..], "has begun with")] {
+        let operator = Operator::at(desk("RED"));
+        let said = operator.types(&[words, &["--plan"]].concat());
+        assert!(said.code == Some(2) && said.out.contains(part), "{said:?}");
+        assert!(operator.hub.asked().iter().all(|line| line.starts_with("GET")));
+    }
 }

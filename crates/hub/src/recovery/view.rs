@@ -1,7 +1,7 @@
 //! A recovery as staff is told of it. Pure.
 
 use chrono::{DateTime, Utc};
-use letsbe_lifecycle::order::{Phase, State};
+use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
 use letsbe_store::{Order, Recovery};
 use letsbe_types::recovery::{KeysRequest, RecoveryEntry, RecoveryState, WaitsFor};
 
@@ -30,6 +30,8 @@ pub(crate) fn entry(recovery: Recovery, order: &Order, now: DateTime<Utc>) -> Re
     let under_way = order.state.recovery.as_ref().is_some_and(|under| under.id == recovery.id);
     let waits_for =
         if under_way { waits_for(&order.state, recovery.keys.as_ref()) } else { WaitsFor::Nothing };
+    let cancel = Event::OperatorCancelRecovery { reason: String::new() };
+    let can_be_cancelled = under_way && transition(&order.state, &cancel, now, &Pace::default()).is_ok();
     RecoveryEntry {
         id: recovery.id,
         tenant: recovery.order,
@@ -48,6 +50,7 @@ pub(crate) fn entry(recovery: Recovery, order: &Order, now: DateTime<Utc>) -> Re
         address: recovery.address,
         phase: under_way.then(|| order.state.phase.as_str().to_owned()),
         waits_for,
+        can_be_cancelled,
         problem: order.state.problem.clone().filter(|_| under_way),
         // Of a recovery that ended, nobody needs to know what it once asked for.
         keys: recovery.keys.clone().filter(|_| recovery.state == RecoveryState::Running),

@@ -134,11 +134,6 @@ struct Waiting {
     grave: bool,
 }
 
-/// Whether a class is RED or above; one that is not known counts as such.
-fn is_grave(class: &str) -> bool {
-    !["GREEN", "YELLOW", "YELLOW_EXTERNAL"].contains(&class)
-}
-
 /// Whether an answer still counts: after its time a question counts as refused.
 pub(super) fn can_be_decided(approval: &Approval, now: DateTime<Utc>) -> bool {
     approval.state == ApprovalState::Pending && approval.expires_at > now
@@ -158,7 +153,7 @@ pub(super) fn class_label(class: &str) -> Label {
 
 impl From<Approval> for Waiting {
     fn from(of: Approval) -> Self {
-        Self { until: of.expires_at.into(), class: class_label(&of.class), grave: is_grave(&of.class), of }
+        Self { until: of.expires_at.into(), class: class_label(&of.class), grave: of.is_grave(), of }
     }
 }
 
@@ -363,7 +358,7 @@ pub(crate) async fn decide(
             _ => return Err(ApiError::bad_request("This page does not know that decision.")),
         };
         let asked = state.store.approval(id, approval).await?;
-        if approve && form.confirm != "yes" && asked.is_some_and(|entry| is_grave(&entry.approval.class)) {
+        if approve && form.confirm != "yes" && asked.is_some_and(|entry| entry.approval.is_grave()) {
             return Err(ApiError::bad_request("Tick the box to confirm what cannot be taken back."));
         }
         commands::decide(&state, &operator, &tenant(&state, id).await?, approval, approve).await

@@ -105,8 +105,8 @@ fn part<'a>(all: &'a [Item], listed: &Listed<&'static str>) -> (Vec<&'a Item>, H
 fn is_found(item: &Item, listed: &Listed<&'static str>) -> bool {
     let is_of = listed.search.domain.as_ref().is_none_or(|domain| domain.as_str() == item.about);
     let text = listed.text.to_lowercase();
-    let texts = [&item.about, &item.title, &item.text];
-    is_of && texts.iter().any(|part| part.to_lowercase().contains(&text))
+    let texts = [&item.about, &item.title, &item.text, &item.hint];
+    is_of && texts.into_iter().chain(&item.code).any(|part| part.to_lowercase().contains(&text))
 }
 
 #[derive(Deserialize)]

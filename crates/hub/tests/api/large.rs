@@ -123,7 +123,7 @@ async fn all_that_waits_is_counted_searched_and_on_one_of_the_pages() {
 
 #[tokio::test]
 async fn where_no_mail_is_sent_the_mails_are_told_of_in_one_line_with_their_number() {
-    let (hub, _) = filled(25, 25).await;
+    let (hub, _) = filled(75, 75).await;
     let mut failed = 0;
     while let Some(leased) = hub.store.lease_message(chrono::TimeDelta::hours(1), start()).await.unwrap() {
         let problem = letsbe_types::Problem::transient("MAIL012", "no answer", "look at the mail server");
@@ -131,6 +131,7 @@ async fn where_no_mail_is_sent_the_mails_are_told_of_in_one_line_with_their_numb
         failed += 1;
     }
     let page = hub.page("/waiting?q=e-mail&pageSize=200").await.body;
+    assert!(failed > 100, "{failed} are no more than one list has");
     assert_eq!(page.matches("<article").count(), 6, "{failed}: {page}");
     assert!(page.contains(&format!("{} more e-mails could not be sent yet", failed - 5)), "{failed}: {page}");
 }

@@ -26,6 +26,7 @@ mod tenant;
 mod tenant_commands;
 mod tenant_events;
 mod tenants;
+mod two_payments;
 mod unpaid;
 mod waiting;
 mod webhooks;

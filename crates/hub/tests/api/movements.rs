@@ -11,27 +11,27 @@ use crate::{
 };
 
 /// One of Stripe's events, made so many seconds after another one.
-fn later(name: &str, id: &str, seconds: i64, changes: &Value) -> String {
+pub(crate) fn later(name: &str, id: &str, seconds: i64, changes: &Value) -> String {
     let mut event = fixture(name, OrderId::generate());
     event["created"] = json!(event["created"].as_i64().unwrap() + seconds);
     changed(event, id, changes)
 }
 
 /// The same object, told by another kind of event.
-fn told(kind: &str, event: &str) -> String {
+pub(crate) fn told(kind: &str, event: &str) -> String {
     let mut event: Value = serde_json::from_str(event).unwrap();
     event["type"] = json!(kind);
     event.to_string()
 }
 
-fn refund(number: u32, amount: u32) -> String {
+pub(crate) fn refund(number: u32, amount: u32) -> String {
     let changes = json!({"id": format!("re_{number}"), "amount": amount});
     later("refund_created", &format!("evt_re_{number}"), i64::from(number), &changes)
 }
 
 impl Hub {
     /// Paid with `pi_1`, once.
-    async fn paid_once(number: u128) -> (Self, OrderId) {
+    pub(crate) async fn paid_once(number: u128) -> (Self, OrderId) {
         let hub = Self::new().await;
         let id = hub.order(number).await;
         hub.deliver(&fixture("checkout_payment", id).to_string()).await;
@@ -39,7 +39,7 @@ impl Hub {
         (hub, id)
     }
 
-    async fn details(&self) -> Vec<String> {
+    pub(crate) async fn details(&self) -> Vec<String> {
         self.store.tasks().await.unwrap().into_iter().map(|task| task.detail).collect()
     }
 }

@@ -93,7 +93,8 @@ impl Hub {
     /// One that takes real money.
     async fn for_real_money() -> Self {
         let hub = Self::new().await;
-        let state = AppState { payments: PaymentTerms { live: true, free: false }, ..hub.state() };
+        let payments = PaymentTerms { live: true, free: false };
+        let state = AppState { payments, public_url: "https://hub.letsbe.de".into(), ..hub.state() };
         Self { router: router(state.clone()), state, ..hub }
     }
 }
@@ -119,12 +120,16 @@ async fn a_domain_under_which_nothing_can_be_delivered_is_refused_before_the_pay
         "example.com",
         "www.example.org",
         "co.uk",
-        "hub.example.com",
         "p\u{430}ypal.com",
     ] {
         let answer = ordered(domain, "owner@acme.de").await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{domain}");
         assert_eq!(answer.fields(), ["domain"], "{domain}: {answer:?}");
+    }
+    for domain in ["hub.letsbe.de", "letsbe.de", "acme.LetsBe.de."] {
+        let answer = ordered(domain, "owner@acme.de").await;
+        assert_eq!(answer.fields(), ["domain"], "{domain}: {answer:?}");
+        assert!(answer.body.contains("is ours"), "{domain}: {answer:?}");
     }
     let answer = ordered("acme.de", "owner@acme.test").await;
     assert_eq!((answer.status, answer.fields()), (StatusCode::BAD_REQUEST, vec!["email".to_owned()]));

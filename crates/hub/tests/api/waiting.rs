@@ -54,6 +54,10 @@ async fn what_waits_for_a_person_is_on_one_page_worst_first() {
         place(&part);
     }
     assert!(!page.contains("<script>alert"));
+    for shown in ["srv001", "ask+netcup"] {
+        let found = hub.page(&format!("/waiting?q={shown}")).await.body;
+        assert!(found.contains("It ended badly"), "{shown} is shown, so it is found: {found}");
+    }
     assert!(hub.page("/").await.body.contains("<title>(5) "), "every page of staff says how much waits");
     let path = format!("/waiting/tasks/{}", wanted.0);
     let foreign = hub.send("POST", &path, &[COOKIE, FORM], "").await;

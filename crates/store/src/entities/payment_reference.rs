@@ -19,6 +19,8 @@ pub struct Model {
     pub seen_at: DateTimeUtc,
     /// Ids of one group were seen together before it was known whose they are.
     pub group_id: Option<Uuid>,
+    /// Whether this is what was ordered: an order can stand on it.
+    pub fits: bool,
 }
 
 /// No relations: joins are written where they are needed.

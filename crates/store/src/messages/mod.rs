@@ -10,8 +10,8 @@ use letsbe_types::{DomainName, Problem, ids::OrderId};
 use sea_orm::{
     ActiveModelTrait as _,
     ActiveValue::Set,
-    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -65,6 +65,17 @@ pub struct UnsentMessage {
     pub kind: MessageKind,
     /// Since when.
     pub since: DateTime<Utc>,
+}
+
+/// Messages that could not be sent: as many as one list has, and how many there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsentMessages {
+    /// The newest first.
+    pub listed: Vec<UnsentMessage>,
+    /// How many there are.
+    pub all: u64,
+    /// Since when there is one.
+    pub oldest: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -214,18 +225,15 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn unsent_messages(&self, now: DateTime<Utc>) -> Result<Vec<UnsentMessage>, StoreError> {
+    pub async fn unsent_messages(&self, now: DateTime<Utc>) -> Result<UnsentMessages, StoreError> {
         let given_up = Condition::all()
             .add(message::Column::Status.eq("failed"))
             .add(message::Column::CreatedAt.gt(now - SHOWN));
         let open = Condition::any().add(message::Column::Status.is_in(["pending", "sending"])).add(given_up);
-        let rows = message::Entity::find()
-            .filter(message::Column::Tries.gt(0))
-            .filter(open)
-            .order_by_desc(message::Column::CreatedAt)
-            .limit(LISTED)
-            .all(&self.db)
-            .await?;
+        let open = message::Entity::find().filter(message::Column::Tries.gt(0)).filter(open);
+        let all = open.clone().count(&self.db).await?;
+        let oldest = open.clone().order_by_asc(message::Column::CreatedAt).one(&self.db).await?;
+        let rows = open.order_by_desc(message::Column::CreatedAt).limit(LISTED).all(&self.db).await?;
         let ids = rows.iter().map(|row| row.order_id);
         let orders = order::Entity::find().filter(order::Column::Id.is_in(ids)).all(&self.db).await?;
         let mut unsent = Vec::with_capacity(rows.len());
@@ -238,7 +246,7 @@ impl Store {
                 since: row.created_at,
             });
         }
-        Ok(unsent)
+        Ok(UnsentMessages { listed: unsent, all, oldest: oldest.map(|row| row.created_at) })
     }
 }
 

@@ -10,6 +10,7 @@ use sea_orm::{
 
 use super::{
     PaymentOutcome, StripeNews, apply,
+    held::Payments,
     references::{self, Known},
     standing::{self, Decision, Facts, Life, Money, MoneyStanding, MovementKind},
 };
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// Movements of one payment, or of one order, that are looked at.
-const LOOKED_AT: u64 = 200;
+pub(super) const LOOKED_AT: u64 = 200;
 
 /// What an event tells of a refund, a dispute, a charge's refunds or an invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub(super) async fn take(
     let newest = OnConflict::column(Column::Id).update_columns(CHANGING).to_owned();
     Entity::insert(entry).on_conflict(newest).exec_without_returning(db).await?;
     let Some(order) = order else { return Ok(PaymentOutcome::UnknownOrder) };
+    // What was told before its order was known was not followed.
+    let before = before.filter(|row| row.order_id == Some(order.0));
     let same = |row: &Model| row.standing == told.standing.as_str() && row.amount == told.amount;
     if before.as_ref().is_some_and(same) {
         return Ok(PaymentOutcome::Applied);
@@ -160,17 +163,29 @@ async fn follow(
         return Ok(PaymentOutcome::Outdated);
     };
     let (money, amount) = money(db, order, row, by_name).await?;
+    let back = back(db, row, kind).await?;
+    let ids = [Some(&row.id), row.charge.as_ref(), row.payment_intent.as_ref()];
+    let ids: Vec<String> = ids.into_iter().flatten().cloned().collect();
+    let payments = Payments::of(db, order, &ids).await?;
     let facts = Facts {
         kind,
         standing,
         before,
-        back: back(db, row, kind).await?,
-        paid: row.paid.or(amount),
+        back: back.sum,
+        paid: row.paid.or(amount).or(back.paid),
         money,
         order: life(&state),
         others: others(db, order, row, before).await?,
+        fitting: payments.fitting().is_some(),
+        uncounted: payments.has_uncounted(),
     };
-    carry_out(db, order, &standing::decide(&facts), (pace, now)).await
+    let decision = standing::decide(&facts);
+    if decision.moves
+        && let Some(other) = payments.fitting()
+    {
+        references::count(db, order, &other.references).await?;
+    }
+    carry_out(db, order, &decision, (pace, now)).await
 }
 
 async fn carry_out(
@@ -181,6 +196,9 @@ async fn carry_out(
 ) -> Result<PaymentOutcome, StoreError> {
     if let Some(kind) = decision.closes {
         tasks::close_in(db, order, kind, now).await?;
+    }
+    if let Some((kind, detail)) = decision.supersedes {
+        tasks::supersede_in(db, order, kind, detail, now).await?;
     }
     if let Some((kind, detail)) = decision.task {
         tasks::open_in(db, order, kind, detail, now).await?;
@@ -227,11 +245,20 @@ async fn money(
     Ok((money, amount))
 }
 
+/// What the movements of a payment tell.
+#[derive(Default)]
+struct Told {
+    /// How much of it is back; `None` for all of it.
+    sum: Option<i64>,
+    /// How much was paid.
+    paid: Option<i64>,
+}
+
 /// How much of the payment is back, with every refund of it that was told of.
-async fn back(db: &impl ConnectionTrait, row: &Model, kind: MovementKind) -> Result<Option<i64>, StoreError> {
+async fn back(db: &impl ConnectionTrait, row: &Model, kind: MovementKind) -> Result<Told, StoreError> {
     let going = matches!(row.standing.as_str(), "back" | "lost");
     if !matches!(kind, MovementKind::Refund | MovementKind::Charge) || going && row.amount.is_none() {
-        return Ok(None);
+        return Ok(Told::default());
     }
     let mut same = Condition::any().add(Column::Id.eq(&row.id));
     if let Some(charge) = &row.charge {
@@ -241,26 +268,32 @@ async fn back(db: &impl ConnectionTrait, row: &Model, kind: MovementKind) -> Res
         same = same.add(Column::PaymentIntent.eq(payment));
     }
     let rows = Entity::find().filter(same).limit(LOOKED_AT).all(db).await?;
+    Ok(Told { sum: Some(refunded(&rows)), paid: rows.iter().find_map(|row| row.paid) })
+}
+
+/// How much the refunds among these, which are of one payment, took back.
+pub(super) fn refunded(rows: &[Model]) -> i64 {
     let of = |kind: MovementKind| rows.iter().filter(move |row| row.kind == kind.as_str());
     let told =
         |row: &Model| Some((MoneyStanding::parse(&row.standing)?, row.amount?, row.told_at.timestamp()));
     let refunds: Vec<_> = of(MovementKind::Refund).filter_map(told).collect();
     let total = of(MovementKind::Charge).filter_map(told).map(|(_, amount, at)| (amount, at)).next();
-    Ok(Some(standing::back(&refunds, total)))
+    standing::back(&refunds, total)
 }
 
-/// Whether another one of this order still stands as this one did.
+/// Whether another one of this order still stands as this one did; of one that was not told of before, whether one is open.
 async fn others(
     db: &impl ConnectionTrait,
     order: OrderId,
     row: &Model,
     before: Option<MoneyStanding>,
 ) -> Result<bool, StoreError> {
-    let Some(before) = before else { return Ok(false) };
+    let open = [MoneyStanding::Asked.as_str(), MoneyStanding::Back.as_str()];
+    let standings = before.map_or(open.to_vec(), |before| vec![before.as_str()]);
     let other = Entity::find()
         .filter(Column::OrderId.eq(order.0))
         .filter(Column::Kind.eq(row.kind.as_str()))
-        .filter(Column::Standing.eq(before.as_str()))
+        .filter(Column::Standing.is_in(standings))
         .filter(Column::Id.ne(row.id.as_str()));
     Ok(other.one(db).await?.is_some())
 }

@@ -26,6 +26,8 @@ pub(super) struct Known {
     pub(super) order: Option<OrderId>,
     /// Whether the order was begun for this money.
     pub(super) counted: bool,
+    /// Whether this is what was ordered.
+    fits: bool,
     pub(super) amount: Option<i64>,
     /// It went back before it was known whose it is, as an older version of the Hub kept it.
     pub(super) withdrawn: Option<String>,
@@ -42,6 +44,7 @@ impl Known {
         Ok(Self {
             order: best.and_then(|row| row.order_id).map(OrderId),
             counted: best.is_some_and(|row| row.counted),
+            fits: best.is_some_and(|row| row.fits),
             amount: best.and_then(|row| row.amount),
             withdrawn: rows.iter().find_map(|row| row.withdrawn.clone()),
             groups,
@@ -59,6 +62,28 @@ pub(super) async fn has_counted(db: &impl ConnectionTrait, order: OrderId) -> Re
     Ok(counted.one(db).await?.is_some())
 }
 
+/// The order stands on the payment with these ids, and on no other one.
+pub(super) async fn count(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    references: &[String],
+) -> Result<(), StoreError> {
+    let all = Entity::update_many().filter(Column::OrderId.eq(order.0));
+    let is_of = Column::Reference.is_in(references);
+    all.col_expr(Column::Counted, is_of).exec(db).await?;
+    Ok(())
+}
+
+/// What is known of a payment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// The order was begun for it.
+    pub(super) counted: bool,
+    /// It is what was ordered.
+    pub(super) fits: bool,
+    pub(super) amount: Option<i64>,
+}
+
 /// New ids that came together with one that is known.
 pub(super) async fn relate(
     db: &impl ConnectionTrait,
@@ -70,7 +95,8 @@ pub(super) async fn relate(
     if order.is_none() {
         forget(db, now - NOBODYS).await?;
     }
-    remember(db, order, references, (known.counted, known.amount), known, now).await
+    let mark = Mark { counted: known.counted, fits: known.fits, amount: known.amount };
+    remember(db, order, references, mark, known, now).await
 }
 
 /// What is known of an id already is believed rather than what comes later, but that an order was begun for it, and how
@@ -79,7 +105,7 @@ pub(super) async fn remember(
     db: &impl ConnectionTrait,
     order: Option<OrderId>,
     references: &[String],
-    (counted, amount): (bool, Option<i64>),
+    Mark { counted, fits, amount }: Mark,
     known: &Known,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -93,6 +119,7 @@ pub(super) async fn remember(
             withdrawn: Set(None),
             seen_at: Set(now),
             group_id: Set(Some(group)),
+            fits: Set(fits),
         };
         let once = OnConflict::column(Column::Reference).do_nothing().to_owned();
         Entity::insert(row).on_conflict(once).exec_without_returning(db).await?;
@@ -101,14 +128,17 @@ pub(super) async fn remember(
         .add(Column::Reference.is_in(references))
         .add(Column::GroupId.is_in(known.groups.iter().copied()));
     let nobodys = Column::OrderId.is_null();
-    let Some(order) = order else {
-        let merged = Entity::update_many().col_expr(Column::GroupId, Expr::value(Some(group)));
-        merged.filter(these).filter(nobodys).exec(db).await?;
-        return Ok(());
-    };
+    let whose = Condition::any().add(nobodys.clone());
+    let whose = order.iter().fold(whose, |any, order| any.add(Column::OrderId.eq(order.0)));
+    let merged = Entity::update_many().col_expr(Column::GroupId, Expr::value(Some(group)));
+    merged.filter(these.clone()).filter(whose).exec(db).await?;
+    let Some(order) = order else { return Ok(()) };
     let owned = Entity::update_many().col_expr(Column::OrderId, Expr::value(Some::<Uuid>(order.0)));
     owned.filter(these.clone()).filter(nobodys).exec(db).await?;
     let mine = || Entity::update_many().filter(these.clone()).filter(Column::OrderId.eq(order.0));
+    if fits {
+        mine().col_expr(Column::Fits, Expr::value(true)).exec(db).await?;
+    }
     if counted {
         mine()
             .col_expr(Column::Counted, Expr::value(true))

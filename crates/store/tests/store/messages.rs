@@ -67,7 +67,7 @@ async fn what_cannot_be_sent_is_tried_again_for_two_days_and_is_then_for_a_perso
     assert_eq!(world.message().await, None);
     let unsent = world.store.unsent_messages(world.now()).await.unwrap();
     assert_eq!(
-        unsent.iter().map(|one| (one.order, one.kind)).collect::<Vec<_>>(),
+        unsent.listed.iter().map(|one| (one.order, one.kind)).collect::<Vec<_>>(),
         [(order, MessageKind::Paid)]
     );
     assert_eq!(world.said(order, "A message could not be sent (paid): [MAIL001]").await, 1);

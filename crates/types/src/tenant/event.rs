@@ -155,6 +155,15 @@ pub struct Approval {
     pub state: ApprovalState,
 }
 
+impl Approval {
+    /// Whether it cannot be taken back once it is done: it destroys, or something leaves the server. A class that is not
+    /// known counts as such.
+    #[must_use]
+    pub fn is_grave(&self) -> bool {
+        !["GREEN", "YELLOW"].contains(&self.class.as_str())
+    }
+}
+
 /// How an approval stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

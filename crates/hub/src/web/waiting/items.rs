@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::{
     ListedTenants, NEEDS_YOU, Order, Rating, Search, Sort, Store, Tenant, TenantQuery, UnsentMessage,
+    UnsentMessages,
 };
 use letsbe_types::{
     Problem,
@@ -123,6 +124,7 @@ pub(crate) async fn items(state: &AppState) -> ApiResult<Vec<Item>> {
     // A lost server is told of below, with what to type.
     let tasks = store.tasks().await?;
     items.extend(tasks.iter().filter(|one| one.kind != "lost_server").map(|one| task(one, now)));
+    items.extend(more("failed", "Tasks", store.open_tasks().await?, tasks.len(), "/", now));
     items.extend(of_messages(&store.unsent_messages(now).await?));
     recoveries(store, now, &mut items).await?;
     for only in [NEEDS_YOU, "never"] {
@@ -208,11 +210,11 @@ fn unsent(message: &UnsentMessage) -> Item {
 }
 
 /// E-mails one by one, and that there are more.
-fn of_messages(messages: &[UnsentMessage]) -> Vec<Item> {
-    let (shown, more) = messages.split_at(messages.len().min(MOST_UNSENT));
-    let mut items: Vec<Item> = shown.iter().map(unsent).collect();
-    if let Some(oldest) = more.iter().map(|message| message.since).min() {
-        let title = format!("{} more e-mails could not be sent yet", more.len());
+fn of_messages(messages: &UnsentMessages) -> Vec<Item> {
+    let mut items: Vec<Item> = messages.listed.iter().take(MOST_UNSENT).map(unsent).collect();
+    let more = messages.all.saturating_sub(items.len() as u64);
+    if let Some(oldest) = messages.oldest.filter(|_| more > 0) {
+        let title = format!("{more} more e-mails could not be sent yet");
         let hint = "Check the mail server's address and login: `letsbe-hub check`".to_owned();
         let item = Item::new("warning", &"This Hub", title, oldest);
         items.push(Item { hint, code: Some("MAIL012".to_owned()), ..item }.at("/".to_owned(), "All orders"));

@@ -251,15 +251,42 @@ async fn a_recovery_in_another_region_is_taken_back_before_provisioning() {
     body["region"] = json!("na");
     let begun = ask("", &body).await.json();
     assert_eq!((&begun["data"]["region"], &begun["data"]["waits_for"]), (&json!("na"), &json!("server")));
+    assert_eq!(begun["data"]["can_be_cancelled"], true);
     let beat = async || hub.json("POST", tenant::HEARTBEAT, Some(&key), &tenant::heartbeat()).await.status;
     assert_eq!(beat().await, StatusCode::UNAUTHORIZED, "whoever holds the lost server holds its key");
     assert_eq!(ask("", &body).await.status, StatusCode::CONFLICT, "one at a time");
     let cancelled = ask("/cancel", &json!({"reason": "a cable"})).await.json();
     assert_eq!(cancelled["data"]["waits_for"], "release");
+    assert_eq!(cancelled["data"]["can_be_cancelled"], false);
     hub.apply(id, &Event::ServerReleased).await;
     assert_eq!(beat().await, StatusCode::OK);
     let list = hub.get("/api/v1/admin/recoveries", Some(&staff)).await.json();
     assert_eq!((&list["data"][0]["state"], &list["meta"]["total"]), (&json!("cancelled"), &json!(1)));
     let own = hub.get(&format!("/api/v1/admin/tenants/{id}/recoveries"), Some(&staff)).await.json();
     assert_eq!(own["data"], list["data"]);
+}
+
+#[tokio::test]
+async fn a_recovery_that_failed_on_its_new_server_says_that_it_cannot_be_taken_back_and_is_not() {
+    let (hub, staff) = Hub::with_staff().await;
+    let (id, _) = tenant::registered(&hub, 1).await;
+    live(&hub, id).await;
+    let path = format!("/api/v1/admin/tenants/{id}/recovery");
+    assert!(hub.json("POST", &path, Some(&staff), &request()).await.status.is_success());
+    let problem = letsbe_types::Problem::permanent("SRV001", "It ended badly", "Ask Netcup.");
+    for event in [
+        Event::ServerClaimed { server: letsbe_types::ids::ServerId("netcup:9".into()) },
+        Event::ServerInstalled { address: [192, 0, 2, 9].into() },
+        Event::ProvisioningPrepared,
+        Event::EffectFailed { effect: letsbe_lifecycle::order::EffectKind::Provision, problem },
+    ] {
+        hub.apply(id, &event).await;
+    }
+    let entry = hub.get(&path, Some(&staff)).await.json();
+    assert_eq!(
+        (&entry["data"]["waits_for"], &entry["data"]["can_be_cancelled"]),
+        (&json!("operator"), &json!(false))
+    );
+    let answer = hub.json("POST", &format!("{path}/cancel"), Some(&staff), &json!({"reason": "x"})).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
 }
