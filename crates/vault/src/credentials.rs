@@ -12,6 +12,11 @@ use rand::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::{
+    EnvFile, EnvFileError,
+    env_file::{BYTE_ORDER_MARK, written},
+};
+
 /// Where the credentials are kept on the tenant's server (mode 0600, runbook 3.2 step 9).
 pub const CREDENTIALS_FILE: &str = "/opt/letsbe/env/credentials.env";
 
@@ -130,13 +135,15 @@ impl Credentials {
         for (tool, keys) in &self.0 {
             let _ = writeln!(text, "\n{SECTION}{tool}");
             for (key, value) in keys {
-                let _ = writeln!(text, "{}_{}={}", prefix(tool), key.to_ascii_uppercase(), value.expose());
+                let value = written(value.expose()).unwrap_or_else(|| value.expose().clone());
+                let _ = writeln!(text, "{}_{}={value}", prefix(tool), key.to_ascii_uppercase());
             }
         }
         Secret::new(text)
     }
 
-    /// Reads a file that [`Credentials::to_file`] wrote.
+    /// Reads a file that [`Credentials::to_file`] wrote, also after somebody edited it: each line as docker compose reads
+    /// one of an `.env` file.
     ///
     /// # Errors
     /// A line that does not belong there. The caller must stop: making new credentials over a damaged file would
@@ -145,31 +152,50 @@ impl Credentials {
         let mut all = Self::default();
         let mut seen = BTreeSet::new();
         let mut section: Option<&str> = None;
-        for (index, line) in text.lines().enumerate() {
-            let refuse = |why| Err(UnreadableCredentials { line: index + 1, why });
+        for (index, line) in text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).lines().enumerate() {
+            let refuse = |why| UnreadableCredentials { line: index + 1, why };
+            let line = line.trim();
             if let Some(tool) = line.strip_prefix(SECTION) {
                 section = Some(tool.trim());
                 continue;
             }
-            if line.trim().is_empty() || line.starts_with('#') {
+            if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let Some(tool) = section else { return refuse("stands before the first tool's section") };
-            let Some((name, value)) = line.split_once('=') else { return refuse("is not NAME=value") };
+            let tool = section.ok_or_else(|| refuse("stands before the first tool's section"))?;
+            let (name, value) = assignment(line).map_err(refuse)?;
             let Some(key) = name.strip_prefix(&prefix(tool)).and_then(|rest| rest.strip_prefix('_')) else {
-                return refuse("does not start with the name of its section's tool");
+                return Err(refuse("does not start with the name of its section's tool"));
             };
             let key = key.to_ascii_lowercase();
-            if key.is_empty() || value.is_empty() {
-                return refuse("has an empty name or value");
+            if key.is_empty() || value.expose().is_empty() {
+                return Err(refuse("has an empty name or value"));
             }
             if !seen.insert((tool, key.clone())) {
-                return refuse("repeats a name");
+                return Err(refuse("repeats a name"));
             }
-            all.insert_missing(tool, &key, Secret::from(value));
+            all.insert_missing(tool, &key, value);
         }
         Ok(all)
     }
+}
+
+/// Name and value of a line. A value that [`Credentials::to_file`] could not write again is refused.
+fn assignment(line: &str) -> Result<(String, Secret<String>), &'static str> {
+    let file = EnvFile::parse(line.as_bytes()).map_err(|error| match error {
+        EnvFileError::Line { why, .. } => why,
+        _ => "is not NAME=value",
+    })?;
+    let [(name, value)] = file.assigned().collect::<Vec<_>>()[..] else {
+        return Err("is not one NAME=value");
+    };
+    let value = value.ok_or("has a variable in its value; put the value into single quotes")?;
+    if value.expose().contains(char::REPLACEMENT_CHARACTER) {
+        return Err("has a value that is no text in UTF-8");
+    }
+    written(value.expose())
+        .ok_or("has a value with a quote or a line break, or with a backslash at its end")?;
+    Ok((name.to_owned(), value.clone()))
 }
 
 fn prefix(tool: &str) -> String {
@@ -242,9 +268,43 @@ mod tests {
             ("# tool: ghost\nGHOST_A=\n", 2),
             ("# tool: ghost\nGHOST_=secret-1\n", 2),
             ("# tool: ghost\nGHOST_A=secret-1\nGHOST_A=secret-2\n", 3),
+            ("# tool: ghost\nGHOST_A=secret-1\nexport GHOST_A='secret-2'\n", 3),
+            ("# tool: ghost\nGHOST_A='secret-1\nsecret-2'\n", 2),
+            ("# tool: ghost\nGHOST_A='secret-1' GHOST_B=secret-2\n", 2),
+            ("# tool: ghost\nGHOST_A=secret-1$ELSEWHERE\n", 2),
+            ("# tool: ghost\nGHOST_A=\"secret-1\\nsecret-2\"\n", 2),
+            ("# tool: ghost\nGHOST_A=secret-1\u{fffd}\n", 2),
+            ("# tool: ghost\nGHOST_A=''\n", 2),
+            ("# tool: ghost\nGHOST_A=# secret-1\nGHOST_B\n", 3),
         ] {
             let error = Credentials::from_file(text).expect_err(text).to_string();
             assert!(error.contains(&format!("line {line} ")) && !error.contains("secret-"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_somebody_edited_is_read_with_its_quotes_and_comments_and_written_again() {
+        for (line, value) in [
+            ("GHOST_A=plain+/=", "plain+/="),
+            ("export GHOST_A=plain", "plain"),
+            ("  GHOST_A = plain  ", "plain"),
+            ("GHOST_A='single $x # kept'", "single $x # kept"),
+            ("GHOST_A=\"double\\t\"", "double\t"),
+            ("GHOST_A=plain # since May", "plain"),
+            ("GHOST_A=a#b;c=d", "a#b;c=d"),
+            ("GHOST_A=Sommer$2026!", "Sommer$2026!"),
+            ("# GHOST_A=old\n  # GHOST_A=older\nGHOST_A=new", "new"),
+            ("GHOST_A=ä€", "ä€"),
+        ] {
+            for text in [
+                format!("# tool: ghost\n{line}\n"),
+                format!("# tool: ghost\n{line}"),
+                format!("\u{feff}# made\r\n\r\n# tool: ghost\r\n{}\r\n", line.replace('\n', "\r\n")),
+            ] {
+                let read = Credentials::from_file(&text).expect(&text);
+                assert_eq!(read.get("ghost", "a").expect("there").expose(), value, "{text:?}");
+                assert_eq!(Credentials::from_file(read.to_file().expose()), Ok(read), "{text:?}");
+            }
         }
     }
 

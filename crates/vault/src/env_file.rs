@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// The largest file that is read.
 pub const ENV_FILE_BYTES_MAX: usize = 1 << 20;
-const BYTE_ORDER_MARK: &str = "\u{feff}";
+pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Why a file was refused, or a value cannot stand in it.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -88,6 +88,11 @@ impl EnvFile {
         last.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
+    /// Every assignment in its order, a name as often as it stands there; without a value as in [`EnvFile::get`].
+    pub(crate) fn assigned(&self) -> impl Iterator<Item = (&str, Option<&Secret<String>>)> {
+        self.assignments.iter().map(|it| (it.name.as_str(), it.value.as_ref()))
+    }
+
     /// The file with another value for a variable that it has; everything else stays byte for byte.
     ///
     /// # Errors
@@ -106,7 +111,7 @@ impl EnvFile {
 }
 
 /// A value as the catalog's renderer writes it: plain where every reader agrees, else in single quotes.
-fn written(value: &str) -> Option<String> {
+pub(crate) fn written(value: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+=@,%".contains(&byte);
     if value.contains(['\n', '\r', '\'', '\0']) || value.ends_with('\\') {
         None

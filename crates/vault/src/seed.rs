@@ -1,12 +1,15 @@
 //! What the vault takes in when a server is set up: the credentials that step 9 made, the keys of model providers,
 //! what opens the backups' destination, and the backup's key. Pure; doing it again changes nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use chrono::{DateTime, Utc};
 use letsbe_types::Secret;
 use rand::CryptoRng;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
 
 use crate::{Credentials, Origin, Vault, VaultError, escrow::BACKUP_KEY, is_weak, seal::new_key};
 
@@ -21,9 +24,33 @@ pub const DESTINATION_SECRET: (&str, &str) = ("backup", "destination_secret");
 #[serde(default, deny_unknown_fields)]
 pub struct Given {
     /// Key of each model provider.
+    #[serde(deserialize_with = "each_once")]
     pub models: BTreeMap<String, Secret<String>>,
     /// What opens the backups' destination; `None` keeps what is there.
     pub destination_secret: Option<Secret<String>>,
+}
+
+/// Of a provider that is named twice nobody knows which key is meant.
+fn each_once<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Secret<String>>, D::Error> {
+    struct Once;
+    impl<'de> Visitor<'de> for Once {
+        type Value = BTreeMap<String, Secret<String>>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("a key for each provider")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut all = BTreeMap::new();
+            while let Some((provider, key)) = map.next_entry::<String, _>()? {
+                if all.insert(provider, key).is_some() {
+                    return Err(A::Error::custom("a provider is named twice"));
+                }
+            }
+            Ok(all)
+        }
+    }
+    source.deserialize_map(Once)
 }
 
 impl Given {

@@ -3,9 +3,7 @@
 
 use crate::{File, Finding, Repository};
 
-const SHELLS: [&str; 4] = ["\"sh\"", "\"bash\"", "\"/bin/sh\"", "\"/bin/bash\""];
-const COMMAND_FLAGS: [&str; 3] = [concat!("\"", "-c\""), concat!("\"", "-lc\""), concat!("\"", "-ec\"")];
-const SHELL_STRINGS: [&str; 2] = [concat!("sh", " -c "), concat!("sh", " -lc ")];
+const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
 
 /// Hosts of package registries and their mirrors. Which one is used is the machine's business, not the project's.
 const REGISTRY_HOSTS: &[&str] = &[
@@ -34,14 +32,42 @@ pub fn shell_strings(repository: &Repository) -> Vec<Finding> {
         for (index, (line, text)) in lines.iter().enumerate() {
             // A call may be formatted over several lines: the shell first, its flag up to three lines later.
             let near = &lines[index.saturating_sub(3)..=index];
-            let is_flag = COMMAND_FLAGS.iter().any(|flag| text.contains(flag));
-            let has_shell = near.iter().any(|(_, text)| SHELLS.iter().any(|shell| text.contains(shell)));
-            if (is_flag && has_shell) || SHELL_STRINGS.iter().any(|string| text.contains(string)) {
+            let has_flag = text.split('"').any(is_command_flag);
+            let has_shell = near.iter().any(|(_, text)| text.split('"').any(is_shell));
+            let words = || text.split_whitespace().map(|word| word.trim_start_matches('"'));
+            let in_one = words().zip(words().skip(1)).any(|(a, b)| is_shell(a) && is_command_flag(b));
+            if (has_flag && has_shell) || in_one {
                 findings.push(file.finding(*line, "no shell strings: give the program and its arguments"));
             }
         }
     }
     findings
+}
+
+/// `sh`, `/usr/bin/bash`.
+fn is_shell(word: &str) -> bool {
+    SHELLS.contains(&word.rsplit('/').next().unwrap_or_default())
+}
+
+/// `-c`, alone or behind other flags of a shell.
+fn is_command_flag(word: &str) -> bool {
+    let flags = word.strip_prefix('-').and_then(|flags| flags.strip_suffix('c'));
+    flags.is_some_and(|flags| flags.len() <= 4 && flags.bytes().all(|flag| flag.is_ascii_lowercase()))
+}
+
+/// `anyhow` is for what prints its errors itself; elsewhere an error has a code or a type.
+#[must_use]
+pub fn misplaced_anyhow(repository: &Repository) -> Vec<Finding> {
+    const PLACES: [&str; 5] = ["crates/cli/", "crates/hub/src/commands/", "crates/lab/", "tools/", "xtask/"];
+    let outside = |file: &&File| {
+        !file.path.ends_with("/main.rs") && !PLACES.iter().any(|place| file.path.starts_with(place))
+    };
+    let name = concat!("any", "how::");
+    let found = |file: &File| -> Vec<Finding> {
+        let lines = file.program_lines().filter(|(_, text)| text.contains(name));
+        lines.map(|(line, _)| file.finding(line, "give the error a code (Problem) or a type")).collect()
+    };
+    repository.rust().filter(outside).flat_map(found).collect()
 }
 
 /// A lint is silenced by `#[expect(…, reason = …)]`.
@@ -52,7 +78,7 @@ pub fn silenced_lints(repository: &Repository) -> Vec<Finding> {
     for file in repository.rust() {
         for (offset, _) in allow.iter().flat_map(|attribute| file.text.match_indices(attribute)) {
             let attribute = file.text[offset..].split(")]").next().unwrap_or_default();
-            if !attribute.contains("reason") {
+            if !attribute.contains("reason =") {
                 let line =
                     file.text[..offset].lines().count() + usize::from(file.text[..offset].ends_with('\n'));
                 findings.push(file.finding(line.max(1), "write #[expect(…, reason = \"…\")]"));
@@ -79,7 +105,7 @@ fn hosts_in(file: &File) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{registry_hosts, shell_strings, silenced_lints};
+    use super::{misplaced_anyhow, registry_hosts, shell_strings, silenced_lints};
     use crate::{Repository, tidy};
 
     #[test]
@@ -109,10 +135,49 @@ mod tests {
     }
 
     #[test]
+    fn a_shell_string_is_found_by_name_path_and_flags_and_other_programs_are_not() {
+        for (shell, flag, found) in [
+            ("sh", "-c", true),
+            ("/usr/bin/bash", "-c", true),
+            ("dash", "-euc", true),
+            ("/bin/ash", "-xc", true),
+            ("zsh", "-lc", true),
+            ("/usr/bin/ksh", "-c", true),
+            ("grep", "-c", false),
+            ("ssh", "-c", false),
+            ("bash", "--rcfile", false),
+            ("sh", "-e", false),
+        ] {
+            let vector = format!("Command::new(\"{shell}\", [\"{flag}\", text]);\n");
+            let calls = format!("Command::new(\"{shell}\").arg(\n\"{flag}\");\n");
+            let words = format!("let line = \"{shell} {flag} true\";\n");
+            for text in [vector, calls, words] {
+                assert_eq!(
+                    !shell_strings(&Repository::example(&[("a.rs", &text)])).is_empty(),
+                    found,
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn errors_without_a_type_stay_where_they_are_printed() {
+        tidy::assert_none(&misplaced_anyhow(&Repository::read()));
+        let text = format!("fn a() -> {}Result<()> {{}}\n", concat!("any", "how::"));
+        let paths =
+            ["crates/a/src/lib.rs", "crates/a/src/main.rs", "crates/a/tests/b/c.rs", "crates/lab/src/d.rs"];
+        let files = paths.map(|path| (path, text.as_str()));
+        let found = misplaced_anyhow(&Repository::example(&files));
+        assert_eq!(found.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), paths[..1]);
+    }
+
+    #[test]
     fn a_silenced_lint_and_a_registry_are_found() {
-        let silenced = format!("fn a() {{}}\n#[{}dead_code)]\n#[{}x, reason = \"y\")]\n", "allow(", "allow(");
+        let silenced =
+            format!("fn a() {{}}\n#[{0}dead_code)]\n#[{0}x, reason = \"y\")]\n#[{0}a_reason)]\n", "allow(");
         let found = silenced_lints(&Repository::example(&[("a.rs", &silenced)]));
-        assert_eq!(tidy::messages(&found).lines().count(), 1);
+        assert_eq!(tidy::messages(&found).lines().count(), 2);
         assert_eq!(found[0].line, 2);
         let host = format!("a\nhttps://DEB.{}/debian\n", "Debian.org");
         assert_eq!(registry_hosts(&Repository::example(&[("x.sh", &host)]))[0].line, 2);

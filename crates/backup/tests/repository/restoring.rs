@@ -73,6 +73,12 @@ async fn names_that_are_no_text_are_spelt_as_restic_lists_them() {
         symlink(OsStr::from_bytes(target), &path).unwrap();
         wanted.insert(spelled(&path), Some(spelled(OsStr::from_bytes(target))));
     }
+    // Of a line break in a link the node's listing knows the same.
+    for (name, target, told) in [("broken", "first\nsecond", Some("first")), ("a\nlink", "there", None)] {
+        let path = folder.join(name);
+        symlink(target, &path).unwrap();
+        wanted.insert(spelled(&path), told.map(str::to_owned));
+    }
     let stored = place.store(&files("odd"), folder.clone()).await;
     let listed = place.repository.list(&stored.snapshot).await.unwrap();
     let found: BTreeMap<String, Option<String>> = listed

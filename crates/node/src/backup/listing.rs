@@ -20,12 +20,21 @@ pub(crate) struct Entry {
     pub(crate) link: Option<String>,
 }
 
+impl Entry {
+    /// The target as far as restic's list tells it: to its first line break, and not at all where the path has one.
+    fn told_link(&self) -> &str {
+        let told = self.link.as_deref().filter(|_| !self.path.contains('\n'));
+        told.and_then(|link| link.split('\n').next()).unwrap_or_default()
+    }
+}
+
 /// The facts of a folder that was at `path` and holds these entries.
 pub(crate) fn facts(path: &Path, mut entries: Vec<Entry>) -> FilesFacts {
     entries.sort();
     let mut hash = Sha256::new();
-    for Entry { path, kind, mode, size, link } in &entries {
-        let link = link.as_deref().unwrap_or_default();
+    for entry in &entries {
+        let Entry { path, kind, mode, size, .. } = entry;
+        let link = entry.told_link();
         hash.update(format!("{path}\0{kind}\0{mode:o}\0{size}\0{link}\n"));
     }
     let files = entries.iter().filter(|entry| entry.kind == "file");

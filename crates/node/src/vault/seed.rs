@@ -101,12 +101,22 @@ mod tests {
         let refused = seed(&layout, &r#"{"models":{"openrouter":"canary-4"}}"#.into(), now).unwrap_err();
         assert!(refused.code == "VAULT010" && !refused.message.contains("canary"), "{refused}");
 
-        let refused = seed(&layout, &r#"{"models":{"openrouter":["canary-2"]}}"#.into(), now).unwrap_err();
-        assert!(refused.code == "VAULT008" && !refused.message.contains("canary"), "{refused}");
+        for unclear in [
+            r#"{"models":{"openrouter":["canary-2"]}}"#,
+            r#"{"models":{"a":"canary-2-kT9vQ2xZ7mB4cR8w","\u0061":"canary-5-kT9vQ2xZ7mB4cR8w"}}"#,
+            r#"{"destination_secret":"canary-2","destination_secret":"canary-5"}"#,
+        ] {
+            let refused = seed(&layout, &unclear.into(), now).unwrap_err();
+            assert!(refused.code == "VAULT008" && !refused.message.contains("canary"), "{refused}");
+            assert!(refused.message.contains("line 1, column "), "{refused}");
+        }
         files::write(&layout.credentials(), b"canary-3").unwrap();
         let refused = seed(&layout, &"".into(), now).unwrap_err();
         assert!(refused.code == "NODE041" && !refused.message.contains("canary"), "{refused}");
         assert!(vault::credentials(&layout).is_err(), "nobody knows what is secret");
+        files::write(&layout.credentials(), b"# tool: ghost\nGHOST_A=canary-3\xff\n").unwrap();
+        let refused = seed(&layout, &"".into(), now).unwrap_err();
+        assert!(refused.code == "NODE041" && refused.message.contains("line 2 "), "{refused}");
     }
 
     #[test]

@@ -128,6 +128,49 @@ mod tests {
     }
 
     #[test]
+    fn a_line_break_in_a_link_is_no_difference_and_another_target_is_one() {
+        // What restic's list tells of each: its target to the first line break, nothing for a path with one.
+        let table = [
+            ("plain", "there", Some("there")),
+            ("in its target", "first\nsecond", Some("first")),
+            ("in its\nname", "there", None),
+            ("in\nfolder/link", "there", None),
+            ("end", "there\n", Some("there")),
+            ("carriage", "there\r", Some("there\r")),
+        ];
+        let place = Path::new("/srv/site");
+        for (name, target, told) in table {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            let mut listed = of_entries(place, &entries(folder.path()).unwrap());
+            listed.iter_mut().for_each(|one| one.link = one.link.as_ref().and(told.map(str::to_owned)));
+            let found = || facts(place, entries(folder.path()).unwrap());
+            assert_eq!(found(), of_snapshot(place, &listed), "{name:?}");
+            let before = found();
+            std::fs::remove_file(&path).unwrap();
+            std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+            assert_eq!(found() != before, told.is_some(), "{name:?}");
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, "there").unwrap();
+            assert_ne!(found(), before, "a file in its place: {name:?}");
+        }
+    }
+
+    fn of_entries(place: &Path, entries: &[crate::backup::listing::Entry]) -> Vec<Listed> {
+        let listed = |one: &crate::backup::listing::Entry| Listed {
+            path: format!("{}/{}", place.display(), one.path),
+            kind: one.kind.clone(),
+            size: one.size,
+            mode: one.mode,
+            modified_at: None,
+            link: one.link.clone(),
+        };
+        entries.iter().map(listed).collect()
+    }
+
+    #[test]
     fn a_restored_file_belongs_to_whom_the_tools_does() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
