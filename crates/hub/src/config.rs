@@ -288,7 +288,8 @@ impl HubConfig {
         let read = |source| ConfigError::Read { path: path.to_owned(), source };
         let text = std::fs::read_to_string(path).map_err(read)?;
         let refused = |why| ConfigError::Content { path: path.to_owned(), why };
-        let config: Self = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
+        let config: Self =
+            toml::from_str(&text).map_err(|error| refused(without_its_value(&text, &error)))?;
         let models = config.models.as_ref().and_then(ModelsConfig::problem);
         let others = || config.backups.problem().or_else(|| config.unpaid.problem());
         match models.or_else(|| config.escrow.problem()).or_else(others) {
@@ -296,6 +297,19 @@ impl HubConfig {
             None => Ok(config),
         }
     }
+}
+
+/// What is wrong, and in which line with its key. What the line says is not told: somebody may have written a secret
+/// instead of its file.
+fn without_its_value(text: &str, error: &toml::de::Error) -> String {
+    let start = error.span().map_or(0, |span| span.start);
+    let number = text.bytes().take(start).filter(|byte| *byte == b'\n').count();
+    let line = text.lines().nth(number).unwrap_or_default();
+    let key = line.split_once('=').map_or("", |(key, _)| key.trim());
+    let is_key =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.".contains(&byte));
+    let key = if is_key { format!(" ({key})") } else { String::new() };
+    format!("line {}{key}: {}", number + 1, error.message())
 }
 
 #[cfg(test)]
@@ -315,6 +329,30 @@ mod tests {
         std::fs::write(&file, text.replace("[pace]", "[pace]\nretires = [1]")).unwrap();
         let refused = HubConfig::load(&file).unwrap_err().to_string();
         assert!(refused.contains("retires") && refused.contains("hub.toml"), "{refused}");
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_its_file_is_refused_by_line_and_not_quoted() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/hub.example.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let at = text.lines().position(|line| line.starts_with("webhook_secret_file")).unwrap() + 1;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hub.toml");
+        let right = "webhook_secret_file = \"/etc/letsbe/stripe-webhook-secret\"";
+        for wrong in [
+            "webhook_secret = \"whsec_canary\"",
+            "webhook_secret_file = \"whsec_canary",
+            "webhook_secret_file = whsec_canary",
+            "webhook_secret_file = [\"whsec_canary\"]",
+            "webhook_secret_file = \"a\"\nwebhook_secret_file = \"whsec_canary\"",
+            "stripe.webhook_secret_file = 'whsec_canary'",
+        ] {
+            std::fs::write(&file, text.replace(right, wrong)).unwrap();
+            let refused = HubConfig::load(&file).unwrap_err().to_string();
+            assert!(!refused.contains("canary") && refused.contains("hub.toml"), "{wrong}: {refused}");
+            let line = |line: usize| refused.contains(&format!("line {line}"));
+            assert!(line(at) || line(at + 1) || refused.contains("missing field"), "{wrong}: {refused}");
+        }
     }
 
     #[test]
