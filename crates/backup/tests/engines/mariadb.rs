@@ -1,6 +1,6 @@
 //! MariaDB.
 
-use crate::server::Server;
+use crate::server::{Server, Taken};
 
 /// Definers of every kind, letters and modes that are not the image's, rows that were, tables that are none.
 const SHOP: &str = include_str!("shop.mariadb.sql");
@@ -44,4 +44,26 @@ fn no_setting_of_a_mariadb_stops_its_count() {
     server.sql("shop", "SET GLOBAL max_statement_time = 0.0001; SET GLOBAL sql_mode = 'ANSI_QUOTES,ORACLE';");
     assert_eq!(server.counted(), [("t".to_owned(), 300_000)].into());
     assert_eq!(server.taken().rows, server.counted());
+}
+
+/// Whoever makes a routine may call it, whatever its name is: this one has a statement on a line of its own in it.
+#[test]
+fn a_routine_with_a_statement_in_its_name_gives_nobody_anything_and_the_rest_is_loaded() {
+    let (original, copy) = (Server::mariadb(), Server::mariadb());
+    original
+        .sql("shop", "CREATE USER bob@localhost; GRANT SELECT, CREATE ROUTINE ON shop.* TO bob@localhost;");
+    let attack = "CREATE PROCEDURE `p\nGRANT ALL ON *.* TO 'bob'@'localhost';\n`() SELECT 1; CREATE PROCEDURE q() SELECT 2;";
+    original.told_by("bob", "shop", attack).unwrap_or_else(|why| panic!("{why}"));
+    let own = original.sql("mysql", "SELECT HEX(Routine_name) FROM procs_priv WHERE User = 'bob'");
+    assert_eq!(own.lines().count(), 2, "both are his: {own}");
+    let taken = original.taken();
+    assert!(!taken.roles.contains("*.*"), "{}", taken.roles);
+    // As a former release stored it.
+    let line = "GRANT EXECUTE ON PROCEDURE `shop`.`p\nGRANT ALL ON *.* TO 'bob'@'localhost';\n` TO 'bob'@'localhost';\n";
+    let former = Taken { roles: format!("{line}{}", taken.roles), ..taken };
+    copy.given(&former).unwrap_or_else(|why| panic!("{why}"));
+    let rights = copy.sql("mysql", "SHOW GRANTS FOR bob@localhost");
+    assert!(rights.contains("GRANT USAGE ON *.*") && !rights.contains("ALL"), "{rights}");
+    assert!(rights.contains("GRANT SELECT ON `shop`.*"), "{rights}");
+    assert!(rights.contains("GRANT EXECUTE ON PROCEDURE `shop`.`q`"), "{rights}");
 }

@@ -98,3 +98,32 @@ fn tables_on_a_disk_of_their_own_and_names_in_latin_1_are_loaded_where_there_is_
     assert_eq!(copy.counted(), taken.rows);
     assert_eq!(copy.sql("shop", "SHOW server_encoding"), "LATIN1\n");
 }
+
+/// What a role of the tool's may set for itself, with a statement on a line of its own in it.
+const HOSTILE: &str = "CREATE ROLE clerk; CREATE ROLE me LOGIN; CREATE ROLE boss SUPERUSER; GRANT clerk TO me; \
+    CREATE ROLE \"odd\\name\nALTER ROLE me SUPERUSER;\n--\"; ALTER ROLE me SET search_path = 'a b', \"$user\"; SET ROLE me; \
+    ALTER ROLE me SET application_name = E'x\\nALTER ROLE me SUPERUSER;\\nGRANT boss TO me;\\n\\\\! touch PROOF\\ny'; RESET ROLE;";
+
+#[test]
+fn a_setting_with_a_statement_in_it_makes_nobody_a_superuser_and_the_rest_is_loaded() {
+    let whole = "SELECT rolname, rolsuper, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1; \
+                 SELECT setrole::regrole, setconfig FROM pg_db_role_setting; SELECT roleid::regrole, member::regrole FROM \
+                 pg_auth_members WHERE member::regrole::text = 'me'";
+    for former in [false, true] {
+        let (original, copy) = (Server::postgresql(), Server::postgresql());
+        let proof = original.beside("proof");
+        original.sql("postgres", &HOSTILE.replace("PROOF", &proof.display().to_string()));
+        let mut taken = original.taken();
+        if former {
+            taken.roles = original.roles_of_a_former_release();
+            assert!(taken.roles.contains("\nALTER ROLE me SUPERUSER;\n"), "{}", taken.roles);
+        }
+        copy.given(&taken).unwrap_or_else(|why| panic!("{why}"));
+        assert!(!proof.exists(), "the client ran a command");
+        assert_eq!(copy.sql("shop", "SELECT rolsuper FROM pg_roles WHERE rolname = 'me'"), "f\n");
+        let wanted = original.sql("shop", whole);
+        // Of a text nobody becomes one, not even who was one.
+        let wanted = if former { wanted.replace("boss|t", "boss|f") } else { wanted };
+        assert_eq!(copy.sql("shop", whole), wanted);
+    }
+}

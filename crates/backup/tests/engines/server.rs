@@ -130,14 +130,20 @@ impl Server {
 
     /// Whatever its superuser says, as a person would: nothing that we set for our clients is set.
     pub(crate) fn told(&self, database: &str, text: &str) -> Result<String, String> {
+        let superuser = if self.source.engine == DatabaseEngine::Postgresql { "tool" } else { "root" };
+        self.told_by(superuser, database, text)
+    }
+
+    /// The same by somebody else.
+    pub(crate) fn told_by(&self, who: &str, database: &str, text: &str) -> Result<String, String> {
         let words = match self.source.engine {
-            DatabaseEngine::Postgresql => "psql -X -q -A -t -v ON_ERROR_STOP=1 -U tool -d",
-            _ => {
-                "mariadb --no-defaults --user=root --batch --skip-column-names --default-character-set=utf8mb4"
-            }
+            DatabaseEngine::Postgresql => "psql -X -q -A -t -v ON_ERROR_STOP=1",
+            _ => "mariadb --no-defaults --batch --skip-column-names --default-character-set=utf8mb4",
         };
+        let user = if self.source.engine == DatabaseEngine::Postgresql { "--username" } else { "--user" };
+        let user = format!("{user}={who}");
         let mut words: Vec<&str> = words.split(' ').collect();
-        words.push(database);
+        words.extend([user.as_str(), database]);
         self.ended(self.client(&words), text.as_bytes())
             .map(|output| String::from_utf8_lossy(&output).into_owned())
     }
@@ -189,6 +195,18 @@ impl Server {
         client.envs(text.lines().filter_map(|line| line.split_once('=')));
         let own = command.input.as_ref().map(|input| input.expose().as_bytes());
         self.ended(client, own.unwrap_or(input))
+    }
+
+    /// A place that the database's clients may write to.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The roles as a set of a former release has them.
+    pub(crate) fn roles_of_a_former_release(&self) -> String {
+        let words = ["pg_dumpall", "--roles-only", "--no-role-passwords", "--username=tool"];
+        let text = self.ended(self.client(&words), b"").unwrap_or_else(|why| panic!("{why}"));
+        String::from_utf8(text).expect("text")
     }
 
     pub(crate) fn counted(&self) -> BTreeMap<String, u64> {
