@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that tests run on this machine itself: nginx, sshd, ufw, PostgreSQL and MariaDB (whose services are
-# never started), systemd-analyze, git, curl, python3, ssh-audit, openssl, rclone, restic 0.18 or later, Docker Compose v2, and
+# never started), systemd-analyze, git, curl, wget, python3, ssh-audit, openssl, rclone, restic 0.18 or later, Docker Compose v2, and
 # Chromium with its driver. Says what it installs before it does; does nothing, quickly, when all is there.
 set -eu
 
@@ -11,6 +11,7 @@ command -v git >/dev/null 2>&1 || packages="$packages git"
 [ -x /usr/sbin/ufw ] || packages="$packages ufw"
 [ -x /usr/sbin/ip ] || packages="$packages iproute2"
 command -v curl >/dev/null 2>&1 || packages="$packages curl"
+command -v wget >/dev/null 2>&1 || packages="$packages wget"
 command -v openssl >/dev/null 2>&1 || packages="$packages openssl"
 command -v python3 >/dev/null 2>&1 || packages="$packages python3"
 command -v ssh-audit >/dev/null 2>&1 || packages="$packages ssh-audit"

@@ -37,4 +37,4 @@ pub use tool::{
     RuleException, Service, Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
 };
 pub use tool_id::{InvalidToolId, ToolId};
-pub use upload::{UPLOAD_PORT, UPLOAD_USER, Upload};
+pub use upload::{UPLOAD_ID, UPLOAD_PORT, UPLOAD_USER, Upload};

@@ -10,6 +10,9 @@ use crate::{StateMethod, Tool};
 pub const UPLOAD_PORT: u16 = 22023;
 /// The only user who may log in there.
 pub const UPLOAD_USER: &str = "letsbe-website";
+/// That user's number and its group's: the same on every server, so that a backup's files are its own on another one. The
+/// tool's containers run as it, so that they read whatever its owner uploads.
+pub const UPLOAD_ID: u32 = 22023;
 
 /// A folder of a tool that its owner uploads to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -9,13 +9,13 @@ mod settings;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use letsbe_catalog::{Catalog, Tool, UPLOAD_USER, Upload};
+use letsbe_catalog::{Catalog, Tool, UPLOAD_ID, UPLOAD_USER, Upload};
 use letsbe_host::{
     Assessment, Command, Machine, Operation,
     facts::{
         ask, holds,
         services::units,
-        system::{parse_account, parse_group_members, parse_group_names},
+        system::{parse_account, parse_group_names},
         text_of,
     },
     operations::UPLOAD_SERVICE,
@@ -90,15 +90,31 @@ fn hash_of(shadow: &str, user: &str) -> Option<String> {
         .find_map(|line| line.strip_prefix(user)?.strip_prefix(':')?.split(':').next().map(str::to_owned))
 }
 
+/// Names and numbers in the text of `/etc/passwd` or `/etc/group`: both have them at the same places.
+fn numbers(text: &str) -> impl Iterator<Item = (&str, u32)> {
+    text.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        Some((name, fields.nth(1)?.parse().ok()?))
+    })
+}
+
+/// Who else has the user's number, among users or groups.
+fn others(kind: &str, text: &str) -> Vec<String> {
+    let others = numbers(text).filter(|(name, number)| *number == UPLOAD_ID && *name != UPLOAD_USER);
+    others.map(|(name, _)| format!("the {kind} {name}")).collect()
+}
+
 async fn find(machine: &dyn Machine, path: &str) -> Result<Found, Problem> {
     let text = async |path: &str| Ok::<_, Problem>(text_of(machine, path).await?.unwrap_or_default());
     let stat = ask(machine, &format!("stat -c %Y|%n {CONFIGURATION} {UNIT_FILE}")).await?.stdout;
     let times = stat.lines().filter_map(|line| line.split_once('|')?.0.parse().ok());
     let folders = FOLDERS.iter().map(|(folder, _)| *folder).chain([path]).collect::<Vec<_>>().join(" ");
-    let groups = text("/etc/group").await?;
+    let (users, groups) = (text("/etc/passwd").await?, text("/etc/group").await?);
     Ok(Found {
-        account: parse_account(&text("/etc/passwd").await?, UPLOAD_USER),
-        group: parse_group_members(&groups, UPLOAD_USER).is_some(),
+        account: parse_account(&users, UPLOAD_USER),
+        group: numbers(&groups).find_map(|(name, number)| (name == UPLOAD_USER).then_some(number)),
+        others: [others("user", &users), others("group", &groups)].concat(),
         groups: parse_group_names(&groups, UPLOAD_USER),
         hash: hash_of(&text("/etc/shadow").await?, UPLOAD_USER),
         configuration: holds(machine, CONFIGURATION, 0o644, &configuration()).await?,
@@ -134,8 +150,18 @@ impl Operation for Uploads {
 
 #[cfg(test)]
 mod tests {
-    use super::uploads_restored;
+    use super::{numbers, others, uploads_restored};
     use crate::stacks::tests::catalog;
+
+    #[test]
+    fn who_else_has_the_number_is_read_from_users_and_groups() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nletsbe-website:x:22023:22023::/nonexistent:/bin/false\n\
+                     bob:x:22023:1000::/home/bob:/bin/bash\nshort:x\n+nis:::\n";
+        let groups = "root:x:0:\nletsbe-website:x:995:\nwww:x:22023:bob\n";
+        assert_eq!(others("user", users), ["the user bob"]);
+        assert_eq!(others("group", groups), ["the group www"]);
+        assert!(numbers(groups).any(|group| group == ("letsbe-website", 995)));
+    }
 
     #[test]
     fn a_restored_site_is_its_owners_and_the_service_shows_the_folder_that_is_there_now() {

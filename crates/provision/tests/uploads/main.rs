@@ -2,6 +2,7 @@
 //! programs are the machine's. A missing program is a failure, never a skip.
 
 mod namespace;
+mod site;
 
 use std::sync::Arc;
 
@@ -104,8 +105,9 @@ async fn an_owner_puts_pages_on_the_site_and_sees_and_changes_nothing_else() {
     assert_eq!(stat.expect("stat").stdout.trim(), "644|22023", "the web server may read it");
 
     let root = server.sftp("right", "ls -1 /\nls -1 ../../..\n").await;
-    let lines: Vec<&str> = root.text.lines().filter(|line| !line.starts_with("sftp>")).collect();
-    assert!(lines.iter().all(|line| line.contains("pages") || line.starts_with("Warning")), "{root:?}");
+    let is_listed = |line: &&str| !line.starts_with("sftp>") && !line.starts_with("Warning");
+    let names: Vec<&str> = root.text.lines().filter(is_listed).map(str::trim).collect();
+    assert_eq!((root.code, &names[..]), (0, &["/pages", "../../../pages"][..]), "{root:?}");
     for (words, why) in [
         ("get /etc/passwd /dev/null", "not found"),
         ("get ../../../etc/passwd /dev/null", "not found"),

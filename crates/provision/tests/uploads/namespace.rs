@@ -41,6 +41,8 @@ pub(crate) struct Namespace {
 #[derive(Default)]
 struct Unit {
     is_enabled: bool,
+    /// The text that systemd has read.
+    loaded: Option<String>,
     process: Option<Child>,
     since: u64,
 }
@@ -90,7 +92,7 @@ impl Namespace {
         path.display().to_string()
     }
 
-    fn inside(&self, words: &[&str]) -> Process {
+    pub(crate) fn inside(&self, words: &[&str]) -> Process {
         let mut process = Process::new("nsenter");
         process.args(["--mount", "--net", &format!("--target={}", self.holder.id())]).args(words);
         process
@@ -116,8 +118,7 @@ impl Namespace {
     /// Starts what the unit's file says, with its rights, and waits until it listens.
     async fn restart(&self) {
         self.stop();
-        let text =
-            std::fs::read_to_string(self.at("/etc/systemd/system/letsbe-sftp.service")).expect("a unit");
+        let text = self.unit.lock().expect("whole").loaded.clone().expect("systemd was told of the unit");
         let value = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
             line.unwrap_or_else(|| panic!("{name}: {text}")).to_owned()
@@ -161,7 +162,11 @@ impl Namespace {
                 self.stop();
                 self.unit.lock().expect("whole").is_enabled = false;
             }
-            ["daemon-reload"] => {}
+            ["stop", _] => self.stop(),
+            ["daemon-reload"] => {
+                let text = std::fs::read_to_string(self.at("/etc/systemd/system/letsbe-sftp.service"));
+                self.unit.lock().expect("whole").loaded = text.ok();
+            }
             ["show", .., name] => {
                 let unit = self.unit.lock().expect("whole");
                 let active = if unit.process.is_some() { "active" } else { "inactive" };

@@ -1,6 +1,6 @@
 //! What has to change, from what is there. Pure.
 
-use letsbe_catalog::{UPLOAD_PORT, UPLOAD_USER};
+use letsbe_catalog::{UPLOAD_ID, UPLOAD_PORT, UPLOAD_USER};
 use letsbe_host::{
     Assessment, Change, Command, FileWrite,
     facts::{services::Unit, system::Account},
@@ -12,8 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::settings::{CONFIGURATION, FOLDERS, UNIT_FILE, configuration, unit};
 
-/// The user's number and its group's: the same on every server, so that a backup's files are its own on another one.
-const ID: u32 = 22023;
+const ID: u32 = UPLOAD_ID;
 const SHELL: &str = "/usr/sbin/nologin";
 const MODE: u32 = 0o755;
 
@@ -28,8 +27,10 @@ pub(super) struct Wanted {
 /// What is there.
 pub(super) struct Found {
     pub(super) account: Option<Account>,
-    /// Whether there is a group of the user's name.
-    pub(super) group: bool,
+    /// The number of the group of the user's name.
+    pub(super) group: Option<u32>,
+    /// Users and groups of other names that have the user's number, as `the user x`.
+    pub(super) others: Vec<String>,
     /// Groups that name the user as a member.
     pub(super) groups: Vec<String>,
     pub(super) hash: Option<String>,
@@ -67,11 +68,20 @@ pub(super) fn give(path: &str) -> Command {
     Command::words(&format!("chown -hR {ID}:{ID} {path}")).within(std::time::Duration::from_secs(900))
 }
 
+/// A service that has to start anew is stopped first: whoever came in by a former password is out, and a run that is cut
+/// off leaves a service that does not run, which the next one sees.
 pub(super) fn decide(found: &Found, wanted: Option<&Wanted>) -> Result<Assessment, Problem> {
     let Some(wanted) = wanted else { return Ok(without(found)) };
-    let (mut because, mut changes) = account(found)?;
-    folders(found, &wanted.path, &mut because, &mut changes);
     let is_known = found.account.is_some() && found.hash.as_ref() == Some(wanted.hash.expose());
+    let is_loaded = found.service.active && found.service.active_since >= found.written_at;
+    let is_as_wanted = is_known && found.configuration && found.unit && shows(found, &wanted.path);
+    let starts_anew = !(is_as_wanted && is_loaded);
+    let (mut because, mut changes) = (Vec::new(), Vec::new());
+    if starts_anew && found.service.active {
+        changes.push(Change::Run(Command::words(&format!("systemctl stop {UPLOAD_SERVICE}"))));
+    }
+    account(found, &mut because, &mut changes)?;
+    folders(found, &wanted.path, &mut because, &mut changes);
     if !is_known {
         because.push("the user has not the vault's password");
         let line = Secret::new(format!("{UPLOAD_USER}:{}\n", wanted.hash.expose()));
@@ -85,16 +95,15 @@ pub(super) fn decide(found: &Found, wanted: Option<&Wanted>) -> Result<Assessmen
         because.push(why);
         changes.push(Change::Write(FileWrite::new(path, 0o644, text)));
     }
-    if !found.unit {
+    if starts_anew {
+        // Also where the unit's file is ours already: the run that wrote it may have ended there.
         changes.push(Change::Run(Command::words("systemctl daemon-reload")));
     }
     if !found.service.starts_at_boot() {
         because.push("it is not started at boot");
         changes.push(Change::Run(Command::words(&format!("systemctl enable {UPLOAD_SERVICE}"))));
     }
-    // Who came in by a former password is put out by the restart.
-    let is_loaded = found.service.active && found.service.active_since >= found.written_at;
-    if !(is_known && found.configuration && found.unit && is_loaded) {
+    if starts_anew {
         because.push("it does not run with them");
         changes.push(Change::Run(Command::words(&format!("systemctl restart {UPLOAD_SERVICE}"))));
     }
@@ -105,12 +114,26 @@ pub(super) fn decide(found: &Found, wanted: Option<&Wanted>) -> Result<Assessmen
     Ok(Assessment::needed(format!("uploads: {}", because.join("; ")), changes))
 }
 
-fn account(found: &Found) -> Result<(Vec<&'static str>, Vec<Change>), Problem> {
-    let (mut because, mut changes) = (Vec::new(), Vec::new());
+/// Whether every folder is there that the service binds when it starts. One that is made anew is not the one it shows.
+fn shows(found: &Found, path: &str) -> bool {
+    let is_there = |path: &str| {
+        let end = format!("|{path}");
+        found.folders.iter().any(|line| line.starts_with("directory|") && line.ends_with(&end))
+    };
+    FOLDERS.iter().map(|(folder, _)| *folder).chain([path]).all(is_there)
+}
+
+fn account(found: &Found, because: &mut Vec<&'static str>, changes: &mut Vec<Change>) -> Result<(), Problem> {
+    if let Some(other) = found.others.first() {
+        return Err(refused(&format!("{other} has the number {ID}")));
+    }
+    if let Some(gid) = found.group.filter(|gid| *gid != ID) {
+        return Err(refused(&format!("the group {UPLOAD_USER} is {gid} and not {ID}")));
+    }
     match &found.account {
         None => {
             because.push("there is no user for them");
-            if !found.group {
+            if found.group.is_none() {
                 let words = format!("groupadd --system --gid {ID} {UPLOAD_USER}");
                 changes.push(Change::Run(Command::words(&words)));
             }
@@ -135,7 +158,7 @@ fn account(found: &Found) -> Result<(Vec<&'static str>, Vec<Change>), Problem> {
             }
         }
     }
-    Ok((because, changes))
+    Ok(())
 }
 
 fn folders(found: &Found, path: &str, because: &mut Vec<&'static str>, changes: &mut Vec<Change>) {
@@ -154,11 +177,13 @@ fn folders(found: &Found, path: &str, because: &mut Vec<&'static str>, changes: 
         return;
     }
     because.push("the tool's folder is not the user's");
-    changes.push(make(path, MODE, &format!("{ID}:{ID}")));
-    // As long as the folder itself is another's, nobody but root has been in it.
-    if !found.folders.iter().any(|line| line.ends_with(&format!("|{ID}:{ID}|{path}"))) {
-        changes.push(Change::Run(give(path)));
+    if found.folders.iter().any(|line| line.ends_with(&format!("|{ID}:{ID}|{path}"))) {
+        changes.push(make(path, MODE, &format!("{ID}:{ID}")));
+        return;
     }
+    // `chown` gives a folder after what is in it: as long as this one is root's, not everything has been given.
+    changes.push(make(path, MODE, "root:root"));
+    changes.push(Change::Run(give(path)));
 }
 
 /// Nothing is left of it, but the files that were uploaded.
@@ -186,13 +211,19 @@ fn without(found: &Found) -> Assessment {
 #[cfg(test)]
 mod tests {
     use letsbe_host::{
-        Assessment,
+        Assessment, Change,
         facts::{services::Unit, system::Account},
     };
 
     use super::{Found, Wanted, decide, hashed};
 
     const PATH: &str = "/opt/letsbe/data/static-website";
+    /// Before and after a change that the service must be started anew for.
+    const AGAIN: [&str; 3] = [
+        "run systemctl stop letsbe-sftp.service",
+        "run systemctl daemon-reload",
+        "run systemctl restart letsbe-sftp.service",
+    ];
 
     fn wanted(password: &str) -> Wanted {
         Wanted { path: PATH.to_owned(), hash: hashed(&password.into()).expect("hashed") }
@@ -214,7 +245,8 @@ mod tests {
             Unit { known: true, active: true, file_state: "enabled".to_owned(), active_since: 1_795_000_000 };
         Found {
             account: Some(account),
-            group: true,
+            group: Some(22023),
+            others: Vec::new(),
             groups: Vec::new(),
             hash: Some(wanted("canary").hash.expose().clone()),
             configuration: true,
@@ -239,7 +271,7 @@ mod tests {
 
     #[test]
     fn only_what_is_wrong_is_changed_and_no_password_is_shown() {
-        let restart = "run systemctl restart letsbe-sftp.service";
+        let [stop, reload, restart] = AGAIN;
         let password = "run chpasswd --encrypted <‹input›";
         let set = |change: &dyn Fn(&mut Found)| {
             let mut found = good();
@@ -247,12 +279,12 @@ mod tests {
             lines(&found, Some(&wanted("canary")))
         };
         assert!(set(&|_| {}).is_empty());
-        assert_eq!(set(&|found| found.hash = Some("!".to_owned())), [password, restart]);
-        assert_eq!(set(&|found| found.service.active = false), [restart]);
-        assert_eq!(set(&|found| found.written_at += 1), [restart]);
+        assert_eq!(set(&|found| found.hash = Some("!".to_owned())), [stop, password, reload, restart]);
+        assert_eq!(set(&|found| found.service.active = false), [reload, restart]);
+        assert_eq!(set(&|found| found.written_at += 1), [stop, reload, restart]);
         assert_eq!(
             set(&|found| found.configuration = false),
-            ["write /etc/ssh/letsbe_sftp_config (mode 0644, 38 lines)", restart]
+            [stop, "write /etc/ssh/letsbe_sftp_config (mode 0644, 38 lines)", reload, restart]
         );
         assert_eq!(
             set(&|found| found.service.file_state = "disabled".to_owned()),
@@ -262,20 +294,49 @@ mod tests {
         let own = format!("directory|700|22023:22023|{PATH}");
         let made = format!("make folder {PATH} (mode 0755)");
         assert_eq!(set(&|found| found.folders[3].clone_from(&own)), [made.as_str()]);
-        let given = format!("run chown -hR 22023:22023 {PATH}");
-        for before in [format!("directory|755|0:0|{PATH}"), String::new()] {
-            assert_eq!(set(&|found| found.folders[3].clone_from(&before)), [made.as_str(), &given]);
-        }
         let shell = |found: &mut Found| found.account.as_mut().expect("there").shell = "/bin/sh".to_owned();
         assert_eq!(set(&shell), ["run usermod --shell /usr/sbin/nologin letsbe-website"]);
         assert_eq!(
             set(&|found| found.groups = vec!["docker".to_owned()]),
             ["run usermod --groups '' letsbe-website"]
         );
-        let fresh = Found { account: None, group: false, hash: None, ..good() };
+        let fresh = Found { account: None, group: None, hash: None, ..good() };
         let decided = decide(&fresh, Some(&wanted("canary")));
         assert!(!format!("{decided:?}").contains("canary"));
-        assert_eq!(lines(&fresh, Some(&wanted("canary"))).len(), 4);
+        let made = lines(&Found { service: Unit::default(), ..fresh }, Some(&wanted("canary")));
+        assert!(made[0].starts_with("run groupadd") && made[1].starts_with("run useradd"), "{made:?}");
+        assert_eq!(made[2..], [password, reload, "run systemctl enable letsbe-sftp.service", restart]);
+    }
+
+    #[test]
+    fn a_site_is_handed_over_from_its_depths_and_its_own_folder_is_roots_until_all_is_given() {
+        let mut found = good();
+        found.folders[3] = format!("directory|750|1000:1000|{PATH}");
+        let Assessment::Needed { changes, .. } = decide(&found, Some(&wanted("canary"))).expect("decides")
+        else {
+            panic!("nothing to do")
+        };
+        let [Change::MakeFolder { path, owner, .. }, Change::Run(given)] = &changes[..] else {
+            panic!("{changes:?}")
+        };
+        assert_eq!((path.to_str(), owner.as_deref()), (Some(PATH), Some("root:root")));
+        assert_eq!(given.to_string(), format!("chown -hR 22023:22023 {PATH}"));
+        // Cut off after the folder was made: the whole is given again.
+        found.folders[3] = format!("directory|755|0:0|{PATH}");
+        assert!(lines(&found, Some(&wanted("canary"))).contains(&format!("run {given}")));
+    }
+
+    #[test]
+    fn a_folder_that_is_made_anew_is_shown_by_a_service_that_starts_after_it() {
+        for missing in 0..4 {
+            let mut found = good();
+            let kept = found.folders.remove(missing);
+            let lines = lines(&found, Some(&wanted("canary")));
+            let [stop, reload, restart] = AGAIN;
+            assert_eq!(lines[0], stop, "{kept}");
+            assert!(lines[1].starts_with("make folder"), "{kept}: {lines:?}");
+            assert_eq!(lines[lines.len() - 2..], [reload, restart], "{kept}");
+        }
     }
 
     #[test]
@@ -284,6 +345,15 @@ mod tests {
             let mut found = good();
             found.account = Some(Account { uid, gid, home: String::new(), shell: String::new() });
             assert_eq!(decide(&found, Some(&wanted("x"))).expect_err("refused").code, "NODE090");
+        }
+        let alone = || Found { account: None, group: None, ..good() };
+        for (found, who) in [
+            (Found { group: Some(995), ..alone() }, "the group letsbe-website is 995"),
+            (Found { others: vec!["the user bob".to_owned()], ..alone() }, "the user bob has the number"),
+            (Found { others: vec!["the group bob".to_owned()], ..good() }, "the group bob has the number"),
+        ] {
+            let problem = decide(&found, Some(&wanted("x"))).expect_err(who);
+            assert!(problem.code == "NODE090" && problem.message.contains(who), "{problem:?}");
         }
         let gone = lines(&good(), None);
         assert_eq!(
