@@ -4,10 +4,10 @@
 mod namespace;
 mod site;
 
-use std::sync::Arc;
+use std::{os::unix::process::CommandExt as _, sync::Arc};
 
 use async_trait::async_trait;
-use letsbe_catalog::Catalog;
+use letsbe_catalog::{Catalog, UPLOAD_ID};
 use letsbe_host::{Assessment, Command, Engine, Journal, Machine as _, Operation, Question};
 use letsbe_provision::stacks::{stack_operations, upload_operation};
 use letsbe_types::{
@@ -179,7 +179,12 @@ async fn an_audit_finds_no_fault_and_where_the_tool_is_gone_nothing_is_left_but_
     let faults: Vec<&str> = found.lines().filter(|line| line.contains("[fail]")).collect();
     assert!(faults.is_empty(), "{faults:?}");
 
+    // As the site's container, which nothing has stopped yet.
+    let mut container = std::process::Command::new("sleep");
+    let mut container = container.arg("600").uid(UPLOAD_ID).gid(UPLOAD_ID).spawn().expect("root starts it");
     let state = carry_out(&server, "ghost", operation("ghost")).await;
+    container.kill().expect("it ends");
+    container.wait().expect("it ended");
     assert!(matches!(state, Assessment::Skipped { .. }), "{state:?}");
     let passwd = std::fs::read_to_string(server.at("/etc/passwd")).expect("users");
     assert!(!passwd.contains("letsbe-website") && !server.runs(), "{passwd}");

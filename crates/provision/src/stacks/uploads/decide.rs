@@ -200,7 +200,8 @@ fn without(found: &Found) -> Assessment {
         ]);
     }
     if found.account.as_ref().is_some_and(|account| account.uid == ID) {
-        changes.push(Change::Run(Command::words(&format!("userdel {UPLOAD_USER}"))));
+        // By force: without it, a container that runs with this number keeps the user, and with him the run from its end.
+        changes.push(Change::Run(Command::words(&format!("userdel --force {UPLOAD_USER}"))));
     }
     if changes.is_empty() {
         return Assessment::Skipped { why: "no tool of this server takes uploads".to_owned() };
@@ -363,7 +364,7 @@ mod tests {
                 "remove /etc/systemd/system/letsbe-sftp.service",
                 "remove /etc/ssh/letsbe_sftp_config",
                 "run systemctl daemon-reload",
-                "run userdel letsbe-website",
+                "run userdel --force letsbe-website",
             ]
         );
         let never = Found { account: None, files: 0, ..good() };
