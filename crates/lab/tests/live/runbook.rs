@@ -62,7 +62,7 @@ enum How {
 use How::{Elsewhere, Follows, Planned, Typed};
 
 /// What each documented command besides those of section 11 must answer.
-const OTHERS: [(&str, How); 44] = [
+const OTHERS: [(&str, How); 47] = [
     ("letsbe-node ps", Typed(&["letsbe-ghost", "letsbe-nginx"])),
     ("letsbe-node restart <tool>", Typed(&["ghost was restarted"])),
     ("letsbe-node logs <tool> -f", Follows),
@@ -86,11 +86,13 @@ const OTHERS: [(&str, How); 44] = [
     ("journalctl --no-pager -u letsbe-agent", Typed(&["letsbe-node"])),
     ("journalctl --no-pager -u 'letsbe-run-*'", Typed(&["LetsBe provisioning run"])),
     ("journalctl --no-pager -u ssh", Typed(&["sshd"])),
+    ("journalctl --no-pager -u letsbe-sftp", Typed(&["sshd"])),
     ("letsbe-node approvals list", Typed(&[])),
     ("letsbe-node gate log", Typed(&[])),
     ("letsbe-node gate verify", Typed(&[])),
     ("letsbe-node reveal --all --yes", Typed(&["https://blog.<domain>/", "<owner>"])),
     ("letsbe-node reveal --tool ghost", Typed(&["https://blog.<domain>/", "<owner>"])),
+    ("letsbe-node reveal --tool static-website", Typed(&["sftp://letsbe-website@<domain>:22023/"])),
     ("letsbe-node vault list", Typed(&["ghost/admin_password"])),
     ("letsbe-node vault get ghost/admin_password", Typed(&[])),
     ("letsbe-node audit", Typed(&["reveal", "letsbe-admin"])),
@@ -108,6 +110,7 @@ const OTHERS: [(&str, How); 44] = [
     ),
     ("letsbe-node openclaw update --to v2026.10", Elsewhere("a_model_that_wants_the_passwords_gets_none")),
     ("letsbe-node rotate --tool ghost", Planned(&["ghost"])),
+    ("letsbe-node rotate --tool static-website", Typed(&["static-website"])),
     ("letsbe-node rotate --all", Planned(&["ghost", "nocodb"])),
     ("/opt/letsbe/scripts/restore.sh --all", Planned(&["ghost", "nocodb"])),
 ];
