@@ -19,5 +19,5 @@ cat > pebble.json <<CONF
     "certificate": "/var/lib/acme/server.pem", "privateKey": "/var/lib/acme/server.key",
     "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false } }
 CONF
-export PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=5 PEBBLE_AUTHZREUSE=0
+export PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=1 PEBBLE_AUTHZREUSE=0
 exec pebble -config pebble.json -dnsserver "$dns:53"
