@@ -15,7 +15,10 @@ use std::{
 use futures::future::{BoxFuture, try_join_all};
 use sha2::{Digest as _, Sha256};
 
-use crate::docker::{self, DockerError, run};
+use crate::{
+    docker::{self, DockerError, run},
+    file_lock,
+};
 
 /// Whether an image is the tool itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,9 +244,7 @@ fn pin_parents(context: &Path, dockerfile: &str, names: &[String]) -> std::io::R
 
 /// An image is built once at a time, in this process and others; who waits finds it made.
 async fn lock_builds(folder: &str) -> std::io::Result<File> {
-    let path = std::env::temp_dir().join(format!("letsbe-lab-image-{folder}.lock"));
-    let file = File::options().create(true).truncate(false).write(true).open(path)?;
-    tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.map_err(std::io::Error::other)?
+    file_lock::lock(std::env::temp_dir().join(format!("letsbe-lab-image-{folder}.lock")), File::lock).await
 }
 
 fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {

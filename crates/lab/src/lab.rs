@@ -11,6 +11,7 @@ use rand::RngExt as _;
 
 use crate::{
     docker::{self, DockerError, LAB_LABEL},
+    file_lock,
     hosts::{Host, HostSpec},
     images,
     network::{LabNetwork, OWNER_LABEL},
@@ -220,8 +221,8 @@ async fn removed(label: &str) -> Result<(), DockerError> {
 pub async fn cleanup_stale() -> anyhow::Result<()> {
     docker::ensure_engine().await?;
     // Tests that start together would take away from under each other what they remove.
-    let lock = std::fs::File::create(std::env::temp_dir().join(CLEANUP_LOCK))?;
-    let _held_until_the_end = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+    let path = std::env::temp_dir().join(CLEANUP_LOCK);
+    let _held_until_the_end = file_lock::lock(path, std::fs::File::lock).await?;
     let template = format!("{{{{.Label \"{LAB_LABEL}\"}}}} {{{{.Label \"{OWNER_LABEL}\"}}}}");
     let filter = format!("label={OWNER_LABEL}");
     let mut stale = BTreeSet::new();

@@ -9,6 +9,7 @@ pub mod content;
 pub mod crash;
 pub mod disaster;
 pub mod docker;
+mod file_lock;
 pub mod fleet;
 pub mod hosts;
 pub mod images;

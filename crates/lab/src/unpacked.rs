@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 
 use crate::{
     docker::{self, DockerError, run},
+    file_lock::lock,
     services::Registry,
     wait::eventually,
 };
@@ -50,7 +51,7 @@ impl UnpackedImages {
             PathBuf::from(docker::docker(&["info", "--format", "{{.DockerRootDir}}"]).await?).join(FOLDER);
         let folder = root.join(identity(images).await?);
         fs::create_dir_all(&root).map_err(failed)?;
-        let _one_at_a_time = lock(std::env::temp_dir().join(LOCK), File::lock).await?;
+        let _one_at_a_time = lock(std::env::temp_dir().join(LOCK), File::lock).await.map_err(failed)?;
         if !folder.exists() {
             remove_unused(&root).map_err(failed)?;
             let making = tempfile::Builder::new().prefix(".making-").tempdir_in(&root).map_err(failed)?;
@@ -58,7 +59,7 @@ impl UnpackedImages {
             pull(registry, &references, making.path()).await?;
             fs::rename(making.keep(), &folder).map_err(failed)?;
         }
-        let used = lock(in_use(&folder), File::lock_shared).await?;
+        let used = lock(in_use(&folder), File::lock_shared).await.map_err(failed)?;
         Ok(Self { folder, _used: Arc::new(used) })
     }
 
@@ -156,12 +157,6 @@ fn remove_unused(root: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-async fn lock(path: PathBuf, take: fn(&File) -> std::io::Result<()>) -> Result<File, DockerError> {
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
-    let taken = tokio::task::spawn_blocking(move || take(&file).map(|()| file)).await;
-    taken.map_err(failed)?.map_err(failed)
 }
 
 fn shown(path: &Path) -> String {

@@ -120,7 +120,10 @@ async fn news(
         None => None,
     };
     let outcome = match (&event.news, found) {
-        (PaymentNews::Moved(told), _) => movements::take(db, event, told, &known, (pace, now)).await?,
+        (PaymentNews::Moved(told), found) => {
+            let named = found.map(|(order, _)| order);
+            movements::take(db, &event.references, told, (&known, named), (pace, now)).await?
+        }
         (PaymentNews::Checkout { event: meant, amount }, Some((order, phase))) => {
             let told = Told { event: meant, amount: *amount, references: &event.references };
             checkout(db, (order, phase), &told, &known, (pace, now)).await?

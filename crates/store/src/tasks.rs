@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{api::TaskEntry, ids::OrderId};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
@@ -34,10 +34,7 @@ pub(crate) async fn open_in(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let open = task::Entity::find()
-        .filter(task::Column::OrderId.eq(order.0))
-        .filter(task::Column::Kind.eq(kind))
-        .filter(task::Column::Detail.eq(detail))
-        .filter(task::Column::ClosedAt.is_null())
+        .filter(open_of(order, kind).add(task::Column::Detail.eq(detail)))
         .one(db)
         .await?;
     if open.is_some() {
@@ -79,6 +76,27 @@ async fn tell_in(
     Ok(messages::insert_in(db, order, vec![message], now).await?)
 }
 
+/// The open tasks of this kind of an order.
+fn open_of(order: OrderId, kind: &str) -> Condition {
+    Condition::all()
+        .add(task::Column::OrderId.eq(order.0))
+        .add(task::Column::Kind.eq(kind))
+        .add(task::Column::ClosedAt.is_null())
+}
+
+/// Closes what Stripe tells is over; how many there were.
+async fn closed_by_stripe(
+    db: &impl ConnectionTrait,
+    which: Condition,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let closed = task::Entity::update_many()
+        .col_expr(task::Column::ClosedAt, Expr::value(now))
+        .col_expr(task::Column::ClosedBy, Expr::value("Stripe"))
+        .filter(which);
+    Ok(closed.exec(db).await?.rows_affected)
+}
+
 /// What Stripe told of has come to its end by itself.
 pub(crate) async fn close_in(
     db: &impl ConnectionTrait,
@@ -86,15 +104,7 @@ pub(crate) async fn close_in(
     kind: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let closed = task::Entity::update_many()
-        .col_expr(task::Column::ClosedAt, Expr::value(now))
-        .col_expr(task::Column::ClosedBy, Expr::value("Stripe"))
-        .filter(task::Column::OrderId.eq(order.0))
-        .filter(task::Column::Kind.eq(kind))
-        .filter(task::Column::ClosedAt.is_null())
-        .exec(db)
-        .await?;
-    if closed.rows_affected > 0 {
+    if closed_by_stripe(db, open_of(order, kind), now).await? > 0 {
         let line = format!("A task is over, by what Stripe tells: {}", kind.replace('_', " "));
         timeline::append(db, order, &NewEntry::new("effect", "ok", line), now).await?;
     }
@@ -109,16 +119,8 @@ pub(crate) async fn supersede_in(
     detail: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    task::Entity::update_many()
-        .col_expr(task::Column::ClosedAt, Expr::value(now))
-        .col_expr(task::Column::ClosedBy, Expr::value("Stripe"))
-        .filter(task::Column::OrderId.eq(order.0))
-        .filter(task::Column::Kind.eq(kind))
-        .filter(task::Column::Detail.eq(detail))
-        .filter(task::Column::ClosedAt.is_null())
-        .exec(db)
-        .await?;
-    Ok(())
+    let which = open_of(order, kind).add(task::Column::Detail.eq(detail));
+    closed_by_stripe(db, which, now).await.map(drop)
 }
 
 /// The order has a server, or needs none any more.
@@ -129,9 +131,7 @@ pub(crate) async fn close_purchases_in(
 ) -> Result<(), StoreError> {
     task::Entity::update_many()
         .col_expr(task::Column::ClosedAt, Expr::value(now))
-        .filter(task::Column::OrderId.eq(order.0))
-        .filter(task::Column::Kind.eq(PURCHASE))
-        .filter(task::Column::ClosedAt.is_null())
+        .filter(open_of(order, PURCHASE))
         .exec(db)
         .await?;
     Ok(())

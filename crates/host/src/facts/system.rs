@@ -89,9 +89,12 @@ pub fn parse_group_names(group: &str, user: &str) -> Vec<String> {
 /// Whether a user's password is locked or impossible, from the text of `/etc/shadow`. The hash goes no further.
 #[must_use]
 pub fn parse_password_locked(shadow: &str, name: &str) -> bool {
-    shadow
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(user, _)| *user == name)
-        .is_some_and(|(_, rest)| rest.starts_with('!') || rest.starts_with('*'))
+    parse_password_field(shadow, name).is_some_and(|field| field.starts_with(['!', '*']))
+}
+
+/// What the text of `/etc/shadow` has for a user's password: a hash, or what makes it impossible.
+#[must_use]
+pub fn parse_password_field<'a>(shadow: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = shadow.lines().filter_map(|line| line.split_once(':')).find(|(user, _)| *user == name)?;
+    rest.split(':').next()
 }

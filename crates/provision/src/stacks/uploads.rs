@@ -15,7 +15,7 @@ use letsbe_host::{
     facts::{
         ask, holds,
         services::units,
-        system::{parse_account, parse_group_names},
+        system::{parse_account, parse_group_names, parse_password_field},
         text_of,
     },
     operations::UPLOAD_SERVICE,
@@ -83,13 +83,6 @@ impl Uploads {
     }
 }
 
-/// A user's hash in the text of `/etc/shadow`.
-fn hash_of(shadow: &str, user: &str) -> Option<String> {
-    shadow
-        .lines()
-        .find_map(|line| line.strip_prefix(user)?.strip_prefix(':')?.split(':').next().map(str::to_owned))
-}
-
 /// Names and numbers in the text of `/etc/passwd` or `/etc/group`: both have them at the same places.
 fn numbers(text: &str) -> impl Iterator<Item = (&str, u32)> {
     text.lines().filter_map(|line| {
@@ -116,7 +109,7 @@ async fn find(machine: &dyn Machine, path: &str) -> Result<Found, Problem> {
         group: numbers(&groups).find_map(|(name, number)| (name == UPLOAD_USER).then_some(number)),
         others: [others("user", &users), others("group", &groups)].concat(),
         groups: parse_group_names(&groups, UPLOAD_USER),
-        hash: hash_of(&text("/etc/shadow").await?, UPLOAD_USER),
+        hash: parse_password_field(&text("/etc/shadow").await?, UPLOAD_USER).map(str::to_owned),
         configuration: holds(machine, CONFIGURATION, 0o644, &configuration()).await?,
         unit: holds(machine, UNIT_FILE, 0o644, &unit(path)).await?,
         written_at: times.max().unwrap_or(0),

@@ -2,12 +2,11 @@
 
 use letsbe_types::ids::OrderId;
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use super::{
-    movements::{LOOKED_AT, refunded},
+    movements::{LOOKED_AT, any_id, refunded},
     standing::{MoneyStanding, MovementKind},
 };
 use crate::{
@@ -102,20 +101,14 @@ impl Payment {
 
     /// Whether all of it went back, or is with the bank.
     pub(super) async fn is_gone(&self, db: &impl ConnectionTrait) -> Result<bool, StoreError> {
-        use payment_movement::Column;
-        let named = [Column::Id, Column::Charge, Column::PaymentIntent]
-            .into_iter()
-            .fold(Condition::any(), |any, column| any.add(column.is_in(&self.references)));
+        let named = any_id(|column| column.is_in(&self.references));
         let rows = payment_movement::Entity::find().filter(named).limit(LOOKED_AT).all(db).await?;
         Ok(is_gone(&rows, self.amount))
     }
 }
 
 fn is_gone(rows: &[Model], amount: Option<i64>) -> bool {
-    let going = |row: &&Model| {
-        let standing = MoneyStanding::parse(&row.standing);
-        matches!(standing, Some(MoneyStanding::Back | MoneyStanding::Lost))
-    };
+    let going = |row: &&Model| MoneyStanding::parse(&row.standing).is_some_and(MoneyStanding::is_going);
     let going = || rows.iter().filter(going);
     let of = |row: &Model, kind: MovementKind| row.kind == kind.as_str();
     let is_whole = |row: &Model| !of(row, MovementKind::Invoice) && row.amount.is_none();

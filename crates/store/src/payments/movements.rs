@@ -4,12 +4,15 @@ use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase, State};
 use letsbe_types::ids::OrderId;
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, sea_query::OnConflict,
+    ActiveModelTrait as _,
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
+    sea_query::{OnConflict, SimpleExpr},
 };
 
 use super::{
-    PaymentOutcome, StripeNews, apply,
+    PaymentOutcome, apply,
     held::Payments,
     references::{self, Known},
     standing::{self, Decision, Facts, Life, Money, MoneyStanding, MovementKind},
@@ -48,20 +51,16 @@ pub struct Movement {
     pub told_at: DateTime<Utc>,
 }
 
-/// Takes what an event tells of a movement.
+/// Takes what an event with these ids tells of a movement; `named` is the order that it names, if there is one.
 pub(super) async fn take(
     db: &impl ConnectionTrait,
-    event: &StripeNews,
+    references: &[String],
     told: &Movement,
-    known: &Known,
+    (known, named): (&Known, Option<OrderId>),
     (pace, now): (&Pace, DateTime<Utc>),
 ) -> Result<PaymentOutcome, StoreError> {
-    let named = match event.order {
-        Some(order) if orders::find(db, order).await?.is_some() => Some(order),
-        _ => None,
-    };
     let order = known.order.or(named);
-    references::relate(db, order, &event.references, known, now).await?;
+    references::relate(db, order, references, known, now).await?;
     let before = Entity::find_by_id(&told.id).one(db).await?;
     if before.as_ref().is_some_and(|row| is_older(told, row)) {
         return Ok(PaymentOutcome::Outdated);
@@ -127,12 +126,9 @@ pub(super) async fn adopt(
         .column(payment_reference::Column::Reference)
         .filter(payment_reference::Column::OrderId.eq(order.0))
         .into_query();
-    let named = [Column::Id, Column::Charge, Column::PaymentIntent]
-        .into_iter()
-        .fold(Condition::any(), |any, column| any.add(column.in_subquery(ours.clone())));
     let found = Entity::find()
         .filter(Column::OrderId.is_null())
-        .filter(named)
+        .filter(any_id(|column| column.in_subquery(ours.clone())))
         .order_by_asc(Column::ToldAt)
         .limit(LOOKED_AT)
         .all(db)
@@ -145,6 +141,17 @@ pub(super) async fn adopt(
         follow(db, order, (&row, None), false, (pace, now)).await?;
     }
     Ok(())
+}
+
+/// Stripe's ids that lead to a movement.
+fn ids_of(row: &Model) -> Vec<String> {
+    [Some(&row.id), row.charge.as_ref(), row.payment_intent.as_ref()].into_iter().flatten().cloned().collect()
+}
+
+/// Of which any of these ids is so.
+pub(super) fn any_id(is: impl Fn(Column) -> SimpleExpr) -> Condition {
+    let columns = [Column::Id, Column::Charge, Column::PaymentIntent];
+    columns.into_iter().fold(Condition::any(), |any, column| any.add(is(column)))
 }
 
 /// What a movement means for its order.
@@ -164,9 +171,7 @@ async fn follow(
     };
     let (money, amount) = money(db, order, row, by_name).await?;
     let back = back(db, row, kind).await?;
-    let ids = [Some(&row.id), row.charge.as_ref(), row.payment_intent.as_ref()];
-    let ids: Vec<String> = ids.into_iter().flatten().cloned().collect();
-    let payments = Payments::of(db, order, &ids).await?;
+    let payments = Payments::of(db, order, &ids_of(row)).await?;
     let facts = Facts {
         kind,
         standing,
@@ -229,9 +234,8 @@ async fn money(
     by_name: bool,
 ) -> Result<(Money, Option<i64>), StoreError> {
     use payment_reference::{Column, Entity};
-    let ids = [Some(&row.id), row.charge.as_ref(), row.payment_intent.as_ref()];
     let rows = Entity::find()
-        .filter(Column::Reference.is_in(ids.into_iter().flatten()))
+        .filter(Column::Reference.is_in(ids_of(row)))
         .filter(Column::OrderId.eq(order.0))
         .all(db)
         .await?;
@@ -256,7 +260,7 @@ struct Told {
 
 /// How much of the payment is back, with every refund of it that was told of.
 async fn back(db: &impl ConnectionTrait, row: &Model, kind: MovementKind) -> Result<Told, StoreError> {
-    let going = matches!(row.standing.as_str(), "back" | "lost");
+    let going = MoneyStanding::parse(&row.standing).is_some_and(MoneyStanding::is_going);
     if !matches!(kind, MovementKind::Refund | MovementKind::Charge) || going && row.amount.is_none() {
         return Ok(Told::default());
     }

@@ -61,6 +61,11 @@ impl MoneyStanding {
         all.into_iter().find(|one| one.as_str() == text)
     }
 
+    /// Whether the money is not here, or will not be.
+    pub(super) const fn is_going(self) -> bool {
+        matches!(self, Self::Back | Self::Lost)
+    }
+
     /// Of two events that were made in the same second, the later one.
     pub(super) const fn rank(self) -> u8 {
         match self {
@@ -279,7 +284,7 @@ pub(super) fn back<T: Ord + Copy>(refunds: &[(MoneyStanding, i64, T)], total: Op
     let sum = |wanted: &dyn Fn(&(MoneyStanding, i64, T)) -> bool| {
         refunds.iter().filter(|one| wanted(one)).fold(0_i64, |sum, one| sum.saturating_add(one.1))
     };
-    let going = sum(&|(standing, ..)| matches!(standing, MoneyStanding::Back | MoneyStanding::Lost));
+    let going = sum(&|(standing, ..)| standing.is_going());
     let told = total.map_or(0, |(told, at)| {
         let undone = |(standing, _, then): &(MoneyStanding, i64, T)| {
             matches!(standing, MoneyStanding::Failed | MoneyStanding::Kept) && *then >= at
