@@ -18,7 +18,7 @@ AGAIN = $(MAKE)
 STILL := xtask/scripts/still-running.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo disaster test fast images unit end-to-end $(END_TO_END:%=end-to-end-%) fuzz bench setup test-programs build check tidy clean-lab deny
+.PHONY: help demo disaster test fast images unit end-to-end fuzz bench setup test-programs build check tidy clean-lab deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -49,11 +49,7 @@ unit: test-programs ## The fast tests only; needs no lab, but root: firewall and
 # They start dockerd and the lab themselves. What one says is shown when it has ended.
 end-to-end: setup build images ## The end-to-end tests in the lab, AT_ONCE (2) at a time.
 	cargo test --workspace --no-run $(END_TO_END:%=--test %)
-	$(AGAIN) --keep-going --jobs $(AT_ONCE) --output-sync=target $(END_TO_END:%=end-to-end-%)
-
-# Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
-$(END_TO_END:%=end-to-end-%): end-to-end-%:
-	cargo test --workspace --test $*
+	xtask/scripts/end-to-end.sh $(AT_ONCE) $(END_TO_END)
 
 fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) each (needs nightly Rust).
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is not there: installing it"; cargo install cargo-fuzz --locked; }

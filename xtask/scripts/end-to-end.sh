@@ -1,0 +1,60 @@
+#!/bin/bash
+# Runs end-to-end tests, AT_ONCE at a time; what one printed is shown when it has ended, and kept in target/end-to-end.
+# One that failed is run once more, alone: a machine that was too slow is told from a program that is wrong. What
+# failed stands at the end, where it is read. A test that passed only alone is named there too, with its failure.
+# Usage: end-to-end.sh AT_ONCE NAME…
+set -uo pipefail
+
+at_once=$1
+shift
+logs=target/end-to-end
+rm -rf "$logs"
+mkdir -p "$logs"
+
+# Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
+run_one() {
+  local name=$1 log=$2 began=$SECONDS
+  cargo test --workspace --test "$name" >"$log" 2>&1
+  local code=$?
+  flock "$logs" cat "$log"
+  echo "── $name: $([ "$code" = 0 ] && echo passed || echo FAILED) after $((SECONDS - began)) s"
+  return "$code"
+}
+
+# What a failed test said: the panics, and the lines around them.
+reasons() {
+  grep -hE -B 12 -A 25 "panicked at|^error" "$1" | cut -c1-400 | head -n 100
+}
+
+failed=()
+declare -A running=()
+
+reap() {
+  local pid code
+  wait -n -p pid "${!running[@]}"
+  code=$?
+  [ "$code" = 0 ] || failed+=("${running[$pid]}")
+  unset "running[$pid]"
+}
+
+for name in "$@"; do
+  [ "${#running[@]}" -lt "$at_once" ] || reap
+  run_one "$name" "$logs/$name.log" &
+  running[$!]=$name
+done
+while [ "${#running[@]}" -gt 0 ]; do reap; done
+[ "${#failed[@]}" -gt 0 ] || exit 0
+
+echo "── Failed: ${failed[*]}. Each is run once more, alone."
+wrong=() alone=()
+for name in "${failed[@]}"; do
+  if run_one "$name" "$logs/$name.again.log"; then alone+=("$name"); else wrong+=("$name"); fi
+done
+for name in "${failed[@]}"; do
+  for log in "$logs/$name.log" "$logs/$name.again.log"; do
+    grep -q "panicked at\|^error" "$log" && echo "── Why $name failed, in $log" && reasons "$log"
+  done
+done
+[ "${#alone[@]}" = 0 ] || echo "── Failed beside others, passed alone: ${alone[*]}. Look why."
+[ "${#wrong[@]}" = 0 ] || echo "── Failed twice: ${wrong[*]}."
+[ "${#wrong[@]}" = 0 ]
