@@ -1,13 +1,14 @@
 //! Servers of the lab: containers with systemd, sshd and their own Docker engine, as Netcup's Debian 12 gives them.
 
 mod capabilities;
+mod inside;
 
 use std::{net::Ipv4Addr, time::Duration};
 
 use letsbe_types::Secret;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
-use self::capabilities::CAPABILITIES;
+use self::{capabilities::CAPABILITIES, inside::Inside};
 use crate::{
     docker::{self, DockerError},
     images,
@@ -54,6 +55,7 @@ pub struct Host {
     /// Where it answers.
     pub address: Ipv4Addr,
     resolvers: Vec<Ipv4Addr>,
+    inside: Inside,
 }
 
 impl Host {
@@ -72,6 +74,7 @@ impl Host {
             name: spec.name,
             address,
             resolvers: spec.resolvers,
+            inside: Inside::default(),
         };
         let volume = host.volume();
         let labels = network.labels();
@@ -122,7 +125,7 @@ impl Host {
         let address = label
             .parse()
             .map_err(|_| DockerError::failed(format!("server {name}"), format!("odd address {label}")))?;
-        Ok(Some(Self { name: name.to_owned(), container, address, resolvers }))
+        Ok(Some(Self { name: name.to_owned(), container, address, resolvers, inside: Inside::default() }))
     }
 
     /// Whether the container is still there.
@@ -187,7 +190,7 @@ impl Host {
     /// # Errors
     /// When the command fails.
     pub async fn exec<S: AsRef<str>>(&self, command: &[S]) -> Result<String, DockerError> {
-        docker::exec(&self.container, command).await
+        self.inside.run(&self.container, command, None).await
     }
 
     /// Runs a script of the lab's own as root inside.
@@ -211,7 +214,7 @@ impl Host {
         command: &[S],
         input: &[u8],
     ) -> Result<String, DockerError> {
-        docker::exec_with_input(&self.container, command, input).await
+        self.inside.run(&self.container, command, Some(input)).await
     }
 
     /// Asks the secrets proxy's door as a program on the server does, with a key if there is one. The key goes through
@@ -293,9 +296,7 @@ impl Host {
     /// # Errors
     /// When the server is off.
     pub async fn write_file(&self, path: &str, mode: &str, content: &[u8]) -> Result<(), DockerError> {
-        docker::exec_with_input(&self.container, &["install", "-m", mode, "/dev/stdin", path], content)
-            .await
-            .map(drop)
+        self.exec_with_input(&["install", "-m", mode, "/dev/stdin", path], content).await.map(drop)
     }
 
     async fn after_boot(&self) -> Result<(), DockerError> {
@@ -304,8 +305,7 @@ impl Host {
         let resolvers: String =
             self.resolvers.iter().map(|address| format!("nameserver {address}\n")).collect();
         if !resolvers.is_empty() {
-            docker::exec_with_input(&self.container, &["tee", "/etc/resolv.conf"], resolvers.as_bytes())
-                .await?;
+            self.exec_with_input(&["tee", "/etc/resolv.conf"], resolvers.as_bytes()).await?;
         }
         eventually(&format!("booting server {}", self.name), BOOT, async || Ok(self.booted().await))
             .await
