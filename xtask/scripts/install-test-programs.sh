@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that tests run on this machine itself: nginx, sshd, ufw, PostgreSQL and MariaDB (whose services are
-# never started), systemd-analyze, git, curl, wget, python3, ssh-audit, openssl, rclone, restic 0.18 or later, Docker Compose v2, and
+# never started), systemd-analyze, man, bash-completion, git, curl, wget, python3, ssh-audit, openssl, rclone, restic 0.18 or later, Docker Compose v2, and
 # Chromium with its driver. Says what it installs before it does; does nothing, quickly, when all is there.
 set -eu
 
@@ -20,6 +20,8 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages="$packages postg
 [ -x /usr/sbin/mariadbd ] || packages="$packages mariadb-server-core"
 [ -x /usr/bin/mariadb ] || packages="$packages mariadb-client-core"
 command -v rclone >/dev/null 2>&1 || packages="$packages rclone"
+command -v man >/dev/null 2>&1 || packages="$packages man-db"
+[ -e /usr/share/bash-completion/bash_completion ] || packages="$packages bash-completion"
 command -v chromedriver >/dev/null 2>&1 || packages="$packages chromium chromium-driver"
 newer=
 docker compose version >/dev/null 2>&1 || newer="$newer docker-compose"

@@ -25,6 +25,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use letsbe_manual::Shell;
 
 /// The operator's command line.
 #[derive(Parser)]
@@ -77,7 +78,7 @@ enum Command {
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
-        shell: clap_complete::Shell,
+        shell: Shell,
     },
     /// Write manual pages.
     Man {
@@ -154,15 +155,13 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         Command::Provision(arguments) => provision::carry_out(*arguments, json).await,
         Command::Demo { story } => demo::show(story),
         Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "letsbe", &mut script);
-            letsbe_types::print::bytes(&script);
+            let script = letsbe_manual::completions(&Arguments::command(), shell);
+            letsbe_types::print::bytes(script.as_bytes());
             Ok(())
         }
         Command::Man { folder } => {
             let named = || format!("{} cannot be written", folder.display());
-            std::fs::create_dir_all(&folder).with_context(named)?;
-            clap_mangen::generate_to(Arguments::command(), &folder).with_context(named)
+            letsbe_manual::write_pages(Arguments::command(), &folder).with_context(named)
         }
     }
 }

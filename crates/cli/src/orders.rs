@@ -41,9 +41,8 @@ const ENDS: [&str; 4] = ["FULFILLED", "FAILED", "STOPPED", "EXPIRED"];
 pub(crate) struct Target {
     /// The order: its id, the beginning of it, or its domain.
     order: Name,
-    /// Show what would follow or stand in the way, and do nothing. Ends with 2 if something would stop it.
-    #[arg(long)]
-    plan: bool,
+    #[command(flatten)]
+    planned: Planned,
 }
 
 #[derive(Subcommand)]
@@ -148,7 +147,7 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json:
         }
     };
     let id = target.order.order(&hub).await?;
-    if target.plan {
+    if target.planned.plan {
         let path = format!("/api/v1/admin/orders/{id}/actions/plan");
         return plan::show_desk(&hub.post(&path, &serde_json::to_value(&action)?).await?, json);
     }

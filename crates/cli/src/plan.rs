@@ -59,11 +59,11 @@ pub(crate) fn show_desk(plan: &DeskPlan, json: bool) -> anyhow::Result<()> {
     if plan.problem.is_some() { Err(WouldStop.into()) } else { Ok(()) }
 }
 
-/// `--plan` of something that is written down at the Hub.
+/// `--plan`, on every command that changes something.
 #[derive(Args, Debug, Clone, Copy)]
 pub(crate) struct Planned {
     /// Show what would be done and what would stop it, and do nothing. Ends with 2 if something would stop it.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) plan: bool,
 }
 

@@ -22,7 +22,11 @@ use letsbe_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{host_key, plan, progress, style};
+use crate::{
+    host_key,
+    plan::{self, Planned},
+    progress, style,
+};
 
 #[derive(Args)]
 pub(crate) struct ProvisionArguments {
@@ -48,9 +52,8 @@ pub(crate) struct ProvisionArguments {
     /// The customer's address; also the contact for certificates, unless another is given.
     #[arg(long)]
     email: EmailAddress,
-    /// Show what would be changed and what would stop the run, and change nothing. Ends with 2 if something would stop it.
-    #[arg(long)]
-    plan: bool,
+    #[command(flatten)]
+    planned: Planned,
     /// Folder with `letsbe-node` and `catalog/`.
     #[arg(long, env = "LETSBE_BUNDLE", default_value = "/usr/lib/letsbe/bundle")]
     bundle: PathBuf,
@@ -126,7 +129,7 @@ pub(crate) async fn carry_out(arguments: ProvisionArguments, json: bool) -> anyh
     (job.host_key, remembered.host_key) = (Some(known.clone()), Some(known));
     remember(&file, &remembered)?;
     let screen = progress::Screen::new(json);
-    if arguments.plan {
+    if arguments.planned.plan {
         let planned = provisioner::plan(&job, &|progress| screen.show(progress)).await;
         screen.clear();
         return plan::show(planned, json);

@@ -96,9 +96,8 @@ pub(crate) struct Recover {
     /// File with the destination (JSON, with its secret), if the Hub does not know where the copies are.
     #[arg(long)]
     source: Option<PathBuf>,
-    /// Show what would happen and what would stop it, and do nothing. Ends with 2 if something would stop it.
-    #[arg(long)]
-    plan: bool,
+    #[command(flatten)]
+    planned: Planned,
     #[command(flatten)]
     opener: OptionalOpener,
     /// Follow it to its end.
@@ -303,7 +302,7 @@ async fn recover(hub: &Hub, asked: Recover, json: bool) -> anyhow::Result<()> {
     let tenant = hub.tenant(id).await?.summary;
     let heard = heard_lately(tenant.heard_at, Utc::now()).filter(|_| !asked.still_alive_is_ok);
     let alive = heard.map(|ago| still_alive(tenant.domain.as_str(), ago));
-    if asked.plan {
+    if asked.planned.plan {
         return show::plan(&plan().await?, alive.as_ref(), json);
     }
     if let Some(alive) = alive {

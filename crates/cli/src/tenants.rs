@@ -15,6 +15,7 @@ use crate::{
     confirm::Yes,
     hub::{Hub, Page, Search, list_path},
     names::{IdName, Name},
+    plan::Planned,
     style,
 };
 
@@ -28,9 +29,8 @@ fn autonomy(text: &str) -> Result<Autonomy, String> {
 pub(crate) struct Target {
     /// The tenant: its id, the beginning of it, or its domain.
     tenant: Name,
-    /// Show what would happen and what would stop it, and change nothing. Ends with 2 if something would stop it.
-    #[arg(long, global = true)]
-    plan: bool,
+    #[command(flatten)]
+    planned: Planned,
 }
 
 #[derive(Subcommand)]

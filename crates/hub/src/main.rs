@@ -13,8 +13,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use letsbe_hub::config::ConfigError;
+use letsbe_manual::Shell;
 use letsbe_types::{Problem, harmless, print::causes};
 
 /// The Hub of a LetsBe fleet.
@@ -31,9 +33,16 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Make what a new Hub needs: the data folder, the database and the SSH key for tenants' servers.
-    Init,
+    Init {
+        #[command(flatten)]
+        planned: commands::Planned,
+    },
     /// Look whether everything that the configuration names is there and as it must be, and start nothing.
-    Check,
+    Check {
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// Serve the API and the pages, and work on orders.
     Serve,
     /// Add a member of staff, or give one a new password: asked for on a terminal, else read from standard input.
@@ -41,6 +50,8 @@ enum Command {
         /// The e-mail address to log in with.
         #[arg(long)]
         email: String,
+        #[command(flatten)]
+        planned: commands::Planned,
     },
     /// List who can log in.
     ListStaff {
@@ -53,17 +64,33 @@ enum Command {
         /// The e-mail address.
         #[arg(long)]
         email: String,
+        #[command(flatten)]
+        planned: commands::Planned,
+        #[command(flatten)]
+        yes: commands::Yes,
     },
     /// Return a server to the pool that an order gave up and that you have wiped at the provider.
     ReturnServer {
         /// Its id as orders show it, for example netcup:4711.
         server: String,
+        #[command(flatten)]
+        planned: commands::Planned,
     },
     /// Log in to Netcup: shows a code that you confirm in the browser.
     NetcupLogin,
     /// Back up the Hub itself, or bring it back.
     #[command(subcommand)]
     Admin(commands::AdminCommand),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write manual pages.
+    Man {
+        /// Folder to write them to.
+        folder: PathBuf,
+    },
 }
 
 #[tokio::main]
@@ -104,19 +131,31 @@ fn hint(error: &anyhow::Error) -> &str {
 async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     let config = || letsbe_hub::config::HubConfig::load(&arguments.config);
     match arguments.command {
-        Command::Init => commands::init(&config()?).await,
-        Command::Check => {
-            config()?.ready()?;
-            println!("{}: everything that it names is there.", arguments.config.display());
+        Command::Init { planned } => commands::init(&config()?, planned).await,
+        Command::Check { json } => commands::check(&config()?, &arguments.config, json),
+        Command::Serve => commands::serve(config()?, &arguments.config).await,
+        Command::AddStaff { email, planned } => commands::add_staff(&config()?, &email, planned).await,
+        Command::ListStaff { json } => commands::list_staff(&config()?, json).await,
+        Command::RemoveStaff { email, planned, yes } => {
+            commands::remove_staff(&config()?, &email, planned, yes).await
+        }
+        Command::ReturnServer { server, planned } => {
+            commands::return_server(&config()?, &server, planned).await
+        }
+        Command::NetcupLogin => commands::netcup_login(&config()?).await,
+        Command::Completions { shell } => {
+            let script = letsbe_manual::completions(&Arguments::command(), shell);
+            letsbe_types::print::bytes(script.as_bytes());
             Ok(())
         }
-        Command::Serve => commands::serve(config()?, &arguments.config).await,
-        Command::AddStaff { email } => commands::add_staff(&config()?, &email).await,
-        Command::ListStaff { json } => commands::list_staff(&config()?, json).await,
-        Command::RemoveStaff { email } => commands::remove_staff(&config()?, &email).await,
-        Command::ReturnServer { server } => commands::return_server(&config()?, &server).await,
-        Command::NetcupLogin => commands::netcup_login(&config()?).await,
+        Command::Man { folder } => {
+            let named = || format!("{} cannot be written", folder.display());
+            letsbe_manual::write_pages(Arguments::command(), &folder).with_context(named)
+        }
         // There is no configuration yet where a Hub is brought back.
         Command::Admin(command) => commands::admin(&arguments.config, command).await,
     }
 }
+
+#[cfg(test)]
+mod surface;

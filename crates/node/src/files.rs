@@ -35,6 +35,16 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Problem> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| unusable(path, error))
 }
 
+/// Makes a folder with its parents, which everybody may look into; one that is there stays as it is.
+pub(crate) fn make_open_folder(path: &Path) -> Result<(), Problem> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    let make = |folder: &&Path| {
+        std::fs::create_dir(folder)?;
+        std::fs::set_permissions(folder, Permissions::from_mode(0o755))
+    };
+    missing.iter().rev().try_for_each(make).map_err(|error| unusable(path, error))
+}
+
 /// Writes a file atomically, for root only.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Problem> {
     write_with_mode(path, content, 0o600)

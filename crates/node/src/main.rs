@@ -23,9 +23,12 @@ mod journal;
 mod layout;
 mod limit;
 mod lock;
+mod manual;
 mod openclaw;
 mod operator;
+mod planned;
 mod proof;
+mod readings;
 mod restore;
 mod reveal;
 mod rotate;
@@ -40,7 +43,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use letsbe_types::{Problem, ids::JobId};
 
-use crate::{audience::Audience, install::Wanted, layout::Layout};
+use crate::{audience::Audience, install::Wanted, layout::Layout, planned::Planned};
 
 /// What stands at the end of the help.
 const EXIT_CODES: &str = "Exit codes:
@@ -101,9 +104,14 @@ enum Command {
     AcceptOwner {
         /// The tool's name in the catalog.
         tool: String,
+        #[command(flatten)]
+        planned: Planned,
     },
     /// Put SSH back to how it was before an unconfirmed change.
-    RevertSsh,
+    RevertSsh {
+        #[command(flatten)]
+        planned: Planned,
+    },
     /// Provisioning runs (the provisioner asks for them).
     #[command(subcommand, hide = true)]
     Run(RunCommand),
@@ -122,6 +130,9 @@ enum Command {
         #[command(flatten)]
         wanted: Wanted,
     },
+    /// Write the manual pages and the completion of this program.
+    #[command(hide = true)]
+    InstallManual,
     /// Register with the Hub: reads {"hub_url", "token"} as JSON from standard input.
     #[command(hide = true)]
     Register,
@@ -153,6 +164,7 @@ impl Command {
             Self::Run(_)
                 | Self::ConfirmSsh { .. }
                 | Self::Install { .. }
+                | Self::InstallManual
                 | Self::Register
                 | Self::Agent
                 | Self::SetupTool { .. }
@@ -315,8 +327,9 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Run(RunCommand::Keys { job }) => run::keys::accept(layout, job)?,
         Command::Run(RunCommand::Record { job }) => run::start::record(layout, job)?,
         Command::ConfirmSsh { nonce } => journal::confirm_ssh(layout, &nonce)?,
-        Command::RevertSsh => revert_ssh().await?,
+        Command::RevertSsh { planned } => operator::by_hand::revert_ssh(planned).await?,
         Command::Install { from, wanted } => install::install(layout, &from, &wanted)?,
+        Command::InstallManual => manual::install(layout)?,
         Command::Register => hub::register(layout).await?,
         Command::Agent => agent::run(layout).await?,
         Command::Drift { json } => agent::drift::print(layout, json).await?,
@@ -324,9 +337,8 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
             let catalog = run::catalog(&layout.bundle())?;
             letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
         }
-        Command::AcceptOwner { tool } => {
-            let catalog = run::catalog(&layout.bundle())?;
-            letsbe_provision::stacks::accept_owner(&letsbe_host::LocalMachine, &catalog, &tool).await?;
+        Command::AcceptOwner { tool, planned } => {
+            operator::by_hand::accept_owner(layout, &tool, planned).await?
         }
         Command::Reveal(arguments) => reveal::command(layout, &arguments, chrono::Utc::now())?,
         Command::Restore(arguments) => restore::command(layout, arguments).await?,
@@ -343,12 +355,8 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
     Ok(0)
 }
 
-async fn revert_ssh() -> Result<(), Problem> {
-    let reverted = letsbe_host::operations::ssh::revert(&letsbe_host::LocalMachine).await?;
-    tracing::info!(reverted, "the record of the SSH move was looked at");
-    Ok(())
-}
-
+#[cfg(test)]
+mod surface;
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::{backups::sandbox::SANDBOX, protocol::NodeLine};
+use letsbe_provision::{backups::sandbox::sandbox, protocol::NodeLine};
 use letsbe_types::Problem;
 
 use crate::{audience::FOR_PROGRAMS, files, layout::Layout};
@@ -61,7 +61,7 @@ fn start<'a>(
     // What works on backups reads what containers wrote, as root: it may do what that takes, and no more.
     let works_on_backups =
         arguments.first().is_some_and(|verb| ["backup", "restore"].contains(&verb.as_str()));
-    let limits = SANDBOX.iter().filter(|_| works_on_backups).map(|setting| format!("--property={setting}"));
+    let limits = sandbox().filter(|_| works_on_backups).map(|setting| format!("--property={setting}"));
     let options = first.into_iter().chain(limits).chain(["--".to_owned(), program.to_owned()]);
     Command::new("systemd-run", options.chain(arguments)).within(PATIENCE)
 }

@@ -8,6 +8,7 @@
 
 pub mod backups;
 pub mod bundle;
+mod hardening;
 pub mod hub_address;
 pub mod outside;
 pub mod protocol;

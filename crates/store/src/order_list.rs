@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use letsbe_lifecycle::order::{Attention, Phase};
+use letsbe_types::ids::ServerId;
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, Select, sea_query::Expr,
@@ -10,7 +11,10 @@ use sea_orm::{
 
 use crate::{
     Order, Store, StoreError,
-    entities::order::{Column, Entity},
+    entities::{
+        claim,
+        order::{Column, Entity},
+    },
     search::{Search, Sort},
     tenants::unsigned,
 };
@@ -85,6 +89,17 @@ impl Store {
         let rows = pages.fetch_page(query.page).await?;
         let orders = rows.into_iter().map(Order::try_from).collect::<Result<_, _>>()?;
         Ok(ListedOrders { orders, total, counts: BTreeMap::from(counts) })
+    }
+
+    /// Whether an order released this server, so that it can be returned.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_released(&self, server: &ServerId) -> Result<bool, StoreError> {
+        let released = claim::Entity::find()
+            .filter(claim::Column::ServerId.eq(server.0.as_str()))
+            .filter(claim::Column::ReleasedAt.is_not_null());
+        Ok(released.count(&self.db).await? == 1)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{File, Finding, Repository};
 const LAYERS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("explain", &[]),
+    ("manual", &[]),
     ("lifecycle", &["types"]),
     ("catalog", &["types"]),
     ("netcup", &["types"]),
@@ -22,8 +23,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("backup", &["types", "catalog", "host"]),
     ("buckets", &["types"]),
     ("provision", &["types", "catalog", "host", "vault", "backup"]),
-    ("node", &["types", "catalog", "host", "vault", "backup", "provision", "redact", "gate", "serve"]),
-    ("cli", &["types", "catalog", "host", "vault", "provision", "explain"]),
+    (
+        "node",
+        &["types", "catalog", "host", "vault", "backup", "provision", "redact", "gate", "serve", "manual"],
+    ),
+    ("cli", &["types", "catalog", "host", "vault", "provision", "explain", "manual"]),
     (
         "hub",
         &[
@@ -37,6 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "buckets",
             "serve",
             "explain",
+            "manual",
         ],
     ),
     // The lab may use everything; nobody may use the lab.
@@ -61,6 +66,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "provision",
             "node",
             "explain",
+            "manual",
             "cli",
             "hub",
         ],

@@ -6,6 +6,7 @@ pub mod layers;
 pub mod makefile;
 pub mod memory;
 pub mod openings;
+pub mod proofs;
 pub mod purity;
 pub mod security;
 pub mod sizes;

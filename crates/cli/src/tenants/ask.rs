@@ -122,7 +122,7 @@ pub(super) async fn configure(hub: &Hub, target: &Target, change: Change, json: 
     let wanted = changed(now.clone(), change);
     let consequences = differences(&now.into(), &wanted);
     let asked = Asked::of("PUT", id, "configuration", &wanted)?.with(consequences);
-    if target.plan {
+    if target.planned.plan {
         return asked.shown(json);
     }
     let now: TenantConfiguration = hub.put(&asked.path, &asked.body).await?;
@@ -144,7 +144,7 @@ pub(crate) async fn command(
 ) -> anyhow::Result<()> {
     let id = target.tenant.tenant(hub).await?;
     let does = format!("The agent of this server would do, within seconds and once: {}.", show::work(&work));
-    let stop = if target.plan { stops::work(hub, id, &work).await? } else { None };
+    let stop = if target.planned.plan { stops::work(hub, id, &work).await? } else { None };
     let asked = Asked::of("POST", id, "commands", &work)?.with(vec![does]).stopped_by(stop);
     queue(hub, id, target, &asked, wait, json).await
 }
@@ -164,13 +164,13 @@ pub(super) async fn decide(
     let list = format!("letsbe tenants approvals {id}");
     let approval = ApprovalId(approval.among("approvals", &list, named)?);
     let known = there.into_iter().find(|entry| entry.approval.id == approval);
-    let stop = match (&known, target.plan) {
+    let stop = match (&known, target.planned.plan) {
         (Some(entry), true) => stops::decision(hub, id, entry).await?,
         _ => None,
     };
     let is_grave = known.as_ref().is_none_or(|entry| entry.approval.is_grave());
     let what = known.map_or_else(|| format!("approval {approval}"), |entry| show::approval(&entry));
-    if let Some(yes) = allowed.filter(|_| is_grave && !target.plan) {
+    if let Some(yes) = allowed.filter(|_| is_grave && !target.planned.plan) {
         let domain = hub.tenant(id).await?.summary.domain;
         let consequences = [format!("Allowed, once: {what}"), "It cannot be taken back.".to_owned()];
         confirm::by_name(domain.as_str(), &consequences, yes).await?;
@@ -187,7 +187,7 @@ pub(super) async fn revoke(hub: &Hub, target: &Target, yes: Yes, json: bool) -> 
     let tenant = hub.tenant(id).await?.summary;
     let domain = &tenant.domain;
     let asked = REVOKE.asked(id)?.with(revoked(domain.as_str())).stopped_by(stops::revocation(&tenant));
-    if target.plan {
+    if target.planned.plan {
         return asked.shown(json);
     }
     confirm::by_name(domain.as_str(), &asked.consequences, yes).await?;
@@ -247,7 +247,7 @@ impl Simple {
 /// Does it, or shows what it would do.
 pub(super) async fn simply(hub: &Hub, target: &Target, what: &Simple, json: bool) -> anyhow::Result<()> {
     let asked = what.asked(target.tenant.tenant(hub).await?)?;
-    if target.plan { asked.shown(json) } else { what.send(hub, &asked, json).await }
+    if target.planned.plan { asked.shown(json) } else { what.send(hub, &asked, json).await }
 }
 
 /// Queues a command and follows it to its end.
@@ -259,7 +259,7 @@ async fn queue(
     wait: bool,
     json: bool,
 ) -> anyhow::Result<()> {
-    if target.plan {
+    if target.planned.plan {
         return asked.shown(json);
     }
     let mut entry: CommandEntry = hub.post(&asked.path, &asked.body).await?;

@@ -25,7 +25,7 @@ pub(super) async fn converge(
     json: bool,
 ) -> anyhow::Result<()> {
     let id = target.tenant.tenant(hub).await?;
-    if target.plan {
+    if target.planned.plan {
         let plan: ConvergencePlan =
             hub.post_patiently(&format!("/api/v1/admin/tenants/{id}/converge/plan"), &json!({})).await?;
         return plan::show(operations(plan), json);

@@ -114,7 +114,8 @@ impl Help<'_> {
     fn wrong(&mut self, call: &[String]) -> Option<String> {
         let (mut path, mut names, mut may_go_on) = (Vec::new(), Vec::new(), true);
         for word in call {
-            let is_word = word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
+            let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            let is_word = word.chars().all(is_plain) && !word.starts_with(|c: char| c.is_ascii_digit());
             if let Some(flag) = word.strip_prefix("--").filter(|flag| !flag.is_empty() && !flag.contains('{'))
             {
                 let flag = flag.split('=').next().unwrap_or(flag);

@@ -31,7 +31,10 @@ const BASHRC: &str = "# Written by LetsBe; lines of your own belong into ~/.bash
 PATH=/opt/letsbe/bin/as-written:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin
 export PATH
 case $- in
-*i*) if [ -f ~/.bash_aliases ]; then . ~/.bash_aliases; fi ;;
+*i*)
+    if [ -f ~/.bash_aliases ]; then . ~/.bash_aliases; fi
+    if [ -f /usr/share/bash-completion/bash_completion ]; then . /usr/share/bash-completion/bash_completion; fi
+    ;;
 esac
 ";
 

@@ -20,7 +20,8 @@ use crate::{
 /// Left out on purpose: python3-certbot-nginx (nginx is a container; certificates come by webroot),
 /// software-properties-common (we write sources ourselves) and apt-transport-https (part of apt since 1.5).
 /// iotop-c and bind9-dnsutils are the names that all supported systems share.
-const ESSENTIALS: [&str; 22] = [
+const ESSENTIALS: [&str; 24] = [
+    "bash-completion",
     "bind9-dnsutils",
     "ca-certificates",
     "certbot",
@@ -33,6 +34,7 @@ const ESSENTIALS: [&str; 22] = [
     "iptables",
     "jq",
     "lsb-release",
+    "man-db",
     "net-tools",
     "openssh-server",
     "python3-systemd", // fail2ban reads the journal with it

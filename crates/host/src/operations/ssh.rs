@@ -114,14 +114,22 @@ pub fn revert_changes(state: &SshState, by_socket: bool) -> Vec<Change> {
 /// # Errors
 /// When a change fails; the record stays, so that it can be tried again.
 pub async fn revert(machine: &dyn Machine) -> Result<bool, Problem> {
-    let state = ssh_state::read(machine).await?;
-    let socket = units(machine, &["ssh.socket"]).await?.remove("ssh.socket").unwrap_or_default();
-    let changes = revert_changes(&state, socket.active || socket.file_state == "enabled");
+    let changes = reverting(machine).await?;
     let engine = Engine::new(machine, &[]);
     for change in &changes {
         engine.apply("ssh.revert", change, &NobodyConfirms).await?;
     }
     Ok(!changes.is_empty())
+}
+
+/// What [`revert`] would do.
+///
+/// # Errors
+/// When the server's state cannot be read.
+pub async fn reverting(machine: &dyn Machine) -> Result<Vec<Change>, Problem> {
+    let state = ssh_state::read(machine).await?;
+    let socket = units(machine, &["ssh.socket"]).await?.remove("ssh.socket").unwrap_or_default();
+    Ok(revert_changes(&state, socket.active || socket.file_state == "enabled"))
 }
 
 /// A revert waits for nobody.

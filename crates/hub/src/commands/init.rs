@@ -6,9 +6,19 @@ use anyhow::{Context as _, bail};
 use letsbe_hub::config::HubConfig;
 use letsbe_store::Store;
 
+use super::Planned;
+
 /// Repeatable: what is there stays.
-pub(crate) async fn init(config: &HubConfig) -> anyhow::Result<()> {
+pub(crate) async fn init(config: &HubConfig, planned: Planned) -> anyhow::Result<()> {
     let data = &config.data_folder;
+    if planned.plan {
+        let wanted = [data.clone(), data.join("hub.sqlite"), config.provisioning.private_key.clone()];
+        for path in wanted {
+            let what = if path.exists() { "is there and stays" } else { "would be made" };
+            println!("{} {what}.", path.display());
+        }
+        return Ok(());
+    }
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

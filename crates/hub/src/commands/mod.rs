@@ -1,6 +1,8 @@
 //! The Hub's commands, by subject.
 
 mod admin;
+mod asked;
+mod check;
 mod init;
 mod netcup_login;
 mod return_server;
@@ -8,6 +10,8 @@ mod serve;
 mod staff;
 
 pub(crate) use admin::{AdminCommand, admin};
+pub(crate) use asked::{Planned, Yes};
+pub(crate) use check::check;
 pub(crate) use init::init;
 pub(crate) use netcup_login::netcup_login;
 pub(crate) use return_server::return_server;

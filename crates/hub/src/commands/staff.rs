@@ -11,6 +11,8 @@ use letsbe_types::{
 };
 use rustix::termios;
 
+use super::{Planned, Yes, asked};
+
 /// Longer input than this is no password.
 const PASSWORD_BYTES_MAX: u64 = 1024;
 const PASSWORD_CHARACTERS_MIN: usize = 12;
@@ -22,8 +24,18 @@ async fn store(config: &HubConfig) -> anyhow::Result<Store> {
 }
 
 /// Adds a member of staff, or gives one a new password; sessions with the old one end.
-pub(crate) async fn add_staff(config: &HubConfig, email: &str) -> anyhow::Result<()> {
+pub(crate) async fn add_staff(config: &HubConfig, email: &str, planned: Planned) -> anyhow::Result<()> {
     let email: EmailAddress = email.parse()?;
+    if planned.plan {
+        let everybody = store(config).await?.staff(SystemClock.now()).await?;
+        match everybody.iter().find(|member| member.email == email.as_str()) {
+            Some(member) => {
+                println!("{email} would get a new password; sessions that would end: {}.", member.sessions)
+            }
+            None => println!("{email} would be able to log in."),
+        }
+        return Ok(());
+    }
     let password = read_password().await?;
     let store = store(config).await?;
     let hash = security::hash_password(password).await?;
@@ -60,7 +72,12 @@ pub(crate) async fn list_staff(config: &HubConfig, json: bool) -> anyhow::Result
 }
 
 /// Removes a member of staff; the sessions end at once.
-pub(crate) async fn remove_staff(config: &HubConfig, email: &str) -> anyhow::Result<()> {
+pub(crate) async fn remove_staff(
+    config: &HubConfig,
+    email: &str,
+    planned: Planned,
+    yes: Yes,
+) -> anyhow::Result<()> {
     let email: EmailAddress = email.parse()?;
     let store = store(config).await?;
     let everybody = store.staff(SystemClock.now()).await?;
@@ -73,6 +90,12 @@ pub(crate) async fn remove_staff(config: &HubConfig, email: &str) -> anyhow::Res
         everybody.len() > 1,
         "{email} is the last member of staff: nobody could log in any more. Add another one first. Nothing was changed."
     );
+    let consequence = format!("{email} can log in no more, and the sessions end at once.");
+    if planned.plan {
+        println!("{consequence} Nothing was changed.");
+        return Ok(());
+    }
+    asked::by_name(email.as_str(), &consequence, yes)?;
     store.remove_staff(email.as_str()).await?;
     println!("{email} can log in no more; the sessions have ended.");
     Ok(())

@@ -72,6 +72,96 @@ fn staff_is_listed_in_words_and_in_json() {
     assert_eq!((&list[0]["email"], &list[0]["sessions"]), (&"ann@letsbe.example".into(), &0.into()));
 }
 
+/// A Hub with two members of staff.
+fn with_staff(folder: &Path) -> std::path::PathBuf {
+    let config = configured(folder);
+    for email in ["ann@letsbe.example", "bob@letsbe.example"] {
+        let mut adding = letsbe_hub(&config, &["add-staff", "--email", email]);
+        let mut adding = adding.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        adding.stdin.take().unwrap().write_all(b"correct horse battery\n").unwrap();
+        assert!(adding.wait().unwrap().success());
+    }
+    config
+}
+
+#[test]
+fn a_plan_changes_nothing_and_nobody_is_removed_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = with_staff(folder.path());
+    let run = |words: &[&str]| {
+        let ended = letsbe_hub(&config, words).stdin(Stdio::null()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (ended.status.code(), text(ended.stdout), text(ended.stderr))
+    };
+    let listed = || run(&["list-staff", "--json"]).1.matches("email").count();
+    let ann = ["--email", "ann@letsbe.example"];
+    let (code, out, _) = run(&[&["remove-staff", "--plan"], &ann[..]].concat());
+    assert!(code == Some(0) && out.contains("Nothing was changed"), "{out}");
+    let (code, _, err) = run(&[&["remove-staff"], &ann[..]].concat());
+    assert!(code == Some(1) && err.contains("--yes"), "{err}");
+    let (code, out, _) = run(&[&["add-staff", "--plan"], &ann[..]].concat());
+    assert!(code == Some(0) && out.contains("would get a new password"), "{out}");
+    let (code, _, err) = run(&["return-server", "netcup:4711", "--plan"]);
+    assert!(code == Some(1) && err.contains("not released"), "{err}");
+    let (code, out, _) = run(&["init", "--plan"]);
+    assert!(code == Some(0) && out.contains("hub.sqlite is there and stays"), "{out}");
+    assert!(out.contains("key would be made") && !folder.path().join("key").exists(), "{out}");
+    assert_eq!(listed(), 2);
+    assert_eq!(run(&[&["remove-staff", "--yes"], &ann[..]].concat()).0, Some(0));
+    assert_eq!(listed(), 1);
+}
+
+#[test]
+fn whoever_types_the_address_removes_a_member_of_staff_and_whoever_types_another_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = with_staff(folder.path());
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let name = ptsname(&person, Vec::new()).unwrap();
+    let program: OwnedFd =
+        File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap().into();
+    for (typed, code) in [("bob@letsbe.example\n", 1), ("\n", 1), ("ann@letsbe.example\n", 0)] {
+        let mut command = letsbe_hub(&config, &["remove-staff", "--email", "ann@letsbe.example"]);
+        command.stdin(Stdio::from(program.try_clone().unwrap()));
+        File::from(person.try_clone().unwrap()).write_all(typed.as_bytes()).unwrap();
+        let ended = command.output().unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{typed}: {}", String::from_utf8_lossy(&ended.stderr));
+    }
+    let list = letsbe_hub(&config, &["list-staff", "--json"]).output().unwrap();
+    assert!(!String::from_utf8(list.stdout).unwrap().contains("ann@"));
+}
+
+#[test]
+fn check_says_in_json_what_is_missing_and_ends_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configured(folder.path());
+    let ended = letsbe_hub(&config, &["check", "--json"]).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((ended.status.code(), &told["ready"]), (Some(1), &false.into()));
+    assert_eq!(told["configuration"], config.to_str().unwrap());
+    let problems = told["problems"].as_array().unwrap();
+    assert!(problems.iter().any(|one| one.as_str().unwrap().contains("provisioning.private_key")), "{told}");
+}
+
+#[test]
+fn man_finds_the_hubs_pages_and_bash_completes_its_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let man = folder.path().join("man1");
+    let none = folder.path().join("no-configuration");
+    let written = letsbe_hub(&none, &["man", man.to_str().unwrap()]).output().unwrap();
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let shown = Command::new("man")
+        .arg("--manpath")
+        .args([folder.path().to_str().unwrap(), "letsbe-hub-admin-rebuild"])
+        .output()
+        .expect("man: `apt-get install man-db`");
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("--password-file"), "{shown:?}");
+    let script = letsbe_hub(&none, &["completions", "bash"]).output().unwrap();
+    let script = String::from_utf8(script.stdout).unwrap();
+    assert!(script.contains("default letsbe-hub") && script.contains("return-server"), "{script}");
+}
+
 #[test]
 fn ctrl_c_at_the_password_gives_the_terminal_back_and_adds_nobody() {
     let folder = tempfile::tempdir().unwrap();

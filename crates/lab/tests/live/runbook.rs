@@ -31,7 +31,7 @@ const SECTION_11: [&str; 14] = [
 ];
 
 /// First words of what is typed on the server.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "cat",
     "cd",
     "certbot",
@@ -43,6 +43,7 @@ const PROGRAMS: [&str; 13] = [
     "iptables",
     "journalctl",
     "letsbe-node",
+    "man",
     "systemctl",
     "ufw",
 ];
@@ -62,10 +63,13 @@ enum How {
 use How::{Elsewhere, Follows, Planned, Typed};
 
 /// What each documented command besides those of section 11 must answer.
-const OTHERS: [(&str, How); 47] = [
+const OTHERS: [(&str, How); 50] = [
     ("letsbe-node ps", Typed(&["letsbe-ghost", "letsbe-nginx"])),
     ("letsbe-node restart <tool>", Typed(&["ghost was restarted"])),
     ("letsbe-node logs <tool> -f", Follows),
+    ("man letsbe-node", Typed(&["SYNOPSIS", "letsbe-node-restore"])),
+    ("man letsbe-node-restore", Typed(&["SYNOPSIS", "--date"])),
+    ("letsbe-node disk --json", Typed(&["free_bytes", "reclaimable_bytes"])),
     ("letsbe-node disk", Typed(&["Filesystem", "Images"])),
     ("letsbe-node memory", Typed(&["Mem:", "letsbe-ghost"])),
     ("letsbe-node backup run", Typed(&["success"])),

@@ -19,7 +19,7 @@ use super::{
     tap, unit,
     words::{self, Voice, moment, size},
 };
-use crate::{files, layout::Layout, proof, server::TenantServer};
+use crate::{files, layout::Layout, planned::Planned, proof, server::TenantServer};
 
 /// What can be done with backups.
 #[derive(Subcommand)]
@@ -61,6 +61,8 @@ pub(crate) enum BackupCommand {
         /// KiB a second outward; 0 is no limit.
         #[arg(long)]
         upload_kib: u32,
+        #[command(flatten)]
+        planned: Planned,
     },
     /// Bring the copies outside back as they were at a moment.
     Rewind(rewind::RewindArguments),
@@ -78,9 +80,8 @@ pub(crate) struct RunArguments {
     /// One tool only (or `nginx`, `openclaw`, `letsbe`).
     #[arg(long)]
     tool: Option<String>,
-    /// Only say what would be done.
-    #[arg(long)]
-    plan: bool,
+    #[command(flatten)]
+    planned: Planned,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -93,7 +94,15 @@ pub(crate) struct RunArguments {
 #[derive(Subcommand)]
 pub(crate) enum DestinationCommand {
     /// Set another one: read as JSON from standard input, reached before it replaces the present one.
-    Set,
+    Set {
+        #[command(flatten)]
+        planned: Planned,
+    },
+}
+
+/// KiB a second, for people.
+fn rate(kib: u32) -> String {
+    if kib == 0 { "without a limit".to_owned() } else { format!("{kib} KiB a second") }
 }
 
 /// Carries the command out; answers the exit code.
@@ -112,10 +121,14 @@ pub(crate) async fn carry_out(layout: &Layout, command: BackupCommand) -> Result
         BackupCommand::Check(arguments) => examine::carry_out(&server()?, &arguments).await?,
         BackupCommand::Prove(arguments) => proof::command(layout, arguments).await?,
         BackupCommand::Destination { command: None, json } => destination::show(&server()?, json)?,
-        BackupCommand::Destination { command: Some(DestinationCommand::Set), .. } => {
-            destination::set(&server()?).await?;
+        BackupCommand::Destination { command: Some(DestinationCommand::Set { planned }), .. } => {
+            destination::set(&server()?, planned).await?;
         }
-        BackupCommand::Limit { upload_kib } => {
+        BackupCommand::Limit { upload_kib, planned } if planned.plan => {
+            let now = Limits::read(layout)?.upload_kib;
+            println!("A run would send {} at most (now {}).", rate(upload_kib), rate(now));
+        }
+        BackupCommand::Limit { upload_kib, .. } => {
             let limits = Limits { upload_kib, ..Limits::read(layout)? };
             files::write_json(&layout.state("backup-limits.json"), &limits)?;
         }
@@ -140,10 +153,10 @@ async fn resume(layout: &Layout) -> Result<(), Problem> {
 }
 
 async fn manual(server: &TenantServer, arguments: &RunArguments) -> Result<u8, Problem> {
-    let RunArguments { tool, plan, json, here } = arguments;
+    let RunArguments { tool, planned, json, here } = arguments;
     // What is not there is refused before anything is started.
     super::parts::selected(server, tool.as_deref())?;
-    if *plan {
+    if planned.plan {
         return plan::print(server, &LocalMachine, tool.as_deref(), *json).await.map(|()| 0);
     }
     let systemd = server.layout.root().join("run/systemd/system");

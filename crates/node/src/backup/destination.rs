@@ -13,7 +13,7 @@ use super::{
     repositories::{OpenKey, Repositories, outside},
     words,
 };
-use crate::{files, server::TenantServer};
+use crate::{files, planned::Planned, server::TenantServer};
 
 /// The vault's entry with what opens the destination.
 pub(crate) const SECRET: (&str, &str) = ("backup", "destination_secret");
@@ -99,7 +99,7 @@ pub(super) fn show(server: &TenantServer, json: bool) -> Result<(), Problem> {
 ///
 /// # Errors
 /// When standard input holds none, or it cannot be reached; the present one stays then.
-pub(super) async fn set(server: &TenantServer) -> Result<(), Problem> {
+pub(super) async fn set(server: &TenantServer, planned: Planned) -> Result<(), Problem> {
     use std::io::Read as _;
     let refused = |why: String| {
         Problem::permanent(
@@ -117,9 +117,16 @@ pub(super) async fn set(server: &TenantServer) -> Result<(), Problem> {
         .map_err(|error| refused(format!("line {}, column {}", error.line(), error.column())))?;
     leads::written(&destination)?;
     leads::looked_up(&destination).await?;
-    prove_and_set(server, &destination).await?;
+    let done = if planned.plan {
+        let present = OpenKey::take(server)?;
+        outside(server, &present, &destination)?.reach().await?;
+        "reached, and would be set"
+    } else {
+        prove_and_set(server, &destination).await?;
+        "reached and set"
+    };
     words::print(false, &(), || {
-        vec![format!("reached and set: {}", destination.place()), protection(destination.protection())]
+        vec![format!("{done}: {}", destination.place()), protection(destination.protection())]
     })
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::backups::sandbox::{BACKGROUND, SANDBOX};
+use letsbe_provision::backups::sandbox::{BACKGROUND, sandbox};
 use letsbe_types::{Problem, crash, ids::JobId};
 
 use crate::{audience::FOR_PROGRAMS, files, layout::Layout};
@@ -70,7 +70,7 @@ fn pass_on(path: &Path, from: u64) -> u64 {
 
 fn start(unit: &str, program: &str, (output, progress): (&Path, &Path), arguments: &[String]) -> Command {
     let mut options = ["--wait", "--collect", "--quiet"].map(str::to_owned).to_vec();
-    let settings = BACKGROUND.iter().chain(&SANDBOX);
+    let settings = BACKGROUND.map(str::to_owned).into_iter().chain(sandbox());
     options.extend(settings.map(|setting| format!("--property={setting}")));
     // What ends the unit writes to the same files: it must not empty them.
     options.extend([
@@ -91,7 +91,7 @@ fn start(unit: &str, program: &str, (output, progress): (&Path, &Path), argument
 mod tests {
     use std::path::Path;
 
-    use super::{BACKGROUND, SANDBOX, start};
+    use super::{BACKGROUND, sandbox, start};
 
     #[test]
     fn a_manual_run_has_the_limits_of_a_night_and_leaves_nothing_standing_still() {
@@ -104,7 +104,7 @@ mod tests {
         {
             assert!(command.arguments.iter().any(|argument| argument == wanted), "{wanted}");
         }
-        for setting in BACKGROUND.iter().chain(&SANDBOX) {
+        for setting in BACKGROUND.map(str::to_owned).into_iter().chain(sandbox()) {
             assert!(command.arguments.contains(&format!("--property={setting}")), "{setting}");
         }
         let program = command.arguments.iter().position(|argument| argument == "--").unwrap();

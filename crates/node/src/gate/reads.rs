@@ -6,7 +6,10 @@ use letsbe_host::Command;
 use letsbe_types::Problem;
 use serde_json::{Value, json};
 
-use crate::gate::{execute::Work, process};
+use crate::{
+    gate::{execute::Work, process},
+    readings,
+};
 
 /// Most logins and addresses that an audit names.
 const LIST: usize = 100;
@@ -23,24 +26,13 @@ pub(super) async fn containers(work: &Work) -> Result<Value, Problem> {
 
 fn of_docker_ps(text: &str) -> Vec<Value> {
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
-        .map(|line| {
-            let field = |name: &str| line.get(name).cloned().unwrap_or_default();
-            json!({
-                "name": field("Names"),
-                "image": field("Image"),
-                "state": field("State"),
-                "status": field("Status"),
-                "ports": field("Ports"),
-            })
-        })
-        .collect()
+    lines.map(|line| readings::container(&line)).collect()
 }
 
 /// How full the disk is, and with what (runbook 7.5).
 pub(super) async fn disk(work: &Work) -> Result<Value, Problem> {
     let df = Command::words("df --block-size=1 --output=target,size,used,avail,pcent /");
-    let file_systems = of_df(&output(df, work, "Reading the disk").await?);
+    let file_systems = readings::file_systems(&output(df, work, "Reading the disk").await?);
     let docker = Command::new("docker", ["system", "df", "--format", "{{json .}}"]);
     let docker = output(docker, work, "Asking Docker for its disk use").await?;
     let docker: Vec<Value> = docker.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -53,26 +45,6 @@ pub(super) async fn disk(work: &Work) -> Result<Value, Problem> {
         .filter_map(|(bytes, folder)| Some((folder, bytes.parse().ok()?)))
         .collect();
     Ok(json!({ "file_systems": file_systems, "docker": docker, "folder_bytes": folders }))
-}
-
-fn of_df(text: &str) -> Vec<Value> {
-    let mut rows: Vec<Value> = Vec::new();
-    for line in text.lines().skip(1) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [target, size, used, free, percent] = words[..] else { continue };
-        let number = |text: &str| text.trim_end_matches('%').parse::<u64>().ok();
-        let row = json!({
-            "mounted_at": target,
-            "bytes": number(size),
-            "used_bytes": number(used),
-            "free_bytes": number(free),
-            "used_percent": number(percent),
-        });
-        if !rows.contains(&row) {
-            rows.push(row);
-        }
-    }
-    rows
 }
 
 /// Logins, bans, and containers with too many rights. A part that cannot be read says so; the others are told.
@@ -90,7 +62,7 @@ pub(super) async fn audit(work: &Work) -> Result<Value, Problem> {
     let jail = Command::words("fail2ban-client status sshd");
     let jail = process::run(&jail, &work.id, &work.redactor).await;
     let fail2ban = match jail {
-        Ok(output) if output.code == Some(0) => of_fail2ban(&output.stdout),
+        Ok(output) if output.code == Some(0) => readings::jail(&output.stdout, LIST),
         _ => json!({ "unreadable": "fail2ban-client did not answer" }),
     };
     let ids = Command::new("docker", ["ps", "--all", "--quiet", "--no-trunc"]);
@@ -144,19 +116,6 @@ fn of_refused(text: &str) -> Value {
     json!({ "count": count, "most": most })
 }
 
-fn of_fail2ban(text: &str) -> Value {
-    let field = |name: &str| text.lines().find_map(|line| line.split_once(name)).map(|(_, rest)| rest.trim());
-    let number = |name: &str| field(name).and_then(|text| text.parse::<u64>().ok());
-    let banned: Vec<&str> =
-        field("Banned IP list:").map(|list| list.split_whitespace().take(LIST).collect()).unwrap_or_default();
-    json!({
-        "failed_in_all": number("Total failed:"),
-        "banned_now": number("Currently banned:"),
-        "banned_in_all": number("Total banned:"),
-        "addresses": banned,
-    })
-}
-
 fn of_inspect(text: &str) -> Vec<Value> {
     let container = |line: &str| {
         let mut parts = serde_json::Deserializer::from_str(line).into_iter::<Value>().filter_map(Result::ok);
@@ -173,20 +132,13 @@ fn of_inspect(text: &str) -> Vec<Value> {
 mod tests {
     use serde_json::json;
 
-    use super::{of_df, of_docker_ps, of_fail2ban, of_inspect, of_logins, of_refused};
+    use super::{of_docker_ps, of_inspect, of_logins, of_refused};
 
     #[test]
     fn what_programs_print_becomes_data() {
         let ps = r#"{"Names":"letsbe-ghost","Image":"ghost:6","State":"running","Status":"Up 3 hours (healthy)","Ports":"","Labels":"x"}"#;
         let wanted = json!([{ "name": "letsbe-ghost", "image": "ghost:6", "state": "running", "status": "Up 3 hours (healthy)", "ports": "" }]);
         assert_eq!(json!(of_docker_ps(&format!("{ps}\nnoise\n"))), wanted);
-        let df = "Mounted on 1B-blocks Used Avail Use%\n/ 100 40 60 40%\n/ 100 40 60 40%\n";
-        let row = json!({ "mounted_at": "/", "bytes": 100, "used_bytes": 40, "free_bytes": 60, "used_percent": 40 });
-        assert_eq!(json!(of_df(df)), json!([row]));
-        let jail = "Status for the jail: sshd\n|- Filter\n|  |- Currently failed:\t1\n|  |- Total failed:\t9\n`- Actions\n   |- \
-                    Currently banned:\t2\n   |- Total banned:\t3\n   `- Banned IP list:\t192.0.2.1 192.0.2.2\n";
-        let wanted = json!({ "failed_in_all": 9, "banned_now": 2, "banned_in_all": 3, "addresses": ["192.0.2.1", "192.0.2.2"] });
-        assert_eq!(of_fail2ban(jail), wanted);
         let inspect = "\"/letsbe-nginx\" \"\" false \"host\"\n\"/letsbe-secrets-proxy\" \"65532:65532\" false \"bridge\"\n\"/x\" \"0:0\" true \"none\"\nnoise";
         let wanted = json!([
             { "name": "letsbe-nginx", "root": true, "privileged": false, "network": "host" },

@@ -23,7 +23,7 @@ use self::{
     record::Record,
     update::{Moved, Site},
 };
-use crate::{files, guard::Guard, layout::Layout, lock, run};
+use crate::{files, guard::Guard, layout::Layout, lock, planned::Planned, run};
 
 /// The lock is refreshed this often, well within its validity.
 const REFRESH: Duration = Duration::from_secs(60);
@@ -41,9 +41,8 @@ pub(crate) enum OpenClawCommand {
         /// Also on a Friday.
         #[arg(long)]
         force: bool,
-        /// Only say what would be done.
-        #[arg(long)]
-        plan: bool,
+        #[command(flatten)]
+        planned: Planned,
         /// As JSON.
         #[arg(long)]
         json: bool,
@@ -60,12 +59,12 @@ pub(crate) enum OpenClawCommand {
 pub(crate) async fn carry_out(layout: &Layout, command: OpenClawCommand) -> Result<(), Problem> {
     match command {
         OpenClawCommand::Status { json } => status(layout, json).await,
-        OpenClawCommand::Update { to, force, plan, json } => {
+        OpenClawCommand::Update { to, force, planned, json } => {
             let forced = if force { Forced::Yes } else { Forced::No };
             let wanted = decide::tag(&to).ok_or_else(|| {
                 decide::refused(format!("{to:?} is no release"), "A release is written like v2026.10.")
             })?;
-            if plan {
+            if planned.plan {
                 return print_plan(layout, wanted, forced, json).await;
             }
             let moved = update(layout, wanted, forced).await?;

@@ -3,7 +3,9 @@
 //! It must never run anything that its caller chose: whoever may call this program calls it as root.
 
 mod as_written;
+pub(crate) mod by_hand;
 mod certificate;
+mod json;
 pub(crate) mod root;
 
 use std::{
@@ -13,11 +15,12 @@ use std::{
 };
 
 use clap::Subcommand;
+use letsbe_host::LocalMachine;
 use letsbe_provision::stacks::paths::ACME_ROOTS;
 use letsbe_types::Problem;
 use tokio::process::Command;
 
-use crate::layout::Layout;
+use crate::{backup::words, layout::Layout, planned::Planned};
 
 /// The most lines of a log that are asked for at once.
 const LINES_MAX: u32 = 100_000;
@@ -26,11 +29,17 @@ const LINES_MAX: u32 = 100_000;
 #[derive(Subcommand)]
 pub(crate) enum OperatorCommand {
     /// All containers, how they are, and their ports.
-    Ps,
+    Ps {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Restart the containers of a tool.
     Restart {
         /// The tool (or `nginx`, `openclaw`, `secrets-proxy`).
         tool: String,
+        #[command(flatten)]
+        planned: Planned,
     },
     /// The log of a tool's containers; of `agent`, `backup` or `ssh`, the journal.
     Logs {
@@ -52,19 +61,38 @@ pub(crate) enum OperatorCommand {
         json: bool,
     },
     /// What the firewall lets in.
-    Firewall,
+    Firewall {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Who is shut out because of failed logins.
     #[command(name = "fail2ban")]
-    Fail2ban,
+    Fail2ban {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Space on the disk, and what Docker has of it.
-    Disk,
+    Disk {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Memory, and which container has how much of it.
-    Memory,
+    Memory {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Who was shown which secret, and who restored what.
     Audit {
         /// How many lines.
         #[arg(short = 'n', long, default_value_t = 20)]
         lines: usize,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// A command of the runbook, as it is written there.
     #[command(hide = true)]
@@ -83,7 +111,7 @@ pub(crate) enum CertCommand {
     /// Renew it if it is due (certbot's timer does so by itself).
     Renew {
         /// Only try whether it would work.
-        #[arg(long)]
+        #[arg(long, visible_alias = "plan")]
         dry_run: bool,
     },
 }
@@ -94,12 +122,17 @@ pub(crate) enum CertCommand {
 /// When it is not possible or not allowed.
 pub(crate) async fn carry_out(layout: &Layout, command: OperatorCommand) -> Result<u8, Problem> {
     match command {
-        OperatorCommand::Ps => {
+        OperatorCommand::Ps { json: true } => print(json::containers(&LocalMachine).await?),
+        OperatorCommand::Ps { .. } => {
             let table = "table {{.Names}}\t{{.Status}}\t{{.Ports}}";
             run("docker", ["ps", "--all", "--format", table], None).await
         }
-        OperatorCommand::Restart { tool } => {
+        OperatorCommand::Restart { tool, planned } => {
             let folder = stack(layout, &tool)?;
+            if planned.plan {
+                println!("{tool} would be restarted: `docker compose restart` in {}.", folder.display());
+                return Ok(0);
+            }
             let code = run("docker", ["compose", "restart"], Some(&folder)).await?;
             if code == 0 {
                 println!("{tool} was restarted.");
@@ -114,19 +147,27 @@ pub(crate) async fn carry_out(layout: &Layout, command: OperatorCommand) -> Resu
             let renew = ["renew", as_written::AT_ONCE].into_iter();
             run("certbot", renew.chain(dry_run.then_some("--dry-run")), None).await
         }
-        OperatorCommand::Firewall => {
+        OperatorCommand::Firewall { json: true } => print(json::firewall(&LocalMachine).await?),
+        OperatorCommand::Firewall { .. } => {
             in_turn(&["ufw status verbose", "iptables -L DOCKER-USER -n", "iptables -L letsbe-input -n"])
                 .await
         }
-        OperatorCommand::Fail2ban => in_turn(&["fail2ban-client status sshd"]).await,
-        OperatorCommand::Disk => in_turn(&["df -h /opt/letsbe", "docker system df"]).await,
-        OperatorCommand::Memory => in_turn(&["free -h", "docker stats --no-stream"]).await,
-        OperatorCommand::Audit { lines } => audit(layout, lines),
+        OperatorCommand::Fail2ban { json: true } => print(json::jail(&LocalMachine).await?),
+        OperatorCommand::Fail2ban { .. } => in_turn(&["fail2ban-client status sshd"]).await,
+        OperatorCommand::Disk { json: true } => print(json::disk(&LocalMachine).await?),
+        OperatorCommand::Disk { .. } => in_turn(&["df -h /opt/letsbe", "docker system df"]).await,
+        OperatorCommand::Memory { json: true } => print(json::memory(&LocalMachine).await?),
+        OperatorCommand::Memory { .. } => in_turn(&["free -h", "docker stats --no-stream"]).await,
+        OperatorCommand::Audit { lines, json } => audit(layout, lines, json),
         OperatorCommand::AsWritten { program, arguments } => {
             let folder = std::env::current_dir().unwrap_or_default();
             as_written(layout, &program, &arguments, &folder).await
         }
     }
+}
+
+fn print(value: serde_json::Value) -> Result<u8, Problem> {
+    words::print(true, &value, Vec::new).map(|()| 0)
 }
 
 /// Runs a program on this terminal; answers its exit code.
@@ -201,14 +242,15 @@ fn stack(layout: &Layout, tool: &str) -> Result<PathBuf, Problem> {
     ))
 }
 
-fn audit(layout: &Layout, lines: usize) -> Result<u8, Problem> {
+fn audit(layout: &Layout, lines: usize, as_json: bool) -> Result<u8, Problem> {
     let text = crate::files::read(&layout.audit_log())?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let all: Vec<&str> = text.lines().collect();
-    if all.is_empty() {
-        println!("Nothing was shown to anybody yet.");
-    }
-    all[all.len().saturating_sub(lines)..].iter().for_each(|line| println!("{line}"));
+    let last = &all[all.len().saturating_sub(lines)..];
+    words::print(as_json, &json::audit(last), || {
+        let nothing = all.is_empty().then(|| "Nothing was shown to anybody yet.".to_owned());
+        nothing.into_iter().chain(last.iter().map(|line| (*line).to_owned())).collect()
+    })?;
     Ok(0)
 }
 

@@ -5,7 +5,7 @@ use letsbe_backup::selection::Wish;
 use letsbe_types::Problem;
 
 use super::{journal::Former, refused, stage::record::StageId};
-use crate::backup::words::parse_moment;
+use crate::{backup::words::parse_moment, planned::Planned};
 
 /// `letsbe-node restore …`
 #[derive(clap::Args)]
@@ -38,11 +38,10 @@ pub(crate) struct RestoreArguments {
     #[arg(long)]
     without_safety_set: bool,
     /// Only end what was interrupted.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan")]
     resume: bool,
-    /// Only say what would be done.
-    #[arg(long, conflicts_with = "resume")]
-    plan: bool,
+    #[command(flatten)]
+    planned: Planned,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -55,9 +54,8 @@ enum RestoreCommand {
         /// The tool.
         #[arg(long)]
         tool: String,
-        /// Only say what would be done.
-        #[arg(long)]
-        plan: bool,
+        #[command(flatten)]
+        planned: Planned,
         /// As JSON.
         #[arg(long)]
         json: bool,
@@ -83,6 +81,8 @@ enum TempCommand {
         /// One, by the id that the list shows; also what a restore has put aside.
         #[arg(long)]
         id: Option<String>,
+        #[command(flatten)]
+        planned: Planned,
     },
 }
 
@@ -151,7 +151,7 @@ pub(crate) enum Request {
     Restore { choice: Choice, json: bool },
     Temp { choice: Choice, hours: u32, json: bool },
     TempList { json: bool },
-    TempRemove { which: Which },
+    TempRemove { which: Which, plan: bool },
     Undo { tool: String, plan: bool, json: bool },
     Resume { json: bool },
 }
@@ -172,16 +172,18 @@ impl RestoreArguments {
         };
         let choice = |what| Choice { what, source, wish, former };
         let asked = match self.command {
-            Some(RestoreCommand::Undo { tool, plan, json }) => return Ok(Request::Undo { tool, plan, json }),
+            Some(RestoreCommand::Undo { tool, planned, json }) => {
+                return Ok(Request::Undo { tool, plan: planned.plan, json });
+            }
             Some(RestoreCommand::Temp(TempCommand::List { json })) => return Ok(Request::TempList { json }),
-            Some(RestoreCommand::Temp(TempCommand::Remove { tool, id })) => {
-                return Ok(Request::TempRemove { which: which(tool, id)? });
+            Some(RestoreCommand::Temp(TempCommand::Remove { tool, id, planned })) => {
+                return Ok(Request::TempRemove { which: which(tool, id)?, plan: planned.plan });
             }
             None if self.resume => return Ok(Request::Resume { json }),
             None => choice(self.tool.map_or(What::All, What::Tool)),
         };
         Ok(match self.target {
-            target if self.plan => Request::Plan { choice: asked, target, json },
+            target if self.planned.plan => Request::Plan { choice: asked, target, json },
             Target::Tool => Request::Restore { choice: asked, json },
             Target::Temp => Request::Temp { choice: asked, hours: self.keep_hours, json },
         })
@@ -254,7 +256,7 @@ mod tests {
         );
         assert_eq!(
             request("temp remove --tool ghost"),
-            Ok(Request::TempRemove { which: Which::Tool("ghost".to_owned()) })
+            Ok(Request::TempRemove { which: Which::Tool("ghost".to_owned()), plan: false })
         );
         assert_eq!(request("temp list"), Ok(Request::TempList { json: false }));
     }

@@ -93,7 +93,8 @@ pub(crate) async fn command(layout: &Layout, arguments: RestoreArguments) -> Res
             temp::tell(&server, &made.await?, json).await
         }
         Request::TempList { json } => temp::list(&server, json).await,
-        Request::TempRemove { which } => temp::remove(&server, &which).await,
+        Request::TempRemove { which, plan: true } => temp::print_removal(&server, &which),
+        Request::TempRemove { which, plan: false } => temp::remove(&server, &which).await,
         Request::Undo { tool, plan: true, json } => undo::print_plan(&server, &tool, json),
         Request::Undo { tool, plan: false, json } => {
             let undone = exclusively(layout, async || {

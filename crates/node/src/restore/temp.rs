@@ -155,14 +155,23 @@ pub(super) async fn list(server: &TenantServer, json: bool) -> Result<(), Proble
 
 /// Removes copies; never anything that is no stage, is being made, or belongs to a restore that has not ended.
 pub(super) async fn remove(server: &TenantServer, which: &Which) -> Result<(), Problem> {
-    let layout = &server.layout;
-    let (records, restoring) = (StageRecord::all(layout)?, journal::stages(layout)?);
-    let meant: Vec<StageId> = removable(&records, which, |id| restoring.contains(id))?;
-    for id in meant {
-        stage::remove_all(layout, &id).await?;
+    for id in meant_now(server, which)? {
+        stage::remove_all(&server.layout, &id).await?;
         words::print(false, &(), || vec![format!("{id} is removed")])?;
     }
     Ok(())
+}
+
+/// Says which copies would be removed.
+pub(super) fn print_removal(server: &TenantServer, which: &Which) -> Result<(), Problem> {
+    let meant = meant_now(server, which)?;
+    words::print(false, &(), || meant.iter().map(|id| format!("{id} would be removed")).collect())
+}
+
+fn meant_now(server: &TenantServer, which: &Which) -> Result<Vec<StageId>, Problem> {
+    let layout = &server.layout;
+    let (records, restoring) = (StageRecord::all(layout)?, journal::stages(layout)?);
+    removable(&records, which, |id| restoring.contains(id))
 }
 
 /// Which stages are meant. Pure.

@@ -23,7 +23,7 @@ use letsbe_vault::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{layout::Layout, lock, server::TenantServer};
+use crate::{layout::Layout, lock, planned::Planned, server::TenantServer};
 
 /// What the command line asks for.
 #[derive(clap::Args)]
@@ -37,9 +37,8 @@ pub(crate) struct RotateArguments {
     /// Only finish what was interrupted.
     #[arg(long, conflicts_with_all = ["tool", "all", "plan"])]
     resume: bool,
-    /// Only say what would be done.
-    #[arg(long)]
-    plan: bool,
+    #[command(flatten)]
+    planned: Planned,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -86,7 +85,7 @@ pub(crate) async fn command(layout: &Layout, arguments: RotateArguments) -> Resu
             ));
         }
     };
-    if arguments.plan {
+    if arguments.planned.plan {
         let plans = Rotations::read(layout)?.plans(&selection)?;
         print(arguments.json, &serde_json::json!({ "tools": plans }), plans.iter().map(planned));
         return Ok(());

@@ -20,6 +20,8 @@ use letsbe_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::{layout::Layout, manual::ManualInstalled};
+
 /// What a run is asked to do. Kept in memory only, for as long as it is asked for.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Request {
@@ -31,9 +33,13 @@ pub(crate) struct Request {
     pub(crate) clock_ahead: Option<i64>,
 }
 
-/// The operations of all steps, from the installed bundle's catalog.
+/// The operations of all steps, from the installed bundle's catalog; and the manual of this program.
 pub(crate) fn operations(bundle: &Path, desired: &DesiredServer) -> Result<Vec<Box<dyn Operation>>, Problem> {
-    letsbe_provision::stacks::all_operations(Arc::new(catalog(bundle)?), desired)
+    let mut operations = letsbe_provision::stacks::all_operations(Arc::new(catalog(bundle)?), desired)?;
+    let manual = ManualInstalled::new(Layout::default());
+    let place = operations.partition_point(|operation| operation.step() <= manual.step());
+    operations.insert(place, Box::new(manual));
+    Ok(operations)
 }
 
 /// The catalog of a bundle.

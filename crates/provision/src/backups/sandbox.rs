@@ -1,40 +1,47 @@
 //! What the units may do that work on backups: they need root's right to read every file of a tool and to put it back, and
 //! nothing else of what root may do.
 
+use crate::hardening;
+
 /// Settings of each such unit, as systemd has them: of the nightly one in its file, of those that are started by hand or for
 /// the Hub as properties. What writes set-user-ID files must stay possible: a restore brings them back.
-pub const SANDBOX: [&str; 24] = [
+const SANDBOX: [&str; 24] = [
     "UMask=0077",
     "MemoryMax=1G",
     "TasksMax=512",
-    "NoNewPrivileges=yes",
-    "ProtectSystem=strict",
+    "NoNewPrivileges",
+    "ProtectSystem",
     "ReadWritePaths=-/opt/letsbe -/run/letsbe -/var/log/letsbe -/var/lib/docker/volumes",
     "ProtectHome=read-only",
-    "PrivateTmp=yes",
-    "PrivateDevices=yes",
-    "ProtectKernelTunables=yes",
-    "ProtectKernelModules=yes",
-    "ProtectKernelLogs=yes",
-    "ProtectControlGroups=yes",
-    "ProtectClock=yes",
-    "ProtectHostname=yes",
-    "LockPersonality=yes",
+    "PrivateTmp",
+    "PrivateDevices",
+    "ProtectKernelTunables",
+    "ProtectKernelModules",
+    "ProtectKernelLogs",
+    "ProtectControlGroups",
+    "ProtectClock",
+    "ProtectHostname",
+    "LockPersonality",
     "MemoryDenyWriteExecute=yes",
-    "RestrictRealtime=yes",
-    "RestrictNamespaces=yes",
+    "RestrictRealtime",
+    "RestrictNamespaces",
     "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
-    "SystemCallArchitectures=native",
+    "SystemCallArchitectures",
     "SystemCallFilter=@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self",
-    "SystemCallErrorNumber=EPERM",
+    "SystemCallErrorNumber",
     "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_SETFCAP CAP_KILL",
 ];
+
+/// The same, whole: each as systemd takes it.
+pub fn sandbox() -> impl Iterator<Item = String> {
+    hardening::lines(&SANDBOX)
+}
 
 /// A backup leaves the machine to the tools.
 pub const BACKGROUND: [&str; 3] = ["Nice=10", "IOSchedulingClass=idle", "CPUWeight=20"];
 
 /// The unit file of the nightly run.
-pub(super) fn nightly_unit() -> String {
+pub(crate) fn nightly_unit() -> String {
     format!(
         "# Written by letsbe-node.
 [Unit]
@@ -52,7 +59,7 @@ TimeoutStartSec=8h
 {}
 ",
         BACKGROUND.join("\n"),
-        SANDBOX.join("\n")
+        hardening::text(&SANDBOX)
     )
 }
 
@@ -61,6 +68,7 @@ mod tests {
     use std::process::Command;
 
     use super::{SANDBOX, nightly_unit};
+    use crate::hardening;
 
     /// What may be exposed, by `systemd-analyze security`: 0 is nothing, 10 everything that root may do.
     const MOST: f64 = 4.0;
@@ -97,7 +105,8 @@ mod tests {
     /// so it may do what root may. So may work of the agent that is neither backup nor restore (updates, rotations).
     #[test]
     fn each_unit_that_stays_or_works_on_backups_exposes_little() {
-        let transient = format!("[Service]\nType=oneshot\nExecStart=/bin/true\n{}\n", SANDBOX.join("\n"));
+        let transient =
+            format!("[Service]\nType=oneshot\nExecStart=/bin/true\n{}\n", hardening::text(&SANDBOX));
         let hub = include_str!("../../../../deploy/letsbe-hub.service");
         for (name, text) in [
             ("letsbe-backup.service", nightly_unit()),

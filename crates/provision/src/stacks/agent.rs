@@ -10,11 +10,43 @@ use letsbe_types::{
 use serde::Deserialize;
 
 use super::{paths, reading, rendered::is_written};
-use crate::hub_address;
+use crate::{hardening, hub_address};
 
 const UNIT_FILE: &str = "/etc/systemd/system/letsbe-agent.service";
 
-const UNIT_TEXT: &str = "# Written by letsbe-node.
+/// What it is kept from; see [`hardening`].
+const HARDENING: [&str; 26] = [
+    "NoNewPrivileges",
+    "ProtectSystem",
+    "ReadWritePaths=-/opt/letsbe -/var/log/letsbe -/etc/letsbe",
+    "# The sockets' folder is mounted into the secrets proxy's container: it outlives the agent.",
+    "RuntimeDirectory=letsbe",
+    "RuntimeDirectoryMode=0700",
+    "RuntimeDirectoryPreserve=yes",
+    "ProtectHome=read-only",
+    "PrivateTmp",
+    "PrivateDevices",
+    "ProtectKernelTunables",
+    "ProtectKernelModules",
+    "ProtectKernelLogs",
+    "ProtectControlGroups",
+    "ProtectClock",
+    "ProtectHostname",
+    "KeyringMode=private",
+    "RestrictNamespaces",
+    "SystemCallArchitectures",
+    "SystemCallFilter=@system-service",
+    "SystemCallErrorNumber",
+    "# `ufw status` and what belongs to containers; long work runs in units of its own.",
+    "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_NET_ADMIN CAP_NET_RAW",
+    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
+    "LockPersonality",
+    "RestrictRealtime",
+];
+
+fn unit_text() -> String {
+    format!(
+        "# Written by letsbe-node.
 [Unit]
 Description=LetsBe agent
 After=network-online.target docker.service
@@ -29,36 +61,14 @@ RestartSec=5
 UMask=0077
 MemoryMax=256M
 TasksMax=1024
-NoNewPrivileges=yes
-ProtectSystem=strict
-ReadWritePaths=-/opt/letsbe -/var/log/letsbe -/etc/letsbe
-# The sockets' folder is mounted into the secrets proxy's container: it outlives the agent.
-RuntimeDirectory=letsbe
-RuntimeDirectoryMode=0700
-RuntimeDirectoryPreserve=yes
-ProtectHome=read-only
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-KeyringMode=private
-RestrictNamespaces=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallErrorNumber=EPERM
-# `ufw status` and what belongs to containers; long work runs in units of its own.
-CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_NET_ADMIN CAP_NET_RAW
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-LockPersonality=yes
-RestrictRealtime=yes
+{}
 
 [Install]
 WantedBy=multi-user.target
-";
+",
+        hardening::text(&HARDENING)
+    )
+}
 
 const NO_HUB: &str = "this server is run without a Hub";
 
@@ -172,7 +182,7 @@ impl Converge for AgentRunning {
 }
 
 pub(crate) fn unit_file() -> FileWrite {
-    FileWrite::new(UNIT_FILE, 0o644, UNIT_TEXT)
+    FileWrite::new(UNIT_FILE, 0o644, unit_text())
 }
 
 /// `configuration.removed`: the file that carried the registration token is gone.

@@ -44,7 +44,7 @@ pub(crate) use containers::running as running_container;
 pub(crate) use deployment::declared;
 pub use deployment::{Deployment, unfit_tools};
 pub use one_tool::tool_operations;
-pub use owner::accept_owner;
+pub use owner::{accept_owner, check_owned};
 pub use pins::{Pins, is_later};
 pub(crate) use reading::{
     credentials as read_credentials, file as read_file, run, unit as read_unit, vault as read_vault,

@@ -75,6 +75,19 @@ pub(crate) async fn record(machine: &dyn Machine, tool: &Tool, proof: Proof) -> 
 /// # Errors
 /// There is no such tool with a log-in, or its volume is missing.
 pub async fn accept_owner(machine: &dyn Machine, catalog: &Catalog, name: &str) -> Result<(), Problem> {
+    let tool = check_owned(machine, catalog, name).await?;
+    record(machine, tool, Proof::Accepted).await
+}
+
+/// The tool, if it has a log-in and data here, so that its owner can be accepted. Changes nothing.
+///
+/// # Errors
+/// `NODE050` when not.
+pub async fn check_owned<'a>(
+    machine: &dyn Machine,
+    catalog: &'a Catalog,
+    name: &str,
+) -> Result<&'a Tool, Problem> {
     let tool = catalog.tools().find(|tool| tool.name.as_str() == name && tool.setup.is_some());
     let unknown =
         || Problem::permanent("NODE050", format!("there is no tool {name} with a log-in"), "Check the name.");
@@ -85,5 +98,5 @@ pub async fn accept_owner(machine: &dyn Machine, catalog: &Catalog, name: &str) 
         let message = format!("{name} has no data on this server");
         return Err(Problem::permanent("NODE050", message, "Run the provisioning first."));
     }
-    record(machine, tool, Proof::Accepted).await
+    Ok(tool)
 }

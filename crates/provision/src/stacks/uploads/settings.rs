@@ -3,6 +3,8 @@
 use letsbe_catalog::{UPLOAD_PORT, UPLOAD_USER};
 use letsbe_host::operations::ssh_settings::algorithms;
 
+use crate::hardening;
+
 /// Its settings: where neither the operator's server reads them nor the agent may write.
 pub(super) const CONFIGURATION: &str = "/etc/ssh/letsbe_sftp_config";
 pub(super) const UNIT_FILE: &str = "/etc/systemd/system/letsbe-sftp.service";
@@ -55,6 +57,32 @@ UseDNS no
     )
 }
 
+/// What it is kept from; see [`hardening`].
+const HARDENING: [&str; 22] = [
+    "NoNewPrivileges",
+    "ProtectSystem",
+    "ProtectHome=yes",
+    "PrivateTmp",
+    "PrivateDevices",
+    "ProtectKernelTunables",
+    "ProtectKernelModules",
+    "ProtectKernelLogs",
+    "ProtectControlGroups",
+    "ProtectClock",
+    "ProtectHostname",
+    "KeyringMode=private",
+    "LockPersonality",
+    "MemoryDenyWriteExecute=yes",
+    "RestrictRealtime",
+    "RestrictSUIDSGID=yes",
+    "RestrictNamespaces",
+    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
+    "SystemCallArchitectures",
+    "SystemCallFilter=@system-service chroot",
+    "SystemCallErrorNumber",
+    "CapabilityBoundingSet=CAP_AUDIT_WRITE CAP_KILL CAP_SETGID CAP_SETUID CAP_SYS_CHROOT",
+];
+
 /// The folder at `path` is seen by this service alone at its other place. Root's rights are those that sshd needs to become
 /// the user and to shut it in.
 pub(crate) fn unit(path: &str) -> String {
@@ -78,31 +106,11 @@ RuntimeDirectory=sshd
 RuntimeDirectoryMode=0755
 # The folder is the operator's SSH server's, too.
 RuntimeDirectoryPreserve=yes
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-KeyringMode=private
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-RestrictNamespaces=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-SystemCallArchitectures=native
-SystemCallFilter=@system-service chroot
-SystemCallErrorNumber=EPERM
-CapabilityBoundingSet=CAP_AUDIT_WRITE CAP_KILL CAP_SETGID CAP_SETUID CAP_SYS_CHROOT
+{}
 
 [Install]
 WantedBy=multi-user.target
-"
+",
+        hardening::text(&HARDENING)
     )
 }
