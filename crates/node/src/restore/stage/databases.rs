@@ -126,9 +126,9 @@ impl StageDatabase {
                 "`letsbe-node backup check` says what is damaged. Use another set.",
             )
         };
-        let mut reader = repository.dump(snapshot, path);
-        reader.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut reader = reader.spawn().map_err(|error| unreadable(&error.to_string()))?;
+        let mut reader = repository
+            .dump(snapshot, path, Stdio::piped())
+            .map_err(|error| unreadable(&error.to_string()))?;
         let mut client = self.loading().process();
         client.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let start = |error: std::io::Error| self.trouble(&format!("cannot be asked: {error}"));
