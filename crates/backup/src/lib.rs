@@ -20,8 +20,9 @@ mod spelling;
 mod tally;
 
 pub use engine::{
-    Access, asked, counts, dump, first_line, is_last_count, load, load_with_owners, make_roles, parse_counts,
-    parse_snapshot, prepare, ready, roles, server_version, session, snapshot_statements, variables,
+    Access, asked, contents, counts, dump, first_line, in_order, is_last_count, keep_order, load,
+    load_with_owners, make_roles, others, parse_counts, parse_others, parse_snapshot, prepare, ready,
+    reordered, roles, server_version, session, snapshot_statements, variables,
 };
 pub use location::{Location, Programs};
 pub use manifest::{

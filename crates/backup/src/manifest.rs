@@ -95,6 +95,9 @@ pub struct DatabaseFacts {
     /// where there are none, and in sets of former releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<String>,
+    /// Databases on the same server that are in no set: the catalog does not know them. Empty in sets of former releases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// The version that its server named. `None` in sets of former releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_version: Option<String>,
@@ -140,6 +143,16 @@ impl Manifest {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.items.values().map(ItemFacts::rows).sum()
+    }
+
+    /// Databases beside the tool's own that are in no set, by name.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<String> {
+        let others = self.items.values().flat_map(|facts| match facts {
+            ItemFacts::Database(database) => &database.others[..],
+            _ => &[],
+        });
+        others.cloned().collect::<BTreeSet<String>>().into_iter().collect()
     }
 
     /// Bytes of all items, before deduplication. SQLite copies are not counted: only their rows are known.
@@ -274,6 +287,7 @@ mod tests {
             sha256,
             tables: rows(tables),
             roles: None,
+            others: Vec::new(),
             server_version: None,
             data_version: None,
         })

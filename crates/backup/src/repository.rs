@@ -4,6 +4,7 @@
 
 mod answers;
 mod check;
+mod children;
 mod confine;
 mod far;
 mod key;

@@ -195,6 +195,10 @@ pub struct ToolBackup {
     pub files: u64,
     /// Why the last run made no set of it, if it made none.
     pub problem: Option<Problem>,
+    /// Databases that somebody made on the tool's own database server, by name: the catalog does not know them, and no set
+    /// has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// When a set of it was last restored, started, probed and compared without a difference.
     pub proven_at: Option<DateTime<Utc>>,
     /// Which set that was.

@@ -1,5 +1,6 @@
 //! What restic answers, read. Pure.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -96,22 +97,11 @@ struct NodeLine {
     #[serde(default)]
     mode: u32,
     #[serde(default)]
-    uid: u32,
-    #[serde(default)]
-    gid: u32,
-    #[serde(default)]
     mtime: Option<DateTime<Utc>>,
 }
 
-/// An entry, and whom it belongs to.
-pub(super) struct Node {
-    pub(super) entry: Listed,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-}
-
 /// A line of `restic ls --json`; `Ok(None)` for the line about the snapshot itself.
-pub(super) fn node(line: &[u8]) -> Result<Option<Node>, serde_json::Error> {
+pub(super) fn node(line: &[u8]) -> Result<Option<Listed>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Kind {
         struct_type: String,
@@ -121,15 +111,62 @@ pub(super) fn node(line: &[u8]) -> Result<Option<Node>, serde_json::Error> {
         return Ok(None);
     }
     let node: NodeLine = serde_json::from_slice(line)?;
-    let entry = Listed {
+    Ok(Some(Listed {
         path: node.path,
         kind: node.kind,
         size: node.size,
         mode: unix_mode(node.mode),
         modified_at: node.mtime,
         link: None,
-    };
-    Ok(Some(Node { entry, uid: node.uid, gid: node.gid }))
+    }))
+}
+
+/// What a tree of the repository tells of something in it.
+#[derive(Debug, Deserialize)]
+pub(super) struct InTree {
+    name: String,
+    mode: u32,
+    #[serde(default)]
+    pub(super) uid: u32,
+    #[serde(default)]
+    pub(super) gid: u32,
+    #[serde(default)]
+    pub(super) mtime: Option<DateTime<Utc>>,
+    #[serde(default, rename = "extended_attributes")]
+    pub(super) attributes: Vec<Attribute>,
+}
+
+impl InTree {
+    pub(super) fn unix_mode(&self) -> u32 {
+        unix_mode(self.mode)
+    }
+}
+
+/// An extended attribute.
+#[derive(Debug, Deserialize)]
+pub(super) struct Attribute {
+    pub(super) name: String,
+    #[serde(default)]
+    value: Option<String>,
+}
+
+impl Attribute {
+    /// `None` where it is not understood.
+    pub(super) fn value(&self) -> Option<Vec<u8>> {
+        BASE64_STANDARD.decode(self.value.as_deref().unwrap_or_default()).ok()
+    }
+}
+
+/// The entry of this name in an answer of `restic cat tree`.
+pub(super) fn in_tree(answer: &[u8], name: &str) -> Option<InTree> {
+    #[derive(Deserialize)]
+    struct Tree {
+        nodes: Vec<InTree>,
+    }
+    // Names there are quoted as Go quotes them.
+    let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
+    let tree: Tree = serde_json::from_slice(answer).ok()?;
+    tree.nodes.into_iter().find(|node| node.name == quoted)
 }
 
 /// The target of the link `path` in a line of `restic ls --long`: `Lrwxrwxrwx … 2026-11-22 04:33:14 /path -> target`.

@@ -4,16 +4,12 @@
 //! calls: what restic stored as the tool's would then be the server's. So it may open what is stored, its own repository and
 //! what a program needs, and gets an error for the rest.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access as _, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
     RulesetStatus,
 };
-use tokio::process::{Child, Command};
 
 /// What programs of a Debian server read to start at all.
 const SYSTEM: [&str; 11] = [
@@ -41,22 +37,8 @@ pub(super) struct Reach {
     pub(super) write: Vec<PathBuf>,
 }
 
-/// Starts a program that may open no more than that. A kernel without Landlock starts it as it is, and says so once.
-pub(super) fn spawn(mut command: Command, reach: &Reach) -> io::Result<Child> {
-    let handle = tokio::runtime::Handle::current();
-    // The restriction is one of a thread and of what it starts; this thread ends with it.
-    let confined = || {
-        let _guard = handle.enter();
-        if !restrict(reach).map_err(io::Error::other)? {
-            tracing::warn!("this kernel cannot confine programs (Landlock): the backup runs without");
-        }
-        command.spawn()
-    };
-    std::thread::scope(|scope| scope.spawn(confined).join())
-        .unwrap_or_else(|_| Err(io::Error::other("the thread that starts it failed")))
-}
-
-fn restrict(reach: &Reach) -> Result<bool, landlock::RulesetError> {
+/// Lets this thread, and what it starts, open no more than that, for good. `false` where the kernel has no Landlock.
+pub(super) fn restrict(reach: &Reach) -> Result<bool, landlock::RulesetError> {
     let (all, read) = (AccessFs::from_all(ABI::V3), AccessFs::from_read(ABI::V3));
     let mut rules = Ruleset::default().handle_access(all)?.create()?;
     let readable = SYSTEM.iter().map(Path::new).chain(reach.read.iter().map(PathBuf::as_path));

@@ -1,18 +1,31 @@
-//! Locks in the repository: which of them are left by processes that are gone.
+//! Locks in the repository: which of them are left by processes that are gone, and who holds the others.
 
-use std::{fs, path::Path};
+use std::{fs, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use letsbe_host::Process;
 use letsbe_types::Problem;
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
+use tokio::time::{Instant, sleep};
 
 use super::{
     Repository,
+    children::STARTED_BY,
     restic::{Call, not_understood},
 };
 
 /// restic renews a lock every 5 minutes, and by itself calls one stale after this.
 const STALE: TimeDelta = TimeDelta::minutes(30);
+
+/// What was killed is gone within this time, unless a disk keeps it.
+const END: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// What a restic may be called by what it does; nothing else of its command line is told.
+const VERBS: [&str; 15] = [
+    "backup", "restore", "prune", "forget", "check", "copy", "dump", "mount", "repair", "rewrite", "tag",
+    "stats", "find", "key", "diff",
+];
 
 /// A lock, as restic writes it.
 #[derive(Debug, Deserialize)]
@@ -23,7 +36,8 @@ struct Lock {
 }
 
 impl Repository {
-    /// Removes what locks are left by processes that are dead. Only for whoever holds the lease.
+    /// Removes what locks are left by processes that are dead. Only for whoever holds the lease: a restic that one of us
+    /// started who is dead by now is ended first.
     ///
     /// restic by itself keeps the lock of a dead process for half an hour if another process has its number by now,
     /// as after a restart of the server.
@@ -40,6 +54,9 @@ impl Repository {
             // One that was removed meanwhile was alive.
             if ended.code == Some(0) {
                 let lock: Lock = serde_json::from_slice(&lock).map_err(|_| not_understood(doing))?;
+                if lock.hostname == hostname() {
+                    end_orphan(lock.pid).await;
+                }
                 all_dead &= is_dead(&lock, &hostname(), Utc::now(), runs_restic);
             } else {
                 all_dead = false;
@@ -58,9 +75,79 @@ fn hostname() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
+/// A process that has ended, and waits only for somebody to take its exit code, has no lock.
 fn runs_restic(pid: u32) -> bool {
-    let comm = Path::new("/proc").join(pid.to_string()).join("comm");
-    fs::read_to_string(comm).is_ok_and(|name| name.trim() == "restic")
+    let is_called = |name: String| name.trim() == "restic";
+    Process::of(pid).is_some() && fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(is_called)
+}
+
+/// The command line of a process: empty while it ends, `None` when it is gone.
+fn words(pid: u32) -> Option<Vec<String>> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    Some(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
+}
+
+/// Who started a restic of ours, by its command line.
+fn starter(words: &[String]) -> Option<Process> {
+    let (pid, started) = words.iter().find_map(|word| word.strip_prefix(STARTED_BY))?.split_once(':')?;
+    Some(Process { pid: pid.parse().ok()?, started: started.parse().ok()? })
+}
+
+/// Ends a restic that one of us started who is gone, and waits for the end of one that ends already.
+async fn end_orphan(pid: u32) {
+    let Some(process) = Process::of(pid).filter(|process| runs_restic(process.pid)) else { return };
+    let words = words(pid).unwrap_or_default();
+    let is_orphan = starter(&words).is_some_and(|starter| !starter.lives());
+    if is_orphan && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        tracing::warn!("restic (process {}) was left by a run that is gone; it is ended", process.pid);
+        let _ = kill_process(pid, Signal::KILL);
+    }
+    let until = Instant::now() + END;
+    while (is_orphan || words.is_empty()) && process.lives() && Instant::now() < until {
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Who holds the repository against us.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pid: u32,
+    hostname: String,
+    renewed_at: NaiveDateTime,
+}
+
+impl Holder {
+    /// As restic tells it on its way out.
+    pub(super) fn told(errors: &str) -> Option<Self> {
+        let (_, told) = errors.split_once("by PID ")?;
+        let (pid, told) = told.split_once(" on ")?;
+        let (hostname, told) = told.split_once(" by ")?;
+        let (_, told) = told.split_once("lock was created at ")?;
+        let renewed_at = NaiveDateTime::parse_from_str(told.get(..19)?, "%Y-%m-%d %H:%M:%S").ok()?;
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
+        let hostname = hostname.chars().filter(|letter| is_plain(*letter)).take(64).collect();
+        Some(Self { pid: pid.parse().ok()?, hostname, renewed_at })
+    }
+
+    /// For people: which process, where, and what it does as far as this server can tell. Command lines may hold secrets, and
+    /// are not repeated.
+    pub(super) fn in_words(&self) -> String {
+        let process = Process::of(self.pid).filter(|_| self.hostname == hostname());
+        let known = process.and_then(|process| Some((words(self.pid)?, process.age()?)));
+        self.described(known.as_ref().map(|(words, age)| (&words[..], *age)))
+    }
+
+    fn described(&self, known: Option<(&[String], Duration)>) -> String {
+        let Self { pid, hostname, renewed_at } = self;
+        let held = format!("process {pid} on {hostname}");
+        let Some((words, age)) = known else {
+            return format!("{held} (it last renewed its lock at {renewed_at} UTC)");
+        };
+        let verb = words.iter().find(|word| VERBS.contains(&word.as_str())).map_or("", String::as_str);
+        let does = format!("restic {verb}");
+        format!("{held}: {}, which has run for {} min", does.trim_end(), age.as_secs() / 60)
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +167,23 @@ mod tests {
         assert!(!is_dead(&lock("here", 1, 7), "here", now, runs));
         assert!(!is_dead(&lock("elsewhere", 29, 8), "here", now, runs));
         assert!(is_dead(&lock("elsewhere", 31, 8), "here", now, runs));
+    }
+
+    #[test]
+    fn who_holds_the_repository_is_told_without_what_its_command_line_may_hold() {
+        let said = "unable to create lock in backend: repository is already locked exclusively by PID 4711 on mail.example\u{1b} \
+                    by root (UID 0, GID 0)\\nlock was created at 2026-11-28 19:38:11 (3.9s ago)\\nstorage ID 531e863a";
+        let holder = Holder::told(said).unwrap();
+        let unknown = "process 4711 on mail.example (it last renewed its lock at 2026-11-28 19:38:11 UTC)";
+        assert_eq!(holder.described(None), unknown);
+        for (line, wanted) in [
+            ("restic -r rest:https://me:hunter2@far prune --quiet", "restic prune"),
+            ("restic --verbose secret", "restic"),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let told = holder.described(Some((&words, Duration::from_secs(12 * 60 + 5))));
+            assert_eq!(told, format!("process 4711 on mail.example: {wanted}, which has run for 12 min"));
+        }
+        assert_eq!(Holder::told("Fatal: unable to create lock"), None);
     }
 }

@@ -38,6 +38,9 @@ const DAMAGED: [&str; 7] = [
     "Load(<data/",
 ];
 
+/// restic's exit code where another process holds its repository.
+pub(super) const LOCKED: i32 = 11;
+
 /// The problem of a restic that did not end well.
 pub(super) fn of(location: &Location, doing: &str, ended: &Ended) -> Problem {
     let place = &location.name;
@@ -54,11 +57,7 @@ pub(super) fn of(location: &Location, doing: &str, ended: &Ended) -> Problem {
             format!("{doing}: there is no {}", place.trim_start_matches("the ")),
             "Look whether the place is the right one and what is in it. Nothing was changed.",
         ),
-        Some(11) => Problem::transient(
-            "REPO004",
-            format!("{doing}: {place} is locked by another process"),
-            "Another backup, restore or check works on it. The next run tries again.",
-        ),
+        Some(LOCKED) => locked(place, doing, "another process"),
         Some(3) => unreadable(place, doing, &ended.errors),
         _ if says(&["command failed: "]) => Problem::transient(
             "REPO007",
@@ -78,6 +77,16 @@ pub(super) fn of(location: &Location, doing: &str, ended: &Ended) -> Problem {
         }
         code => other(location, doing, code, &ended.errors),
     }
+}
+
+/// Another process works on it, which is told in words.
+pub(super) fn locked(place: &str, doing: &str, holder: &str) -> Problem {
+    Problem::transient(
+        "REPO004",
+        format!("{doing}: {place} is locked by {holder}"),
+        "That is a backup, restore or check by somebody else, and the next run tries again. If it does not end, look at it \
+         on its server (`ps -fp NUMBER`) and end it (`kill NUMBER`): its lock goes with it.",
+    )
 }
 
 /// The problem of a program that was stopped or never began.

@@ -12,10 +12,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{
-    confine::{self, Reach},
-    stall,
-};
+use super::{children, confine::Reach, stall};
 
 /// Standard error beyond this is dropped.
 const ERRORS: usize = 1 << 20;
@@ -45,7 +42,7 @@ pub(super) enum Stopped {
     Refused(Problem),
 }
 
-/// Runs `command` with `input`, giving standard output to `sink` piece by piece.
+/// Runs `command` (of [`children::command`]) with `input`, giving standard output to `sink` piece by piece.
 pub(super) async fn run(
     command: Command,
     input: &[u8],
@@ -76,14 +73,16 @@ pub(super) async fn run_within(
 ) -> Result<Ended, Stopped> {
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let started = match bounds.reach {
-        Some(reach) => confine::spawn(command, reach),
-        None => command.spawn(),
-    };
-    let mut child = started.map_err(Stopped::NotStarted)?;
+    let mut child = children::spawn(command, bounds.reach.cloned()).map_err(Stopped::NotStarted)?;
     let ended = timeout(limit, drive(&mut child, input, &bounds, sink)).await;
     let stopped = match ended {
-        Ok(Ok((status, errors))) => return Ok(Ended { code: status.code(), errors }),
+        Ok(Ok((status, errors))) => {
+            let never_began = children::never_began(status.code(), &errors);
+            return never_began.map_or_else(
+                || Ok(Ended { code: status.code(), errors }),
+                |why| Err(Stopped::NotStarted(why)),
+            );
+        }
         Ok(Err(stopped)) => stopped,
         Err(_) => Stopped::TooLong(limit),
     };
@@ -274,12 +273,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_takes_too_long_is_ended_and_output_that_is_refused_too() {
-        let mut command = Command::new("sleep");
+        let mut command = children::command("sleep".as_ref());
         command.arg("600");
         let stopped = run(command, b"", Duration::from_millis(50), &mut |_| Ok(())).await.unwrap_err();
         assert!(matches!(stopped, Stopped::TooLong(_)), "{stopped:?}");
         let refused = &mut |_: &[u8]| Err(Problem::permanent("X", "enough", "none"));
-        let stopped = run(Command::new("yes"), b"", Duration::from_mins(1), refused).await.unwrap_err();
+        let stopped =
+            run(children::command("yes".as_ref()), b"", Duration::from_mins(1), refused).await.unwrap_err();
         assert!(matches!(stopped, Stopped::Refused(_)), "{stopped:?}");
     }
 }

@@ -12,11 +12,13 @@ use std::{
 };
 
 use letsbe_types::Problem;
+use rustix::fs::{XattrFlags, setxattr};
+use tokio::process::Child;
 
 use super::{
     Listed, Repository,
-    answers::{self, Node, Restored},
-    problem,
+    answers::{self, Restored},
+    children, problem,
     process::Pieces,
     restic::{Call, collect, not_understood, too_much},
 };
@@ -54,9 +56,9 @@ impl Repository {
         mut take: impl FnMut(Listed) -> Result<(), Problem> + Send,
     ) -> Result<(), Problem> {
         let mut links = Vec::new();
-        self.nodes(&[snapshot], &mut |node| match node.entry.kind.as_str() {
-            "symlink" => bounded(&mut links, node.entry),
-            _ => take(node.entry),
+        self.nodes(&[snapshot], &mut |entry| match entry.kind.as_str() {
+            "symlink" => bounded(&mut links, entry),
+            _ => take(entry),
         })
         .await?;
         if !links.is_empty() {
@@ -89,7 +91,7 @@ impl Repository {
     async fn nodes(
         &self,
         what: &[&str],
-        take: &mut (dyn FnMut(Node) -> Result<(), Problem> + Send),
+        take: &mut (dyn FnMut(Listed) -> Result<(), Problem> + Send),
     ) -> Result<(), Problem> {
         let doing = "listing a snapshot";
         let mut lines = Pieces::new(b'\n', LINE);
@@ -121,17 +123,20 @@ impl Repository {
         }
     }
 
-    /// A process that writes a file of a snapshot to its standard output (piped); it must end with 0.
-    #[must_use]
-    pub fn dump(&self, snapshot: &str, path: &str) -> tokio::process::Command {
+    /// Starts what writes a file of a snapshot to its standard output (piped), and what is wrong with it to `errors`; it must
+    /// end with 0.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn dump(&self, snapshot: &str, path: &str, errors: Stdio) -> io::Result<Child> {
         let mut command = self.restic();
         command.args(["dump", snapshot, path]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-        command
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).kill_on_drop(true);
+        children::spawn(command, None)
     }
 
-    /// Writes the folder `path` of a snapshot into `target`, with owners, modes and times, the folder's own too.
-    /// Anything missing or warned about is an error.
+    /// Writes the folder `path` of a snapshot into `target`, with owners, modes, times and extended attributes (ACLs and
+    /// capabilities are such), the folder's own too. Anything missing or warned about is an error.
     ///
     /// # Errors
     /// Also a full disk (`REPO005`), a path that is not in the snapshot or was not written whole (`REPO011`).
@@ -164,32 +169,35 @@ impl Repository {
         self.restore_top(snapshot, path, target).await
     }
 
-    /// restic gives the folder that it restores into no owner, mode and time.
+    /// restic gives the folder that it restores into no owner, mode, time and attributes: the tool's volume itself, whose default
+    /// ACL is what new files in it get.
     async fn restore_top(&self, snapshot: &str, path: &str, target: &Path) -> Result<(), Problem> {
-        let mut top = None;
-        self.nodes(&[snapshot, path], &mut |node| {
-            if node.entry.path == path {
-                top = Some(node);
-            }
-            Ok(())
-        })
-        .await?;
-        let Some(top) = top else { return Ok(()) };
+        let doing = format!("reading what {path} was like");
+        let lost = |why: String| {
+            Problem::permanent(
+                "REPO011",
+                format!("{} could not be given its owner, mode and attributes: {why}", target.display()),
+                "Restore into a folder of a file system that has owners, modes and extended attributes.",
+            )
+        };
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let folder = if folder.is_empty() { "/" } else { folder };
+        let call = Call::new(&doing, &["--no-lock", "cat", "tree", &format!("{snapshot}:{folder}")]);
+        let (_, answer) = self.ask(call).await?;
+        let top = answers::in_tree(&answer, name).ok_or_else(|| lost(format!("{path} is not told of")))?;
         let apply = || -> io::Result<()> {
             chown(target, Some(top.uid), Some(top.gid))?;
-            fs::set_permissions(target, fs::Permissions::from_mode(top.entry.mode))?;
-            if let Some(at) = top.entry.modified_at {
+            for attribute in &top.attributes {
+                let value = attribute.value().ok_or_else(|| io::Error::other("a value is no base64"))?;
+                setxattr(target, &attribute.name, &value, XattrFlags::empty())?;
+            }
+            fs::set_permissions(target, fs::Permissions::from_mode(top.unix_mode()))?;
+            if let Some(at) = top.mtime {
                 fs::File::open(target)?.set_modified(at.into())?;
             }
             Ok(())
         };
-        apply().map_err(|error| {
-            Problem::permanent(
-                "REPO011",
-                format!("{} could not be given its owner and mode: {error}", target.display()),
-                "Restore into a folder of a file system that has owners and modes.",
-            )
-        })
+        apply().map_err(|error| lost(error.to_string()))
     }
 }
 

@@ -6,12 +6,14 @@ use std::{
     time::Duration,
 };
 
+use letsbe_host::Process;
 use letsbe_types::{Problem, backup::RESTIC_MIN};
 use tokio::process::Command;
 
 use super::{
-    Repository,
+    Repository, children,
     confine::Reach,
+    locks::Holder,
     problem,
     process::{self, Bounds, Ended},
 };
@@ -113,6 +115,11 @@ impl Repository {
         if ended.code.is_some_and(|code| call.answers.contains(&code)) {
             return Ok(ended);
         }
+        if ended.code == Some(problem::LOCKED)
+            && let Some(holder) = Holder::told(&ended.errors)
+        {
+            return Err(problem::locked(&self.location.name, call.doing, &holder.in_words()));
+        }
         Err(problem::of(&self.location, call.doing, &ended))
     }
 
@@ -154,6 +161,7 @@ impl Repository {
         // We give up first: a request that it sends anew would look like something that moves.
         let hangs = format!("{}s", 2 * still.as_secs());
         command.arg("--stuck-request-timeout").arg(hangs);
+        command.arg("--option").arg(children::started_by(Process::own()));
         for option in &self.location.options {
             command.args(["--option", option]);
         }
@@ -164,9 +172,9 @@ impl Repository {
     }
 }
 
-/// A program without what our own environment would tell it.
+/// A program without what our own environment would tell it; it ends with us.
 pub(super) fn bare(program: &Path) -> Command {
-    let mut command = Command::new(program);
+    let mut command = children::command(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if FOREIGN.iter().any(|prefix| text.starts_with(prefix)) {

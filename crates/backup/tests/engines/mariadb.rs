@@ -67,3 +67,13 @@ fn a_routine_with_a_statement_in_its_name_gives_nobody_anything_and_the_rest_is_
     assert!(rights.contains("GRANT SELECT ON `shop`.*"), "{rights}");
     assert!(rights.contains("GRANT EXECUTE ON PROCEDURE `shop`.`q`"), "{rights}");
 }
+
+#[test]
+fn databases_that_somebody_made_beside_the_tools_own_are_named_where_they_hold_something() {
+    let server = Server::mariadb();
+    server.sql("shop", "CREATE TABLE t (x INT); CREATE DATABASE nothing;");
+    assert_eq!(server.others(), [""; 0]);
+    server.sql("shop", "CREATE DATABASE crm; CREATE TABLE crm.t (x INT); CREATE DATABASE `odd \"name`;");
+    server.sql("odd \"name", "CREATE FUNCTION f() RETURNS INT RETURN 1;");
+    assert_eq!(server.others(), ["crm", "odd \"name"]);
+}

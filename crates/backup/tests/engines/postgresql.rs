@@ -18,7 +18,8 @@ const QUESTIONS: [&str; 12] = [
     "SELECT roleid::regrole, member::regrole FROM pg_auth_members WHERE member::regrole::text = 'app'",
     "SELECT defaclrole::regrole, defaclobjtype, defaclacl FROM pg_default_acl",
     "SELECT nspname, pg_get_userbyid(nspowner), ARRAY(SELECT a::text FROM unnest(nspacl) a ORDER BY 1) FROM pg_namespace WHERE nspname = 'sales'",
-    "SELECT pubname, puballtables FROM pg_publication UNION SELECT evtname, evtenabled = 'A' FROM pg_event_trigger",
+    "SELECT pubname, puballtables FROM pg_publication UNION SELECT evtname, evtenabled = 'A' FROM pg_event_trigger; \
+     SELECT obj_description(oid, 'pg_event_trigger') FROM pg_event_trigger WHERE evtname = 'watch'",
     "SELECT last_value, is_called FROM numbers; SELECT count(*) FROM noticed; SELECT extname FROM pg_extension ORDER BY 1",
     "SELECT md5(string_agg(o::text, '|' ORDER BY id)) FROM sales.orders o; SELECT * FROM sales.summary; \
      SELECT loid, encode(data, 'escape') FROM pg_largeobject",
@@ -36,6 +37,31 @@ fn owners_grants_policies_and_settings_of_a_postgresql_come_along() {
         assert_eq!(copy.sql("shop", question), original.sql("shop", question), "{question}");
     }
     assert!(copy.sql("shop", QUESTIONS[0]).contains("orders|app|"), "owned by whom it was");
+}
+
+/// They fire whatever a session says, here for what pg_restore does last: to fill a materialized view.
+#[test]
+fn event_triggers_that_always_fire_do_not_fire_while_a_dump_is_loaded_and_do_afterwards() {
+    let (original, copy) = (Server::postgresql(), Server::postgresql());
+    original.sql("postgres", SHOP);
+    let taken = original.taken();
+    copy.given(&taken).unwrap_or_else(|why| panic!("{why}"));
+    let fired = "SELECT count(*) FROM noticed WHERE x = 9";
+    assert_eq!(copy.sql("shop", fired), original.sql("shop", fired));
+    let why = copy.told("shop", "CREATE TABLE more ()").unwrap_err();
+    assert!(why.contains("no CREATE TABLE here"), "{why}");
+}
+
+#[test]
+fn databases_that_somebody_made_beside_the_tools_own_are_named() {
+    let server = Server::postgresql();
+    assert_eq!(server.others(), [""; 0]);
+    server.sql("postgres", "CREATE DATABASE crm");
+    server.sql("postgres", "CREATE DATABASE \"odd \"\"name\"");
+    server.sql("postgres", "CREATE TABLE kept (x int)");
+    assert_eq!(server.others(), ["crm", "odd \"name", "postgres"]);
+    server.sql("postgres", "DROP TABLE kept; CREATE TEMPORARY TABLE kept (x int)");
+    assert_eq!(server.others(), ["crm", "odd \"name"]);
 }
 
 /// What somebody set for the database or for its user holds for the tool, and for no dump, load or count of ours.

@@ -14,8 +14,8 @@ use std::{
 };
 
 use letsbe_backup::{
-    Access, DatabaseSource, Tally, counts, dump, load, load_with_owners, make_roles, parse_counts, prepare,
-    roles, variables,
+    Access, DatabaseSource, Tally, contents, counts, dump, in_order, keep_order, load, load_with_owners,
+    make_roles, others, parse_counts, parse_others, prepare, reordered, roles, variables,
 };
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::Command;
@@ -155,9 +155,12 @@ impl Server {
     /// The client finds the database on this machine as it would in its container.
     fn client(&self, words: &[&str]) -> Process {
         let program = match self.source.engine {
-            DatabaseEngine::Postgresql => postgresql_programs().join(words[0]),
-            _ => PathBuf::from(words[0]),
+            DatabaseEngine::Postgresql => {
+                Some(postgresql_programs().join(words[0])).filter(|own| own.exists())
+            }
+            _ => None,
         };
+        let program = program.unwrap_or_else(|| PathBuf::from(words[0]));
         let mut client = Process::new(program);
         client.args(&words[1..]).env("PGHOST", self.folder.path());
         client.env("MYSQL_UNIX_PORT", self.folder.path().join("socket"));
@@ -234,12 +237,40 @@ impl Server {
             self.run(|of, access| prepare(of, access).expect("something to prepare"), b"")?;
         }
         self.run(make, b"")?;
-        self.run(load_with_owners, &taken.dump)?;
+        self.loaded(load_with_owners, &taken.dump)?;
         self.run(make, b"").map(drop)
+    }
+
+    /// In the order that the dump should be taken in.
+    fn loaded(
+        &self,
+        load: impl Fn(&DatabaseSource, Access<'_>) -> Command,
+        dump: &[u8],
+    ) -> Result<(), String> {
+        if self.source.engine != DatabaseEngine::Postgresql {
+            return self.run(load, dump).map(drop);
+        }
+        let told = self.run(|of, access| contents(of, access).expect("PostgreSQL's"), dump)?;
+        let Some(order) = reordered(&String::from_utf8_lossy(&told)) else {
+            return self.run(load, dump).map(drop);
+        };
+        let kept = self.run(|of, access| keep_order(of, access, &order), b"");
+        let loaded = kept.and_then(|_| self.run(|of, access| in_order(load(of, access), access), dump));
+        let access = Access { variables: &self.beside("variables") };
+        let words = keep_order(&self.source, access, &order).arguments;
+        fs::remove_file(words.last().expect("its place")).expect("removed");
+        loaded.map(drop)
+    }
+
+    /// Databases beside the tool's own.
+    pub(crate) fn others(&self) -> Vec<String> {
+        let told = self.run(|of, access| others(of, access).expect("a superuser's"), b"");
+        let told = told.unwrap_or_else(|why| panic!("{why}"));
+        parse_others(&String::from_utf8(told).expect("text"), &[&self.source.name]).expect("names")
     }
 
     /// Loads it as a set of a former release is, which has no accounts.
     pub(crate) fn given_bare(&self, taken: &Taken) -> Result<(), String> {
-        self.run(load, &taken.dump).map(drop)
+        self.loaded(load, &taken.dump)
     }
 }

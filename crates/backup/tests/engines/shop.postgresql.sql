@@ -50,3 +50,8 @@ CREATE DOMAIN short AS text CHECK (length(VALUE) < 5);
 CREATE TABLE "Odd; table" (x short, y mood);
 ALTER TABLE "Odd; table" OWNER TO "Odd; name";
 CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watched();
+ALTER EVENT TRIGGER watch ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER watch IS 'of every change';
+CREATE FUNCTION refused() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no % here'', tg_tag; END';
+CREATE EVENT TRIGGER guard ON ddl_command_start EXECUTE FUNCTION refused();
+ALTER EVENT TRIGGER guard ENABLE ALWAYS;

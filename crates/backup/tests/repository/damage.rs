@@ -1,6 +1,6 @@
 //! Wrong keys, foreign folders, interrupted starts, missing and changed files.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio};
 
 use letsbe_backup::{Location, Programs, Repository};
 use tokio::io::AsyncReadExt;
@@ -91,7 +91,7 @@ async fn locks_of_dead_processes_are_removed() {
     let stored = place.store(&files("data"), place.file("data", 1, 30_000_000)).await;
     // Whoever reads only the beginning of a dump keeps restic waiting, with its lock.
     let path = place.path("data").to_string_lossy().into_owned();
-    let mut reader = place.repository.dump(&stored.snapshot, &path).spawn().unwrap();
+    let mut reader = place.repository.dump(&stored.snapshot, &path, Stdio::null()).unwrap();
     reader.stdout.as_mut().unwrap().read_u8().await.unwrap();
     assert_eq!(walk(&place.path("repository/locks")).len(), 1);
     reader.kill().await.unwrap();

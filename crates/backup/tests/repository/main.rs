@@ -6,6 +6,7 @@
 mod as_it_was;
 mod damage;
 mod key;
+mod killed;
 mod outside;
 mod place;
 mod restoring;

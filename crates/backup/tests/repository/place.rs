@@ -88,9 +88,10 @@ impl Place {
     }
 }
 
-pub(crate) fn repository_at(folder: &TempDir, name: &str, key: &str) -> Repository {
-    let location = Location::folder(&folder.path().join(name));
-    Repository::new(&programs(), location, &folder.path().join(key), &folder.path().join("cache"))
+pub(crate) fn repository_at(folder: &(impl AsRef<Path> + ?Sized), name: &str, key: &str) -> Repository {
+    let folder = folder.as_ref();
+    let location = Location::folder(&folder.join(name));
+    Repository::new(&programs(), location, &folder.join(key), &folder.join("cache"))
 }
 
 pub(crate) fn walk(folder: &Path) -> Vec<PathBuf> {

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::PathBuf,
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -31,7 +32,8 @@ async fn a_set_is_stored_listed_and_read_back() {
     assert_eq!(found[0].items[&Item::Manifest], text.snapshot);
 
     assert_eq!(place.repository.read(&dump.snapshot, "/ghost.sql").await.unwrap(), b"one row\n");
-    let piped = place.repository.dump(&dump.snapshot, "/ghost.sql").output().await.unwrap();
+    let piped = place.repository.dump(&dump.snapshot, "/ghost.sql", Stdio::null()).unwrap();
+    let piped = piped.wait_with_output().await.unwrap();
     assert!(piped.status.success());
     assert_eq!(piped.stdout, b"one row\n");
     refused(place.repository.read(&dump.snapshot, "/other.sql"), "REPO011").await;

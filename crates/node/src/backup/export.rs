@@ -4,6 +4,7 @@ use std::{
     fs::Permissions,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use letsbe_backup::{BackupSet, Item, ItemFacts, Listed, Manifest, Repository, sets};
@@ -142,7 +143,7 @@ async fn written(
 ) -> Result<(u64, String), Problem> {
     let unreadable = |why: &dyn std::fmt::Display| refused(&format!("{path} could not be read whole: {why}"));
     let unusable = |error: std::io::Error| files::unusable(to, error);
-    let mut child = repository.dump(snapshot, path).spawn().map_err(|error| unreadable(&error))?;
+    let mut child = repository.dump(snapshot, path, Stdio::null()).map_err(|error| unreadable(&error))?;
     let mut from = child.stdout.take().ok_or_else(|| unreadable(&"no output"))?;
     let mut file = tokio::fs::OpenOptions::new().write(true).open(to).await.map_err(unusable)?;
     let (mut hash, mut bytes, mut piece) = (Sha256::new(), 0, vec![0; PIECE]);

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use letsbe_host::{Command, Machine};
+use letsbe_host::{Command, Machine, Process};
 use letsbe_types::{Problem, crash};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{lease::Process, points};
+use super::points;
 use crate::{files, layout::Layout};
 
 /// No tool stands still for longer.
@@ -162,12 +162,11 @@ fn path(layout: &Layout) -> std::path::PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_host::Process;
+
     use super::{Hold, Journal, path, resume};
     use crate::{
-        backup::{
-            fakes::FakeDocker,
-            lease::{Process, tests::Other},
-        },
+        backup::{fakes::FakeDocker, lease::tests::Other},
         files,
         layout::Layout,
     };

@@ -2,10 +2,11 @@
 //! killed is told by whoever comes next.
 
 use chrono::{DateTime, Utc};
+use letsbe_host::Process;
 use letsbe_types::{Problem, backup::Ending};
 use serde::{Deserialize, Serialize};
 
-use super::{lease::Process, status, words};
+use super::{status, words};
 use crate::{files, layout::Layout};
 
 /// A run that has begun.

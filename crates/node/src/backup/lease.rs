@@ -1,6 +1,7 @@
 //! The right to work on the repositories: one run at a time. A holder that is gone or silent has no right any more.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_host::Process;
 use letsbe_types::{Problem, ids::JobId};
 use serde::{Deserialize, Serialize};
 
@@ -10,37 +11,6 @@ use crate::{files, guard::Guard, layout::Layout};
 const VALIDITY: TimeDelta = TimeDelta::minutes(5);
 /// It is refreshed this often, well within its validity.
 const REFRESH: std::time::Duration = std::time::Duration::from_secs(60);
-
-/// A process that cannot be mistaken for a later one of the same number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Process {
-    /// Its number.
-    pub(crate) pid: u32,
-    /// When it was started, in the kernel's ticks.
-    pub(crate) started: u64,
-}
-
-impl Process {
-    /// This process.
-    pub(crate) fn own() -> Self {
-        let pid = std::process::id();
-        Self { pid, started: started(pid).unwrap_or_default() }
-    }
-
-    /// Whether it still runs.
-    pub(crate) fn lives(&self) -> bool {
-        started(self.pid) == Some(self.started)
-    }
-}
-
-/// When a process was started: field 22 of its `stat`, counted after the name, which may hold anything.
-fn started(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace();
-    let state = fields.next()?;
-    if state == "Z" { None } else { fields.nth(18)?.parse().ok() }
-}
 
 /// Who works on the repositories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,8 +159,7 @@ pub(super) mod tests {
         }
 
         pub(in crate::backup) fn process(&self) -> Process {
-            let pid = self.0.id();
-            Process { pid, started: super::started(pid).unwrap() }
+            Process::of(self.0.id()).unwrap()
         }
 
         /// Gives it the lease.

@@ -47,6 +47,7 @@ pub(super) fn status(former: Option<BackupStatus>, told: &Told<'_>) -> BackupSta
     let mut errors: Vec<String> = killed.iter().map(|killed| killed.was_killed()).collect();
     errors.extend(outcome.problems.iter().map(ToString::to_string));
     errors.extend(standing.map(|(name, problem)| format!("{name}: {problem}")));
+    errors.extend(tools.iter().filter_map(|(name, tool)| left_out(name, &tool.left_out)));
     errors.extend(remote_problem.map(|problem| format!("copy outside: {problem}")));
     let remote_at = match &outcome.remote {
         Some(Ok(at)) => Some(*at),
@@ -105,9 +106,22 @@ fn tool(before: ToolBackup, now: Option<&Result<Made, Problem>>) -> ToolBackup {
             rows: manifest.rows(),
             files: manifest.files(),
             problem: None,
+            left_out: manifest.left_out(),
             ..before
         },
     }
+}
+
+/// Said every night until the database is gone or the catalog knows it. What is in a set is whole all the same.
+fn left_out(tool: &str, databases: &[String]) -> Option<String> {
+    let names: Vec<String> = databases.iter().map(|name| name.escape_debug().to_string()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{tool}: its database server also holds {}: in no set, because the catalog does not know it. Dump it by hand, \
+             or keep it elsewhere",
+            names.join(", ")
+        )
+    })
 }
 
 /// 10^9 bytes, to three decimals.
@@ -115,4 +129,33 @@ fn gigabytes(bytes: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "three decimals are shown")]
     let thousandths = (bytes / 1_000_000) as f64;
     thousandths / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_backup::ItemFacts;
+    use letsbe_types::backup::ToolBackup;
+    use serde_json::json;
+
+    use super::{Made, left_out, tool};
+    use crate::restore::stage::guard::tests::set;
+
+    #[test]
+    fn databases_that_no_set_has_are_told_until_they_are_gone_and_in_one_line() {
+        let after = |before: ToolBackup, others: &[&str]| {
+            let (_, mut manifest) = set();
+            let mut facts = json!({ "engine": "postgresql", "bytes": 1, "sha256": "", "tables": {} });
+            if !others.is_empty() {
+                facts["others"] = json!(others);
+            }
+            let facts = ItemFacts::Database(serde_json::from_value(facts).unwrap());
+            manifest.items.insert("database:shop".to_owned(), facts);
+            tool(before, Some(&Ok(Made { manifest, added_bytes: 0, superfluous: Vec::new() })))
+        };
+        let told = after(ToolBackup::default(), &["crm", "a\nb"]);
+        let line = left_out("shop", &told.left_out).unwrap();
+        assert!(line.starts_with("shop: its database server also holds a\\nb, crm: in no set"), "{line}");
+        assert_eq!(tool(told.clone(), None).left_out, told.left_out, "a run that left the tool out");
+        assert_eq!(left_out("shop", &after(told, &[]).left_out), None);
+    }
 }

@@ -6,12 +6,13 @@ use std::{
 };
 
 use letsbe_backup::{Location, Programs, Repository};
+use letsbe_host::Process;
 use letsbe_types::{Problem, backup::Destination};
 use letsbe_vault::BACKUP_KEY;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use super::{destination, lease::Process};
+use super::destination;
 use crate::{files, layout::Layout, server::TenantServer};
 
 /// The local repository and the one outside. The key lies in a file in memory while this lives.

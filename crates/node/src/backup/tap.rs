@@ -8,8 +8,8 @@ use std::{
 };
 
 use letsbe_backup::{
-    Access, DatabaseFacts, DatabaseSource, Tally, dump, first_line, is_last_count, parse_counts,
-    parse_snapshot, roles, session, snapshot_statements, variables,
+    Access, DatabaseFacts, DatabaseSource, Tally, dump, first_line, is_last_count, others, parse_counts,
+    parse_others, parse_snapshot, roles, session, snapshot_statements, variables,
 };
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::{Command, LocalMachine, Machine as _};
@@ -76,6 +76,12 @@ async fn tapped(layout: &Layout, arguments: &DumpArguments) -> Result<(), Proble
     let tap = Tap { database, password, variables: variables_file, facts: &arguments.facts };
     files::write(&tap.variables, variables(database, &tap.password).expose().as_bytes())?;
     let mut facts = tap.pass(&mut tokio::io::stdout()).await?;
+    let neighbours = part.databases().filter(|one| one.container == database.container);
+    let own: Vec<&str> = neighbours.map(|one| one.name.as_str()).collect();
+    facts.others = tap.others(&own).await.unwrap_or_else(|problem| {
+        tracing::warn!("which other databases its server has is not known: {problem}");
+        Vec::new()
+    });
     let tool = server.tools().find(|tool| tool.name.as_str() == arguments.tool);
     let statement = tool.and_then(|tool| versions::statement(tool, &database.name));
     let access = Access { variables: &tap.variables };
@@ -127,6 +133,22 @@ impl Tap<'_> {
         Ok(Some(output.stdout))
     }
 
+    /// Databases of the same server that no set has.
+    async fn others(&self, own: &[&str]) -> Result<Vec<String>, Problem> {
+        let Some(command) = others(self.database, Access { variables: &self.variables }) else {
+            return Ok(Vec::new());
+        };
+        let command = match (first_line(self.database, &self.password), &command.input) {
+            (Some(line), None) => command.with_input(line),
+            _ => command,
+        };
+        let output = LocalMachine.run(&command).await.map_err(|error| self.failed(&error.to_string()))?;
+        if !output.success() {
+            return Err(self.failed(&output.tail()));
+        }
+        parse_others(&output.stdout, own).map_err(|why| self.failed(&why))
+    }
+
     /// Runs the dump, passes it on, and counts it.
     async fn counted(
         &self,
@@ -160,6 +182,7 @@ impl Tap<'_> {
             sha256,
             tables,
             roles: None,
+            others: Vec::new(),
             server_version: None,
             data_version: None,
         })

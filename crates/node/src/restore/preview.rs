@@ -14,7 +14,7 @@ use super::{
     stage::{Script, Survey, guard},
 };
 use crate::{
-    backup::{repositories::Repositories, words},
+    backup::{repositories::Repositories, status, words},
     server::TenantServer,
 };
 
@@ -48,6 +48,8 @@ struct Preview {
     disk_free: u64,
     memory_needed: u64,
     memory_free: u64,
+    /// Databases beside the tool's own, as of the last backup: in no set, and put aside with what the tool has.
+    left_out: Vec<String>,
     /// Why it would be refused.
     problem: Option<Problem>,
 }
@@ -59,8 +61,9 @@ impl Preview {
         newest: &BackupSet,
         survey: &Survey<'_>,
         target: Target,
-        now: DateTime<Utc>,
+        left_out: Vec<String>,
     ) -> Self {
+        let now = Utc::now();
         let bytes = manifest.bytes();
         let services = || tool.services.iter().map(|service| service.name.clone()).collect();
         Self {
@@ -85,6 +88,7 @@ impl Preview {
             disk_free: survey.room.disk,
             memory_needed: tool.needs.ram_mb << 20,
             memory_free: survey.room.memory,
+            left_out,
             problem: survey.fits().err(),
         }
     }
@@ -106,6 +110,14 @@ impl Preview {
         match target {
             Target::Tool => {
                 lines.push(format!("  goes        what came into the tool in the last {age}"));
+                if !self.left_out.is_empty() {
+                    let names: Vec<String> =
+                        self.left_out.iter().map(|name| name.escape_debug().to_string()).collect();
+                    lines.push(format!(
+                        "  goes too    {}: on its database server, and in no set",
+                        names.join(", ")
+                    ));
+                }
                 lines.push(format!("  before      {}", saved(former)));
                 lines.push(format!(
                     "  still       {} for about {} s; everything in about {} s",
@@ -187,7 +199,10 @@ async fn look(
         sets.iter().filter(|set| set.tool == name && set.is_complete()).max_by_key(|set| set.taken_at);
     let script = Script { server, repository, set };
     let survey = Survey::of(&script).await?;
-    Ok(Preview::of(tool, &survey.manifest, newest.unwrap_or(set), &survey, target, Utc::now()))
+    let status = status::read(&server.layout)?;
+    let left_out = status.and_then(|mut status| status.tools.remove(name)).map(|tool| tool.left_out);
+    let left_out = left_out.unwrap_or_default();
+    Ok(Preview::of(tool, &survey.manifest, newest.unwrap_or(set), &survey, target, left_out))
 }
 
 /// Prints what became of tools.

@@ -50,7 +50,12 @@ fn a_database_that_is_written_to_is_copied_whole_with_its_log() {
         writer.execute("INSERT INTO beat VALUES (?1)", [id]).unwrap();
     }
     let expected = BTreeMap::from([("beat".to_owned(), 1000), ("odd \" name".to_owned(), 0)]);
+    let held = ["kuma.db", "kuma.db-wal", "kuma.db-shm"]
+        .map(|name| (world.at(name), fs::read(world.at(name)).unwrap()));
     assert_eq!(world.copy().unwrap(), expected);
+    for (path, before) in held {
+        assert!(fs::read(&path).unwrap() == before, "{} was only read", path.display());
+    }
     writer.execute_batch("INSERT INTO beat VALUES (-1)").unwrap();
     assert_eq!(world.copy().unwrap()["beat"], 1001, "a second copy replaces the first");
     assert_eq!(count(&world.to()).unwrap()["beat"], 1001);

@@ -7,14 +7,15 @@ use std::{
 };
 
 use letsbe_backup::{
-    Access, DatabaseFacts, DatabaseSource, Repository, counts, first_line, load, load_with_owners,
-    make_roles, parse_counts, prepare, ready, variables,
+    Access, DatabaseFacts, DatabaseSource, Repository, contents, counts, first_line, in_order, keep_order,
+    load, load_with_owners, make_roles, parse_counts, prepare, ready, reordered, variables,
 };
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_types::{Problem, Secret};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::order;
 use crate::{backup::versions, files, layout::Layout};
 
 /// A database that is said to be healthy takes statements within this time.
@@ -104,9 +105,29 @@ impl StageDatabase {
     }
 
     /// What takes a dump in: with owners and grants where the accounts were made that they name.
-    fn loading(&self) -> Command {
+    fn loading(&self, has_order: bool) -> Command {
         let load = if self.roles.is_some() { load_with_owners } else { load };
-        load(&self.database, self.access())
+        let load = load(&self.database, self.access());
+        if has_order { in_order(load, self.access()) } else { load }
+    }
+
+    /// Keeps the order for a dump that is not to be taken in as it lies there; answers whether it is one. What was read of it
+    /// is in `head`.
+    async fn ordered(
+        &self,
+        dump: &mut (impl AsyncRead + Unpin),
+        head: &mut Vec<u8>,
+    ) -> Result<bool, Problem> {
+        let Some(lister) = contents(&self.database, self.access()) else { return Ok(false) };
+        let contents = order::contents(&lister, dump, head).await;
+        let contents =
+            contents.map_err(|error| self.trouble(&format!("cannot be asked about its dump: {error}")))?;
+        let Some(order) = contents.as_deref().and_then(reordered) else { return Ok(false) };
+        if self.run(keep_order(&self.database, self.access(), &order)).await?.0 {
+            Ok(true)
+        } else {
+            Err(self.trouble("does not keep the order of its dump"))
+        }
     }
 
     /// Loads a dump; answers what passed by: bytes and their SHA-256.
@@ -126,19 +147,22 @@ impl StageDatabase {
                 "`letsbe-node backup check` says what is damaged. Use another set.",
             )
         };
-        let mut reader = repository.dump(snapshot, path);
-        reader.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut reader = reader.spawn().map_err(|error| unreadable(&error.to_string()))?;
-        let mut client = self.loading().process();
+        let mut reader = repository
+            .dump(snapshot, path, Stdio::piped())
+            .map_err(|error| unreadable(&error.to_string()))?;
+        let (Some(mut dump), Some(complaints)) = (reader.stdout.take(), reader.stderr.take()) else {
+            return Err(self.trouble("has no pipe"));
+        };
+        let complaints = tokio::spawn(words(complaints));
+        let mut head = Vec::new();
+        let has_order = self.ordered(&mut dump, &mut head).await?;
+        let mut client = self.loading(has_order).process();
         client.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let start = |error: std::io::Error| self.trouble(&format!("cannot be asked: {error}"));
         let mut client = client.spawn().map_err(start)?;
-        let (Some(dump), Some(complaints), Some(input)) =
-            (reader.stdout.take(), reader.stderr.take(), client.stdin.take())
-        else {
-            return Err(self.trouble("has no pipe"));
-        };
-        let (passed, complaints) = tokio::join!(self.pass(dump, input), words(complaints));
+        let Some(input) = client.stdin.take() else { return Err(self.trouble("has no pipe")) };
+        let passed = self.pass((&head[..]).chain(dump), input).await;
+        let complaints = complaints.await.unwrap_or_default();
         let passed = passed.map_err(|error| unreadable(&error.to_string()))?;
         let read = reader.wait().await.map_err(|error| unreadable(&error.to_string()))?;
         let loaded = client.wait().await.map_err(start)?;
@@ -205,6 +229,7 @@ impl StageDatabase {
             sha256,
             tables,
             roles: None,
+            others: Vec::new(),
             server_version: None,
             data_version: None,
         })
@@ -252,7 +277,7 @@ mod tests {
         for (roles, owners) in [(Some("CREATE ROLE app;\n"), true), (None, false)] {
             let layout = Layout::under(root.path());
             let database = StageDatabase::new(&layout, source.clone(), "x".into()).unwrap().with_roles(roles);
-            let words = database.loading().arguments;
+            let words = database.loading(false).arguments;
             assert_eq!(!words.contains(&"--no-owner".to_owned()), owners, "{words:?}");
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod docker;
 mod fill;
 pub(crate) mod folders;
 pub(crate) mod guard;
+mod order;
 pub(crate) mod record;
 mod room;
 mod survey;
