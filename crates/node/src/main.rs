@@ -32,6 +32,7 @@ mod rotate;
 mod run;
 mod server;
 mod status;
+mod uploads;
 mod vault;
 mod work;
 
@@ -134,6 +135,9 @@ enum Command {
         /// The tool's name in the catalog.
         tool: String,
     },
+    /// Watch over how much is uploaded (a systemd unit runs this).
+    #[command(hide = true)]
+    WatchUploads(uploads::WatchArguments),
     /// Where a test can kill this program.
     #[cfg(debug_assertions)]
     #[command(hide = true)]
@@ -156,6 +160,7 @@ impl Command {
                 | Self::Register
                 | Self::Agent
                 | Self::SetupTool { .. }
+                | Self::WatchUploads(_)
         )
     }
 }
@@ -319,6 +324,7 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Install { from, wanted } => install::install(layout, &from, &wanted)?,
         Command::Register => hub::register(layout).await?,
         Command::Agent => agent::run(layout).await?,
+        Command::WatchUploads(arguments) => uploads::watch(arguments).await,
         Command::Drift { json } => agent::drift::print(layout, json).await?,
         Command::SetupTool { tool } => {
             let catalog = run::catalog(&layout.bundle())?;
@@ -366,7 +372,16 @@ mod tests {
         let rest = ["backup", "restore", "rotate", "reveal", "drift", "revert-ssh"];
         let places: Vec<usize> = first.iter().chain(&rest).map(|verb| place(verb)).collect();
         assert!(places.is_sorted(), "{help}");
-        for hidden in ["run", "confirm-ssh", "install", "register", "agent", "setup-tool", "as-written"] {
+        for hidden in [
+            "run",
+            "confirm-ssh",
+            "install",
+            "register",
+            "agent",
+            "setup-tool",
+            "watch-uploads",
+            "as-written",
+        ] {
             assert!(!help.contains(&format!("\n  {hidden} ")), "{hidden}: {help}");
         }
     }
