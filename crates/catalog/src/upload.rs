@@ -14,6 +14,9 @@ pub const UPLOAD_USER: &str = "letsbe-website";
 /// tool's containers run as it, so that they read whatever its owner uploads.
 pub const UPLOAD_ID: u32 = 22023;
 
+/// They are counted again and again.
+const MOST_FILES: u64 = 200_000;
+
 /// A folder of a tool that its owner uploads to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +25,10 @@ pub struct Upload {
     pub path: String,
     /// Credential that is the password of [`UPLOAD_USER`].
     pub password: String,
+    /// How much the folder may hold. It is part of what the tool needs of the disk.
+    pub max_gb: u64,
+    /// How many files and folders: each takes room of the disk that is not counted in bytes.
+    pub max_files: u64,
 }
 
 /// What is wrong with an entry's upload, as field and reason.
@@ -35,6 +42,12 @@ pub(crate) fn check(tool: &Tool) -> Vec<(String, String)> {
     };
     if !is_kept(&upload.path) {
         refuse("upload.path", "is no path among state that is copied as files".to_owned());
+    }
+    if upload.max_gb == 0 || upload.max_gb > tool.needs.disk_gb {
+        refuse("upload.max_gb", format!("must be 1 to {}, its needs.disk_gb", tool.needs.disk_gb));
+    }
+    if !(1..=MOST_FILES).contains(&upload.max_files) {
+        refuse("upload.max_files", format!("must be 1 to {MOST_FILES}"));
     }
     let password = tool.credentials.iter().find(|credential| credential.key == upload.password);
     match password {
@@ -68,7 +81,7 @@ mod tests {
 
     use serde_json::json;
 
-    use crate::{Catalog, Tool};
+    use crate::{Catalog, Tool, Upload};
 
     #[test]
     fn one_tool_takes_uploads_and_its_containers_only_read_them() {
@@ -86,6 +99,27 @@ mod tests {
             let found = crate::state::mounted(website, services.as_object().expect("services"));
             let named = found.iter().filter(|(_, why)| why.contains("must be mounted read-only")).count();
             assert_eq!(named, faults, "{mode}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_bound_of_uploads_is_there_and_is_no_more_than_the_tool_is_said_to_need() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog");
+        let catalog = Catalog::load(Path::new(folder)).expect("the catalog is valid");
+        let website = catalog.tools().find(|tool| tool.upload.is_some()).expect("one takes uploads");
+        let most = website.needs.disk_gb;
+        for (max_gb, max_files, wrong) in [
+            (most, 200_000, None),
+            (1, 1, None),
+            (0, 1, Some("upload.max_gb")),
+            (most + 1, 1, Some("upload.max_gb")),
+            (1, 0, Some("upload.max_files")),
+            (1, 200_001, Some("upload.max_files")),
+        ] {
+            let upload = website.upload.clone().map(|upload| Upload { max_gb, max_files, ..upload });
+            let found = super::check(&Tool { upload, ..website.clone() });
+            let fields: Vec<&str> = found.iter().map(|(field, _)| field.as_str()).collect();
+            assert_eq!(fields, wrong.into_iter().collect::<Vec<_>>(), "{max_gb} {max_files}");
         }
     }
 }

@@ -43,7 +43,7 @@ fn choices_are_answered_field_by_field() {
         );
     }
     let all: Vec<&str> = CATALOG.tools().map(|tool| tool.name.as_str()).collect();
-    let too_much = "tools: these tools need 8064 MB of memory and 92 GB of disk; the lite tier has 5632 MB and 120 GB \
+    let too_much = "tools: these tools need 8064 MB of memory and 100 GB of disk; the lite tier has 5632 MB and 120 GB \
                     for tools; choose fewer, or the build tier";
     assert_eq!(select(Tier::Lite, &all), Err(vec![too_much.to_owned()]));
     assert!(select(Tier::Build, &all).is_ok());

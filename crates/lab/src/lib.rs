@@ -23,5 +23,6 @@ pub mod scan;
 pub mod scene;
 pub mod services;
 pub mod unpacked;
+pub mod uploads;
 pub mod vault;
 pub mod wait;

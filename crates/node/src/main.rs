@@ -35,6 +35,7 @@ mod rotate;
 mod run;
 mod server;
 mod status;
+mod uploads;
 mod vault;
 mod work;
 
@@ -145,6 +146,9 @@ enum Command {
         /// The tool's name in the catalog.
         tool: String,
     },
+    /// Watch over how much is uploaded (a systemd unit runs this).
+    #[command(hide = true)]
+    WatchUploads(uploads::WatchArguments),
     /// Where a test can kill this program.
     #[cfg(debug_assertions)]
     #[command(hide = true)]
@@ -168,6 +172,7 @@ impl Command {
                 | Self::Register
                 | Self::Agent
                 | Self::SetupTool { .. }
+                | Self::WatchUploads(_)
         )
     }
 }
@@ -332,6 +337,7 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::InstallManual => manual::install(layout)?,
         Command::Register => hub::register(layout).await?,
         Command::Agent => agent::run(layout).await?,
+        Command::WatchUploads(arguments) => uploads::watch(arguments).await,
         Command::Drift { json } => agent::drift::print(layout, json).await?,
         Command::SetupTool { tool } => {
             let catalog = run::catalog(&layout.bundle())?;
@@ -374,7 +380,16 @@ mod tests {
         let rest = ["backup", "restore", "rotate", "reveal", "drift", "revert-ssh"];
         let places: Vec<usize> = first.iter().chain(&rest).map(|verb| place(verb)).collect();
         assert!(places.is_sorted(), "{help}");
-        for hidden in ["run", "confirm-ssh", "install", "register", "agent", "setup-tool", "as-written"] {
+        for hidden in [
+            "run",
+            "confirm-ssh",
+            "install",
+            "register",
+            "agent",
+            "setup-tool",
+            "watch-uploads",
+            "as-written",
+        ] {
             assert!(!help.contains(&format!("\n  {hidden} ")), "{hidden}: {help}");
         }
     }

@@ -21,6 +21,7 @@ use crate::{
     install,
     layout::Layout,
     lock::HostLock,
+    uploads,
 };
 
 #[derive(Serialize)]
@@ -39,6 +40,8 @@ struct Status {
     vital_signs: Option<VitalSigns>,
     /// Of the whole server.
     memory_total_mib: u64,
+    /// Why nothing more can be uploaded, where it is so.
+    uploads_full: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -133,6 +136,7 @@ async fn read(layout: &Layout) -> Result<Status, Problem> {
         problem,
         vital_signs,
         memory_total_mib: memory_total_mib(&read_text("/proc/meminfo")),
+        uploads_full: uploads::full(),
     })
 }
 
@@ -174,9 +178,15 @@ fn rows(status: &Status, now: DateTime<Utc>) -> Vec<Row> {
     if let Some(signs) = &status.vital_signs {
         rows.extend(of_signs(signs, status.memory_total_mib, now));
     }
+    rows.extend(status.uploads_full.iter().map(|why| uploads_full(why)));
     rows.push(("node", Mood::Plain, status.node_version.to_owned()));
     rows.push(("locked by", Mood::Plain, lock.unwrap_or_else(|| "nobody".to_owned())));
     rows
+}
+
+/// Its owner can mend it by himself, if he knows.
+fn uploads_full(why: &str) -> Row {
+    ("uploads", Mood::Warning, format!("closed: {why}; its owner can remove files still"))
 }
 
 fn of_agent(agent: &AgentStatus, now: DateTime<Utc>) -> Vec<Row> {

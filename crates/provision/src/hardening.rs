@@ -40,7 +40,7 @@ mod tests {
     use super::SHARED;
     use crate::{
         backups::sandbox::{nightly_unit, sandbox},
-        stacks::{agent_unit, upload_unit},
+        stacks::{UploadBound, agent_unit, upload_unit, upload_watch_unit},
     };
 
     fn agent() -> String {
@@ -49,6 +49,10 @@ mod tests {
 
     fn uploads() -> String {
         upload_unit("/opt/letsbe/data/static-website")
+    }
+
+    fn watch() -> String {
+        upload_watch_unit("/opt/letsbe/data/static-website", UploadBound { bytes: 10, files: 1000 })
     }
 
     /// A byte more or less is another file: the service is restarted on every live server by its next run.
@@ -64,7 +68,7 @@ mod tests {
     #[test]
     fn every_unit_has_all_of_the_shared_list() {
         let hub = include_str!("../../../deploy/letsbe-hub.service");
-        for unit in [agent(), uploads(), nightly_unit(), hub.to_owned()] {
+        for unit in [agent(), uploads(), watch(), nightly_unit(), hub.to_owned()] {
             for (name, value) in SHARED {
                 let line = format!("{name}={value}");
                 assert_eq!(unit.lines().filter(|found| **found == line).count(), 1, "{line} in\n{unit}");
@@ -77,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_in_the_shared_list_is_found() {
-        for unit in [agent(), uploads(), nightly_unit()] {
+        for unit in [agent(), uploads(), watch(), nightly_unit()] {
             for line in unit.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '['])) {
                 assert!(line.contains('='), "{line:?} is no setting");
             }

@@ -14,6 +14,7 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _, TryInsertResu
 use self::{
     held::Payments,
     references::{Known, Mark},
+    standing::SECOND,
 };
 pub use self::{
     movements::Movement,
@@ -156,8 +157,6 @@ async fn news(
     Ok(outcome)
 }
 
-const SECOND: &str =
-    "a second payment arrived for an order that is paid: compare both at Stripe and pay one back";
 const FURTHER: &str = "a further payment arrived for an order: compare all of its payments at Stripe, and pay back what is \
                        too much";
 const LATE: &str = "a payment arrived after the order had ended: pay it back, or have it ordered again";

@@ -126,17 +126,17 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
     ),
     (
         "[needs]",
-        "[upload]\npath = \"/opt/letsbe/data/alpha\"\npassword = \"admin_password\"\n[needs]",
+        "[upload]\npath = \"/opt/letsbe/data/alpha\"\npassword = \"admin_password\"\nmax_gb = 1\nmax_files = 9\n[needs]",
         "upload.path: is no path among state that is copied as files",
     ),
     (
         "[needs]",
-        "[upload]\npath = \"/x\"\npassword = \"nothing\"\n[needs]",
+        "[upload]\npath = \"/x\"\npassword = \"nothing\"\nmax_gb = 1\nmax_files = 9\n[needs]",
         "upload.password: there is no credential \"nothing\"",
     ),
     (
         "[needs]",
-        "[upload]\npath = \"/x\"\npassword = \"admin_password\"\n[needs]",
+        "[upload]\npath = \"/x\"\npassword = \"admin_password\"\nmax_gb = 1\nmax_files = 9\n[needs]",
         "upload.password: its credential needs login = \"letsbe-website\"",
     ),
     (

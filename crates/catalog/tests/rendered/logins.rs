@@ -35,8 +35,8 @@ const BASIC: &[&str] = &["-u", "ann:guess"];
 const LOWER: &[&str] = &["-H", "authorization: bAsIc YW5uOmd1ZXNz"];
 const SHARED: &[&str] = &["-H", "xc-password: guess"];
 const BEARER: &[&str] = &["-H", "Authorization: Bearer guess"];
-const SOCKET: &str =
-    "20 log-ins a minute of all callers together, whatever way they connect; then \"Too frequently\"";
+const SOCKET: &str = "6 log-ins a minute of one address (logins.js), and 20 of all callers together, whatever way they connect; \
+                      then \"Too frequently\"";
 
 const WAYS: &[(&str, &[Way])] = &[
     (
@@ -248,4 +248,31 @@ fn one_address_does_not_keep_others_from_portainers_log_in() {
     let mine = passed(&nginx, &format!("{host}/api/authx"), &[], "127.12.0.1", 200);
     assert!(mine.is_some_and(|mine| mine <= 60), "{mine:?}");
     assert_eq!(passed(&nginx, &format!("{host}/api/auth"), POST, "127.12.0.2", 10), None);
+}
+
+/// nginx does not see what is said over a line that is open; what counts it is loaded into the real socket.io.
+#[test]
+fn one_address_does_not_keep_others_from_uptime_kumas_log_in_whatever_way_it_connects() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let counts = format!("--require={folder}/catalog/tools/uptime-kuma/files/logins.js");
+    let said = std::process::Command::new("node")
+        .arg(counts)
+        .arg(format!("{folder}/crates/catalog/tests/fixtures/log_ins.js"))
+        .env("NODE_PATH", "/opt/letsbe-test-programs/node_modules")
+        .output()
+        .expect("node: xtask/scripts/install-test-programs.sh");
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.status.success(), "{text}{}", String::from_utf8_lossy(&said.stderr));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "websocket, 8 tries: 6",
+            "the same address by polling: 0",
+            "another kind of request: 1",
+            "another address, 6 tries: 6",
+            "a neighbour in the same IPv6 network: 0",
+            "who is on the server, 10 tries: 10",
+        ]
+    );
 }

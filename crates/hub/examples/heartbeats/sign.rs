@@ -58,5 +58,6 @@ pub(crate) fn heartbeat(number: u64) -> Heartbeat {
         configuration: 1,
         gate_log: LogHead { entry: 5_000, hash: "ab".repeat(32) },
         gate_chain: None,
+        uploads_full: false,
     }
 }

@@ -17,6 +17,7 @@ mod messages;
 mod movements;
 mod own_backup;
 mod pages;
+mod parts;
 mod payments;
 mod public;
 mod recovery;

@@ -11,6 +11,7 @@ use letsbe_lab::{
     fleet::{Fleet, FleetOptions, eventually},
     lab::CatalogImages,
     scene::play_on,
+    uploads,
 };
 
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -27,8 +28,11 @@ async fn killed_at_every_point_a_customer_comes_back_on_another_server_after_the
 
 async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
     let operator = fleet.customer().await?;
-    let order = fleet.place(&operator, &fleet.request("bakery", &content::TOOLS)).await?;
+    let tools = [content::TOOLS.as_slice(), &["static-website"]].concat();
+    let order = fleet.place(&operator, &fleet.request("bakery", &tools)).await?;
     let order = fleet.follow(&operator, order, PATIENCE, |_| {}).await.context("the order")?;
+    let host = fleet.machines.host(order.summary.domain.as_str())?;
+    uploads::fill(&host).await.context("the owner's pages")?;
     let before = disaster::prepare(fleet, order).await.context("content and backup")?;
     println!("-- the server is full and backed up");
     let theft = disaster::rob(fleet, &before).await.context("the theft")?;
@@ -44,6 +48,8 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
     };
     let after = disaster::strike_and_recover(fleet, &operator, &before, Some(&before.safe_at), tell).await?;
     println!("-- back after {} s", after.took.as_secs());
+    let host = fleet.machines.host(after.order.summary.domain.as_str())?;
+    uploads::came_back(&host).await.context("the owner's pages on the other server")?;
     kills::were_all_made(fleet, &after.order, spared).await?;
     kills::were_told_well(&after.order)?;
     // The last kill is behind the end of the order: the Hub may be on its way back.

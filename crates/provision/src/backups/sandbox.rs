@@ -107,12 +107,14 @@ mod tests {
     fn each_unit_that_stays_or_works_on_backups_exposes_little() {
         let transient =
             format!("[Service]\nType=oneshot\nExecStart=/bin/true\n{}\n", hardening::text(&SANDBOX));
+        let bound = crate::stacks::UploadBound { bytes: 10, files: 1000 };
         let hub = include_str!("../../../../deploy/letsbe-hub.service");
         for (name, text) in [
             ("letsbe-backup.service", nightly_unit()),
             ("letsbe-restore-7.service", transient),
             ("letsbe-agent.service", crate::stacks::agent_unit().content.expose().clone()),
             ("letsbe-sftp.service", crate::stacks::upload_unit("/opt/letsbe/data/static-website")),
+            ("letsbe-sftp-watch.service", crate::stacks::upload_watch_unit("/opt/letsbe", bound)),
             ("letsbe-hub.service", hub.to_owned()),
         ] {
             let found = exposure(name, &text);

@@ -52,9 +52,12 @@ pub(crate) use reading::{
 pub(crate) use rendered::is_written;
 pub(crate) use running::troubled;
 pub use stage::{ToolStack, await_healthy, probe_at, tool_stack};
+pub use uploads::{
+    UPLOADS_FULL_FILE, UploadBound, UploadWatch, UploadsFull, bound as upload_bound, upload_operation,
+    uploads_full_reason, uploads_restored,
+};
 #[cfg(test)]
-pub(crate) use uploads::unit as upload_unit;
-pub use uploads::{upload_operation, uploads_restored};
+pub(crate) use uploads::{unit as upload_unit, watch_unit as upload_watch_unit};
 pub use visit::run_setup;
 
 use deployment::DesiredStack;

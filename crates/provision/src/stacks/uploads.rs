@@ -4,7 +4,9 @@
 //! a folder of root in which only the tool's folder is seen. Where no tool takes uploads, all of it is taken away.
 
 mod decide;
+mod room;
 mod settings;
+mod watch;
 
 use std::sync::Arc;
 
@@ -24,9 +26,14 @@ use letsbe_types::{Problem, job::DesiredServer};
 use letsbe_vault::Credentials;
 
 use super::{deployment::Deployment, reading, visit::credentials_missing};
-use decide::{Found, Wanted, decide, give, hashed};
+use decide::{Found, Wanted, Watcher, decide, give, hashed};
+pub use room::{Bound as UploadBound, Full as UploadsFull};
 pub(crate) use settings::unit;
 use settings::{CONFIGURATION, FOLDERS, UNIT_FILE, configuration};
+pub use settings::{FULL as UPLOADS_FULL_FILE, full_reason as uploads_full_reason};
+pub use watch::Watch as UploadWatch;
+pub(crate) use watch::watch_unit;
+use watch::{WATCH_SERVICE, WATCH_UNIT_FILE};
 
 /// The operation, for one deployment.
 pub(crate) struct Uploads {
@@ -79,8 +86,14 @@ impl Uploads {
         };
         let known = known.ok_or_else(credentials_missing)?;
         let password = known.get(tool.name.as_str(), &upload.password).ok_or_else(credentials_missing)?;
-        Ok(Some(Wanted { path: upload.path.clone(), hash: hashed(password)? }))
+        Ok(Some(Wanted { path: upload.path.clone(), hash: hashed(password)?, bound: bound(upload) }))
     }
+}
+
+/// How much a tool's folder may hold.
+#[must_use]
+pub const fn bound(upload: &Upload) -> UploadBound {
+    UploadBound { bytes: upload.max_gb.saturating_mul(1_000_000_000), files: upload.max_files }
 }
 
 /// Names and numbers in the text of `/etc/passwd` or `/etc/group`: both have them at the same places.
@@ -98,10 +111,17 @@ fn others(kind: &str, text: &str) -> Vec<String> {
     others.map(|(name, _)| format!("the {kind} {name}")).collect()
 }
 
-async fn find(machine: &dyn Machine, path: &str) -> Result<Found, Problem> {
+async fn find(machine: &dyn Machine, (path, bound): (&str, UploadBound)) -> Result<Found, Problem> {
     let text = async |path: &str| Ok::<_, Problem>(text_of(machine, path).await?.unwrap_or_default());
-    let stat = ask(machine, &format!("stat -c %Y|%n {CONFIGURATION} {UNIT_FILE}")).await?.stdout;
-    let times = stat.lines().filter_map(|line| line.split_once('|')?.0.parse().ok());
+    let files = format!("{CONFIGURATION} {UNIT_FILE} {WATCH_UNIT_FILE}");
+    let stat = ask(machine, &format!("stat -c %Y|%n {files}")).await?.stdout;
+    let times = stat.lines().filter_map(|line| line.split_once('|'));
+    let times: Vec<(u64, &str)> = times.filter_map(|(time, path)| Some((time.parse().ok()?, path))).collect();
+    let latest = |is_of_watch: bool| {
+        let same = times.iter().filter(|(_, path)| (*path == WATCH_UNIT_FILE) == is_of_watch);
+        same.map(|(time, _)| *time).max().unwrap_or(0)
+    };
+    let mut services = units(machine, &[UPLOAD_SERVICE, WATCH_SERVICE]).await?;
     let folders = FOLDERS.iter().map(|(folder, _)| *folder).chain([path]).collect::<Vec<_>>().join(" ");
     let (users, groups) = (text("/etc/passwd").await?, text("/etc/group").await?);
     Ok(Found {
@@ -112,9 +132,14 @@ async fn find(machine: &dyn Machine, path: &str) -> Result<Found, Problem> {
         hash: parse_password_field(&text("/etc/shadow").await?, UPLOAD_USER).map(str::to_owned),
         configuration: holds(machine, CONFIGURATION, 0o644, &configuration()).await?,
         unit: holds(machine, UNIT_FILE, 0o644, &unit(path)).await?,
-        written_at: times.max().unwrap_or(0),
-        files: stat.lines().count(),
-        service: units(machine, &[UPLOAD_SERVICE]).await?.remove(UPLOAD_SERVICE).unwrap_or_default(),
+        written_at: latest(false),
+        files: times.len(),
+        service: services.remove(UPLOAD_SERVICE).unwrap_or_default(),
+        watch: Watcher {
+            is_ours: holds(machine, WATCH_UNIT_FILE, 0o644, &watch_unit(path, bound)).await?,
+            written_at: latest(true),
+            service: services.remove(WATCH_SERVICE).unwrap_or_default(),
+        },
         folders: ask(machine, &format!("stat -c %F|%a|%u:%g|%n {folders}"))
             .await?
             .stdout
@@ -135,8 +160,9 @@ impl Operation for Uploads {
     }
 
     async fn assess(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Assessment, Problem> {
-        let path = self.upload().map_or("/", |(_, upload)| upload.path.as_str());
-        let found = find(machine, path).await?;
+        let nothing = ("/", UploadBound { bytes: 0, files: 0 });
+        let place = self.upload().map_or(nothing, |(_, upload)| (upload.path.as_str(), bound(upload)));
+        let found = find(machine, place).await?;
         decide(&found, self.wanted(machine).await?.as_ref())
     }
 }

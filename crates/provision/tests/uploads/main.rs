@@ -1,7 +1,10 @@
 //! Uploads on a real sshd: the operation is carried out where users, folders and network are the test's own, and the
 //! programs are the machine's. A missing program is a failure, never a skip.
 
+mod ban;
 mod namespace;
+mod returned;
+mod room;
 mod site;
 
 use std::{os::unix::process::CommandExt as _, sync::Arc};
@@ -117,6 +120,7 @@ async fn an_owner_puts_pages_on_the_site_and_sees_and_changes_nothing_else() {
         ("symlink /etc/passwd link", "Permission denied"),
         ("symlink ../../../../etc/passwd link", "Permission denied"),
         ("ln index.html hard", "does not support hardlink"),
+        ("cp index.html copy.html", "does not support copy"),
         ("chown 0 index.html", "Permission denied"),
     ] {
         let said = server.sftp("right", &format!("{words}\n")).await;
@@ -188,7 +192,9 @@ async fn an_audit_finds_no_fault_and_where_the_tool_is_gone_nothing_is_left_but_
     assert!(matches!(state, Assessment::Skipped { .. }), "{state:?}");
     let passwd = std::fs::read_to_string(server.at("/etc/passwd")).expect("users");
     assert!(!passwd.contains("letsbe-website") && !server.runs(), "{passwd}");
-    for gone in ["/etc/ssh/letsbe_sftp_config", "/etc/systemd/system/letsbe-sftp.service"] {
+    let unit = "/etc/systemd/system/letsbe-sftp";
+    for gone in ["/etc/ssh/letsbe_sftp_config", &format!("{unit}.service"), &format!("{unit}-watch.service")]
+    {
         assert!(!server.at(gone).exists(), "{gone}");
     }
     assert!(server.at(format!("{SITE}/old/page.html")).exists());

@@ -17,7 +17,7 @@ use letsbe_host::{
 
 const SETUP: &str = "set -e
 mount --bind \"$0\" /etc
-mount -t tmpfs -o mode=755 tmpfs /opt
+mount -t tmpfs -o mode=755,size=64m tmpfs /opt
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/sshd
 ip link set lo up
@@ -45,6 +45,38 @@ struct Unit {
     loaded: Option<String>,
     process: Option<Child>,
     since: u64,
+    watch: Played,
+    fail2ban: Played,
+}
+
+impl Unit {
+    fn played(&mut self, name: &str) -> &mut Played {
+        if name == WATCH { &mut self.watch } else { &mut self.fail2ban }
+    }
+}
+
+/// A service that counts as started and never is: of uploads a test looks itself, and it starts fail2ban where it needs it.
+#[derive(Default)]
+struct Played {
+    is_enabled: bool,
+    since: Option<u64>,
+}
+
+const WATCH: &str = "letsbe-sftp-watch.service";
+const FAIL2BAN: &str = "fail2ban.service";
+
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("a clock").as_secs()
+}
+
+fn shown(name: &str, is_enabled: bool, since: Option<u64>) -> String {
+    let active = if since.is_some() { "active" } else { "inactive" };
+    let state = if is_enabled { "enabled" } else { "disabled" };
+    format!(
+        "Id={name}\nLoadState=loaded\nActiveState={active}\nUnitFileState={state}\nActiveEnterTimestamp=@{}\n",
+        since.unwrap_or(0)
+    )
 }
 
 impl Drop for Namespace {
@@ -143,8 +175,7 @@ impl Namespace {
         {
             let mut unit = self.unit.lock().expect("whole");
             unit.process = Some(process);
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            unit.since = now.expect("a clock").as_secs();
+            unit.since = now();
         }
         let up = async {
             while !self.log().contains("Server listening on 0.0.0.0 port 22023") {
@@ -156,7 +187,21 @@ impl Namespace {
 
     async fn systemctl(&self, words: &[&str]) -> String {
         match words {
+            ["reset-failed", _] => {}
+            ["restart", name @ (WATCH | FAIL2BAN)] => {
+                self.unit.lock().expect("whole").played(name).since = Some(now());
+            }
+            ["enable", name @ (WATCH | FAIL2BAN)] => {
+                self.unit.lock().expect("whole").played(name).is_enabled = true;
+            }
+            ["disable", "--now", WATCH] => self.unit.lock().expect("whole").watch = Played::default(),
+            ["show", .., FAIL2BAN] => {
+                let unit = self.unit.lock().expect("whole");
+                return shown(FAIL2BAN, unit.fail2ban.is_enabled, unit.fail2ban.since);
+            }
             ["restart", _] => self.restart().await,
+            ["try-restart", "--quiet", _] if self.runs() => self.restart().await,
+            ["try-restart", ..] => {}
             ["enable", _] => self.unit.lock().expect("whole").is_enabled = true,
             ["disable", "--now", _] => {
                 self.stop();
@@ -167,15 +212,11 @@ impl Namespace {
                 let text = std::fs::read_to_string(self.at("/etc/systemd/system/letsbe-sftp.service"));
                 self.unit.lock().expect("whole").loaded = text.ok();
             }
-            ["show", .., name] => {
+            ["show", .., name, WATCH] => {
                 let unit = self.unit.lock().expect("whole");
-                let active = if unit.process.is_some() { "active" } else { "inactive" };
-                let state = if unit.is_enabled { "enabled" } else { "disabled" };
-                return format!(
-                    "Id={name}\nLoadState=loaded\nActiveState={active}\nUnitFileState={state}\n\
-                     ActiveEnterTimestamp=@{}\n",
-                    unit.since
-                );
+                let since = unit.process.is_some().then_some(unit.since);
+                let watch = shown(WATCH, unit.watch.is_enabled, unit.watch.since);
+                return format!("{}\n{watch}", shown(name, unit.is_enabled, since));
             }
             other => panic!("systemctl {other:?}"),
         }
@@ -184,13 +225,26 @@ impl Namespace {
 
     /// Runs a client that asks for a password, and gives it this one.
     async fn client(&self, password: &str, program: &str, words: &[&str]) -> Said {
+        self.client_in(self.holder.id(), password, program, words).await
+    }
+
+    /// The same, from the network of another process.
+    pub(crate) async fn client_in(
+        &self,
+        network: u32,
+        password: &str,
+        program: &str,
+        words: &[&str],
+    ) -> Said {
         let answer = self.file("askpass", &format!("#!/bin/sh\necho '{password}'\n"));
         std::fs::set_permissions(&answer, std::fs::Permissions::from_mode(0o700)).expect("a program");
         let fixed = ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"];
         let more = ["-o", "BatchMode=no", "-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=9"];
         let port = if program == "sftp" { "-P" } else { "-p" };
-        let all = [&[program], &fixed[..], &more[..], &[port, "22023"], words].concat();
-        let mut process = tokio::process::Command::from(self.inside(&all));
+        let mut process = tokio::process::Command::new("nsenter");
+        process.arg("--mount").arg(format!("--target={}", self.holder.id()));
+        process.arg(format!("--net=/proc/{network}/ns/net")).arg(program);
+        process.args(fixed).args(more).args([port, "22023"]).args(words);
         process.env("SSH_ASKPASS", answer).env("SSH_ASKPASS_REQUIRE", "force").stdin(Stdio::null());
         let ended = tokio::time::timeout(Duration::from_secs(60), process.kill_on_drop(true).output()).await;
         let output = ended.expect("it ends").expect("it is installed");

@@ -10,11 +10,11 @@ pub struct Model {
     pub id: String,
     /// `None` while it is not known whose money it is.
     pub order_id: Option<Uuid>,
-    /// `refund`, `charge`, `dispute` or `invoice`.
+    /// `refund`, `charge`, `dispute`, `invoice` or `warning`.
     pub kind: String,
     /// As `MoneyStanding` spells it.
     pub standing: String,
-    /// How much of it went back, in the currency's smallest unit; all of it where this is not known.
+    /// How much of it went back or is disputed, in the currency's smallest unit; all of it where this is not known.
     pub amount: Option<i64>,
     /// How much had been paid, where the event says so.
     pub paid: Option<i64>,

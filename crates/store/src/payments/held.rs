@@ -6,8 +6,8 @@ use sea_orm::{
 };
 
 use super::{
-    movements::{LOOKED_AT, any_id, refunded},
-    standing::{MoneyStanding, MovementKind},
+    movements::{LOOKED_AT, any_id, disputed, is_going, refunded},
+    standing::MovementKind,
 };
 use crate::{
     StoreError,
@@ -108,11 +108,14 @@ impl Payment {
 }
 
 fn is_gone(rows: &[Model], amount: Option<i64>) -> bool {
-    let going = |row: &&Model| MoneyStanding::parse(&row.standing).is_some_and(MoneyStanding::is_going);
-    let going = || rows.iter().filter(going);
     let of = |row: &Model, kind: MovementKind| row.kind == kind.as_str();
     let is_whole = |row: &Model| !of(row, MovementKind::Invoice) && row.amount.is_none();
-    let paid = amount.or_else(|| rows.iter().find_map(|row| row.paid));
-    going().any(|row| of(row, MovementKind::Dispute) || is_whole(row))
-        || paid.is_some_and(|paid| paid > 0 && refunded(rows) >= paid)
+    if rows.iter().any(|row| is_going(row) && is_whole(row)) {
+        return true;
+    }
+    let disputed = disputed(rows).unwrap_or(i64::MAX);
+    match amount.or_else(|| rows.iter().find_map(|row| row.paid)) {
+        Some(paid) => paid > 0 && refunded(rows).saturating_add(disputed) >= paid,
+        None => disputed > 0,
+    }
 }

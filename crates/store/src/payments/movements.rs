@@ -72,7 +72,11 @@ pub(super) async fn take(
     let Some(order) = order else { return Ok(PaymentOutcome::UnknownOrder) };
     // What was told before its order was known was not followed.
     let before = before.filter(|row| row.order_id == Some(order.0));
-    let same = |row: &Model| row.standing == told.standing.as_str() && row.amount == told.amount;
+    // An older Hub kept no amount of a dispute.
+    let as_much = |row: &Model| {
+        row.amount == told.amount || (told.kind == MovementKind::Dispute && row.amount.is_none())
+    };
+    let same = |row: &Model| row.standing == told.standing.as_str() && as_much(row);
     if before.as_ref().is_some_and(same) {
         return Ok(PaymentOutcome::Applied);
     }
@@ -177,12 +181,14 @@ async fn follow(
         standing,
         before,
         back: back.sum,
+        disputed: back.disputed,
         paid: row.paid.or(amount).or(back.paid),
         money,
         order: life(&state),
         others: others(db, order, row, before).await?,
         fitting: payments.fitting().is_some(),
         uncounted: payments.has_uncounted(),
+        held: payments.others.len(),
     };
     let decision = standing::decide(&facts);
     if decision.moves
@@ -201,6 +207,9 @@ async fn carry_out(
 ) -> Result<PaymentOutcome, StoreError> {
     if let Some(kind) = decision.closes {
         tasks::close_in(db, order, kind, now).await?;
+    }
+    if decision.single {
+        tasks::close_in(db, order, "payment_twice", now).await?;
     }
     if let Some((kind, detail)) = decision.supersedes {
         tasks::supersede_in(db, order, kind, detail, now).await?;
@@ -254,14 +263,15 @@ async fn money(
 struct Told {
     /// How much of it is back; `None` for all of it.
     sum: Option<i64>,
+    /// How much of it is disputed; `None` for all of it.
+    disputed: Option<i64>,
     /// How much was paid.
     paid: Option<i64>,
 }
 
-/// How much of the payment is back, with every refund of it that was told of.
+/// How much of the payment is back or disputed, with every refund and dispute of it that was told of.
 async fn back(db: &impl ConnectionTrait, row: &Model, kind: MovementKind) -> Result<Told, StoreError> {
-    let going = MoneyStanding::parse(&row.standing).is_some_and(MoneyStanding::is_going);
-    if !matches!(kind, MovementKind::Refund | MovementKind::Charge) || going && row.amount.is_none() {
+    if matches!(kind, MovementKind::Invoice | MovementKind::Warning) {
         return Ok(Told::default());
     }
     let mut same = Condition::any().add(Column::Id.eq(&row.id));
@@ -272,7 +282,19 @@ async fn back(db: &impl ConnectionTrait, row: &Model, kind: MovementKind) -> Res
         same = same.add(Column::PaymentIntent.eq(payment));
     }
     let rows = Entity::find().filter(same).limit(LOOKED_AT).all(db).await?;
-    Ok(Told { sum: Some(refunded(&rows)), paid: rows.iter().find_map(|row| row.paid) })
+    let is_all = kind != MovementKind::Dispute && is_going(row) && row.amount.is_none();
+    let sum = (!is_all).then(|| refunded(&rows));
+    Ok(Told { sum, disputed: disputed(&rows), paid: rows.iter().find_map(|row| row.paid) })
+}
+
+pub(super) fn is_going(row: &Model) -> bool {
+    MoneyStanding::parse(&row.standing).is_some_and(MoneyStanding::is_going)
+}
+
+/// How much the disputes among these, which are of one payment, took or hold; `None` for all of it.
+pub(super) fn disputed(rows: &[Model]) -> Option<i64> {
+    let all = rows.iter().filter(|row| row.kind == MovementKind::Dispute.as_str() && is_going(row));
+    all.map(|row| row.amount).try_fold(0_i64, |sum, amount| Some(sum.saturating_add(amount?)))
 }
 
 /// How much the refunds among these, which are of one payment, took back.

@@ -11,6 +11,8 @@ pub enum MovementKind {
     Dispute,
     /// A later month of a subscription.
     Invoice,
+    /// The card's issuer warns that it may be fraud.
+    Warning,
 }
 
 /// How a refund, a dispute or an invoice stands.
@@ -35,11 +37,12 @@ impl MovementKind {
             Self::Charge => "charge",
             Self::Dispute => "dispute",
             Self::Invoice => "invoice",
+            Self::Warning => "warning",
         }
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Refund, Self::Charge, Self::Dispute, Self::Invoice]
+        [Self::Refund, Self::Charge, Self::Dispute, Self::Invoice, Self::Warning]
             .into_iter()
             .find(|one| one.as_str() == text)
     }
@@ -85,6 +88,8 @@ pub(super) struct Facts {
     pub(super) before: Option<MoneyStanding>,
     /// How much of the payment is back, with all that was told of it; `None` for all of it.
     pub(super) back: Option<i64>,
+    /// How much of it is disputed, or lost by a dispute; `None` for all of it.
+    pub(super) disputed: Option<i64>,
     /// How much was paid.
     pub(super) paid: Option<i64>,
     pub(super) money: Money,
@@ -95,6 +100,21 @@ pub(super) struct Facts {
     pub(super) fitting: bool,
     /// Another payment is held that the order does not stand on.
     pub(super) uncounted: bool,
+    /// How many other payments of this order are held.
+    pub(super) held: usize,
+}
+
+impl Facts {
+    /// Whether nothing of the payment is left, by refunds and disputes together; `None` where it is not known.
+    fn is_gone(&self) -> Option<bool> {
+        let (Some(back), Some(disputed)) = (self.back, self.disputed) else { return Some(true) };
+        self.paid.map(|paid| back.saturating_add(disputed) >= paid)
+    }
+
+    /// Whether all of it was paid back.
+    fn is_back(&self) -> bool {
+        self.back.is_none_or(|back| self.paid.is_some_and(|paid| back >= paid))
+    }
 }
 
 /// Whose money it is.
@@ -129,6 +149,8 @@ pub(super) struct Decision {
     pub(super) note: Option<&'static str>,
     /// The order stands on another payment from now on.
     pub(super) moves: bool,
+    /// Not more than one payment of the order is held any more.
+    pub(super) single: bool,
     /// A task of this kind that says this is over, as there is more to say.
     pub(super) supersedes: Option<(&'static str, &'static str)>,
 }
@@ -139,18 +161,28 @@ const SOME: &str = "money was paid back, and how much had been paid is not known
                     decide about the server";
 const REFUNDED_ONE: &str = "a payment was paid back, and the order goes on for another one that is as it was ordered: see \
                             whether that was meant";
+const REST: &str = "a part of a payment was paid back and the rest is disputed, so nothing of it is left: answer the dispute \
+                    at Stripe, and decide about the server";
 const DISPUTED_ONE: &str = "the bank disputes a payment, and the order goes on for another one that is as it was ordered: \
                             answer it at Stripe";
 const DISPUTED: &str = "the bank disputes a payment: answer it at Stripe, and decide about the server";
+const DISPUTED_PART: &str = "the bank disputes a part of a payment, which stops nothing: answer it at Stripe";
 const INQUIRY: &str = "the bank asks about a payment, or a dispute of it was prevented: answer it at Stripe, and see there \
                        whether money is moved";
 const LOST: &str = "the bank decided a dispute against us, and the money is gone: decide about the server";
+const LOST_PART: &str = "the bank decided a dispute of a part of a payment against us, and that part is gone: see whether the \
+                         rest is enough for the server";
+const FRAUD: &str = "the card's issuer warns that a payment may be fraud: see at Stripe and in the order whether the customer is \
+                     who he says; if not, pay it back now, which avoids a dispute and its fee, and give the order up";
 const WON: &str = "a dispute ended and its money is here, but the order was stopped meanwhile: pay it back, or have it \
                    ordered again";
 const UNDELIVERED: &str =
     "a refund did not reach the customer, and the money is still here: pay it back another way";
 const STOPPED_FOR_NOTHING: &str = "a refund did not take place and the money is still here, but the order is stopped: pay it \
                                    back another way, or have it ordered again";
+/// A payment more than were needed.
+pub(super) const SECOND: &str =
+    "a second payment arrived for an order that is paid: compare both at Stripe and pay one back";
 const UNPAID: &str = "a payment of the subscription failed: see at Stripe whether it is tried again";
 const FURTHER: &str = "A further payment, which the order does not stand on, was paid back";
 const FOR_NOTHING: &str = "Money that came for this order, which is stopped, was paid back, or a part of it";
@@ -162,7 +194,10 @@ pub(super) fn decide(facts: &Facts) -> Decision {
         (MovementKind::Refund | MovementKind::Charge, MoneyStanding::Failed | MoneyStanding::Kept) => {
             unrefunded(facts)
         }
-        (MovementKind::Refund | MovementKind::Charge, _) => refunded(facts),
+        (MovementKind::Refund | MovementKind::Charge, _) => {
+            let single = facts.is_back() && facts.held <= 1;
+            Decision { single, ..refunded(facts) }
+        }
         (MovementKind::Dispute, MoneyStanding::Asked) => {
             Decision { task: (!stopped).then_some(("payment_inquiry", INQUIRY)), ..Decision::default() }
         }
@@ -181,6 +216,10 @@ pub(super) fn decide(facts: &Facts) -> Decision {
             Decision { task: matters.then_some(("payment_failed", UNPAID)), ..Decision::default() }
         }
         (MovementKind::Invoice, _) => Decision { closes: over(facts), ..Decision::default() },
+        (MovementKind::Warning, MoneyStanding::Asked) => {
+            Decision { task: (!stopped).then_some(("payment_fraud_warning", FRAUD)), ..Decision::default() }
+        }
+        (MovementKind::Warning, _) => Decision { closes: over(facts), ..Decision::default() },
     }
 }
 
@@ -189,11 +228,7 @@ fn refunded(facts: &Facts) -> Decision {
     if facts.back == Some(0) {
         return Decision::default();
     }
-    let is_whole = match (facts.back, facts.paid) {
-        (Some(back), Some(paid)) => Some(back >= paid),
-        (Some(_), None) => None,
-        (None, _) => Some(true),
-    };
+    let is_whole = facts.is_gone();
     if facts.order == Life::Stopped && facts.money != Money::Counted {
         let closes = (is_whole == Some(true) && !facts.uncounted).then_some("payment_late");
         return Decision { note: Some(FOR_NOTHING), closes, ..Decision::default() };
@@ -205,7 +240,8 @@ fn refunded(facts: &Facts) -> Decision {
     let moves = goes && facts.fitting && facts.order != Life::Stopped;
     let detail = match is_whole {
         Some(true) if moves => REFUNDED_ONE,
-        Some(true) => REFUNDED,
+        Some(true) if facts.is_back() => REFUNDED,
+        Some(true) => REST,
         Some(false) => PARTLY,
         None => SOME,
     };
@@ -230,8 +266,11 @@ fn unrefunded(facts: &Facts) -> Decision {
         (_, MoneyStanding::Failed) => Some(UNDELIVERED),
         _ => None,
     };
+    // Taken back, it is one payment too many again.
+    let twice = (task.is_none() && facts.before == Some(MoneyStanding::Back) && facts.held > 0)
+        .then_some(("payment_twice", SECOND));
     Decision {
-        task: task.map(|detail| ("payment_refund_failed", detail)),
+        task: task.map(|detail| ("payment_refund_failed", detail)).or(twice),
         closes: (facts.before == Some(MoneyStanding::Back) && facts.back == Some(0) && !facts.others)
             .then_some("payment_refund"),
         note: task.is_none().then_some("A refund was taken back at Stripe"),
@@ -239,21 +278,32 @@ fn unrefunded(facts: &Facts) -> Decision {
     }
 }
 
+/// Of a dispute whose payment's amount is not known, the whole is taken to be disputed: work that is not begun can wait.
 fn disputed(facts: &Facts) -> Decision {
-    let moves = facts.money == Money::Counted && facts.fitting && facts.order != Life::Stopped;
-    let counted = facts.money == Money::Counted && !moves;
-    let task = match (facts.standing, facts.order) {
+    let is_part = facts.is_gone() == Some(false);
+    let is_ours = facts.money == Money::Counted;
+    let moves = is_ours && !is_part && facts.fitting && facts.order != Life::Stopped;
+    let withdraws = is_ours && !is_part && !moves;
+    let is_told = facts.order == Life::Live || !withdraws;
+    let task = match facts.standing {
         // The order ended with the money; nothing is left to decide.
-        (_, Life::Stopped) if counted => None,
-        (MoneyStanding::Lost, order) if order == Life::Live || !counted => {
-            Some(("payment_dispute_lost", LOST))
-        }
+        _ if facts.order == Life::Stopped && is_ours => None,
+        _ if !is_told => None,
+        MoneyStanding::Lost => Some(("payment_dispute_lost", if is_part { LOST_PART } else { LOST })),
         _ if moves => Some(("payment_dispute", DISPUTED_ONE)),
-        (_, order) if order == Life::Live || !counted => Some(("payment_dispute", DISPUTED)),
-        _ => None,
+        _ if is_part => Some(("payment_dispute", DISPUTED_PART)),
+        _ if facts.back.is_some_and(|back| back > 0) => Some(("payment_dispute", REST)),
+        _ => Some(("payment_dispute", DISPUTED)),
     };
-    let closes = over(facts);
-    Decision { task, withdraw: counted.then_some("dispute"), closes, moves, ..Decision::default() }
+    Decision {
+        task,
+        withdraw: withdraws.then_some("dispute"),
+        closes: over(facts),
+        moves,
+        // It may have grown, or become less.
+        supersedes: Some(("payment_dispute", if is_part { DISPUTED } else { DISPUTED_PART })),
+        ..Decision::default()
+    }
 }
 
 /// The tasks that were opened for how it stood before, if nothing else keeps them open.
@@ -265,6 +315,7 @@ fn over(facts: &Facts) -> Option<&'static str> {
         (MovementKind::Dispute, Some(MoneyStanding::Asked)) => Some("payment_inquiry"),
         (MovementKind::Dispute, Some(MoneyStanding::Back)) => Some("payment_dispute"),
         (MovementKind::Invoice, Some(MoneyStanding::Asked)) => Some("payment_failed"),
+        (MovementKind::Warning, Some(MoneyStanding::Asked)) => Some("payment_fraud_warning"),
         // An older Hub opened a task and kept nothing else of it.
         (MovementKind::Dispute, None) if is_end(facts.standing) => Some("payment_dispute"),
         (MovementKind::Invoice, None) if is_end(facts.standing) && facts.money != Money::Further => {

@@ -61,6 +61,7 @@ fn heartbeat(disk: u8) -> Heartbeat {
         configuration: 0,
         gate_log: LogHead::default(),
         gate_chain: None,
+        uploads_full: false,
     }
 }
 

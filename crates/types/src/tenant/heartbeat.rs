@@ -52,6 +52,9 @@ pub struct Heartbeat {
     /// server's program is too old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_chain: Option<LogChain>,
+    /// The owner of a tool can upload nothing more: its folder, or the disk, is full.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uploads_full: bool,
 }
 
 impl Heartbeat {

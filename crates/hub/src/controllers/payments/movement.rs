@@ -25,6 +25,7 @@ impl Told<'_> {
             | "charge.dispute.closed"
             | "charge.dispute.funds_withdrawn"
             | "charge.dispute.funds_reinstated" => Some(self.dispute()),
+            "radar.early_fraud_warning.created" | "radar.early_fraud_warning.updated" => Some(self.warning()),
             "invoice.paid" | "invoice.payment_succeeded" => self.invoice(MoneyStanding::Kept),
             "invoice.payment_failed" => self.invoice(MoneyStanding::Asked),
             _ => return None,
@@ -65,7 +66,16 @@ impl Told<'_> {
             }
             _ => MoneyStanding::Back,
         };
-        self.of(MovementKind::Dispute, standing, None)
+        // A part of the order may be disputed.
+        let amount = number(self.object, "amount").filter(|amount| *amount > 0);
+        self.of(MovementKind::Dispute, standing, amount)
+    }
+
+    /// Nothing is left to do about one when its payment is paid back or disputed: the other event tells of that.
+    fn warning(&self) -> Movement {
+        let is_over = self.object.get("actionable") == Some(&Value::Bool(false));
+        let standing = if is_over { MoneyStanding::Kept } else { MoneyStanding::Asked };
+        self.of(MovementKind::Warning, standing, None)
     }
 
     /// That the first attempt at the first month fails is the checkout's own matter.

@@ -214,7 +214,17 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
         &text,
         "The server could not reach the Hub for too long: its timeline has a gap.",
     );
+    complaints.extend(heartbeat.uploads_full.then(uploads_full));
     complaints
+}
+
+fn uploads_full() -> Complaint {
+    Complaint {
+        grave: false,
+        code: "HUB028",
+        text: "nothing more can be uploaded to the website".to_owned(),
+        hint: "Why, on the server: `letsbe-node status`. Its owner can remove files still.",
+    }
 }
 
 /// The first names of many.
@@ -342,6 +352,7 @@ mod tests {
             (Box::new(|beat| beat.tokens.used = 90), "tokens"),
             (Box::new(|beat| beat.vault.proxy_ready = false), "proxy"),
             (Box::new(|beat| beat.events_dropped = 1), "1 event was lost"),
+            (Box::new(|beat| beat.uploads_full = true), "nothing more can be uploaded"),
         ];
         for (change, said) in cases {
             let mut agent = fine();

@@ -108,10 +108,12 @@ impl<'a> Reader<'a> {
     pub(in crate::worker) fn ready(&self, tools: &[&Tool]) -> Letter {
         let Self { domain, link, language } = self;
         let (note, upload) = match language {
-            Language::En => ("Please note", "Upload your pages there by SFTP (FileZilla, WinSCP, Cyberduck)"),
+            Language::En => {
+                ("Please note", "Upload your pages there by SFTP (FileZilla, WinSCP, Cyberduck), up to")
+            }
             Language::De => (
                 "Bitte beachten Sie",
-                "Ihre Seiten laden Sie dort per SFTP hoch (FileZilla, WinSCP, Cyberduck)",
+                "Ihre Seiten laden Sie dort per SFTP hoch (FileZilla, WinSCP, Cyberduck), bis zu",
             ),
         };
         let addresses = addresses(domain, tools, note, upload);
@@ -194,8 +196,9 @@ fn addresses(domain: &DomainName, tools: &[&Tool], note: &str, upload: &str) -> 
         for name in tool.vhosts.iter().filter_map(|vhost| domain.child(&vhost.label).ok()) {
             addresses.push_str(&format!("  {}: https://{name}/\n", tool.title));
         }
-        if tool.upload.is_some() {
-            addresses.push_str(&format!("    {upload}:\n    sftp://{UPLOAD_USER}@{domain}:{UPLOAD_PORT}/\n"));
+        if let Some(bound) = &tool.upload {
+            let (most, place) = (bound.max_gb, format!("{UPLOAD_USER}@{domain}:{UPLOAD_PORT}"));
+            addresses.push_str(&format!("    {upload} {most} GB:\n    sftp://{place}/\n"));
         }
         if let Some(first_visit) = &tool.first_visit {
             addresses.push_str(&format!("    {note}: {first_visit}\n"));

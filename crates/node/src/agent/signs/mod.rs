@@ -105,6 +105,7 @@ impl Signs {
             configuration: self.configurations.current().version,
             gate_log,
             gate_chain,
+            uploads_full: crate::uploads::full().is_some(),
         }
     }
 

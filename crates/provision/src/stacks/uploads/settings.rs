@@ -8,17 +8,41 @@ use crate::hardening;
 /// Its settings: where neither the operator's server reads them nor the agent may write.
 pub(super) const CONFIGURATION: &str = "/etc/ssh/letsbe_sftp_config";
 pub(super) const UNIT_FILE: &str = "/etc/systemd/system/letsbe-sftp.service";
+/// While nothing more may be uploaded: what is set before all else, with the reason in its first line.
+pub const FULL: &str = "/opt/letsbe/sftp/full.conf";
+/// And what the owner is told with each login.
+pub(super) const FULL_BANNER: &str = "/opt/letsbe/sftp/full.txt";
+/// How [`FULL`] begins.
+const REASON: &str = "# Nothing more can be uploaded: ";
 /// What the user sees as `/`.
 const ROOT: &str = "/opt/letsbe/sftp/website";
 /// Folders of root, and their modes: sshd takes no other for a root. The last one is where the tool's folder is seen.
 pub(super) const FOLDERS: [(&str, u32); 3] =
     [("/opt/letsbe/sftp", 0o755), (ROOT, 0o755), ("/opt/letsbe/sftp/website/pages", 0o755)];
 
-/// Passwords are random and of 256 bits; fail2ban counts who guesses. Links are refused: what they name is nothing that
-/// belongs on a site.
+/// Requests that are never taken. What links name is nothing that belongs on a site; copies within the server fill a disk
+/// quicker than anybody could see it.
+const NEVER: &str = "symlink,hardlink,copy-data";
+
+/// What is left to do is to make room. To open a file is refused, too: it empties the one of that name.
+pub(super) fn full_settings(why: &str) -> String {
+    format!(
+        "{REASON}{why}\nBanner {FULL_BANNER}\n\
+         ForceCommand internal-sftp -d /pages -u 0022 -P {NEVER},open,write,mkdir\n"
+    )
+}
+
+/// Why nothing more can be uploaded, by the text of [`FULL`].
+#[must_use]
+pub fn full_reason(text: &str) -> Option<&str> {
+    text.lines().next()?.strip_prefix(REASON)
+}
+
+/// Passwords are random and of 256 bits; fail2ban counts who guesses.
 pub(super) fn configuration() -> String {
     format!(
         "# Written by LetsBe. Uploads only: whoever operates this server logs in at another port.
+Include {FULL}
 Port {UPLOAD_PORT}
 HostKey /etc/ssh/ssh_host_ed25519_key
 HostKey /etc/ssh/ssh_host_rsa_key
@@ -40,7 +64,7 @@ ClientAliveInterval 60
 ClientAliveCountMax 5
 ChrootDirectory {ROOT}
 Subsystem sftp internal-sftp
-ForceCommand internal-sftp -d /pages -u 0022 -P symlink,hardlink
+ForceCommand internal-sftp -d /pages -u 0022 -P {NEVER}
 DisableForwarding yes
 AllowTcpForwarding no
 AllowStreamLocalForwarding no

@@ -7,12 +7,14 @@ const FACTS: Facts = Facts {
     standing: MoneyStanding::Back,
     before: None,
     back: Some(1800),
+    disputed: Some(0),
     paid: Some(1800),
     money: Money::Counted,
     order: Life::Begun,
     others: false,
     fitting: false,
     uncounted: false,
+    held: 0,
 };
 
 fn said(decision: Decision) -> (Option<&'static str>, Option<&'static str>, Option<&'static str>) {
@@ -63,7 +65,13 @@ fn a_refund_that_fails_is_told_and_its_task_is_over_when_nothing_is_back() {
 
 #[test]
 fn a_question_of_the_banks_stops_nothing_and_a_dispute_is_followed_to_its_end() {
-    let asked = Facts { kind: MovementKind::Dispute, standing: MoneyStanding::Asked, ..FACTS };
+    let asked = Facts {
+        kind: MovementKind::Dispute,
+        standing: MoneyStanding::Asked,
+        back: Some(0),
+        disputed: Some(1800),
+        ..FACTS
+    };
     let dispute = Facts { standing: MoneyStanding::Back, ..asked };
     let grown = Facts { before: Some(MoneyStanding::Asked), ..dispute };
     let won = Facts { standing: MoneyStanding::Kept, before: Some(MoneyStanding::Back), ..dispute };
@@ -134,5 +142,74 @@ fn parts_add_up_and_what_failed_is_not_back() {
         (&[(Back, -5, 1)][..], None, 0),
     ] {
         assert_eq!(back(refunds, total), wanted, "{refunds:?} {total:?}");
+    }
+}
+
+#[test]
+fn of_a_disputed_part_a_person_is_told_and_only_with_the_rest_it_is_the_whole() {
+    let part = Facts { kind: MovementKind::Dispute, back: Some(0), disputed: Some(600), ..FACTS };
+    let lost = Facts { standing: MoneyStanding::Lost, before: Some(MoneyStanding::Back), ..part };
+    let live = |facts| Facts { order: Life::Live, ..facts };
+    let refund = Facts { back: Some(1200), disputed: Some(600), ..FACTS };
+    let disputes = Some("payment_dispute");
+    for (facts, wanted, words) in [
+        (part, (disputes, None, None), "a part of a payment, which stops nothing"),
+        (live(part), (disputes, None, None), "a part of a payment, which stops nothing"),
+        (Facts { fitting: true, ..part }, (disputes, None, None), "a part of a payment"),
+        (lost, (Some("payment_dispute_lost"), None, disputes), "that part is gone"),
+        (Facts { order: Life::Stopped, ..part }, (None, None, None), ""),
+        (Facts { disputed: Some(1800), ..part }, (None, Some("dispute"), None), ""),
+        (Facts { back: Some(1200), ..part }, (None, Some("dispute"), None), ""),
+        (live(Facts { back: Some(1200), ..part }), (disputes, Some("dispute"), None), "the rest is disputed"),
+        // As an older Hub kept it, and where nobody has said how much was paid.
+        (Facts { disputed: None, ..part }, (None, Some("dispute"), None), ""),
+        (Facts { paid: None, ..part }, (None, Some("dispute"), None), ""),
+        (refund, (None, Some("refund"), None), ""),
+        (live(refund), (Some("payment_refund"), Some("refund"), None), "the rest is disputed"),
+        (Facts { back: Some(1199), ..refund }, (Some("payment_refund"), None, None), "a part of"),
+    ] {
+        let decision = decide(&facts);
+        let detail = decision.task.map_or("", |(_, detail)| detail);
+        assert_eq!(said(decision), wanted, "{facts:?}");
+        assert!(detail.contains(words), "{facts:?}: {detail}");
+    }
+}
+
+#[test]
+fn a_payment_is_no_second_one_any_more_when_all_of_it_was_paid_back_and_one_is_left() {
+    let second = Facts { money: Money::Further, held: 1, ..FACTS };
+    let kept = Facts { standing: MoneyStanding::Kept, before: Some(MoneyStanding::Back), ..second };
+    for (facts, single) in [
+        (second, true),
+        (Facts { held: 0, ..second }, true),
+        (Facts { order: Life::Stopped, ..second }, true),
+        (Facts { back: None, ..second }, true),
+        (Facts { held: 2, ..second }, false),
+        (Facts { back: Some(1799), ..second }, false),
+        (Facts { back: Some(1200), disputed: Some(600), ..second }, false),
+        (Facts { paid: None, ..second }, false),
+        (Facts { kind: MovementKind::Dispute, ..second }, false),
+        (kept, false),
+    ] {
+        assert_eq!(decide(&facts).single, single, "{facts:?}");
+    }
+    assert_eq!(said(decide(&Facts { back: Some(0), ..kept })).0, Some("payment_twice"), "it is here again");
+}
+
+#[test]
+fn a_warning_of_fraud_is_told_until_there_is_nothing_to_do_about_it() {
+    let warned = Facts { kind: MovementKind::Warning, standing: MoneyStanding::Asked, ..FACTS };
+    let over = Facts { standing: MoneyStanding::Kept, before: Some(MoneyStanding::Asked), ..warned };
+    let task = Some("payment_fraud_warning");
+    for (facts, wanted) in [
+        (warned, (task, None, None)),
+        (Facts { order: Life::Live, ..warned }, (task, None, None)),
+        (Facts { money: Money::Further, ..warned }, (task, None, None)),
+        (Facts { order: Life::Stopped, ..warned }, (None, None, None)),
+        (over, (None, None, task)),
+        (Facts { others: true, ..over }, (None, None, None)),
+        (Facts { before: None, ..over }, (None, None, None)),
+    ] {
+        assert_eq!(said(decide(&facts)), wanted, "{facts:?}");
     }
 }

@@ -62,15 +62,16 @@ fn the_message_names_every_address_and_what_the_first_visit_needs() {
     let mut tools: Vec<_> = wanted.iter().filter_map(|id| catalog.tool(id)).cloned().collect();
     tools[1].first_visit = Some("The first visitor chooses a theme.".to_owned());
     let tools: Vec<_> = tools.iter().collect();
-    for (language, note, upload) in [
-        (Language::En, "Please note", "Upload your pages there by SFTP"),
-        (Language::De, "Bitte beachten Sie", "Ihre Seiten laden Sie dort per SFTP hoch"),
+    for (language, note, upload, most) in [
+        (Language::En, "Please note", "Upload your pages there by SFTP", "up to 10 GB:"),
+        (Language::De, "Bitte beachten Sie", "Ihre Seiten laden Sie dort per SFTP hoch", "bis zu 10 GB:"),
     ] {
         let text = written(language, |reader| reader.ready(&tools));
         for expected in [
             "https://blog.bakery.example/",
             "https://status.bakery.example/",
             upload,
+            most,
             "sftp://letsbe-website@bakery.example:22023/",
             &format!("{note}: The first visitor chooses a theme."),
         ] {

@@ -1,0 +1,174 @@
+//! How much may be uploaded. Pure.
+//!
+//! Whoever has the password could fill the disk, and databases stop on a full one. A quota of ext4 needs a mount option and,
+//! for projects, a file system that is not in use; a file system of its own in a file could not change places with a
+//! restored folder, as restores do it (a mount point cannot be renamed), and what is live would have to be moved. So the
+//! folder and the disk are looked at every other second, and when either bound is reached the service takes only what
+//! makes room. In between fits what comes in over the network in that time; the reserve of the disk is far more, and
+//! copies within the server, which could be quicker, are never taken.
+
+/// Of the disk, so much stays free for others: on a small one, a twentieth.
+const RESERVE: u64 = 5 << 30;
+/// Closed uploads are opened below this share of a bound, so that they do not open and close with every file.
+const OPENS_BELOW: (u64, u64) = (19, 20);
+
+/// What the folder may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Files and folders.
+    pub files: u64,
+}
+
+/// What the folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Held {
+    pub(super) bytes: u64,
+    pub(super) files: u64,
+    /// Something in it cannot be read: a path that is too long hides what lies beneath it.
+    pub(super) hides: bool,
+}
+
+/// What is left of the disk, for whoever is not root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Disk {
+    pub(super) free: u64,
+    pub(super) all: u64,
+    pub(super) free_files: u64,
+    /// 0 where the file system has no number of them.
+    pub(super) all_files: u64,
+}
+
+/// Why nothing more is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// The folder holds what it may.
+    Bytes,
+    /// There are too many files.
+    Files,
+    /// Not all of it can be read.
+    Hidden,
+    /// The server's disk has no more to give.
+    Disk,
+}
+
+impl Bound {
+    fn size(self) -> String {
+        match self.bytes / 1_000_000 {
+            megabytes @ ..1000 => format!("{megabytes} MB"),
+            megabytes => format!("{} GB", megabytes / 1000),
+        }
+    }
+}
+
+impl Full {
+    /// For the operator.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Bytes => "the folder holds as much as it may",
+            Self::Files => "the folder holds as many files as it may",
+            Self::Hidden => "not all of the folder can be read: a path in it is too long",
+            Self::Disk => "the server's disk is nearly full",
+        }
+    }
+
+    /// What the owner's program shows with each login, in both languages that we write to owners in.
+    pub(super) fn to_owner(self, bound: Bound) -> String {
+        let (size, files) = (bound.size(), bound.files);
+        let (english, german) = match self {
+            Self::Bytes => (
+                format!("The website holds {size}, and there is no space left for more."),
+                format!("Die Website umfasst {size}; mehr Platz gibt es nicht."),
+            ),
+            Self::Files => (
+                format!("The website holds {files} files and folders, and there is no space left for more."),
+                format!("Die Website umfasst {files} Dateien und Ordner; mehr Platz gibt es nicht."),
+            ),
+            Self::Hidden => (
+                "The website has folders within folders so deep that they cannot be read.".to_owned(),
+                "Die Website hat so tief verschachtelte Ordner, dass sie nicht lesbar sind.".to_owned(),
+            ),
+            Self::Disk => (
+                "There is no space left on the server.".to_owned(),
+                "Auf dem Server ist kein Platz mehr.".to_owned(),
+            ),
+        };
+        format!(
+            "{english} Nothing can be uploaded until files are removed;\n\
+             removing and renaming work, and visitors see the website as it is. A minute later uploads work again.\n\
+             {german} Hochladen geht erst wieder, wenn Dateien gelöscht sind;\n\
+             Löschen und Umbenennen geht, und Besucher sehen die Website wie bisher.\n"
+        )
+    }
+}
+
+/// Whether anything more may be uploaded, by what is there; `now` is how it was until now.
+pub(super) fn decide(held: &Held, disk: &Disk, bound: Bound, now: Option<Full>) -> Option<Full> {
+    let (least, whole) = if now.is_some() { OPENS_BELOW } else { (1, 1) };
+    let reached = |found: u64, most: u64| found >= most / whole * least;
+    let reserve = |most: u64, all: u64| most.min(all / 20) / least * whole;
+    if disk.free < reserve(RESERVE, disk.all)
+        || (disk.all_files > 0 && disk.free_files < reserve(u64::MAX, disk.all_files))
+    {
+        return Some(Full::Disk);
+    }
+    if held.hides {
+        return Some(Full::Hidden);
+    }
+    if reached(held.files, bound.files) {
+        return Some(Full::Files);
+    }
+    reached(held.bytes, bound.bytes).then_some(Full::Bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bound, Disk, Full, Held, decide};
+
+    const GB: u64 = 1_000_000_000;
+    const BOUND: Bound = Bound { bytes: 10 * GB, files: 1000 };
+    const DISK: Disk = Disk { free: 100 << 30, all: 160 << 30, free_files: 9_000_000, all_files: 10_000_000 };
+
+    #[test]
+    fn uploads_end_at_each_bound_and_begin_again_well_below_it() {
+        let held = |bytes, files| Held { bytes, files, hides: false };
+        let (open, bytes) = (None, Some(Full::Bytes));
+        for (found, disk, now, wanted) in [
+            (held(0, 1), DISK, open, open),
+            (held(10 * GB - 1, 999), DISK, open, open),
+            (held(10 * GB, 1), DISK, open, bytes),
+            (held(0, 1000), DISK, open, Some(Full::Files)),
+            (held(96 * GB / 10, 1), DISK, bytes, bytes),
+            (held(94 * GB / 10, 1), DISK, bytes, open),
+            (held(0, 951), DISK, Some(Full::Files), Some(Full::Files)),
+            (held(0, 949), DISK, Some(Full::Files), open),
+            (Held { hides: true, ..held(0, 1) }, DISK, open, Some(Full::Hidden)),
+            (held(0, 1), Disk { free: (5 << 30) - 1, ..DISK }, open, Some(Full::Disk)),
+            (held(0, 1), Disk { free: 5 << 30, ..DISK }, open, open),
+            (held(0, 1), Disk { free: 5 << 30, ..DISK }, Some(Full::Disk), Some(Full::Disk)),
+            (held(0, 1), Disk { free: 6 << 30, ..DISK }, Some(Full::Disk), open),
+            // A small disk, and one whose files are nearly all taken.
+            (held(0, 1), Disk { free: 2 << 30, all: 20 << 30, ..DISK }, open, open),
+            (held(0, 1), Disk { free: (1 << 30) - 1, all: 20 << 30, ..DISK }, open, Some(Full::Disk)),
+            (held(0, 1), Disk { free_files: 499_999, ..DISK }, open, Some(Full::Disk)),
+            (held(0, 1), Disk { free_files: 0, all_files: 0, ..DISK }, open, open),
+        ] {
+            assert_eq!(decide(&found, &disk, BOUND, now), wanted, "{found:?} {disk:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn an_owner_is_told_the_bound_in_both_languages() {
+        let said = Full::Bytes.to_owner(BOUND);
+        assert!(
+            said.contains("holds 10 GB, and there is no space left")
+                && said.contains("mehr Platz gibt es nicht"),
+            "{said}"
+        );
+        for full in [Full::Bytes, Full::Files, Full::Hidden, Full::Disk] {
+            assert!(full.to_owner(BOUND).contains("until files are removed"), "{full:?}");
+        }
+    }
+}
