@@ -8,7 +8,13 @@ const locale = navigator.languages.find((one) => one.split("-")[0] === language 
 const absolute = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 const whole = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "long" });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-const words = language === "de" ? { copied: "Kopiert", not: "Nicht kopiert" } : { copied: "Copied", not: "Not copied" };
+const words = language === "de" ? {
+  copied: "Kopiert", not: "Nicht kopiert", connected: "Verbunden",
+  closed: "Nicht mehr verbunden: Laden Sie die Seite neu", lost: "Verbindung unterbrochen, neuer Versuch …",
+} : {
+  copied: "Copied", not: "Not copied", connected: "Connected",
+  closed: "Not connected any more: reload the page", lost: "Connection lost, trying again …",
+};
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 function ago(moment) {
@@ -98,9 +104,9 @@ function followTimeline() {
   const say = (text, kind) => { live.textContent = text; live.className = kind; };
   const open = () => {
     source = new EventSource(`${list().dataset.events}?after=${list().dataset.last}`);
-    source.onopen = () => say("Connected", "live");
+    source.onopen = () => say(words.connected, "live");
     source.onerror = () => say(source.readyState === EventSource.CLOSED
-      ? "Not connected any more: reload the page" : "Connection lost, trying again …", "muted");
+      ? words.closed : words.lost, "muted");
     source.onmessage = take;
   };
   const take = (event) => {

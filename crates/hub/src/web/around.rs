@@ -74,6 +74,11 @@ pub(crate) fn here() -> Around {
     })
 }
 
+/// Makes a part of a page outside of any request, in this language.
+pub(super) fn in_language<T>(language: Language, make: impl FnOnce() -> T) -> T {
+    AROUND.sync_scope(Around { waiting: None, path: String::new(), language }, make)
+}
+
 /// Makes a page of staff with what surrounds it.
 pub(crate) async fn with<T>(
     state: &AppState,
@@ -81,15 +86,15 @@ pub(crate) async fn with<T>(
     path: &str,
     page: impl Future<Output = T>,
 ) -> T {
-    let waiting = match waiting::items(state).await {
+    let language = language::asked(headers);
+    let waiting = match waiting::items(state, language).await {
         Ok(items) => Some(Arc::new(items)),
         Err(error) => {
             tracing::error!(?error, "what waits for a person is not known");
             None
         }
     };
-    let (path, language) = (path.to_owned(), language::asked(headers));
-    AROUND.scope(Around { waiting, path, language }, page).await
+    AROUND.scope(Around { waiting, path: path.to_owned(), language }, page).await
 }
 
 /// Makes a page that strangers may see too: staff keeps its navigation there.
@@ -101,7 +106,7 @@ pub(crate) async fn with_visitor<T>(
 ) -> T {
     match sessions::visitor(state, headers).await {
         Some(email) => with(state, headers, path, async { page(Some(email)) }).await,
-        None => page(None),
+        None => in_language(language::asked(headers), || page(None)),
     }
 }
 

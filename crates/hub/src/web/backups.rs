@@ -7,12 +7,16 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
+use chrono::{DateTime, Utc};
 use letsbe_store::{ListedTenants, Rating};
 use letsbe_types::{
     Language,
     backup::{Proof, Protection},
-    backups::{Alarm, AlarmKind, BackupState, BackupSummary, Drill, HubBackup, Look, TenantBackups},
+    backups::{
+        Alarm, AlarmKind, BackupState, BackupSummary, Drill, DrillKind, HubBackup, Look, TenantBackups,
+    },
     ids::{AlarmId, OrderId},
+    tenant::ToolBackupSign,
 };
 use serde::Deserialize;
 
@@ -21,12 +25,12 @@ use super::{
     forms::form,
     lists::{Head, Kind, in_language},
     page,
-    view::{Label, Moment, level_word, mark},
-    words::Words,
+    view::{Label, Moment, level_word, mark, size},
+    words::{BackupWords, DrillWords, Said, Words},
 };
 use crate::{
     AppState,
-    backups::{size, state::summary},
+    backups::state::summary,
     controllers::{
         ApiError, ApiResult, Id, Ids, Parameters,
         backups::{alarms, hub, list},
@@ -38,10 +42,10 @@ use crate::{
 
 /// How backups are.
 const KINDS: [Kind; 6] = [
-    ("needs_you", ["need you", "brauchen Sie"], "failed"),
-    ("failed", ["failed", "gescheitert"], "failed"),
+    ("needs_you", ["need you", "mit Handlungsbedarf"], "failed"),
+    ("failed", ["failed", "fehlgeschlagen"], "failed"),
     ("troubled", ["troubled", "gestört"], "warning"),
-    ("awaited", ["awaited", "erwartet"], "waiting"),
+    ("awaited", ["awaited", "ausstehend"], "waiting"),
     ("fine", ["fine", "in Ordnung"], "ok"),
     ("ended", ["ended", "beendet"], ""),
 ];
@@ -52,9 +56,9 @@ const SHOWN: usize = 50;
 const fn label(state: BackupState, language: Language) -> Label {
     let (level, words) = match state {
         BackupState::Fine => ("ok", ["Fine", "In Ordnung"]),
-        BackupState::Awaited => ("waiting", ["Awaited", "Erwartet"]),
+        BackupState::Awaited => ("waiting", ["Awaited", "Ausstehend"]),
         BackupState::Troubled => ("warning", ["Troubled", "Gestört"]),
-        BackupState::Failed => ("failed", ["Failed", "Gescheitert"]),
+        BackupState::Failed => ("failed", ["Failed", "Fehlgeschlagen"]),
         BackupState::Ended => ("", ["Ended", "Beendet"]),
     };
     Label { level, words: in_language(words, language) }
@@ -69,7 +73,7 @@ pub(super) fn protection(protection: Option<Protection>, language: Language) -> 
                 Language::De => format!("{days} Tage gesperrt"),
             };
         }
-        Some(Protection::Versioned) => ["versions kept", "Versionen bleiben"],
+        Some(Protection::Versioned) => ["versions kept", "mit Versionen"],
         Some(Protection::Unprotected) => ["unprotected", "ungeschützt"],
         None => ["none", "keiner"],
     };
@@ -106,7 +110,8 @@ impl Row {
             failed: sign.filter(|sign| !sign.succeeded).map(|sign| moment(sign.at)),
             proven: of.oldest_proof_at.map(moment),
             outside: sign.and_then(|sign| sign.remote_at).map(moment),
-            size: sign.map_or_else(|| Words::of(language).none_yet.to_owned(), |sign| size(sign.bytes)),
+            size: sign
+                .map_or_else(|| Words::of(language).none_yet.to_owned(), |sign| size(sign.bytes, language)),
             protection: protection(protected, language),
             unprotected: protected == Some(Protection::Unprotected),
             of,
@@ -147,7 +152,6 @@ impl Own {
 #[template(path = "backups.html")]
 struct ListPage {
     operator: Option<String>,
-    language: Language,
     own: Own,
     rows: Vec<Row>,
     head: Head,
@@ -168,7 +172,7 @@ pub(crate) async fn list(
         let now = state.clock.now();
         let rows = tenants.iter().map(|tenant| Row::of(summary(tenant, now), language)).collect();
         let (operator, own) = (Some(operator.email.clone()), Own::of(hub::of(&state).await, language));
-        Ok(ListPage { operator, own, rows, head, language })
+        Ok(ListPage { operator, own, rows, head })
     };
     match found.await {
         Ok(content) => page(StatusCode::OK, &content),
@@ -183,6 +187,24 @@ struct Tool {
     proven: Option<Moment>,
 }
 
+impl Tool {
+    fn of(tool: ToolBackupSign, language: Language) -> Self {
+        let [missing, broken, awaited, proven] = BackupWords::of(language).states;
+        let (level, words) = match (tool.ok, tool.proof_ok, tool.proven_at) {
+            (false, ..) => ("failed", missing),
+            (_, false, _) => ("failed", broken),
+            (true, true, None) => ("waiting", awaited),
+            (true, true, Some(_)) => ("ok", proven),
+        };
+        Self {
+            label: Label { level, words },
+            name: tool.tool,
+            taken: tool.taken_at.map(|at| Moment::of(at, language)),
+            proven: tool.proven_at.map(|at| Moment::of(at, language)),
+        }
+    }
+}
+
 /// A proof in one line.
 pub(super) struct Evidence {
     pub(super) mark: &'static str,
@@ -193,8 +215,8 @@ pub(super) struct Evidence {
     pub(super) words: String,
 }
 
-impl From<Proof> for Evidence {
-    fn from(proof: Proof) -> Self {
+impl Evidence {
+    pub(super) fn of(proof: Proof, language: Language) -> Self {
         let took: u64 = proof.steps.iter().map(|step| step.milliseconds).sum();
         let words = match &proof.problem {
             Some(problem) => problem.to_string(),
@@ -206,9 +228,9 @@ impl From<Proof> for Evidence {
         let level = if proof.holds() { "ok" } else { "failed" };
         Self {
             mark: mark(level),
-            word: level_word(level),
+            word: level_word(level, language),
             tool: proof.tool,
-            at: proof.began_at.into(),
+            at: Moment::of(proof.began_at, language),
             words,
         }
     }
@@ -220,12 +242,15 @@ struct Counted {
     kept: String,
 }
 
-impl From<Look> for Counted {
-    fn from(look: Look) -> Self {
+impl Counted {
+    fn of(look: &Look, language: Language) -> Self {
+        let counted = |bytes, objects| {
+            format!("{} {} {objects}", size(bytes, language), BackupWords::of(language).within)
+        };
         Self {
-            at: look.at.into(),
-            objects: format!("{} in {}", size(look.bytes), look.objects),
-            kept: format!("{} in {}", size(look.noncurrent_bytes), look.noncurrent_objects),
+            at: Moment::of(look.at, language),
+            objects: counted(look.bytes, look.objects),
+            kept: counted(look.noncurrent_bytes, look.noncurrent_objects),
         }
     }
 }
@@ -236,14 +261,15 @@ struct Warned {
     of: Alarm,
 }
 
-impl From<Alarm> for Warned {
-    fn from(of: Alarm) -> Self {
+impl Warned {
+    fn of(of: Alarm, language: Language) -> Self {
+        let [keys, messages, copies] = BackupWords::of(language).about;
         let about = match of.kind {
-            AlarmKind::KeysRefused | AlarmKind::KeysChanged => "Keys in escrow",
-            AlarmKind::Flooded => "Messages of the server",
-            _ => "Copies outside",
+            AlarmKind::KeysRefused | AlarmKind::KeysChanged => keys,
+            AlarmKind::Flooded => messages,
+            _ => copies,
         };
-        Self { about, since: of.began_at.into(), of }
+        Self { about, since: Moment::of(of.began_at, language), of }
     }
 }
 
@@ -252,19 +278,24 @@ struct Drilled {
     word: &'static str,
     kind: &'static str,
     at: Moment,
-    words: String,
+    words: Said,
     of: Drill,
 }
 
-impl From<Drill> for Drilled {
-    fn from(of: Drill) -> Self {
-        let (level, words) = match (&of.report, of.began_at) {
-            (Some(report), _) => (if report.passed { "ok" } else { "failed" }, report.summary.clone()),
-            (None, Some(_)) => ("running", "under way".to_owned()),
-            (None, None) => ("waiting", "due".to_owned()),
+impl Drilled {
+    fn of(of: Drill, language: Language) -> Self {
+        let words = BackupWords::of(language);
+        let (level, said) = match (&of.report, of.began_at) {
+            (Some(report), _) => {
+                (if report.passed { "ok" } else { "failed" }, Said::english(report.summary.clone()))
+            }
+            (None, Some(_)) => ("running", Said::ours(words.under_way)),
+            (None, None) => ("waiting", Said::ours(words.due)),
         };
-        let at = of.finished_at.or(of.began_at).unwrap_or(of.due_at);
-        Self { mark: mark(level), word: level_word(level), kind: of.kind.as_str(), at: at.into(), words, of }
+        let [monthly, quarterly] = DrillWords::of(language).kinds;
+        let kind = if of.kind == DrillKind::Monthly { monthly } else { quarterly };
+        let at = Moment::of(of.finished_at.or(of.began_at).unwrap_or(of.due_at), language);
+        Self { mark: mark(level), word: level_word(level, language), kind, at, words: said, of }
     }
 }
 
@@ -272,6 +303,7 @@ impl From<Drill> for Drilled {
 #[template(path = "backup.html")]
 struct TenantPage {
     operator: Option<String>,
+    words: &'static BackupWords,
     row: Row,
     /// What is wrong beside the alarms.
     troubles: Vec<String>,
@@ -293,45 +325,32 @@ pub(crate) async fn show(
 ) -> Response {
     let found = async { list::detail(&state, id?.0).await };
     match found.await {
-        Ok(detail) => page(StatusCode::OK, &tenant_page(detail, operator.email, state.clock.now().into())),
+        Ok(detail) => page(StatusCode::OK, &tenant_page(detail, operator.email, state.clock.now())),
         Err(error) => error_page(error, Some(operator.email), "/backups"),
     }
 }
 
-fn tenant_page(detail: TenantBackups, operator: String, as_of: Moment) -> TenantPage {
+fn tenant_page(detail: TenantBackups, operator: String, now: DateTime<Utc>) -> TenantPage {
+    let language = around::here().language();
+    let moment = |at| Moment::of(at, language);
     let TenantBackups { summary, proofs, days, drills, .. } = detail;
     let tools = summary.sign.as_ref().map(|sign| sign.tools.clone()).unwrap_or_default();
     let alarms = summary.alarms.iter().cloned();
     let of_alarm = |trouble: &String| summary.alarms.iter().any(|alarm| trouble.contains(&alarm.message));
     let troubles = summary.troubles.iter().filter(|trouble| !of_alarm(trouble)).cloned().collect();
-    let failed = summary.sign.as_ref().filter(|sign| !sign.succeeded).map(|sign| sign.at.into());
+    let failed = summary.sign.as_ref().filter(|sign| !sign.succeeded).map(|sign| moment(sign.at));
     TenantPage {
         operator: Some(operator),
+        words: BackupWords::of(language),
         failed,
-        as_of,
+        as_of: moment(now),
         troubles,
-        tools: tools
-            .into_iter()
-            .map(|tool| {
-                let (level, words) = match (tool.ok, tool.proof_ok, tool.proven_at) {
-                    (false, ..) => ("failed", "not in the last backup"),
-                    (_, false, _) => ("failed", "could not be restored"),
-                    (true, true, None) => ("waiting", "not proven yet"),
-                    (true, true, Some(_)) => ("ok", "proven"),
-                };
-                Tool {
-                    label: Label { level, words },
-                    name: tool.tool,
-                    taken: tool.taken_at.map(Moment::from),
-                    proven: tool.proven_at.map(Moment::from),
-                }
-            })
-            .collect(),
-        alarms: alarms.map(Warned::from).collect(),
-        proofs: proofs.into_iter().take(SHOWN).map(Evidence::from).collect(),
-        days: days.into_iter().map(Counted::from).collect(),
-        drills: drills.into_iter().take(SHOWN).map(Drilled::from).collect(),
-        row: Row::of(summary, Language::En),
+        tools: tools.into_iter().map(|tool| Tool::of(tool, language)).collect(),
+        alarms: alarms.map(|alarm| Warned::of(alarm, language)).collect(),
+        proofs: proofs.into_iter().take(SHOWN).map(|proof| Evidence::of(proof, language)).collect(),
+        days: days.iter().map(|look| Counted::of(look, language)).collect(),
+        drills: drills.into_iter().take(SHOWN).map(|drill| Drilled::of(drill, language)).collect(),
+        row: Row::of(summary, language),
     }
 }
 

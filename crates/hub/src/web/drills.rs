@@ -17,12 +17,13 @@ use letsbe_types::{
 use serde::Deserialize;
 
 use super::{
-    Refused,
+    Refused, around,
     backups::Evidence,
     error_page,
     forms::form,
     page,
     view::{Label, Moment},
+    words::DrillWords,
 };
 use crate::{
     AppState,
@@ -34,6 +35,7 @@ use crate::{
 #[template(path = "drill.html")]
 struct DrillPage {
     operator: Option<String>,
+    words: &'static DrillWords,
     domain: String,
     label: Label,
     due: Moment,
@@ -54,8 +56,16 @@ struct DrillPage {
 }
 
 impl DrillPage {
+    fn heading(&self) -> String {
+        let kind = match self.of.kind {
+            DrillKind::Monthly => self.words.monthly,
+            DrillKind::Quarterly => self.words.quarterly,
+        };
+        format!("{kind} {}", self.domain)
+    }
+
     fn wrong(&self, name: &str) -> Option<&str> {
-        self.refused.as_ref()?.of(name)
+        self.refused.as_ref()?.field(name)
     }
 }
 
@@ -81,16 +91,21 @@ async fn found(state: &AppState, id: OrderId, drill: DrillId, operator: String) 
 }
 
 fn drill_page(order: &NewOrder, of: Drill, operator: String, now: DateTime<Utc>) -> DrillPage {
-    let (level, words) = match (&of.report, of.began_at) {
-        (Some(report), _) if report.passed => ("ok", "Passed"),
-        (Some(_), _) => ("failed", "Failed"),
-        (None, Some(_)) => ("running", "Under way"),
-        (None, None) if of.due_at < now => ("warning", "Overdue"),
-        (None, None) => ("waiting", "Due"),
+    let language = around::here().language();
+    let words = DrillWords::of(language);
+    let [passed, failed, under_way, overdue, due] = words.states;
+    let (level, state) = match (&of.report, of.began_at) {
+        (Some(report), _) if report.passed => ("ok", passed),
+        (Some(_), _) => ("failed", failed),
+        (None, Some(_)) => ("running", under_way),
+        (None, None) if of.due_at < now => ("warning", overdue),
+        (None, None) => ("waiting", due),
     };
+    let moment = |at| Moment::of(at, language);
     let report = of.report.clone().unwrap_or_default();
     DrillPage {
         operator: Some(operator),
+        words,
         domain: order.domain.to_string(),
         command: format!(
             "letsbe provision --host SPARE --key KEY --domain {} --tier {} --tools {} --email {} --restore --source \
@@ -101,19 +116,19 @@ fn drill_page(order: &NewOrder, of: Drill, operator: String, now: DateTime<Utc>)
             // A customer chooses what stands before the @.
             quoted(order.email.as_str())
         ),
-        as_of: now.into(),
-        label: Label { level, words },
-        due: of.due_at.into(),
-        began: of.began_at.map(Moment::from),
-        finished: of.finished_at.map(Moment::from),
+        as_of: moment(now),
+        label: Label { level, words: state },
+        due: moment(of.due_at),
+        began: of.began_at.map(moment),
+        finished: of.finished_at.map(moment),
         measured: report
             .rto_seconds
             .zip(report.rpo_seconds)
             .filter(|_| report.passed)
             .map(|(rto, rpo)| (rto / 60, rpo / 60)),
         summary: report.summary,
-        by: report.by.unwrap_or_else(|| "the tenant's own server".to_owned()),
-        proofs: report.proofs.into_iter().map(Evidence::from).collect(),
+        by: report.by.unwrap_or_else(|| words.by_itself.to_owned()),
+        proofs: report.proofs.into_iter().map(|proof| Evidence::of(proof, language)).collect(),
         typed: OutcomeForm::default(),
         refused: None,
         to_do: of.kind == DrillKind::Quarterly && of.finished_at.is_none(),
@@ -152,7 +167,10 @@ pub(crate) async fn record(
         Err(error) => error,
     };
     match found(&state, id, drill, operator.email.clone()).await {
-        Ok(content) => page(error.status, &DrillPage { typed, refused: Some(error.into()), ..content }),
+        Ok(content) => page(
+            error.status,
+            &DrillPage { typed, refused: Some(Refused::new(error, around::here().language())), ..content },
+        ),
         Err(_) => error_page(error, Some(operator.email), back),
     }
 }

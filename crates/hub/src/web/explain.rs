@@ -8,7 +8,7 @@ use axum::{
 };
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
-use super::{around, error_page, page};
+use super::{around, error_page, page, words::problem_title};
 use crate::{AppState, controllers::ApiError};
 
 #[derive(Template)]
@@ -16,6 +16,8 @@ use crate::{AppState, controllers::ApiError};
 struct ExplainPage {
     operator: Option<String>,
     code: String,
+    /// What it means, for a reader to whom the explanation is foreign.
+    title: Option<&'static str>,
     html: String,
 }
 
@@ -28,7 +30,10 @@ pub(crate) async fn show(
     let code = code.map(|Path(code)| code).unwrap_or_default();
     let found = letsbe_explain::page(&code);
     around::with_visitor(&state, &headers, "/errors", |operator| match found {
-        Some(text) => page(StatusCode::OK, &ExplainPage { operator, html: rendered(text), code }),
+        Some(text) => {
+            let title = problem_title(&code, around::here().language());
+            page(StatusCode::OK, &ExplainPage { operator, title, html: rendered(text), code })
+        }
         None => {
             let back = if operator.is_some() { "/" } else { "" };
             error_page(ApiError::not_found(), operator, back)

@@ -10,10 +10,10 @@ use axum::{
     response::sse::{Event, Sse},
 };
 use futures::Stream;
-use letsbe_types::{api::TimelineEntry, ids::OrderId};
+use letsbe_types::{Language, api::TimelineEntry, ids::OrderId};
 use serde::Serialize;
 
-use super::timeline::Line;
+use super::{around, language, timeline::Line};
 use crate::{
     AppState,
     controllers::{
@@ -46,12 +46,14 @@ pub(crate) async fn stream(
     Parameters(from): Parameters<From>,
     headers: HeaderMap,
 ) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    follow(state, operator, id, (from, headers), rendered).await
+    let language = language::asked(&headers);
+    follow(state, operator, id, (from, headers), move |entry, event| rendered(entry, event, language)).await
 }
 
 /// Within JSON, since a line of such an event must not have any end of line.
-fn rendered(entry: TimelineEntry, event: Event) -> Option<Event> {
+fn rendered(entry: TimelineEntry, event: Event, language: Language) -> Option<Event> {
     let (sequence, kind) = (entry.sequence, entry.kind.clone());
-    let html = Fragment { line: entry.into() }.render().ok()?;
+    let line = Line::of(entry, language);
+    let html = around::in_language(language, || Fragment { line }.render()).ok()?;
     event.json_data(LiveLine { sequence, kind, html }).ok()
 }

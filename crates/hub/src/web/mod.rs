@@ -31,6 +31,7 @@ use axum::{
 use letsbe_types::{Language, api::FieldError};
 
 use crate::controllers::ApiError;
+use words::{Said, Words};
 
 /// A refusal as a page.
 #[derive(Template)]
@@ -40,7 +41,9 @@ struct ErrorPage {
     language: Language,
     status: u16,
     title: &'static str,
-    message: String,
+    message: Said,
+    /// What the program says of it, in English, where the message is not that itself.
+    cause: Option<String>,
     details: Vec<String>,
     /// Seconds after which trying again can help.
     wait: Option<i64>,
@@ -69,15 +72,13 @@ struct Refused {
 }
 
 impl Refused {
-    /// Why a field was refused.
-    fn of(&self, name: &str) -> Option<&str> {
-        self.details.iter().find(|detail| detail.field == name).map(|detail| detail.message.as_str())
+    fn new(error: ApiError, language: Language) -> Self {
+        Self { title: title(error.status, language), message: error.message, details: error.details }
     }
-}
 
-impl From<ApiError> for Refused {
-    fn from(error: ApiError) -> Self {
-        Self { title: title(error.status), message: error.message, details: error.details }
+    /// Why a field was refused.
+    fn field(&self, name: &str) -> Option<&str> {
+        self.details.iter().find(|detail| detail.field == name).map(|detail| detail.message.as_str())
     }
 }
 
@@ -88,7 +89,14 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-const fn title(status: StatusCode) -> &'static str {
+const fn title(status: StatusCode, language: Language) -> &'static str {
+    match language {
+        Language::En => in_english(status),
+        Language::De => in_german(status).0,
+    }
+}
+
+const fn in_english(status: StatusCode) -> &'static str {
     match status.as_u16() {
         404 => "Not found",
         409 => "Not possible now",
@@ -102,52 +110,50 @@ const fn title(status: StatusCode) -> &'static str {
     }
 }
 
-/// The title and what happened, for a stranger who reads German.
+/// The title and what happened, for whoever reads German.
 const fn in_german(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
         404 => (
             "Nicht gefunden",
             "Unter dieser Adresse gibt es nichts. Bitte prüfen Sie, ob sie vollständig ist.",
         ),
+        409 => ("Jetzt nicht möglich", "Das passt nicht zum jetzigen Stand und wurde nicht ausgeführt."),
+        400 => ("Bitte prüfen Sie Ihre Eingabe", "Etwas davon ist nicht so, wie es sein muss."),
         403 => ("Nicht erlaubt", "Das kam von einer anderen Seite und wurde nicht ausgeführt."),
+        408 => ("Das hat zu lange gedauert", "Bitte versuchen Sie es noch einmal."),
+        413 => ("Zu groß", "Das war mehr, als auf einmal angenommen wird."),
         429 => ("Zu oft", "Das waren zu viele Anfragen. Warten Sie einen Moment."),
         500..=599 => {
             ("Hier ging etwas schief", "Das lag nicht an Ihnen. Versuchen Sie es später noch einmal.")
         }
-        400 => ("Bitte prüfen Sie Ihre Eingabe", "Etwas davon ist nicht so, wie es sein muss."),
         _ => ("Nicht ausgeführt", "Das war nicht möglich."),
     }
 }
 
+/// A refusal in the language of the page that is being made.
 fn error_page(error: ApiError, operator: Option<String>, back: impl Into<String>) -> Response {
-    let title = title(error.status);
-    refusal(error, operator, Language::En, title, back.into())
+    refusal(error, operator, around::here().language(), back.into())
 }
 
 /// A refusal for somebody who is not of staff.
 fn stranger_page(error: ApiError, language: Language, back: impl Into<String>) -> Response {
-    match language {
-        Language::En => error_page(error, None, back),
-        Language::De => {
-            let (title, message) = in_german(error.status);
-            let error = ApiError { message: message.to_owned(), details: Vec::new(), ..error };
-            refusal(error, None, language, title, back.into())
-        }
-    }
+    refusal(error, None, language, back.into())
 }
 
-fn refusal(
-    error: ApiError,
-    operator: Option<String>,
-    language: Language,
-    title: &'static str,
-    back: String,
-) -> Response {
-    let wait = error.retry_after;
+fn refusal(error: ApiError, operator: Option<String>, language: Language, back: String) -> Response {
+    let (wait, status) = (error.retry_after, error.status.as_u16());
     let details = error.details.into_iter().map(|field| format!("{}: {}", field.field, field.message));
-    let status = error.status.as_u16();
-    let (message, details) = (error.message, details.collect());
-    let content = ErrorPage { operator, language, status, title, message, details, wait, back };
+    let (message, cause, details) = match language {
+        Language::En => (Said::english(error.message), None, details.collect()),
+        // Staff knows the program's own words, too.
+        Language::De => (
+            Said::ours(in_german(error.status).1),
+            operator.is_some().then_some(error.message),
+            details.filter(|_| operator.is_some()).collect(),
+        ),
+    };
+    let title = title(error.status, language);
+    let content = ErrorPage { operator, language, status, title, message, cause, details, wait, back };
     let mut response = page(error.status, &content);
     if let Some(seconds) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

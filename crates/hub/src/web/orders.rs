@@ -22,6 +22,7 @@ use super::{
     page,
     timeline::{self, Entry},
     view::{self, Desk, Label, Moment, Stage, way},
+    words::{OrderWords, problem_title},
 };
 use crate::{
     AppState,
@@ -38,8 +39,8 @@ use crate::{
 
 /// Who orders wait for.
 const KINDS: [Kind; 7] = [
-    ("needs_you", ["need you", "brauchen Sie"], "failed"),
-    ("failing", ["trying again", "versuchen es wieder"], "warning"),
+    ("needs_you", ["need you", "mit Handlungsbedarf"], "failed"),
+    ("failing", ["trying again", "in neuem Versuch"], "warning"),
     ("waiting", ["wait for DNS", "warten auf DNS"], "waiting"),
     ("working", ["at work", "in Arbeit"], "running"),
     ("unpaid", ["not paid", "nicht bezahlt"], "waiting"),
@@ -63,13 +64,9 @@ struct Row {
 }
 
 impl Row {
-    /// What the desk's way past an obstacle is called: before the work began it is a payment that differs.
-    fn going_on(&self) -> &'static str {
-        if ["AWAITING_PAYMENT", "EXPIRED"].contains(&self.state) {
-            "Go on with this payment"
-        } else {
-            "Go on without complete DNS"
-        }
+    /// What the problem is about, for a reader to whom its own words are foreign.
+    fn problem_title(&self) -> Option<&'static str> {
+        problem_title(&self.problem.as_ref()?.code, around::here().language())
     }
 }
 
@@ -79,7 +76,7 @@ impl Row {
             id: order.new.id,
             domain: order.new.domain.to_string(),
             email: order.new.email.to_string(),
-            label: view::label_in(&order.state, language),
+            label: view::label(&order.state, language),
             state: order.state.phase.as_str(),
             tier: order.new.tier.as_str(),
             region: order.new.region.as_str(),
@@ -99,7 +96,6 @@ impl Row {
 #[template(path = "orders.html")]
 struct ListPage {
     operator: Option<String>,
-    language: Language,
     rows: Vec<Row>,
     head: Head,
 }
@@ -108,6 +104,7 @@ struct ListPage {
 #[template(path = "order.html")]
 struct OrderPage {
     operator: Option<String>,
+    words: &'static OrderWords,
     row: Row,
     stages: Vec<Stage>,
     desk: Desk,
@@ -124,9 +121,18 @@ struct OrderPage {
 }
 
 impl OrderPage {
+    /// What the desk's way past an obstacle is called: before the work began it is a payment that differs.
+    fn going_on(&self) -> &'static str {
+        if ["AWAITING_PAYMENT", "EXPIRED"].contains(&self.row.state) {
+            self.words.go_on_with_payment
+        } else {
+            self.words.go_on_without_dns
+        }
+    }
+
     /// Why a field of this form was refused.
     fn wrong(&self, action: &str, name: &str) -> Option<&str> {
-        self.refused.as_ref().filter(|_| self.typed.action == action)?.of(name)
+        self.refused.as_ref().filter(|_| self.typed.action == action)?.field(name)
     }
 
     /// What was typed into a field of this form.
@@ -163,7 +169,7 @@ async fn list_page(
     let language = around::here().language();
     let head = Head::of(("/", "state"), &listed, (total, all), &counts, &KINDS, language);
     let rows = orders.into_iter().map(|order| Row::of(order, language)).collect();
-    Ok(ListPage { operator: Some(operator), rows, head, language })
+    Ok(ListPage { operator: Some(operator), rows, head })
 }
 
 /// `GET /orders/{id}`
@@ -183,18 +189,20 @@ async fn order_page(state: &AppState, operator: String, id: OrderId) -> ApiResul
     let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
     let lines = state.store.timeline(id, 0, MOST_LINES).await?;
     let last = lines.last().map_or(0, |entry| entry.sequence);
+    let language = around::here().language();
     Ok(OrderPage {
+        words: OrderWords::of(language),
         operator: Some(operator),
-        stages: view::stages(&order.state, way(order.state.recovery.is_some())),
+        stages: view::stages(&order.state, way(order.state.recovery.is_some(), language)),
         desk: Desk::of(&order.state, &state.pace, state.clock.now()),
-        next: state.store.next_try(id).await?.map(Moment::from),
+        next: state.store.next_try(id).await?.map(|at| Moment::of(at, language)),
         is_tenant: state.store.agent(id).await?.is_some(),
         address: order.state.address.map(|address| address.to_string()),
-        lines: timeline::entries(lines),
+        lines: timeline::entries(lines, language),
         last,
         typed: DeskForm::default(),
         refused: None,
-        row: Row::of(order, Language::En),
+        row: Row::of(order, language),
     })
 }
 
@@ -247,7 +255,14 @@ async fn refused(
     match order_page(state, operator.clone(), id).await {
         Ok(content) => {
             let status = error.status;
-            page(status, &OrderPage { typed, refused: Some(error.into()), ..content })
+            page(
+                status,
+                &OrderPage {
+                    typed,
+                    refused: Some(Refused::new(error, around::here().language())),
+                    ..content
+                },
+            )
         }
         Err(_) => error_page(error, Some(operator), "/"),
     }

@@ -1,10 +1,13 @@
 //! The part of a tenant's page about a lost server: how far its replacement is, what a person has to do next, and
 //! what became of earlier ones.
 
+use std::net::IpAddr;
+
 use letsbe_lifecycle::order::State as OrderState;
 use letsbe_types::{
+    Language,
     api::TimelineEntry,
-    ids::OrderId,
+    ids::{OrderId, ServerId},
     job::RestoredTool,
     recovery::{LostServerFate, RecoveryEntry, RecoveryState, WaitsFor, recipient_fingerprint},
     shell::quoted,
@@ -13,6 +16,7 @@ use letsbe_types::{
 use super::{
     timeline::Line,
     view::{Label, Moment, Stage, mark, stages, way},
+    words::{RecoveryWords, Said},
 };
 use crate::{
     AppState,
@@ -38,8 +42,8 @@ pub(super) struct UnderWay {
 pub(super) struct Needed {
     pub(super) level: &'static str,
     pub(super) title: &'static str,
-    pub(super) text: String,
-    /// What to do about it.
+    pub(super) text: Said,
+    /// What to do about it, in English.
     pub(super) hint: String,
     /// What to compare, or to change.
     pub(super) points: Vec<String>,
@@ -93,7 +97,7 @@ pub(super) struct Recoveries {
 }
 
 /// Reads what the page needs.
-pub(super) async fn of_tenant(state: &AppState, id: OrderId) -> ApiResult<Recoveries> {
+pub(super) async fn of_tenant(state: &AppState, id: OrderId, language: Language) -> ApiResult<Recoveries> {
     let entries = recovery::entries(state, Some(id), 0, EARLIER).await?.0;
     let (mut under_way, mut earlier) = (None, Vec::new());
     for entry in entries {
@@ -101,65 +105,71 @@ pub(super) async fn of_tenant(state: &AppState, id: OrderId) -> ApiResult<Recove
             let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
             let since = entry.requested_at;
             let newest = state.store.newest_lines(id, since, LINES as u64).await?;
-            under_way = Some(under(entry, &order.state, newest));
+            under_way = Some(under(&entry, &order.state, newest, language));
         } else {
-            earlier.push(facts(&entry));
+            earlier.push(facts(&entry, language));
         }
     }
     Ok(Recoveries { under_way, earlier })
 }
 
-fn under(entry: RecoveryEntry, order: &OrderState, lines: Vec<TimelineEntry>) -> UnderWay {
+fn under(
+    entry: &RecoveryEntry,
+    order: &OrderState,
+    lines: Vec<TimelineEntry>,
+    language: Language,
+) -> UnderWay {
     UnderWay {
-        label: waiting(entry.waits_for),
-        stages: stages(order, way(true)),
-        needed: needed(&entry),
-        of: facts(&entry),
-        lines: lines.into_iter().map(Line::from).collect(),
+        label: waiting(entry.waits_for, language),
+        stages: stages(order, way(true, language)),
+        needed: needed(entry, language),
+        of: facts(entry, language),
+        lines: lines.into_iter().map(|line| Line::of(line, language)).collect(),
     }
 }
 
-const fn waiting(waits_for: WaitsFor) -> Label {
+const fn waiting(waits_for: WaitsFor, language: Language) -> Label {
+    let [server, system, run, keys, dns, retry, operator, release, nothing] =
+        RecoveryWords::of(language).waits;
     let (level, words) = match waits_for {
-        WaitsFor::Server => ("running", "Claiming a server"),
-        WaitsFor::System => ("running", "Installing the system"),
-        WaitsFor::Run => ("running", "Bringing the data back"),
-        WaitsFor::Keys => ("waiting", "Waiting for the keys"),
-        WaitsFor::Dns => ("waiting", "Waiting for DNS"),
-        WaitsFor::Retry => ("warning", "Trying again"),
-        WaitsFor::Operator => ("failed", "Needs you"),
-        WaitsFor::Release => ("running", "Taking it back"),
-        WaitsFor::Nothing => ("ok", "Ended"),
+        WaitsFor::Server => ("running", server),
+        WaitsFor::System => ("running", system),
+        WaitsFor::Run => ("running", run),
+        WaitsFor::Keys => ("waiting", keys),
+        WaitsFor::Dns => ("waiting", dns),
+        WaitsFor::Retry => ("warning", retry),
+        WaitsFor::Operator => ("failed", operator),
+        WaitsFor::Release => ("running", release),
+        WaitsFor::Nothing => ("ok", nothing),
     };
     Label { level, words }
 }
 
-fn needed(entry: &RecoveryEntry) -> Option<Needed> {
+fn needed(entry: &RecoveryEntry, language: Language) -> Option<Needed> {
+    let words = RecoveryWords::of(language);
     if let (WaitsFor::Keys, Some(keys)) = (entry.waits_for, &entry.keys) {
         return Some(Needed {
             level: "waiting",
-            title: "The new server needs the keys from the escrow",
-            text: "Open them on your own machine; they leave it sealed for this server alone. Compare its fingerprint \
-                   with what the server itself shows:"
-                .to_owned(),
+            title: words.keys_needed,
+            text: Said::ours(words.keys_text),
             hint: String::new(),
             points: vec![recipient_fingerprint(&keys.recipient), keys.recipient.clone()],
             command: Some(format!("letsbe backups unseal {} --identity FILE", entry.domain)),
-            until: Some(keys.deadline.into()),
+            until: Some(Moment::of(keys.deadline, language)),
         });
     }
     let problem = entry.problem.as_ref()?;
     let (headline, points) = super::view::points(&problem.message);
     let (level, title) = match entry.waits_for {
-        WaitsFor::Dns => ("waiting", "The customer's records must point to the new server"),
-        WaitsFor::Server => ("waiting", "No server fits"),
-        WaitsFor::Operator => ("failed", "Something failed, and you have to decide"),
-        _ => ("warning", "Something failed; it is tried again by itself"),
+        WaitsFor::Dns => ("waiting", words.dns_needed),
+        WaitsFor::Server => ("waiting", words.server_needed),
+        WaitsFor::Operator => ("failed", words.decision_needed),
+        _ => ("warning", words.tried_again),
     };
     Some(Needed {
         level,
         title,
-        text: format!("{headline}."),
+        text: Said::english(format!("{headline}.")),
         hint: problem.hint.clone(),
         points: points.into_iter().map(str::to_owned).collect(),
         command: None,
@@ -178,49 +188,49 @@ fn lasting(seconds: u64) -> String {
     }
 }
 
-const fn ending(state: RecoveryState) -> Label {
+const fn ending(state: RecoveryState, language: Language) -> Label {
+    let [running, finished, cancelled, superseded] = RecoveryWords::of(language).ends;
     let (level, words) = match state {
-        RecoveryState::Running => ("running", "Under way"),
-        RecoveryState::Finished => ("ok", "Finished"),
-        RecoveryState::Cancelled => ("warning", "Taken back"),
-        RecoveryState::Superseded => ("warning", "Begun again"),
+        RecoveryState::Running => ("running", running),
+        RecoveryState::Finished => ("ok", finished),
+        RecoveryState::Cancelled => ("warning", cancelled),
+        RecoveryState::Superseded => ("warning", superseded),
     };
     Label { level, words }
 }
 
-fn facts(entry: &RecoveryEntry) -> Facts {
-    let named = |server: Option<&letsbe_types::ids::ServerId>, address: Option<std::net::IpAddr>| {
-        let server = server.map_or_else(|| "none yet".to_owned(), ToString::to_string);
-        address.map_or_else(|| server.clone(), |address| format!("{server} at {address}"))
+fn facts(entry: &RecoveryEntry, language: Language) -> Facts {
+    let words = RecoveryWords::of(language);
+    let moment = |at| Moment::of(at, language);
+    let named = |server: Option<&ServerId>, address: Option<IpAddr>| {
+        let server = server.map_or_else(|| words.no_server.to_owned(), ToString::to_string);
+        address.map_or_else(|| server.clone(), |address| format!("{server} {} {address}", words.at))
     };
     let tool = |of: &RestoredTool| Tool {
-        taken: of.taken_at.into(),
+        taken: moment(of.taken_at),
         took: lasting(of.milliseconds.div_ceil(1000)),
         of: of.clone(),
     };
     Facts {
-        label: ending(entry.state),
+        label: ending(entry.state, language),
         reason: entry.reason.clone(),
         by: entry.requested_by.clone(),
-        requested: entry.requested_at.into(),
+        requested: moment(entry.requested_at),
         lost: named(entry.lost.server.as_ref(), entry.lost.address),
-        heard: entry.last_heard_at.map(Moment::from),
+        heard: entry.last_heard_at.map(moment),
         server: named(entry.server.as_ref(), entry.address),
         without: lasting(entry.rto_seconds),
         gap: entry.rpo_seconds.map(lasting),
-        data: entry.data_as_of.map(Moment::from),
+        data: entry.data_as_of.map(moment),
         tools: entry.restored.iter().map(tool).collect(),
-        account: account(entry),
+        account: account(entry, words),
     }
 }
 
-fn account(entry: &RecoveryEntry) -> Option<Account> {
+fn account(entry: &RecoveryEntry, said: &RecoveryWords) -> Option<Account> {
     let server = entry.lost.server.as_ref()?;
     if entry.lost_server_is_open() {
-        let words = format!(
-            "{server} was lost: find out what became of it, wipe or cancel it, and write it down (`--became cancelled` of \
-             one that was cancelled)."
-        );
+        let words = format!("{server} {}", said.account);
         let command = format!(
             "letsbe backups settle-lost {} --server {} --became wiped --evidence TEXT",
             entry.domain,
@@ -230,16 +240,16 @@ fn account(entry: &RecoveryEntry) -> Option<Account> {
     }
     let settled = entry.lost.settled.as_ref()?;
     let became = match settled.became {
-        LostServerFate::Wiped => "wiped",
-        LostServerFate::Cancelled => "cancelled at the provider",
+        LostServerFate::Wiped => said.wiped,
+        LostServerFate::Cancelled => said.cancelled,
     };
-    let words = format!("{became}, says {}: {}", settled.by, settled.evidence);
+    let words = format!("{became}, {} {}: {}", said.says, settled.by, settled.evidence);
     Some(Account { open: false, words, command: None })
 }
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::recovery::WaitsFor;
+    use letsbe_types::{Language, recovery::WaitsFor};
 
     use super::{lasting, waiting};
 
@@ -256,8 +266,11 @@ mod tests {
             WaitsFor::Release,
             WaitsFor::Nothing,
         ];
-        let words: std::collections::BTreeSet<_> = all.iter().map(|one| waiting(*one).words).collect();
-        assert_eq!(words.len(), all.len());
+        let words: std::collections::BTreeSet<_> = [Language::En, Language::De]
+            .into_iter()
+            .flat_map(|language| all.iter().map(move |one| waiting(*one, language).words))
+            .collect();
+        assert_eq!(words.len(), 2 * all.len());
     }
 
     #[test]

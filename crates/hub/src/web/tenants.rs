@@ -24,7 +24,7 @@ use super::{
     page,
     recovery::{self, Recoveries},
     view::{Label, Moment, level_word, mark},
-    words::Words,
+    words::{RecoveryWords, Said, TenantWords, Words, work},
 };
 use crate::{
     AppState,
@@ -43,13 +43,13 @@ use crate::{
 
 /// How servers are.
 const KINDS: [Kind; 9] = [
-    ("needs_you", ["need you", "brauchen Sie"], "failed"),
+    ("needs_you", ["need you", "mit Handlungsbedarf"], "failed"),
     ("lost", ["being replaced", "werden ersetzt"], "failed"),
-    ("silent", ["silent", "still"], "failed"),
+    ("silent", ["silent", "ohne Meldung"], "failed"),
     ("revoked", ["with a revoked key", "mit gesperrtem Schlüssel"], "failed"),
     ("troubled", ["troubled", "gestört"], "warning"),
     ("asking", ["fine, with a question", "in Ordnung, mit einer Frage"], "waiting"),
-    ("never", ["never heard", "nie gehört"], "waiting"),
+    ("never", ["never heard", "nie gemeldet"], "waiting"),
     ("fine", ["fine", "in Ordnung"], "ok"),
     ("ended", ["ended", "beendet"], ""),
 ];
@@ -61,8 +61,8 @@ const fn label(health: Health, language: Language) -> Label {
     let (level, words) = match health {
         Health::Fine => ("ok", ["Fine", "In Ordnung"]),
         Health::Troubled => ("warning", ["Troubled", "Gestört"]),
-        Health::Silent => ("failed", ["Silent", "Still"]),
-        Health::Never => ("waiting", ["Never heard", "Nie gehört"]),
+        Health::Silent => ("failed", ["Silent", "Ohne Meldung"]),
+        Health::Never => ("waiting", ["Never heard", "Nie gemeldet"]),
         Health::Revoked => ("failed", ["Key revoked", "Schlüssel gesperrt"]),
         Health::Lost => ("failed", ["Lost, being replaced", "Verloren, wird ersetzt"]),
         Health::Ended => ("", ["Ended", "Beendet"]),
@@ -105,7 +105,12 @@ impl Row {
                 "{}\u{a0}%",
                 of.tokens_used.saturating_mul(100).checked_div(of.token_pool).unwrap_or(0)
             ),
-            tokens: format!("{} of {}", grouped(of.tokens_used), grouped(of.token_pool)),
+            tokens: format!(
+                "{} {} {}",
+                grouped(of.tokens_used),
+                Words::of(language).of,
+                grouped(of.token_pool)
+            ),
             of,
         }
     }
@@ -115,7 +120,6 @@ impl Row {
 #[template(path = "tenants.html")]
 struct ListPage {
     operator: Option<String>,
-    language: Language,
     rows: Vec<Row>,
     head: Head,
 }
@@ -140,20 +144,22 @@ pub(super) fn can_be_decided(approval: &Approval, now: DateTime<Utc>) -> bool {
 }
 
 /// A class as a badge.
-pub(super) fn class_label(class: &str) -> Label {
+pub(super) fn class_label(class: &str, language: Language) -> Label {
+    let [green, yellow, external, critical, red] = TenantWords::of(language).classes;
     let (level, words) = match class {
-        "GREEN" => ("ok", "green"),
-        "YELLOW" => ("waiting", "yellow"),
-        "YELLOW_EXTERNAL" => ("waiting", "yellow: leaves the server"),
-        "CRITICAL_RED" => ("failed", "critical red"),
-        _ => ("failed", "red"),
+        "GREEN" => ("ok", green),
+        "YELLOW" => ("waiting", yellow),
+        "YELLOW_EXTERNAL" => ("waiting", external),
+        "CRITICAL_RED" => ("failed", critical),
+        _ => ("failed", red),
     };
     Label { level, words }
 }
 
-impl From<Approval> for Waiting {
-    fn from(of: Approval) -> Self {
-        Self { until: of.expires_at.into(), class: class_label(&of.class), grave: of.is_grave(), of }
+impl Waiting {
+    fn of(of: Approval, language: Language) -> Self {
+        let until = Moment::of(of.expires_at, language);
+        Self { until, class: class_label(&of.class, language), grave: of.is_grave(), of }
     }
 }
 
@@ -166,8 +172,10 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn of(complaint: Complaint, domain: &str) -> Self {
-        let (level, words) = if complaint.grave { ("failed", "grave") } else { ("warning", "to be seen to") };
+    fn of(complaint: Complaint, domain: &str, language: Language) -> Self {
+        let words = TenantWords::of(language);
+        let (level, words) =
+            if complaint.grave { ("failed", words.grave) } else { ("warning", words.to_be_seen_to) };
         Self {
             label: Label { level, words },
             text: complaint.text,
@@ -183,13 +191,15 @@ struct Asked {
     at: Moment,
     mark: &'static str,
     word: &'static str,
-    outcome: String,
+    outcome: Said,
 }
 
 #[derive(Template)]
 #[template(path = "tenant.html")]
 struct TenantPage {
     operator: Option<String>,
+    words: &'static TenantWords,
+    lost: &'static RecoveryWords,
     row: Row,
     autonomy: u8,
     unlocked: String,
@@ -231,7 +241,7 @@ async fn list_page(
     let head = Head::of(("/tenants", "health"), &listed, (total, all), &counts, &KINDS, language);
     let now = state.clock.now();
     let rows = tenants.iter().map(|tenant| Row::of(list::summary(tenant, now), language)).collect();
-    Ok(ListPage { operator: Some(operator), rows, head, language })
+    Ok(ListPage { operator: Some(operator), rows, head })
 }
 
 /// `GET /tenants/{id}`
@@ -243,12 +253,13 @@ pub(crate) async fn show(
     let found = async {
         let id = id?.0;
         let detail = list::detail(&state, id).await?;
-        let recoveries = recovery::of_tenant(&state, id).await?;
+        let recoveries = recovery::of_tenant(&state, id, around::here().language()).await?;
         let mut content = tenant_page(detail, recoveries, operator.email.clone(), state.clock.now());
         let found = tenant(&state, id).await?;
         let (_, complaints) = health::of_tenant(&found, state.clock.now());
         let domain = found.order.new.domain.as_str();
-        content.wrong = complaints.into_iter().map(|complaint| Wrong::of(complaint, domain)).collect();
+        let wrong = |complaint| Wrong::of(complaint, domain, around::here().language());
+        content.wrong = complaints.into_iter().map(wrong).collect();
         Ok(content)
     };
     match found.await {
@@ -263,16 +274,18 @@ fn tenant_page(
     operator: String,
     now: DateTime<Utc>,
 ) -> TenantPage {
+    let language = around::here().language();
+    let moment = |at| Moment::of(at, language);
     let sign = detail.heartbeat.as_ref().and_then(|heartbeat| heartbeat.backup.as_ref());
-    let succeeded = sign.and_then(succeeded_at).map(Moment::from);
-    let failed = sign.filter(|sign| !sign.succeeded).map(|sign| sign.at.into());
-    let mut row = Row::of(detail.summary, Language::En);
+    let succeeded = sign.and_then(succeeded_at).map(moment);
+    let failed = sign.filter(|sign| !sign.succeeded).map(|sign| moment(sign.at));
+    let mut row = Row::of(detail.summary, language);
     // A revoked key says nothing while another server takes the lost one's place.
     if let Some(under) = &recoveries.under_way {
         row.label = under.label;
     }
     let unlocked = match detail.configuration.external_unlocked.as_slice() {
-        [] => "none".to_owned(),
+        [] => Words::of(language).none.to_owned(),
         tools => tools.join(", "),
     };
     let containers = detail.heartbeat.map(|heartbeat| heartbeat.containers).unwrap_or_default();
@@ -280,52 +293,55 @@ fn tenant_page(
     let waiting = pending.filter(|approval| can_be_decided(approval, now));
     TenantPage {
         operator: Some(operator),
+        words: TenantWords::of(language),
+        lost: RecoveryWords::of(language),
         autonomy: detail.configuration.autonomy.into(),
         unlocked,
         version: detail.configuration.version,
         containers: containers
             .into_iter()
-            .map(|of| Container { label: container_label(of.state), of })
+            .map(|of| Container { label: container_label(of.state, language), of })
             .collect(),
-        waiting: waiting.map(Waiting::from).collect(),
-        asked: detail.commands.into_iter().take(COMMANDS).map(asked).collect(),
+        waiting: waiting.map(|approval| Waiting::of(approval, language)).collect(),
+        asked: detail.commands.into_iter().take(COMMANDS).map(|entry| asked(entry, language)).collect(),
         row,
         succeeded,
         failed,
         wrong: Vec::new(),
-        as_of: now.into(),
+        as_of: moment(now),
         connection: detail.connection,
         recoveries,
     }
 }
 
-const fn container_label(state: ContainerState) -> Label {
+const fn container_label(state: ContainerState, language: Language) -> Label {
+    let [fine, starting, unhealthy, restarting, stopped] = TenantWords::of(language).container_states;
     let (level, words) = match state {
-        ContainerState::Fine => ("ok", "fine"),
-        ContainerState::Starting => ("running", "starting"),
-        ContainerState::Unhealthy => ("failed", "unhealthy"),
-        ContainerState::Restarting => ("failed", "restarting"),
-        ContainerState::Stopped => ("failed", "stopped"),
+        ContainerState::Fine => ("ok", fine),
+        ContainerState::Starting => ("running", starting),
+        ContainerState::Unhealthy => ("failed", unhealthy),
+        ContainerState::Restarting => ("failed", restarting),
+        ContainerState::Stopped => ("failed", stopped),
     };
     Label { level, words }
 }
 
-fn asked(entry: CommandEntry) -> Asked {
+fn asked(entry: CommandEntry, language: Language) -> Asked {
+    let [late, interrupted, taken, waits] = TenantWords::of(language).outcomes;
     let (level, outcome) = match entry.outcome {
-        Some(CommandOutcome::Done { summary }) => ("ok", summary),
-        Some(CommandOutcome::Failed { problem }) => ("failed", problem.to_string()),
-        Some(CommandOutcome::Expired) => ("warning", "came too late; nothing was done".to_owned()),
-        Some(CommandOutcome::Interrupted) => ("failed", "the agent ended while it was at work".to_owned()),
-        None if entry.given_at.is_some() => ("running", "the server has it".to_owned()),
-        None => ("waiting", "waits for the server".to_owned()),
+        Some(CommandOutcome::Done { summary }) => ("ok", Said::english(summary)),
+        Some(CommandOutcome::Failed { problem }) => ("failed", Said::english(problem.to_string())),
+        Some(CommandOutcome::Expired) => ("warning", Said::ours(late)),
+        Some(CommandOutcome::Interrupted) => ("failed", Said::ours(interrupted)),
+        None if entry.given_at.is_some() => ("running", Said::ours(taken)),
+        None => ("waiting", Said::ours(waits)),
     };
-    let what = commands::sentence(&entry.work);
     Asked {
-        what,
+        what: work(&entry.work, language),
         by: entry.issued_by,
-        at: entry.issued_at.into(),
+        at: Moment::of(entry.issued_at, language),
         mark: mark(level),
-        word: level_word(level),
+        word: level_word(level, language),
         outcome,
     }
 }

@@ -2,7 +2,7 @@
 //! what is sent to it afterwards are made from the same lines. Pure.
 
 use letsbe_lifecycle::order::{Phase, State};
-use letsbe_types::api::TimelineEntry;
+use letsbe_types::{Language, api::TimelineEntry};
 
 use super::view::{Moment, label, level_word, mark};
 
@@ -18,12 +18,15 @@ pub(super) struct Line {
     /// The error code that it begins with, or that an operation ended with.
     pub(super) code: Option<String>,
     pub(super) message: String,
+    /// Whether the message is in English whoever reads it.
+    pub(super) is_english: bool,
     /// The state that it names, as the API spells it.
     pub(super) phase: Option<&'static str>,
 }
 
-impl From<TimelineEntry> for Line {
-    fn from(entry: TimelineEntry) -> Self {
+impl Line {
+    /// For this reader.
+    pub(super) fn of(entry: TimelineEntry, language: Language) -> Self {
         let (code, mut message) = match coded(&entry) {
             Some((code, rest)) => (Some(code.to_owned()), rest),
             None => (None, entry.message),
@@ -34,13 +37,15 @@ impl From<TimelineEntry> for Line {
         }
         let phase = Phase::ALL.into_iter().find(|phase| entry.kind == "state" && phase.as_str() == message);
         Self {
-            at: entry.at.into(),
+            at: Moment::of(entry.at, language),
             mark: mark(&entry.level),
-            word: level_word(&entry.level),
+            word: level_word(&entry.level, language),
             level: entry.level,
             kind: entry.kind,
             code,
-            message: phase.map_or(message, |phase| label(&State { phase, ..State::new() }).words.to_owned()),
+            is_english: phase.is_none(),
+            message: phase
+                .map_or(message, |phase| label(&State { phase, ..State::new() }, language).words.to_owned()),
             phase: phase.map(Phase::as_str),
         }
     }
@@ -73,11 +78,11 @@ pub(super) struct Entry {
 }
 
 /// Folds the steps that ended.
-pub(super) fn entries(lines: Vec<TimelineEntry>) -> Vec<Entry> {
+pub(super) fn entries(lines: Vec<TimelineEntry>, language: Language) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     // The step that is under way: `Step 3: `, its title, and where it began.
     let mut open: Option<(String, String, usize)> = None;
-    for mut line in lines.into_iter().map(Line::from) {
+    for mut line in lines.into_iter().map(|line| Line::of(line, language)) {
         let step = step(&line);
         if let Some((number, title)) =
             step.as_ref().and_then(|(number, rest)| Some((number, rest.strip_suffix(" …")?)))
@@ -109,7 +114,7 @@ fn step(line: &Line) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::api::TimelineEntry;
+    use letsbe_types::{Language, api::TimelineEntry};
 
     use super::{Line, entries};
 
@@ -121,7 +126,7 @@ mod tests {
             level: (*level).to_owned(),
             message: (*message).to_owned(),
         };
-        let entries = entries(lines.iter().enumerate().map(line).collect());
+        let entries = entries(lines.iter().enumerate().map(line).collect(), Language::En);
         entries.into_iter().map(|entry| (entry.line.message, entry.folded.len())).collect()
     }
 
@@ -162,13 +167,14 @@ mod tests {
             "1 DNS record is missing"
         );
         let of = |kind: &str, message: &str| {
-            let line = Line::from(TimelineEntry {
+            let entry = TimelineEntry {
                 sequence: 1,
                 at: chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
                 kind: kind.to_owned(),
                 level: "failed".to_owned(),
                 message: message.to_owned(),
-            });
+            };
+            let line = Line::of(entry, Language::En);
             (line.code, line.message)
         };
         let found = |code: &str, message: &str| (Some(code.to_owned()), message.to_owned());

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
 use letsbe_types::{Language, ids::ServerId};
 
-use super::lists::in_language;
+use super::{lists::in_language, words::Words};
 
 /// A state in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,59 +35,55 @@ pub(super) const fn mark(level: &str) -> &'static str {
 }
 
 /// The same for those who do not see it.
-pub(super) const fn level_word(level: &str) -> &'static str {
+pub(super) const fn level_word(level: &str, language: Language) -> &'static str {
+    let [ok, running, waiting, warning, failed, other] = Words::of(language).levels;
     match level.as_bytes() {
-        b"ok" => "done",
-        b"running" => "under way",
-        b"waiting" => "waits",
-        b"warning" => "warning",
-        b"failed" => "failed",
-        _ => "note",
+        b"ok" => ok,
+        b"running" => running,
+        b"waiting" => waiting,
+        b"warning" => warning,
+        b"failed" => failed,
+        _ => other,
     }
 }
 
 /// The state as staff read it.
-pub(super) const fn label(state: &State) -> Label {
-    label_in(state, Language::En)
-}
-
-/// The same in the reader's language.
-pub(super) const fn label_in(state: &State, language: Language) -> Label {
+pub(super) const fn label(state: &State, language: Language) -> Label {
     let (level, words) = match state.phase {
         Phase::AwaitingPayment if state.needs_operator => {
-            ("failed", ["Payment needs you", "Zahlung braucht Sie"])
+            ("failed", ["Payment needs you", "Zahlung zu klären"])
         }
         Phase::AwaitingPayment => ("waiting", ["Awaiting payment", "Wartet auf Zahlung"]),
         Phase::Expired => ("warning", ["Not paid in time", "Nicht rechtzeitig bezahlt"]),
         Phase::PaymentConfirmed if state.purchase_asked => {
             ("waiting", ["Waiting for a server", "Wartet auf einen Server"])
         }
-        Phase::PaymentConfirmed => ("running", ["Claiming a server", "Belegt einen Server"]),
+        Phase::PaymentConfirmed => ("running", ["Claiming a server", "Server wird zugewiesen"]),
         Phase::ServerLost if state.purchase_asked => {
-            ("waiting", ["Lost; waiting for a server", "Verloren; wartet auf Server"])
+            ("waiting", ["Lost; waiting for a server", "Verloren, wartet auf Server"])
         }
-        Phase::ServerLost => ("failed", ["Lost; claiming a server", "Verloren; belegt einen Server"]),
-        Phase::AwaitingServer => ("running", ["Installing the system", "Installiert das System"]),
+        Phase::ServerLost => ("failed", ["Lost; claiming a server", "Verloren, Ersatz folgt"]),
+        Phase::AwaitingServer => ("running", ["Installing the system", "System wird installiert"]),
         Phase::ReplacementReady => ("running", ["System ready", "System bereit"]),
         Phase::Provisioning if state.recovery.is_some() => {
-            ("running", ["Bringing it back", "Wird zurückgeholt"])
+            ("running", ["Bringing it back", "Wird wiederhergestellt"])
         }
         Phase::DnsPending if state.recovery.is_some() => {
-            ("waiting", ["Back; waiting for DNS", "Zurück; wartet auf DNS"])
+            ("waiting", ["Back; waiting for DNS", "Wieder da, wartet auf DNS"])
         }
-        Phase::RecoveryCancelled => ("running", ["Taking the recovery back", "Nimmt die Rettung zurück"]),
-        Phase::ServerReady => ("running", ["Checking DNS", "Prüft DNS"]),
+        Phase::RecoveryCancelled => ("running", ["Taking the recovery back", "Ersatz wird abgebrochen"]),
+        Phase::ServerReady => ("running", ["Checking DNS", "DNS wird geprüft"]),
         Phase::DnsPending => ("waiting", ["Waiting for DNS", "Wartet auf DNS"]),
         Phase::DnsReady => ("running", ["DNS ready", "DNS bereit"]),
         Phase::Provisioning => ("running", ["Provisioning", "Wird eingerichtet"]),
         Phase::Fulfilled if state.needs_operator => {
-            ("warning", ["Live, customer not told", "Läuft, Kunde weiß es nicht"])
+            ("warning", ["Live, customer not told", "Kunde nicht informiert"])
         }
         Phase::Fulfilled => ("ok", ["Live", "In Betrieb"]),
-        Phase::Failed if state.needs_operator => ("failed", ["Needs you", "Braucht Sie"]),
-        Phase::Failed => ("warning", ["Trying again", "Versucht es wieder"]),
+        Phase::Failed if state.needs_operator => ("failed", ["Needs you", "Handlungsbedarf"]),
+        Phase::Failed => ("warning", ["Trying again", "Neuer Versuch folgt"]),
         Phase::Stopped if state.needs_operator => {
-            ("failed", ["Stopped, server not released", "Beendet, Server nicht frei"])
+            ("failed", ["Stopped, server not released", "Beendet, Server noch belegt"])
         }
         Phase::Stopped => ("warning", ["Stopped", "Beendet"]),
     };
@@ -117,7 +113,7 @@ pub(super) struct Way {
     pub(super) to_come: &'static str,
 }
 
-const WAY: Way = Way {
+const ENGLISH_WAY: Way = Way {
     titles: ["Payment", "Server", "System", "DNS", "Set-up", "Live"],
     done: "done",
     stuck: "stopped here",
@@ -125,12 +121,28 @@ const WAY: Way = Way {
     customer: "waits for the customer",
     to_come: "to come",
 };
+const GERMAN_WAY: Way = Way {
+    titles: ["Zahlung", "Server", "System", "DNS", "Einrichtung", "In Betrieb"],
+    done: "erledigt",
+    stuck: "hier angehalten",
+    current: "läuft",
+    customer: "wartet auf den Kunden",
+    to_come: "kommt noch",
+};
 /// The same way for a lost server: the data come before DNS.
-const RECOVERY_WAY: Way = Way { titles: ["Lost", "Server", "System", "Data", "DNS", "Live"], ..WAY };
+const ENGLISH_WAY_BACK: Way =
+    Way { titles: ["Lost", "Server", "System", "Data", "DNS", "Live"], ..ENGLISH_WAY };
+const GERMAN_WAY_BACK: Way =
+    Way { titles: ["Verloren", "Server", "System", "Daten", "DNS", "In Betrieb"], ..GERMAN_WAY };
 
 /// The way as staff reads it.
-pub(super) const fn way(lost: bool) -> &'static Way {
-    if lost { &RECOVERY_WAY } else { &WAY }
+pub(super) const fn way(lost: bool, language: Language) -> &'static Way {
+    match (language, lost) {
+        (Language::En, false) => &ENGLISH_WAY,
+        (Language::En, true) => &ENGLISH_WAY_BACK,
+        (Language::De, false) => &GERMAN_WAY,
+        (Language::De, true) => &GERMAN_WAY_BACK,
+    }
 }
 
 /// The way an order goes, and where it is on it; nothing for an order that left it.
@@ -214,6 +226,15 @@ pub(super) fn points(message: &str) -> (&str, Vec<&str>) {
     }
 }
 
+/// A size as it is written in this language.
+pub(super) fn size(bytes: u64, language: Language) -> String {
+    let size = crate::backups::size(bytes);
+    match language {
+        Language::En => size,
+        Language::De => size.replace('.', ","),
+    }
+}
+
 /// A moment, for `<time>`: the machine's form and the form shown where no script runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Moment {
@@ -226,21 +247,14 @@ pub(super) struct Moment {
 impl Moment {
     /// In this language where no script runs.
     pub(super) fn of(at: DateTime<Utc>, language: Language) -> Self {
-        let shown = match language {
-            Language::En => return at.into(),
-            Language::De => at.format("%-d.%-m.%Y, %H:%M:%S UTC").to_string(),
+        let (long, short) = match language {
+            Language::En => ("%-d %b %Y, %H:%M:%S UTC", "%-d %b, %H:%M"),
+            Language::De => ("%-d.%-m.%Y, %H:%M:%S UTC", "%-d.%-m., %H:%M"),
         };
-        let short = at.format("%-d.%-m., %H:%M").to_string();
-        Self { shown, short, ..Self::from(at) }
-    }
-}
-
-impl From<DateTime<Utc>> for Moment {
-    fn from(at: DateTime<Utc>) -> Self {
         Self {
             machine: at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-            shown: at.format("%-d %b %Y, %H:%M:%S UTC").to_string(),
-            short: at.format("%-d %b, %H:%M").to_string(),
+            shown: at.format(long).to_string(),
+            short: at.format(short).to_string(),
         }
     }
 }
@@ -250,13 +264,16 @@ mod tests {
     use super::{Desk, label, points, stages, way};
     use chrono::DateTime;
     use letsbe_lifecycle::order::{Pace, Phase, State};
+    use letsbe_types::Language;
 
     #[test]
     fn every_phase_has_words_and_one_place_on_the_way() {
         for phase in Phase::ALL {
             let state = State { phase, resume: Some(Phase::DnsPending), ..State::new() };
-            assert!(!label(&state).words.is_empty());
-            let stages = stages(&state, way(false));
+            let [english, german] =
+                [Language::En, Language::De].map(|language| label(&state, language).words);
+            assert!(!english.is_empty() && english != german, "{phase}");
+            let stages = stages(&state, way(false, Language::En));
             let here = stages.iter().filter(|stage| ["current", "stuck"].contains(&stage.status)).count();
             let on_the_way = !matches!(
                 phase,
@@ -269,7 +286,7 @@ mod tests {
     #[test]
     fn a_stage_says_when_the_customer_has_to_act() {
         let said = |state: State| {
-            let stages = stages(&state, way(false)).into_iter();
+            let stages = stages(&state, way(false, Language::En)).into_iter();
             stages.filter(|stage| stage.status != "done" && stage.status != "todo").map(|s| s.words).next()
         };
         let of = |phase| State { phase, ..State::new() };

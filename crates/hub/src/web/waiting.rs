@@ -22,6 +22,7 @@ use super::{
     lists::{Head, Kind},
     page,
     view::Moment,
+    words::WaitingWords,
 };
 use crate::{
     AppState,
@@ -45,6 +46,7 @@ const KINDS: [Kind; 3] = [
 #[template(path = "waiting.html")]
 struct WaitingPage<'a> {
     operator: Option<String>,
+    words: &'static WaitingWords,
     items: Vec<&'a Item>,
     head: Head,
     as_of: Moment,
@@ -57,26 +59,28 @@ pub(crate) async fn show(
     asked: Result<Parameters<Listing>, ApiError>,
 ) -> Response {
     let known = |word: &str| KINDS.iter().map(|kind| kind.0).find(|kind| *kind == word);
+    let language = around::here().language();
     let found = async {
         let listed = asked?.0.checked(known)?;
         let all = match around::here().waiting() {
             Some(all) => all,
-            None => Arc::new(items(&state).await?),
+            None => Arc::new(items(&state, language).await?),
         };
         Ok((listed, all))
     };
     match found.await {
         Ok((listed, all)) => {
-            let (items, head) = part(&all, &listed);
-            let (operator, as_of) = (Some(operator.email), state.clock.now().into());
-            page(StatusCode::OK, &WaitingPage { operator, items, head, as_of })
+            let (items, head) = part(&all, &listed, language);
+            let (operator, as_of) = (Some(operator.email), Moment::of(state.clock.now(), language));
+            let words = WaitingWords::of(language);
+            page(StatusCode::OK, &WaitingPage { operator, words, items, head, as_of })
         }
         Err(error) => error_page(error, Some(operator.email), "/waiting"),
     }
 }
 
 /// The part that was asked for, with what stands above and below it.
-fn part<'a>(all: &'a [Item], listed: &Listed<&'static str>) -> (Vec<&'a Item>, Head) {
+fn part<'a>(all: &'a [Item], listed: &Listed<&'static str>, language: Language) -> (Vec<&'a Item>, Head) {
     let mut found: Vec<&Item> = all.iter().filter(|item| is_found(item, listed)).collect();
     let mut counts: BTreeMap<&'static str, u64> = KINDS.iter().map(|kind| (kind.0, 0)).collect();
     for item in &found {
@@ -89,14 +93,8 @@ fn part<'a>(all: &'a [Item], listed: &Listed<&'static str>) -> (Vec<&'a Item>, H
         Sort::Newest => found.sort_by_key(|item| std::cmp::Reverse(item.since)),
         Sort::Domain => found.sort_by(|one, other| one.about.cmp(&other.about)),
     }
-    let head = Head::of(
-        ("/waiting", "state"),
-        listed,
-        (found.len() as u64, everything),
-        &counts,
-        &KINDS,
-        Language::En,
-    );
+    let head =
+        Head::of(("/waiting", "state"), listed, (found.len() as u64, everything), &counts, &KINDS, language);
     let size = usize::try_from(listed.page.page_size).unwrap_or(usize::MAX);
     let before = usize::try_from(listed.page.page - 1).unwrap_or(usize::MAX).saturating_mul(size);
     (found.into_iter().skip(before).take(size).collect(), head)
@@ -105,7 +103,7 @@ fn part<'a>(all: &'a [Item], listed: &Listed<&'static str>) -> (Vec<&'a Item>, H
 fn is_found(item: &Item, listed: &Listed<&'static str>) -> bool {
     let is_of = listed.search.domain.as_ref().is_none_or(|domain| domain.as_str() == item.about);
     let text = listed.text.to_lowercase();
-    let texts = [&item.about, &item.title, &item.text, &item.hint];
+    let texts = [&item.about, &item.title, &item.text.text, &item.hint.text];
     is_of && texts.into_iter().chain(&item.code).any(|part| part.to_lowercase().contains(&text))
 }
 

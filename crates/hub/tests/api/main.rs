@@ -9,6 +9,7 @@ mod edge;
 mod envelope;
 mod escrows;
 mod floods;
+mod html;
 mod jobs;
 mod large;
 mod lists;

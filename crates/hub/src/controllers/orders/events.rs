@@ -51,7 +51,7 @@ pub(crate) async fn follow(
     operator: Operator,
     id: OrderId,
     (from, headers): (From, HeaderMap),
-    publish: fn(TimelineEntry, Event) -> Option<Event>,
+    publish: impl Fn(TimelineEntry, Event) -> Option<Event> + Copy + Send + 'static,
 ) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());

@@ -6,9 +6,9 @@ use letsbe_store::{
     UnsentMessages,
 };
 use letsbe_types::{
-    Problem,
+    Language, Problem,
     api::TaskEntry,
-    backups::{BackupState, Drill, DrillKind},
+    backups::{BackupState, Drill, DrillKind, HubBackup},
     recovery::{RecoveryEntry, WaitsFor},
     shell::quoted,
     tenant::Approval,
@@ -17,8 +17,10 @@ use letsbe_types::{
 use uuid::Uuid;
 
 use super::super::{
+    around::here,
     tenants::{can_be_decided, class_label},
     view::{Moment, mark},
+    words::{RecoveryWords, Said, TenantWords, WaitingWords, Words, problem_title, task_title},
 };
 use crate::{
     AppState,
@@ -47,9 +49,9 @@ pub(crate) struct Item {
     pub(super) level: &'static str,
     pub(super) about: String,
     pub(super) title: String,
-    pub(super) text: String,
+    pub(super) text: Said,
     /// What to do.
-    pub(super) hint: String,
+    pub(super) hint: Said,
     pub(super) code: Option<String>,
     pub(super) link: String,
     pub(super) words: &'static str,
@@ -72,8 +74,8 @@ impl Item {
             level,
             about: about.to_string(),
             title: title.into(),
-            text: String::new(),
-            hint: String::new(),
+            text: Said::default(),
+            hint: Said::default(),
             code: None,
             link: String::new(),
             words: "",
@@ -90,7 +92,7 @@ impl Item {
 
     fn saying(self, problem: &Problem) -> Self {
         let Problem { code, message, hint, .. } = problem.clone();
-        Self { text: message, hint, code: Some(code), ..self }
+        Self { text: Said::english(message), hint: Said::english(hint), code: Some(code), ..self }
     }
 
     pub(super) fn mark(&self) -> &'static str {
@@ -98,11 +100,11 @@ impl Item {
     }
 
     pub(super) fn since(&self) -> Moment {
-        self.since.into()
+        Moment::of(self.since, here().language())
     }
 
     pub(super) fn until(&self) -> Option<Moment> {
-        self.until.map(Moment::from)
+        self.until.map(|at| Moment::of(at, here().language()))
     }
 
     /// What is worst comes first; what is broken before what is asked; then what has the next deadline, then what has
@@ -114,83 +116,37 @@ impl Item {
     }
 }
 
-/// All of it.
-pub(crate) async fn items(state: &AppState) -> ApiResult<Vec<Item>> {
-    let (store, now) = (&state.store, state.clock.now());
+/// What is asked for whom.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    store: &'a Store,
+    language: Language,
+    words: &'static WaitingWords,
+    now: DateTime<Utc>,
+}
+
+/// All of it, for this reader.
+pub(crate) async fn items(state: &AppState, language: Language) -> ApiResult<Vec<Item>> {
+    let (store, now, words) = (&state.store, state.clock.now(), WaitingWords::of(language));
+    let asking = Asking { store, language, words, now };
+    let [of_orders, of_tasks, ..] = words.kinds;
     let mut items: Vec<Item> = Vec::new();
     let (orders, all) = store.orders_that_need_a_person(MOST).await?;
-    items.extend(orders.iter().map(order));
-    items.extend(more("failed", "Orders", all, orders.len(), "/?state=needs_you", now));
+    items.extend(orders.iter().map(|one| asking.order(one)));
+    items.extend(asking.more("failed", of_orders, all, orders.len(), "/?state=needs_you"));
     // A lost server is told of below, with what to type.
     let tasks = store.tasks().await?;
-    items.extend(tasks.iter().filter(|one| one.kind != "lost_server").map(|one| task(one, now)));
-    items.extend(more("failed", "Tasks", store.open_tasks().await?, tasks.len(), "/", now));
-    items.extend(of_messages(&store.unsent_messages(now).await?));
-    recoveries(store, now, &mut items).await?;
+    items.extend(tasks.iter().filter(|one| one.kind != "lost_server").map(|one| asking.task(one)));
+    items.extend(asking.more("failed", of_tasks, store.open_tasks().await?, tasks.len(), "/"));
+    items.extend(asking.messages(&store.unsent_messages(now).await?));
+    asking.recoveries(&mut items).await?;
     for only in [NEEDS_YOU, "never"] {
-        of_tenants(store, only, now, &mut items).await?;
+        asking.tenants(only, &mut items).await?;
     }
-    drills(store, now, &mut items).await?;
-    items.extend(own(state).await);
+    asking.drills(&mut items).await?;
+    items.extend(asking.own(&hub::of(state).await));
     items.sort_by_key(Item::rank);
     Ok(items)
-}
-
-/// Of the tenants that the lists have under this word: the database finds them, so that nobody else's heartbeat is read.
-async fn of_tenants(
-    store: &Store,
-    only: &'static str,
-    now: DateTime<Utc>,
-    items: &mut Vec<Item>,
-) -> ApiResult<()> {
-    for page in 0..MOST_PIECES {
-        let (search, sort, page_size) = (Search::default(), Sort::Worst, TENANTS_AT_ONCE);
-        let rating = Rating::Health;
-        let query = TenantQuery { search, rating, only: Some(only), sort, page, page_size, limits: LIMITS };
-        let ListedTenants { tenants, total, .. } = store.list_tenants(&query, now).await?;
-        // Who was never heard and asks is under both words.
-        let told = || tenants.iter().filter(|one| only == NEEDS_YOU || one.approvals_pending == 0);
-        let asking = told().filter(|one| one.approvals_pending > 0).map(|one| one.order.new.id);
-        let mut pending = store.pending_approvals(&asking.collect::<Vec<_>>()).await?;
-        for one in told() {
-            items.extend(tenant(one, now));
-            let pending = pending.remove(&one.order.new.id).unwrap_or_default().into_iter();
-            let open = pending.filter(|approval| can_be_decided(approval, now));
-            items.extend(questions(one, open.map(|approval| asked(one, &approval)).collect()));
-        }
-        if (page + 1) * TENANTS_AT_ONCE >= total {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn order(order: &Order) -> Item {
-    let problem = order.state.problem.as_ref();
-    let title = "The order does not go on without you";
-    let item = Item::new("failed", &order.new.domain, title, order.updated_at);
-    let item = match problem {
-        Some(problem) => item.saying(problem),
-        None => item,
-    };
-    item.at(format!("/orders/{}", order.new.id), "The order and its desk")
-}
-
-fn task(task: &TaskEntry, now: DateTime<Utc>) -> Item {
-    let level = if task.deadline < now || task.kind.starts_with("payment_") { "failed" } else { "warning" };
-    let title = match task.kind.as_str() {
-        "purchase_server" => "A server is wanted".to_owned(),
-        kind => capital(&kind.replace('_', " ")),
-    };
-    let hint = "Mark it as done when you have done it.".to_owned();
-    Item {
-        text: task.detail.clone(),
-        hint,
-        until: Some(task.deadline),
-        task: Some(task.id),
-        ..Item::new(level, &task.domain, title, task.opened_at)
-    }
-    .at(format!("/orders/{}", task.order), "The order and its desk")
 }
 
 fn capital(text: &str) -> String {
@@ -198,180 +154,242 @@ fn capital(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn unsent(message: &UnsentMessage) -> Item {
-    let whom = if message.kind.is_for_customer() { "the customer" } else { "staff" };
-    let title = format!("An e-mail to {whom} could not be sent yet");
-    Item {
-        hint: "Check the mail server's address and login, or say it by hand.".to_owned(),
-        code: Some("MAIL012".to_owned()),
-        ..Item::new("warning", &message.domain, title, message.since)
-    }
-    .at(format!("/orders/{}", message.order), "The order")
-}
-
-/// E-mails one by one, and that there are more.
-fn of_messages(messages: &UnsentMessages) -> Vec<Item> {
-    let mut items: Vec<Item> = messages.listed.iter().take(MOST_UNSENT).map(unsent).collect();
-    let more = messages.all.saturating_sub(items.len() as u64);
-    if let Some(oldest) = messages.oldest.filter(|_| more > 0) {
-        let title = format!("{more} more e-mails could not be sent yet");
-        let hint = "Check the mail server's address and login: `letsbe-hub check`".to_owned();
-        let item = Item::new("warning", &"This Hub", title, oldest);
-        items.push(Item { hint, code: Some("MAIL012".to_owned()), ..item }.at("/".to_owned(), "All orders"));
-    }
-    items
-}
-
-/// What is told of in one line, because there is too much of it.
-fn more(
-    level: &'static str,
-    what: &'static str,
-    all: u64,
-    shown: usize,
-    link: &str,
-    now: DateTime<Utc>,
-) -> Option<Item> {
-    let more = all.saturating_sub(shown as u64);
-    let title = format!("{more} more wait");
-    (more > 0).then(|| Item::new(level, &what, title, now).at(link.to_owned(), "All of them"))
-}
-
-/// Lost servers.
-async fn recoveries(store: &Store, now: DateTime<Utc>, items: &mut Vec<Item>) -> ApiResult<()> {
-    let (open, all) = store.open_recoveries(MOST).await?;
-    items.extend(more("failed", "Lost servers", all, open.len(), "/tenants?health=lost", now));
-    let orders = store.orders_of(&open.iter().map(|one| one.order).collect::<Vec<_>>()).await?;
-    let entries = open.into_iter().filter_map(|one| {
-        let order = orders.get(&one.order)?;
-        Some(view::entry(one, order, now))
-    });
-    items.extend(entries.filter_map(|entry| lost(&entry)));
-    Ok(())
-}
-
-/// A recovery that waits for keys, or a lost server that nobody has accounted for.
-fn lost(entry: &RecoveryEntry) -> Option<Item> {
-    let link = format!("/tenants/{}", entry.tenant);
-    if let (WaitsFor::Keys, Some(keys)) = (entry.waits_for, &entry.keys) {
-        let title = "The new server needs the keys from the escrow";
-        let hint = format!("`letsbe backups unseal {} --identity FILE`", entry.domain);
-        let item = Item::new("failed", &entry.domain, title, entry.requested_at);
-        return Some(Item { hint, until: Some(keys.deadline), ..item }.at(link, "The recovery"));
-    }
-    if !entry.lost_server_is_open() {
-        return None;
-    }
-    let server = entry.lost.server.as_ref()?;
-    let title = format!("What became of {server}, which was lost?");
-    let hint = format!(
-        "Wipe it or cancel it, then write it down (`--became cancelled` of one that was cancelled): `letsbe backups \
-         settle-lost {} --server {} --became wiped --evidence TEXT`",
-        entry.domain,
-        quoted(&server.0)
-    );
-    let since = entry.finished_at.unwrap_or(entry.requested_at);
-    Some(Item { hint, ..Item::new("warning", &entry.domain, title, since) }.at(link, "The tenant"))
-}
-
-fn tenant(tenant: &Tenant, now: DateTime<Utc>) -> Option<Item> {
-    // What takes a lost server's place is followed as an order.
-    if tenant.order.state.recovery.is_some() {
-        return None;
-    }
-    let (health, complaints) = health::of_tenant(tenant, now);
-    let (domain, id) = (&tenant.order.new.domain, tenant.order.new.id);
-    let heard = tenant.agent.last_heartbeat_at.unwrap_or(tenant.agent.registered_at);
-    let look = |level, title: &str, text: String, hint: &str| {
-        let item = Item::new(level, domain, title, heard);
-        Some(Item { text, hint: hint.to_owned(), ..item }.at(format!("/tenants/{id}"), "The tenant"))
-    };
-    match health {
-        Health::Silent => look(
-            "failed",
-            "The server is silent",
-            "Nothing was heard of it for more than 15 minutes.".to_owned(),
-            &format!(
-                "Look whether its tools answer. If it is lost: `letsbe backups recover {domain} --plan --reason TEXT`"
-            ),
-        ),
-        Health::Never if now - tenant.agent.registered_at > FIRST_SIGN => look(
-            "failed",
-            "The server was never heard",
-            "It registered, and said nothing since.".to_owned(),
-            "On the server: `systemctl status letsbe-agent`",
-        ),
-        Health::Troubled => {
-            let first = complaints.first().map(|worst| worst.text.as_str()).unwrap_or_default();
-            let more = match complaints.len() {
-                0 | 1 => String::new(),
-                2 => " One more thing is wrong.".to_owned(),
-                count => format!(" {} more things are wrong.", count - 1),
-            };
-            let text = format!("{}.{more}", capital(first));
-            look("warning", "The server is not as it should be", text, "The tenant's page says what to do.")
+impl Asking<'_> {
+    /// Of the tenants that the lists have under this word: the database finds them, so that nobody else's heartbeat is
+    /// read.
+    async fn tenants(&self, only: &'static str, items: &mut Vec<Item>) -> ApiResult<()> {
+        for page in 0..MOST_PIECES {
+            let (search, sort, page_size) = (Search::default(), Sort::Worst, TENANTS_AT_ONCE);
+            let rating = Rating::Health;
+            let query =
+                TenantQuery { search, rating, only: Some(only), sort, page, page_size, limits: LIMITS };
+            let ListedTenants { tenants, total, .. } = self.store.list_tenants(&query, self.now).await?;
+            // Who was never heard and asks is under both words.
+            let told = || tenants.iter().filter(|one| only == NEEDS_YOU || one.approvals_pending == 0);
+            let asking = told().filter(|one| one.approvals_pending > 0).map(|one| one.order.new.id);
+            let mut pending = self.store.pending_approvals(&asking.collect::<Vec<_>>()).await?;
+            for one in told() {
+                items.extend(self.tenant(one));
+                let pending = pending.remove(&one.order.new.id).unwrap_or_default().into_iter();
+                let open = pending.filter(|approval| can_be_decided(approval, self.now));
+                items.extend(self.questions(one, open.map(|approval| self.asked(one, &approval)).collect()));
+            }
+            if (page + 1) * TENANTS_AT_ONCE >= total {
+                break;
+            }
         }
-        Health::Fine | Health::Never | Health::Revoked | Health::Lost | Health::Ended => None,
+        Ok(())
     }
-}
 
-/// A tenant's questions: the worst one by one, and that there are more.
-fn questions(tenant: &Tenant, mut all: Vec<Item>) -> Vec<Item> {
-    all.sort_by_key(Item::rank);
-    let more = all.split_off(all.len().min(APPROVALS_OF_ONE));
-    if let Some(oldest) = more.iter().map(|item| item.since).min() {
-        let title = format!("{} more questions of its AI team wait", more.len());
-        let item = Item::new("waiting", &tenant.order.new.domain, title, oldest);
-        all.push(item.at(format!("/tenants/{}", tenant.order.new.id), "All of them"));
+    fn order(&self, order: &Order) -> Item {
+        let problem = order.state.problem.as_ref();
+        let about = problem.and_then(|problem| problem_title(&problem.code, self.language));
+        let title = match about {
+            Some(about) => format!("{}: {about}", self.words.order_stuck),
+            None => self.words.order_stuck.to_owned(),
+        };
+        let item = Item::new("failed", &order.new.domain, title, order.updated_at);
+        let item = match problem {
+            Some(problem) => item.saying(problem),
+            None => item,
+        };
+        item.at(format!("/orders/{}", order.new.id), self.words.order_and_desk)
     }
-    all
-}
 
-fn asked(tenant: &Tenant, approval: &Approval) -> Item {
-    let Approval { agent, action, tool, class, plan, requested_at, expires_at, .. } = approval;
-    let tool = tool.as_ref().map(|tool| format!(" on {tool}")).unwrap_or_default();
-    let class = class_label(class);
-    let level = if class.level == "failed" { "failed" } else { "waiting" };
-    let title = format!("{agent} asks: {action}{tool} ({})", class.words);
-    Item {
-        text: plan.clone(),
-        hint: "Allow it once, or refuse it. It counts as refused when the time is over.".to_owned(),
-        until: Some(*expires_at),
-        is_question: true,
-        ..Item::new(level, &tenant.order.new.domain, title, *requested_at)
+    fn task(&self, task: &TaskEntry) -> Item {
+        let is_late = task.deadline < self.now || task.kind.starts_with("payment_");
+        let level = if is_late { "failed" } else { "warning" };
+        let known = task_title(&task.kind, self.language).map(str::to_owned);
+        let title = known.unwrap_or_else(|| capital(&task.kind.replace('_', " ")));
+        Item {
+            text: Said::english(task.detail.clone()),
+            hint: Said::ours(self.words.task_hint),
+            until: Some(task.deadline),
+            task: Some(task.id),
+            ..Item::new(level, &task.domain, title, task.opened_at)
+        }
+        .at(format!("/orders/{}", task.order), self.words.order_and_desk)
     }
-    .at(format!("/tenants/{}", tenant.order.new.id), "Decide")
-}
 
-/// Drills that a person does and that are due: one in a quarter, beside those that were asked for.
-async fn drills(store: &Store, now: DateTime<Utc>, items: &mut Vec<Item>) -> ApiResult<()> {
-    let open = store.open_drills().await?.into_iter().map(|(drill, _)| drill);
-    let due = open.filter(|drill| drill.kind == DrillKind::Quarterly && drill.due_at <= now);
-    let due: Vec<Drill> = due.collect();
-    let shown = &due[..due.len().min(MOST_DRILLS)];
-    items.extend(more("warning", "Drills", due.len() as u64, shown.len(), "/backups", now));
-    let orders = store.orders_of(&shown.iter().map(|drill| drill.tenant).collect::<Vec<_>>()).await?;
-    items.extend(shown.iter().filter_map(|drill| Some(of_drill(drill, orders.get(&drill.tenant)?))));
-    Ok(())
-}
+    fn unsent(&self, message: &UnsentMessage) -> Item {
+        let is_for_customer = message.kind.is_for_customer();
+        let title = if is_for_customer { self.words.mail_to_customer } else { self.words.mail_to_staff };
+        Item {
+            hint: Said::ours(self.words.mail_hint),
+            code: Some("MAIL012".to_owned()),
+            ..Item::new("warning", &message.domain, title, message.since)
+        }
+        .at(format!("/orders/{}", message.order), self.words.the_order)
+    }
 
-fn of_drill(drill: &Drill, order: &Order) -> Item {
-    let title = "The quarterly drill is due";
-    let item = Item::new("warning", &order.new.domain, title, drill.due_at);
-    let hint = "Bring the whole server back on a spare one, and write down what you saw.".to_owned();
-    let link = format!("/tenants/{}/drills/{}", drill.tenant, drill.id);
-    Item { hint, ..item }.at(link, "What to do")
-}
+    /// E-mails one by one, and that there are more.
+    fn messages(&self, messages: &UnsentMessages) -> Vec<Item> {
+        let shown = messages.listed.iter().take(MOST_UNSENT);
+        let mut items: Vec<Item> = shown.map(|message| self.unsent(message)).collect();
+        let more = messages.all.saturating_sub(items.len() as u64);
+        if let Some(oldest) = messages.oldest.filter(|_| more > 0) {
+            let title = format!("{more} {}", self.words.more_mails);
+            let hint = Said::ours(self.words.mails_hint);
+            let item = Item::new("warning", &self.words.this_hub, title, oldest);
+            let item = Item { hint, code: Some("MAIL012".to_owned()), ..item };
+            items.push(item.at("/".to_owned(), self.words.all_orders));
+        }
+        items
+    }
 
-/// The Hub's own backup.
-async fn own(state: &AppState) -> Option<Item> {
-    let own = hub::of(state).await;
-    let level = match own.state {
-        BackupState::Failed => "failed",
-        BackupState::Troubled => "warning",
-        BackupState::Fine | BackupState::Awaited | BackupState::Ended => return None,
-    };
-    let since = own.succeeded_at.unwrap_or_else(|| state.clock.now());
-    let item = Item::new(level, &"This Hub", "The Hub's own backup", since);
-    let text = format!("{}.", capital(&own.troubles.join("; ")));
-    Some(Item { text, ..item }.at("/backups".to_owned(), "What to add, and when it last succeeded"))
+    /// What is told of in one line, because there is too much of it.
+    fn more(
+        &self,
+        level: &'static str,
+        what: &'static str,
+        all: u64,
+        shown: usize,
+        link: &str,
+    ) -> Option<Item> {
+        let more = all.saturating_sub(shown as u64);
+        let title = format!("{more} {}", self.words.more_wait);
+        let item = Item::new(level, &what, title, self.now);
+        (more > 0).then(|| item.at(link.to_owned(), self.words.all_of_them))
+    }
+
+    /// Lost servers.
+    async fn recoveries(&self, items: &mut Vec<Item>) -> ApiResult<()> {
+        let (open, all) = self.store.open_recoveries(MOST).await?;
+        let [_, _, of_lost, _] = self.words.kinds;
+        items.extend(self.more("failed", of_lost, all, open.len(), "/tenants?health=lost"));
+        let orders = self.store.orders_of(&open.iter().map(|one| one.order).collect::<Vec<_>>()).await?;
+        let entries = open.into_iter().filter_map(|one| {
+            let order = orders.get(&one.order)?;
+            Some(view::entry(one, order, self.now))
+        });
+        items.extend(entries.filter_map(|entry| self.lost(&entry)));
+        Ok(())
+    }
+
+    /// A recovery that waits for keys, or a lost server that nobody has accounted for.
+    fn lost(&self, entry: &RecoveryEntry) -> Option<Item> {
+        let (link, words) = (format!("/tenants/{}", entry.tenant), self.words);
+        if let (WaitsFor::Keys, Some(keys)) = (entry.waits_for, &entry.keys) {
+            let title = RecoveryWords::of(self.language).keys_needed;
+            let hint =
+                format!("{} `letsbe backups unseal {} --identity FILE`", words.keys_hint, entry.domain);
+            let item = Item::new("failed", &entry.domain, title, entry.requested_at);
+            let item = Item { hint: Said::ours(hint), until: Some(keys.deadline), ..item };
+            return Some(item.at(link, words.the_recovery));
+        }
+        if !entry.lost_server_is_open() {
+            return None;
+        }
+        let server = entry.lost.server.as_ref()?;
+        let [before, behind] = words.became;
+        let hint = format!(
+            "{} `letsbe backups settle-lost {} --server {} --became wiped --evidence TEXT`",
+            words.settle_hint,
+            entry.domain,
+            quoted(&server.0)
+        );
+        let since = entry.finished_at.unwrap_or(entry.requested_at);
+        let item = Item::new("warning", &entry.domain, format!("{before} {server}{behind}"), since);
+        Some(Item { hint: Said::ours(hint), ..item }.at(link, words.the_tenant))
+    }
+
+    fn tenant(&self, tenant: &Tenant) -> Option<Item> {
+        // What takes a lost server's place is followed as an order.
+        if tenant.order.state.recovery.is_some() {
+            return None;
+        }
+        let (health, complaints) = health::of_tenant(tenant, self.now);
+        let (domain, id, words) = (&tenant.order.new.domain, tenant.order.new.id, self.words);
+        let heard = tenant.agent.last_heartbeat_at.unwrap_or(tenant.agent.registered_at);
+        let look = |level, title: &str, text: Said, hint: String| {
+            let item = Item::new(level, domain, title, heard);
+            let item = Item { text, hint: Said::ours(hint), ..item };
+            Some(item.at(format!("/tenants/{id}"), words.the_tenant))
+        };
+        match health {
+            Health::Silent => look(
+                "failed",
+                words.silent,
+                Said::ours(words.silent_text),
+                format!("{} `letsbe backups recover {domain} --plan --reason TEXT`", words.silent_hint),
+            ),
+            Health::Never if self.now - tenant.agent.registered_at > FIRST_SIGN => look(
+                "failed",
+                words.never_heard,
+                Said::ours(words.never_text),
+                format!("{} `systemctl status letsbe-agent`", words.never_hint),
+            ),
+            Health::Troubled => {
+                let first = complaints.first().map(|worst| worst.text.as_str()).unwrap_or_default();
+                let text = Said::english(format!("{}.", capital(first)));
+                let more = WaitingWords::more_wrong(self.language, complaints.len().saturating_sub(1));
+                let hint = format!("{more} {}", words.troubled_hint).trim_start().to_owned();
+                look("warning", words.troubled, text, hint)
+            }
+            Health::Fine | Health::Never | Health::Revoked | Health::Lost | Health::Ended => None,
+        }
+    }
+
+    /// A tenant's questions: the worst one by one, and that there are more.
+    fn questions(&self, tenant: &Tenant, mut all: Vec<Item>) -> Vec<Item> {
+        all.sort_by_key(Item::rank);
+        let more = all.split_off(all.len().min(APPROVALS_OF_ONE));
+        if let Some(oldest) = more.iter().map(|item| item.since).min() {
+            let title = format!("{} {}", more.len(), self.words.more_questions);
+            let item = Item::new("waiting", &tenant.order.new.domain, title, oldest);
+            all.push(item.at(format!("/tenants/{}", tenant.order.new.id), self.words.all_of_them));
+        }
+        all
+    }
+
+    fn asked(&self, tenant: &Tenant, approval: &Approval) -> Item {
+        let Approval { agent, action, tool, class, plan, requested_at, expires_at, .. } = approval;
+        let said = TenantWords::of(self.language);
+        let tool = tool.as_ref().map(|tool| format!(" {} {tool}", said.on)).unwrap_or_default();
+        let class = class_label(class, self.language);
+        let level = if class.level == "failed" { "failed" } else { "waiting" };
+        let title = format!("{agent} {}: {action}{tool} ({})", said.asks, class.words);
+        Item {
+            text: Said::ours(plan.clone()),
+            hint: Said::ours(self.words.question_hint),
+            until: Some(*expires_at),
+            is_question: true,
+            ..Item::new(level, &tenant.order.new.domain, title, *requested_at)
+        }
+        .at(format!("/tenants/{}", tenant.order.new.id), self.words.decide)
+    }
+
+    /// Drills that a person does and that are due: one in a quarter, beside those that were asked for.
+    async fn drills(&self, items: &mut Vec<Item>) -> ApiResult<()> {
+        let open = self.store.open_drills().await?.into_iter().map(|(drill, _)| drill);
+        let due = open.filter(|drill| drill.kind == DrillKind::Quarterly && drill.due_at <= self.now);
+        let due: Vec<Drill> = due.collect();
+        let shown = &due[..due.len().min(MOST_DRILLS)];
+        let [.., of_drills] = self.words.kinds;
+        items.extend(self.more("warning", of_drills, due.len() as u64, shown.len(), "/backups"));
+        let orders =
+            self.store.orders_of(&shown.iter().map(|drill| drill.tenant).collect::<Vec<_>>()).await?;
+        items.extend(shown.iter().filter_map(|drill| Some(self.drill(drill, orders.get(&drill.tenant)?))));
+        Ok(())
+    }
+
+    fn drill(&self, drill: &Drill, order: &Order) -> Item {
+        let item = Item::new("warning", &order.new.domain, self.words.drill_due, drill.due_at);
+        let link = format!("/tenants/{}/drills/{}", drill.tenant, drill.id);
+        Item { hint: Said::ours(self.words.drill_hint), ..item }.at(link, self.words.what_to_do)
+    }
+
+    /// The Hub's own backup.
+    fn own(&self, own: &HubBackup) -> Option<Item> {
+        let level = match own.state {
+            BackupState::Failed => "failed",
+            BackupState::Troubled => "warning",
+            BackupState::Fine | BackupState::Awaited | BackupState::Ended => return None,
+        };
+        let since = own.succeeded_at.unwrap_or(self.now);
+        let title = Words::of(self.language).own.title;
+        let item = Item::new(level, &self.words.this_hub, title, since);
+        let text = Said::english(format!("{}.", capital(&own.troubles.join("; "))));
+        Some(Item { text, ..item }.at("/backups".to_owned(), self.words.own_link))
+    }
 }

@@ -1,5 +1,6 @@
 //! Every route of the table, asked by everybody: no answer and no line of the log holds a secret.
 
+mod pages;
 mod scanner;
 mod seed;
 
