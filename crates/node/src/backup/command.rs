@@ -229,3 +229,20 @@ fn lines(status: &BackupStatus) -> Vec<String> {
     lines.extend(status.errors.iter().map(|error| format!("  {error}")));
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BackupCommand, Limits, carry_out};
+    use crate::{layout::Layout, planned::Planned};
+
+    #[tokio::test]
+    async fn a_plan_of_a_limit_sets_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::under(folder.path());
+        let limit = |plan| BackupCommand::Limit { upload_kib: 700, planned: Planned { plan } };
+        for (plan, expected) in [(true, 0), (false, 700)] {
+            assert_eq!(carry_out(&layout, limit(plan)).await, Ok(0));
+            assert_eq!(Limits::read(&layout).unwrap().upload_kib, expected);
+        }
+    }
+}

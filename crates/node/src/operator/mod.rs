@@ -279,8 +279,8 @@ async fn as_written(
 
 #[cfg(test)]
 mod tests {
-    use super::{as_written, stack};
-    use crate::layout::Layout;
+    use super::{OperatorCommand, as_written, carry_out, stack};
+    use crate::{layout::Layout, planned::Planned};
 
     fn server() -> (tempfile::TempDir, Layout) {
         let folder = tempfile::tempdir().unwrap();
@@ -305,6 +305,19 @@ mod tests {
             );
             assert!(!problem.message.contains('\u{1b}'));
         }
+    }
+
+    #[tokio::test]
+    async fn a_plan_of_a_restart_restarts_nothing_and_refuses_what_a_restart_would() {
+        let (_folder, layout) = server();
+        let restart = |tool: &str, plan| {
+            let command = OperatorCommand::Restart { tool: tool.to_owned(), planned: Planned { plan } };
+            carry_out(&layout, command)
+        };
+        assert_eq!(restart("ghost", true).await, Ok(0));
+        // The same for real comes as far as Compose, which finds no service in that file.
+        assert_ne!(restart("ghost", false).await, Ok(0));
+        assert_eq!(restart("odoo", true).await.unwrap_err().code, "NODE115");
     }
 
     #[tokio::test]
