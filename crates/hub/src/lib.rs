@@ -20,4 +20,4 @@ mod web;
 pub mod worker;
 
 pub use router::router;
-pub use state::AppState;
+pub use state::{AppState, Shared};

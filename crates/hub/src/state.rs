@@ -1,6 +1,6 @@
 //! What every request and every worker shares.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use letsbe_catalog::Catalog;
 use letsbe_lifecycle::order::Pace;
@@ -12,9 +12,27 @@ use crate::{
     tenants::Tenants,
 };
 
-/// Shared by requests. Cheap to clone.
+/// What requests share. Cheap to clone, as each layer around a handler does: one count for all of it.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+impl From<Shared> for AppState {
+    fn from(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// All of it.
+#[derive(Clone)]
+pub struct Shared {
     /// The database.
     pub store: Store,
     /// What can be sold.

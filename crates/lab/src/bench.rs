@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
+use letsbe_budget::{Budget, Line, is_kept, spread};
 use letsbe_types::job::{Outcome, RunEvent, RunEventKind};
 
 use crate::fleet::{Fleet, FleetOptions, ProvisionerRun};
 
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
-/// A run that has nothing to do may take this long (DESIGN section 10).
-const BUDGET: Duration = Duration::from_millis(600);
+/// A run that has nothing to do may take so many milliseconds (DESIGN section 10).
+const BUDGET: f64 = 600.0;
 const VERIFICATION: u8 = 11;
 
 /// Operations whose time is the package archive's, the image registry's, the certificate authority's, or the tools'
@@ -154,7 +155,7 @@ fn slowest(run: &ProvisionerRun) -> String {
 /// Measures one order and then `runs` runs that have nothing to do; gives the report.
 ///
 /// # Errors
-/// When anything does not work, or a run changed something.
+/// When anything does not work, a run changed something, or the budget is missed.
 pub async fn bench(
     repository: &Path,
     tools: &[&str],
@@ -195,10 +196,17 @@ async fn measure(
         times.push(SecondRun::of(&run)?);
         last = slowest(&run);
     }
-    let middle = median(times.iter().map(|run| run.total).collect());
-    let verdict = if middle <= BUDGET { "within" } else { "ABOVE" };
-    let verdict = format!("{verdict} the budget of {} ms for such a run\n", BUDGET.as_millis());
-    Ok([order_table(total, &first), runs_table(&times), last, verdict].join("\n"))
+    let verdict = judged(&times);
+    let report = [order_table(total, &first), runs_table(&times), last, format!("{verdict}\n")].join("\n");
+    ensure!(is_kept(&[verdict]), "{report}");
+    Ok(report)
+}
+
+/// The median of the runs, judged where they took about the same.
+fn judged(runs: &[SecondRun]) -> Line {
+    let times: Vec<f64> = runs.iter().map(|run| run.total.as_secs_f64() * 1000.0).collect();
+    let what = "a run that has nothing to do, ms";
+    Line::timed(what, letsbe_budget::median(&times), Budget::AtMost(BUDGET), spread(&times))
 }
 
 fn changed(run: &ProvisionerRun) -> bool {
@@ -211,6 +219,7 @@ fn changed(run: &ProvisionerRun) -> bool {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use letsbe_budget::Verdict;
     use letsbe_types::job::StepResult;
 
     use super::*;
@@ -266,6 +275,22 @@ mod tests {
         let table = runs_table(&[wanted]);
         assert!(table.contains("login by SSH") && table.contains("  40 ms"), "{table}");
         assert!(slowest(&run()).lines().nth(1).is_some_and(|line| line.contains("images.present")));
+    }
+
+    #[test]
+    fn a_run_is_judged_by_the_median_of_runs_that_took_about_the_same() {
+        let verdict = |milliseconds: [u64; 3]| {
+            let of =
+                |total| SecondRun { total: Duration::from_millis(total), ..SecondRun::of(&run()).unwrap() };
+            judged(&milliseconds.map(of)).verdict()
+        };
+        for (milliseconds, wanted) in [
+            ([590, 600, 660], Verdict::Kept),
+            ([590, 610, 660], Verdict::Missed),
+            ([590, 610, 2_000], Verdict::NotJudged),
+        ] {
+            assert_eq!(verdict(milliseconds), wanted, "{milliseconds:?}");
+        }
     }
 
     #[test]

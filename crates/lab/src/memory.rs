@@ -1,8 +1,9 @@
 //! How much memory the agent and the secrets proxy hold, with a thousand secrets (DESIGN section 10).
 
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
+use letsbe_budget::{Budget, Line, is_kept};
 
 use crate::{
     docker::{docker, exec, exec_with_input},
@@ -16,7 +17,7 @@ const NODE: &str = "/opt/letsbe/bin/letsbe-node";
 const PROXY: &str = "/opt/letsbe/bin/letsbe-proxy";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Program and MiB.
-const BUDGETS: [(&str, u64); 2] = [(NODE, 40), (PROXY, 30)];
+const BUDGETS: [(&str, f64); 2] = [(NODE, 40.0), (PROXY, 30.0)];
 
 /// Starts both from this folder of programs (a release build), and reports what they hold.
 ///
@@ -30,19 +31,14 @@ pub async fn measure(programs: &Path, repository: &Path) -> anyhow::Result<Strin
         .await?;
     let measured = in_container(programs, repository).await;
     docker(&["rm", "-f", CONTAINER]).await?;
-    let measured = measured?;
+    let lines = measured?;
     let mut report = format!("memory with {SECRETS} secrets\n");
-    let mut kept = true;
-    for (program, mebibytes, budget) in measured {
-        let verdict = if mebibytes <= budget { "kept" } else { "EXCEEDED" };
-        kept &= mebibytes <= budget;
-        writeln!(report, "  {program:<30} {mebibytes:>3} MiB of {budget}: {verdict}")?;
-    }
-    ensure!(kept, "{report}");
+    report.extend(lines.iter().map(|line| format!("  {line}\n")));
+    ensure!(is_kept(&lines), "{report}");
     Ok(report)
 }
 
-async fn in_container(programs: &Path, repository: &Path) -> anyhow::Result<Vec<(&'static str, u64, u64)>> {
+async fn in_container(programs: &Path, repository: &Path) -> anyhow::Result<Vec<Line>> {
     let folders =
         ["/opt/letsbe/bin", "/opt/letsbe/state", "/opt/letsbe/bundle", "/opt/letsbe/env", "/var/log/letsbe"];
     exec(CONTAINER, &[&["mkdir", "-p"], folders.as_slice()].concat()).await?;
@@ -70,7 +66,8 @@ async fn in_container(programs: &Path, repository: &Path) -> anyhow::Result<Vec<
         let status = exec(CONTAINER, &["cat", &format!("/proc/{}/status", process.trim())]).await?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        measured.push((program, kibibytes.div_ceil(1024), budget));
+        let mebibytes = kibibytes.div_ceil(1024) as f64;
+        measured.push(Line::fixed(format!("{program}, MiB"), mebibytes, Budget::AtMost(budget)));
     }
     Ok(measured)
 }

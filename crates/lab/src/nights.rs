@@ -2,12 +2,12 @@
 //! the same by themselves, to the same S3 service (DESIGN section 10).
 
 use std::{
-    fmt::Write as _,
     path::Path,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
+use letsbe_budget::{Budget, Line, is_kept, spread};
 use letsbe_types::backup::BackupStatus;
 
 use crate::{
@@ -96,32 +96,45 @@ async fn on_fleet(fleet: &Fleet, programs: &Path, say: &(dyn Fn(&str) + Sync)) -
     let peak = memory.peak_mib(&host).await?;
     let alone = peer(&host, &far).await?;
     say(&format!("{:.1} s, and {:.1} s", second.took.as_secs_f64(), alone.as_secs_f64()));
+    // Every night after the first has the same to do: how far they differ is what else the machine does.
+    let mut seconds = vec![second.took.as_secs_f64()];
     let mut last = second.status.clone();
     for number in 3..=KEPT {
         say(&format!("Night {number} of {KEPT}"));
         change(&host, number).await?;
-        last = night(&host).await?.status;
+        let night = night(&host).await?;
+        seconds.push(night.took.as_secs_f64());
+        last = night.status;
     }
     let listed = host.exec(&[NODE, "backup", "list", "--tool", "nocodb", "--json"]).await?;
     let listed: serde_json::Value = serde_json::from_str(&listed)?;
     let kept = listed["sets"].as_array().map_or(0, Vec::len);
     ensure!(kept == KEPT as usize, "{kept} nights are there, not {KEPT}");
-    report(&first, &second, alone, peak, &last)
+    report(&first, &second, alone, [spread(&seconds), peak as f64], &last)
 }
 
 fn report(
     first: &Night,
     second: &Night,
     alone: Duration,
-    peak: u64,
+    [spread, peak]: [f64; 2],
     last: &BackupStatus,
 ) -> anyhow::Result<String> {
-    let full = first.status.added_bytes.max(1);
-    let rows = [
-        ("second night's bytes, of the first's", second.status.added_bytes * 100 / full, 15, "%"),
-        ("second night's time, of the programs' alone", percent(second.took, alone), 110, "%"),
-        ("eleven nights on disk, of one full copy", last.repository_bytes * 100 / full, 200, "%"),
-        ("resident memory at most", peak, 300, "MiB"),
+    let of_full = |bytes: u64| bytes as f64 / first.status.added_bytes.max(1) as f64;
+    let time = second.took.as_secs_f64() / alone.as_secs_f64();
+    let lines = [
+        Line::fixed(
+            "second night's bytes, of the first's",
+            of_full(second.status.added_bytes),
+            Budget::AtMost(0.15),
+        ),
+        Line::timed("second night's time, of the programs' alone", time, Budget::AtMost(1.1), spread),
+        Line::fixed(
+            "eleven nights on disk, of one full copy",
+            of_full(last.repository_bytes),
+            Budget::AtMost(2.0),
+        ),
+        Line::fixed("resident memory at most, MiB", peak, Budget::AtMost(300.0)),
     ];
     let mut text = format!(
         "Nights of {:.1} GB: first {:.1} s, second {:.1} s (programs alone {:.1} s)\n",
@@ -130,18 +143,9 @@ fn report(
         second.took.as_secs_f64(),
         alone.as_secs_f64()
     );
-    let mut kept = true;
-    for (name, measured, budget, unit) in rows {
-        let verdict = if measured <= budget { "kept" } else { "EXCEEDED" };
-        kept &= measured <= budget;
-        writeln!(text, "  {name:<46} {measured:>4} {unit} of {budget}: {verdict}")?;
-    }
-    ensure!(kept, "{text}");
+    text.extend(lines.iter().map(|line| format!("  {line}\n")));
+    ensure!(is_kept(&lines), "{text}");
     Ok(text)
-}
-
-fn percent(part: Duration, whole: Duration) -> u64 {
-    u64::try_from(part.as_millis() * 100 / whole.as_millis().max(1)).unwrap_or(u64::MAX)
 }
 
 async fn more(host: &Host) -> anyhow::Result<()> {

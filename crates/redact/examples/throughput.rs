@@ -1,12 +1,14 @@
-//! Measures the redactor with a thousand secrets and compares it with its budgets; ends with 1 if one is missed.
+//! Measures the redactor with a thousand secrets beside `serde_json`, which takes turns with it, and compares it with
+//! its budgets; ends with 1 if one is missed.
 //! `cargo run --release -p letsbe-redact --example throughput`
 
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use letsbe_budget::{Budget, Compared, Line, median, spread};
 use letsbe_redact::{KnownSecret, Redactor};
 use letsbe_types::Secret;
 
@@ -39,74 +41,58 @@ fn main() -> ExitCode {
     let prose = PROSE.repeat((4 << 20) / PROSE.len());
     let json = body(4 << 20);
     let encoded: String = (0..4 << 20).map(|_| numbers.letter()).collect();
-    let mut results = vec![Measured::at_most("resident memory, KiB", heap, HEAP_KIB_MAX)];
+    let mut lines = vec![Line::fixed("resident memory, KiB", heap, Budget::AtMost(HEAP_KIB_MAX))];
     let (escapes, marks) = ("\\u0041\\u0062".repeat(4 << 16), "SECRET_REF(tool-1/key_".repeat(4 << 15));
     let (numbers, spelled) = ("12, 250, 99, ".repeat(4 << 16), "a b c d e f 0 1 2 ".repeat(4 << 15));
     for (name, text) in [("chat text", &prose), ("JSON", &json), ("base64-like text", &encoded)] {
         let json = serde_json::Value::from(text.as_str()).to_string();
-        let [speed, limit] =
-            megabytes_a_second(text.len(), [&mut || streamed(&redactor, text), &mut || with_serde(&json)]);
-        println!("stream, {name}: {speed:.0} MB/s, serde_json {limit:.0} MB/s");
-        results.push(Measured::at_most(&format!("stream, {name}, ratio"), limit / speed, STREAM_RATIO_MAX));
+        let name = format!("stream, {name}");
+        let run = &mut || streamed(&redactor, text);
+        lines.push(beside_serde(&name, &json, text.len(), run, STREAM_RATIO_MAX));
     }
     let hostile =
         [("escapes", &escapes), ("placeholders", &marks), ("numbers", &numbers), ("letters", &spelled)];
     for (name, text) in hostile {
-        let [speed] =
-            megabytes_a_second(text.len(), [&mut || drop(black_box(redactor.text(black_box(text))))]);
-        let name = format!("all rules, {name}, MB/s");
-        results.push(Measured::at_least(&name, speed, HOSTILE_MEGABYTES_A_SECOND_MIN));
+        let [seconds] = seconds(text.len(), [&mut || drop(black_box(redactor.text(black_box(text))))]);
+        let speed = text.len() as f64 / 1e6 / median(&seconds);
+        let least = Budget::AtLeast(HOSTILE_MEGABYTES_A_SECOND_MIN);
+        lines.push(Line::timed(format!("all rules, {name}, MB/s"), speed, least, spread(&seconds)));
     }
     for (name, bytes) in [("100 KB", BODY_BYTES), ("4 MB", 4 << 20)] {
         let body = body(bytes);
         let mut redact =
             || drop(black_box(redactor.json_body(black_box(body.as_bytes())).expect("the body is JSON")));
-        let [speed, limit] = megabytes_a_second(body.len(), [&mut redact, &mut || with_serde(&body)]);
-        println!("body of {name}: {speed:.0} MB/s, serde_json {limit:.0} MB/s");
-        results.push(Measured::at_most(&format!("body of {name}, ratio"), limit / speed, RATIO_MAX));
+        let name = format!("body of {name}");
+        lines.push(beside_serde(&name, &body, body.len(), &mut redact, RATIO_MAX));
     }
-
-    for result in &results {
-        println!("{result}");
-    }
-    if results.iter().all(|result| result.kept) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    lines.iter().for_each(|line| println!("{line}"));
+    letsbe_budget::exit(&lines)
 }
 
-struct Measured {
-    line: String,
-    kept: bool,
-}
-
-impl Measured {
-    fn at_most(name: &str, value: f64, budget: f64) -> Self {
-        Self { line: format!("{name:<34} {value:>9.1}   budget: at most {budget:.0}"), kept: value <= budget }
-    }
-
-    fn at_least(name: &str, value: f64, budget: f64) -> Self {
-        Self {
-            line: format!("{name:<34} {value:>9.0}   budget: at least {budget:.0}"),
-            kept: value >= budget,
-        }
-    }
-}
-
-impl std::fmt::Display for Measured {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}", self.line, if self.kept { "" } else { "   MISSED" })
-    }
-}
-
-/// What is compared takes turns, and of each the best run counts: what else the machine does is not what is measured.
-fn megabytes_a_second<const N: usize>(bytes: usize, mut runs: [&mut dyn FnMut(); N]) -> [f64; N] {
-    let mut best = [Duration::MAX; N];
+/// Seconds of many runs of each; what is compared takes turns.
+fn seconds<const N: usize>(bytes: usize, mut runs: [&mut dyn FnMut(); N]) -> [Vec<f64>; N] {
+    let mut seconds = [const { Vec::new() }; N];
     for _ in 0..(BYTES_EACH / bytes).clamp(9, 400) {
-        for (run, best) in runs.iter_mut().zip(&mut best) {
+        for (run, seconds) in runs.iter_mut().zip(&mut seconds) {
             let started = Instant::now();
             run();
-            *best = started.elapsed().min(*best);
+            seconds.push(started.elapsed().as_secs_f64());
         }
     }
-    best.map(|time| bytes as f64 / 1e6 / time.as_secs_f64())
+    seconds
+}
+
+/// Beside `serde_json`, which reads and writes the same: both speeds, and the ratio of the times.
+fn beside_serde(name: &str, json: &str, bytes: usize, run: &mut dyn FnMut(), most: f64) -> Line {
+    let [ours, theirs] = seconds(bytes, [run, &mut || with_serde(json)]);
+    let compared = Compared::of(&ours, &theirs);
+    let speed = |seconds: f64| bytes as f64 / 1e6 / seconds;
+    println!(
+        "{name}: {:.0} MB/s, serde_json {:.0} MB/s",
+        speed(compared.measured),
+        speed(compared.reference)
+    );
+    Line::timed(format!("{name}, ratio"), compared.ratio(), Budget::AtMost(most), compared.spread)
 }
 
 /// `serde_json` reads and writes this.

@@ -13,7 +13,8 @@ use std::{
 use chrono::TimeDelta;
 use letsbe_catalog::Catalog;
 use letsbe_hub::{
-    AppState, config::PaymentTerms, convergence::Planner, router, security::passwords, tenants::Tenants,
+    AppState, Shared, config::PaymentTerms, convergence::Planner, router, security::passwords,
+    tenants::Tenants,
 };
 use letsbe_lifecycle::order::Pace;
 use letsbe_serve::Bounds;
@@ -63,7 +64,7 @@ fn state(folder: &Path, store: Store, clock: Arc<dyn Clock>) -> AppState {
         "certificates": { "contact": "ops@letsbe.example" },
     });
     let provisioning = serde_json::from_value(provisioning).unwrap();
-    AppState {
+    AppState::from(Shared {
         relay: None,
         tenants: Tenants::start(&store, &clock, defaults),
         store,
@@ -77,5 +78,5 @@ fn state(folder: &Path, store: Store, clock: Arc<dyn Clock>) -> AppState {
         jobs_folder: folder.join("jobs").into(),
         own_backup: None,
         planner: Arc::new(Planner::new(provisioning, "https://localhost".to_owned())),
-    }
+    })
 }

@@ -2,39 +2,72 @@
 
 use std::{
     future::Future,
-    io::{Read as _, Write as _},
-    process::{Command, Stdio},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    ops::Range,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::Instant,
 };
 
 use reqwest::{Certificate, Client, redirect::Policy};
 
-use crate::{AT_ONCE, BEATS, Sent, WARM_UP, hub::Hub, key, sign, tenant};
+use crate::{AT_ONCE, Sent, hub::Hub, key, sign, tenant};
 
 /// Makes this program the agents.
 pub(crate) const ARGUMENT: &str = "agents";
 
-/// Starts the agents and waits for what they found.
-pub(crate) async fn measure(hub: &Hub) -> Sent {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([ARGUMENT, &hub.port.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(hub.certificate_pem.as_bytes()).unwrap();
-    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
-    assert!(output.status.success(), "an agent was refused");
-    serde_json::from_slice(&output.stdout).unwrap()
+/// The process of the agents; it ends with this.
+pub(crate) struct Agents {
+    child: Child,
+    orders: ChildStdin,
+    reports: BufReader<ChildStdout>,
 }
 
-/// Sends what is to be sent; the Hub's certificate is read from standard input.
+impl Agents {
+    /// Agents of this Hub.
+    pub(crate) fn start(hub: &Hub) -> Self {
+        let port = hub.port.to_string();
+        let size = hub.certificate_pem.len().to_string();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([ARGUMENT, &port, &size])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut orders = child.stdin.take().unwrap();
+        orders.write_all(hub.certificate_pem.as_bytes()).unwrap();
+        let reports = BufReader::new(child.stdout.take().unwrap());
+        Self { child, orders, reports }
+    }
+
+    /// Has these heartbeats sent, and waits for what the agents found.
+    pub(crate) async fn send(&mut self, beats: Range<u64>) -> Sent {
+        writeln!(self.orders, "{} {}", beats.start, beats.end).unwrap();
+        let mut report = String::new();
+        tokio::task::block_in_place(|| self.reports.read_line(&mut report)).unwrap();
+        serde_json::from_str(&report).expect("an agent was refused")
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Agents {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends what is to be sent; the Hub's certificate and the orders are read from standard input.
 pub(crate) async fn run() {
-    let port = std::env::args().nth(2).unwrap();
-    let mut certificate = String::new();
-    std::io::stdin().read_to_string(&mut certificate).unwrap();
+    let argument = |number| std::env::args().nth(number).unwrap();
+    let (port, size) = (argument(2), argument(3).parse().unwrap());
+    let mut orders = std::io::stdin().lock();
+    let mut certificate = vec![0; size];
+    orders.read_exact(&mut certificate).unwrap();
     let client = Client::builder()
-        .tls_certs_only([Certificate::from_pem(certificate.as_bytes()).unwrap()])
+        .tls_certs_only([Certificate::from_pem(&certificate).unwrap()])
         .redirect(Policy::none())
         .pool_max_idle_per_host(AT_ONCE)
         .no_proxy()
@@ -48,18 +81,20 @@ pub(crate) async fn run() {
             assert!(answer.bytes().await.unwrap().starts_with(b"{\"success\":true"));
         }
     };
-    at_once(WARM_UP, send).await;
-    let sent = at_once(BEATS, send).await;
-    println!("{}", serde_json::to_string(&sent).unwrap());
+    for order in orders.lines() {
+        let order = order.unwrap();
+        let (first, end) = order.split_once(' ').unwrap();
+        let sent = at_once(first.parse().unwrap()..end.parse().unwrap(), send).await;
+        println!("{}", serde_json::to_string(&sent).unwrap());
+    }
 }
 
-/// Sends so many, `AT_ONCE` of them under way at any time.
+/// Sends these, `AT_ONCE` of them under way at any time.
 pub(crate) async fn at_once<F: Future<Output = ()> + Send + 'static>(
-    count: u64,
+    mut numbers: Range<u64>,
     send: impl Fn(u64) -> F,
 ) -> Sent {
     let started = Instant::now();
-    let mut numbers = 0..count;
     let mut latencies = Vec::new();
     let mut under_way = tokio::task::JoinSet::new();
     loop {
@@ -70,11 +105,11 @@ pub(crate) async fn at_once<F: Future<Output = ()> + Send + 'static>(
             under_way.spawn(async move {
                 let started = Instant::now();
                 sending.await;
-                started.elapsed()
+                started.elapsed().as_secs_f64() * 1000.0
             });
         }
         let Some(ended) = under_way.join_next().await else { break };
         latencies.push(ended.unwrap());
     }
-    Sent::of(started.elapsed(), latencies)
+    Sent::of(started.elapsed(), &latencies)
 }

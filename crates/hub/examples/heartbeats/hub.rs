@@ -5,7 +5,7 @@ use std::{fs, io, net::SocketAddr, path::Path, process::Command, sync::Arc};
 use axum::serve::Listener;
 use letsbe_catalog::Catalog;
 use letsbe_hub::{
-    AppState,
+    AppState, Shared,
     config::{PaymentTerms, ProvisioningConfig},
     convergence::Planner,
     router::router,
@@ -45,7 +45,7 @@ impl Hub {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::sink).init();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalog");
-        let state = AppState {
+        let state = AppState::from(Shared {
             relay: None,
             tenants: Tenants::start(
                 &store,
@@ -63,7 +63,7 @@ impl Hub {
             jobs_folder: folder.join("jobs").into(),
             own_backup: None,
             planner: Arc::new(Planner::new(no_provisioning(folder), "https://localhost".to_owned())),
-        };
+        });
         let (certificate_pem, config) = certificate(folder);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -170,12 +170,28 @@ pub(crate) async fn beats_kept(file: &Path) -> u64 {
     u64::try_from(beats).unwrap()
 }
 
-/// User and system time of this process; the kernel counts hundredths of seconds.
-pub(crate) fn processor_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let after_name = stat.rsplit_once(')').unwrap().1;
-    let ticks = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap());
-    ticks.sum::<u64>() as f64 / 100.0
+/// Seconds of processor time that a process has used; the kernel counts hundredths.
+#[derive(Clone, Copy)]
+pub(crate) struct Used {
+    own: f64,
+    pub(crate) kernel: f64,
+}
+
+impl Used {
+    pub(crate) fn of_this() -> Self {
+        Self::of(std::process::id())
+    }
+
+    pub(crate) fn of(process: u32) -> Self {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        let mut after_name = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11);
+        let mut next = || after_name.next().unwrap().parse::<f64>().unwrap() / 100.0;
+        Self { own: next(), kernel: next() }
+    }
+
+    pub(crate) fn all(self) -> f64 {
+        self.own + self.kernel
+    }
 }
 
 /// The most that this process ever held.

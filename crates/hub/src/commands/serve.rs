@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use letsbe_catalog::Catalog;
 use letsbe_dns::DnsChecker;
 use letsbe_hub::{
-    AppState,
+    AppState, Shared,
     backups::{drills, own, storage::Storage, watch},
     config::HubConfig,
     convergence::Planner,
@@ -46,7 +46,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         tracing::info!(tenants = changed, "escrow recipients are others than before");
     }
     let open = |models| Relay::open(models, &config.public_url, Patience::default()).map(Arc::new);
-    let state = AppState {
+    let state = AppState::from(Shared {
         relay: config.models.as_ref().map(open).transpose()?,
         tenants: Tenants::start(&store, &clock, defaults),
         store: store.clone(),
@@ -60,7 +60,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         public_url: config.public_url.as_str().into(),
         jobs_folder: config.data_folder.join("jobs").into(),
         own_backup: config.backups.hub.is_some().then(|| own::status_file(&config).into()),
-    };
+    });
     let netcup = providers::netcup_client(&config.servers, clock.clone())?;
     if let Some(client) = &netcup {
         tokio::spawn(keep_login_alive(client.clone()));

@@ -13,7 +13,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_store::token_hash;
 
 use crate::{AppState, controllers::ApiError, security::keys, web};
 
@@ -68,6 +67,19 @@ impl Bucket {
         let seconds = (now - self.at).num_milliseconds().max(0) as f64 / 1000.0;
         (self.tokens + seconds * scope.per_minute() / 60.0).min(scope.burst())
     }
+
+    /// Takes `cost` tokens, or says how long it is until there is one.
+    fn take(&mut self, scope: Scope, cost: f64, now: DateTime<Utc>) -> Result<(), TimeDelta> {
+        let tokens = self.refilled(scope, now);
+        if tokens < 1.0 {
+            let seconds = (1.0 - tokens) * 60.0 / scope.per_minute();
+            return Err(TimeDelta::milliseconds((seconds * 1000.0) as i64));
+        }
+        if cost > 0.0 {
+            *self = Self { tokens: tokens - cost, at: now };
+        }
+        Ok(())
+    }
 }
 
 /// Who is counted.
@@ -76,7 +88,7 @@ pub(crate) enum Who {
     /// Everybody at an address.
     Address(IpAddr),
     /// Whoever has the key with this hash.
-    Key(String),
+    Key(Arc<str>),
 }
 
 /// All buckets.
@@ -93,44 +105,44 @@ impl Limits {
     fn take(&self, scope: Scope, who: Who, cost: f64, now: DateTime<Utc>) -> Result<(), TimeDelta> {
         let key = (scope, who);
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let tokens = buckets.get(&key).map_or(scope.burst(), |bucket| bucket.refilled(scope, now));
-        if tokens < 1.0 {
-            let seconds = (1.0 - tokens) * 60.0 / scope.per_minute();
-            return Err(TimeDelta::milliseconds((seconds * 1000.0) as i64));
+        if let Some(bucket) = buckets.get_mut(&key) {
+            return bucket.take(scope, cost, now);
         }
-        if buckets.len() >= MOST_CALLERS {
-            buckets.retain(|(scope, _), bucket| bucket.refilled(*scope, now) < scope.burst());
-            if buckets.len() >= MOST_CALLERS {
-                buckets.clear();
-            }
-        }
+        // What only asks makes no bucket; whoever has one makes room for nobody.
         if cost > 0.0 {
-            buckets.insert(key, Bucket { tokens: tokens - cost, at: now });
+            if buckets.len() >= MOST_CALLERS {
+                buckets.retain(|(scope, _), bucket| bucket.refilled(*scope, now) < scope.burst());
+                if buckets.len() >= MOST_CALLERS {
+                    buckets.clear();
+                }
+            }
+            buckets.insert(key, Bucket { tokens: scope.burst() - cost, at: now });
         }
         Ok(())
     }
 
-    /// Whether this key was good before: only such keys have buckets.
-    fn knows(&self, key: &str) -> bool {
-        let buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.contains_key(&(Scope::Agent, Who::Key(key.to_owned())))
+    /// The same for a key that was good before; `None` for any other: only such keys have buckets.
+    fn take_known(&self, scope: Scope, key: &Arc<str>, now: DateTime<Utc>) -> Option<Result<(), TimeDelta>> {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets.get_mut(&(scope, Who::Key(Arc::clone(key))))?;
+        Some(bucket.take(scope, 1.0, now))
     }
 }
 
 /// Hashes of keys that were good, since this process began and until one is refused. Whoever has one is not held up by what
 /// others at his address are refused: a container of the same server, or all that stand behind one proxy.
 #[derive(Default)]
-pub(crate) struct GoodKeys(Mutex<HashSet<String>>);
+pub(crate) struct GoodKeys(Mutex<HashSet<Arc<str>>>);
 
 impl GoodKeys {
     fn has(&self, key: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
     }
 
-    fn note(&self, key: String, is_good: bool) {
+    fn note(&self, key: Arc<str>, is_good: bool) {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_good {
-            keys.remove(&key);
+            keys.remove(&*key);
         } else if keys.len() < MOST_KEYS {
             keys.insert(key);
         }
@@ -162,27 +174,27 @@ pub(crate) struct KnownCaller;
 
 /// Counts what a good key asks, so that one tenant's server, or whoever took its key, cannot keep the Hub busy for others.
 /// A key that was never good gets no bucket: what is refused is counted by address.
-pub(crate) async fn known(State(limited): State<Limited>, request: Request, next: Next) -> Response {
+pub(crate) async fn known(State(limited): State<Limited>, mut request: Request, next: Next) -> Response {
     let now = limited.state.clock.now();
-    let Some(key) = keys::bearer(request.headers()).map(token_hash) else { return next.run(request).await };
-    let is_known = limited.limits.knows(&key);
-    let take = || limited.limits.take(limited.scope, Who::Key(key.clone()), 1.0, now);
-    let mut response = match is_known.then(take) {
+    let Some(key) = keys::bearer_hash(&mut request) else { return next.run(request).await };
+    let taken = limited.limits.take_known(limited.scope, &key, now);
+    let is_known = taken.is_some();
+    let mut response = match taken {
         Some(Err(wait)) => ApiError::too_many_of_one(wait).into_response(),
         _ => next.run(request).await,
     };
     if is_known && response.status() != StatusCode::UNAUTHORIZED {
         response.extensions_mut().insert(KnownCaller);
     } else if response.status().is_success() {
-        let _ = take();
+        let _ = limited.limits.take(limited.scope, Who::Key(key), 1.0, now);
     }
     response
 }
 
 /// Counts only what was refused, by address: whoever brings a key that was good before is not held up by it.
-pub(crate) async fn refused(State(limited): State<Limited>, request: Request, next: Next) -> Response {
+pub(crate) async fn refused(State(limited): State<Limited>, mut request: Request, next: Next) -> Response {
     let (caller, now) = (caller(&request), limited.state.clock.now());
-    let key = keys::bearer(request.headers()).map(token_hash);
+    let key = keys::bearer_hash(&mut request);
     let was_good = key.as_deref().is_some_and(|key| limited.good.has(key));
     if !was_good && let Err(wait) = limited.limits.take(limited.scope, Who::Address(caller), 0.0, now) {
         return ApiError::too_many(wait).into_response();
@@ -219,9 +231,12 @@ pub(crate) fn caller(request: &Request) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, MOST_CALLERS, Scope};
+    use super::{Limits, MOST_CALLERS, Scope, Who};
     use chrono::{DateTime, TimeDelta};
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::{
+        net::{IpAddr, Ipv4Addr},
+        sync::Arc,
+    };
 
     #[test]
     fn a_bucket_empties_refills_and_never_overflows() {
@@ -249,5 +264,25 @@ mod tests {
             assert!(limits.allows(Scope::Public, IpAddr::V4(number.into()), 1.0, now));
         }
         assert!(limits.0.lock().expect("lock").len() <= MOST_CALLERS);
+    }
+
+    #[test]
+    fn a_caller_that_is_counted_already_makes_no_other_forgotten() {
+        let limits = Limits::default();
+        let now = DateTime::from_timestamp(1_790_000_000, 0).expect("a moment");
+        let key = |number: usize| -> Arc<str> { format!("{number}").into() };
+        assert!(limits.take_known(Scope::Agent, &key(0), now).is_none(), "only a good key has a bucket");
+        for number in 0..MOST_CALLERS {
+            limits.take(Scope::Agent, Who::Key(key(number)), 1.0, now).expect("the first");
+        }
+        let last = key(MOST_CALLERS - 1);
+        let mut asked = 1;
+        while limits.take(Scope::Agent, Who::Key(last.clone()), 1.0, now).is_ok() {
+            asked += 1;
+        }
+        assert_eq!(asked, 240);
+        assert_eq!(limits.0.lock().expect("lock").len(), MOST_CALLERS);
+        assert!(limits.take_known(Scope::Agent, &last, now).is_some_and(|taken| taken.is_err()));
+        assert!(limits.take_known(Scope::Agent, &key(0), now).is_some_and(|taken| taken.is_ok()));
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{body::Body, http::Request};
 use futures::StreamExt as _;
-use letsbe_hub::{AppState, router};
+use letsbe_hub::{AppState, Shared, router};
 use letsbe_lifecycle::order::Event;
 use letsbe_store::NewEntry;
 use letsbe_types::ids::OrderId;
@@ -161,7 +161,8 @@ async fn in_a_browser_a_new_line_is_what_the_page_shows_after_it_was_loaded_anew
     let id = hub.order_waiting_for_dns(1).await;
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let place = format!("http://{}", listener.local_addr().unwrap());
-    let state = AppState { public_url: place.clone().into(), ..hub.state() };
+    let public_url = place.clone().into();
+    let state = AppState::from(Shared { public_url, ..Shared::clone(&hub.state()) });
     tokio::spawn(router::serve(listener, state, letsbe_serve::Bounds::default(), pending()));
     let browser = Browser::open().await;
     browser.post("/url", &json!({"url": format!("{place}/login")})).await;

@@ -48,7 +48,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use letsbe_catalog::Catalog;
 use letsbe_hub::{
-    AppState,
+    AppState, Shared,
     config::PaymentTerms,
     convergence::Planner,
     relay::{Relay, SharedRelay},
@@ -162,7 +162,7 @@ impl Hub {
         let clock = ManualClock::at(start());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let tenants = Tenants::start(&store, &shared, defaults());
-        let state = AppState {
+        let state = AppState::from(Shared {
             tenants: tenants.clone(),
             store: store.clone(),
             catalog: catalog(),
@@ -179,7 +179,7 @@ impl Hub {
             public_url: "https://hub.example.com".into(),
             jobs_folder: folder.path().join("jobs").into(),
             own_backup: Some(folder.path().join("backup-status.json").into()),
-        };
+        });
         Self { router: router(state.clone()), state, store, clock, tenants, folder }
     }
 

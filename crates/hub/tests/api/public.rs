@@ -1,7 +1,7 @@
 //! `/api/v1/public`
 
 use axum::http::StatusCode;
-use letsbe_hub::{AppState, config::PaymentTerms, router};
+use letsbe_hub::{AppState, Shared, config::PaymentTerms, router};
 use letsbe_lifecycle::order::{Event, Phase};
 use serde_json::{Value, json};
 
@@ -94,7 +94,8 @@ impl Hub {
     async fn for_real_money() -> Self {
         let hub = Self::new().await;
         let payments = PaymentTerms { live: true, free: false };
-        let state = AppState { payments, public_url: "https://hub.letsbe.de".into(), ..hub.state() };
+        let public_url = "https://hub.letsbe.de".into();
+        let state = AppState::from(Shared { payments, public_url, ..Shared::clone(&hub.state()) });
         Self { router: router(state.clone()), state, ..hub }
     }
 }

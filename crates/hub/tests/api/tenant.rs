@@ -135,9 +135,10 @@ async fn a_heartbeat_has_its_fields_and_no_others() {
     let hub = Hub::new().await;
     let with = |path: &str, value: Value| {
         let mut beat = heartbeat();
+        let (above, name) = path.rsplit_once('/').unwrap();
         match beat.pointer_mut(path) {
             Some(place) => *place = value,
-            None => beat[path.trim_start_matches('/')] = value,
+            None => beat.pointer_mut(above).unwrap()[name] = value,
         }
         beat
     };
@@ -158,6 +159,16 @@ async fn a_heartbeat_has_its_fields_and_no_others() {
         (with("/tokens/used", json!(u64::MAX)), "tokens.used"),
         (with("/gate_log/hash", json!("zz")), "gate_log.hash"),
         (with("/vault/escrow_recipients", json!(["ssh-rsa x"])), "vault.escrow_recipients"),
+        (with("/backup/tools/0/tool", json!("a b")), "backup.tools[0].tool"),
+        (
+            with("/backup/tools/0/outside", json!({"since": "1026-11-21T12:00:00Z", "ok": true})),
+            "backup.tools[0].outside.since",
+        ),
+        (with("/updates/0/digest", json!("b c")), "updates[0].digest"),
+        (
+            with("/gate_chain", json!({"after": {"entry": 1, "hash": ""}, "hashes": ["zz"]})),
+            "gate_chain.hashes[0]",
+        ),
         (with("/version", json!(3)), "version"),
         (older, "version"),
     ] {

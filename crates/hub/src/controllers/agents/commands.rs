@@ -6,7 +6,6 @@ use axum::{
     Json,
     extract::{Request, State},
 };
-use letsbe_store::token_hash;
 use letsbe_types::{
     api::Reply,
     ids::OrderId,
@@ -15,7 +14,7 @@ use letsbe_types::{
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
-use super::{bearer, refused};
+use super::{bearer_hash, refused};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, Parameters, field},
@@ -32,9 +31,9 @@ pub(crate) struct Patience {
 pub(crate) async fn commands(
     State(state): State<AppState>,
     Parameters(patience): Parameters<Patience>,
-    request: Request,
+    mut request: Request,
 ) -> ApiResult<Json<Reply<CommandsReply>>> {
-    let key_hash = token_hash(&bearer(&request)?);
+    let key_hash = bearer_hash(&mut request)?;
     if patience.wait > limits::WAIT_SECONDS {
         let message = format!("choose from 0 to {}", limits::WAIT_SECONDS);
         return Err(ApiError::fields(vec![field("wait", message)]));

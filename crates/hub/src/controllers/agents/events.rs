@@ -4,13 +4,13 @@ use axum::{
     Json,
     extract::{Request, State},
 };
-use letsbe_store::{EventsTaken, token_hash};
+use letsbe_store::EventsTaken;
 use letsbe_types::{
     api::{FieldError, Reply},
     tenant::{Approval, CommandOutcome, EventsReply, TenantEvent, TenantEventKind, TenantEvents, limits},
 };
 
-use super::{bearer, refuse, refused, words::Words};
+use super::{bearer_hash, refuse, refused, words::Words};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, extract, field},
@@ -22,9 +22,9 @@ const CLASSES: [&str; 5] = ["GREEN", "YELLOW", "YELLOW_EXTERNAL", "RED", "CRITIC
 /// `POST /api/v1/tenant/events`
 pub(crate) async fn events(
     State(state): State<AppState>,
-    request: Request,
+    mut request: Request,
 ) -> ApiResult<Json<Reply<EventsReply>>> {
-    let key_hash = token_hash(&bearer(&request)?);
+    let key_hash = bearer_hash(&mut request)?;
     let TenantEvents { events } = extract::json(request, &state).await?;
     let wrong = wrong(&events);
     if wrong.iter().any(|wrong| wrong.field.ends_with(".sealed")) {

@@ -4,14 +4,14 @@ use axum::{
     Json,
     extract::{Request, State},
 };
-use letsbe_store::{Beat, Heard, token_hash};
+use letsbe_store::{Beat, Heard};
 use letsbe_types::{
     api::{FieldError, Reply},
     tenant::{Heartbeat, HeartbeatReply, limits},
 };
 use serde::Deserialize;
 
-use super::{bearer, refuse, refused, words::Words};
+use super::{bearer_hash, refuse, refused, words::Words};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, extract, field},
@@ -21,12 +21,12 @@ use crate::{
 /// `POST /api/v1/tenant/heartbeat`
 pub(crate) async fn heartbeat(
     State(state): State<AppState>,
-    request: Request,
+    mut request: Request,
 ) -> ApiResult<Json<Reply<HeartbeatReply>>> {
-    let key_hash = token_hash(&bearer(&request)?);
+    let key_hash = bearer_hash(&mut request)?;
     let heartbeat = read(&extract::json_body(request, &state).await?)?;
     refuse(wrong(&heartbeat))?;
-    let beat = Beat::new(key_hash.clone(), &heartbeat)?.rated(standings::of(&heartbeat));
+    let beat = Beat::new(key_hash.to_string(), &heartbeat)?.rated(standings::of(&heartbeat));
     let heard = match state.tenants.ingest.take(beat).await {
         Ok(heard) => heard.map_err(refused)?,
         Err(NotTaken::Full) => return Err(ApiError::busy()),
@@ -100,7 +100,7 @@ fn wrong(heartbeat: &Heartbeat) -> Vec<FieldError> {
     words.number("tokens.reserved", heartbeat.tokens.reserved);
     words.list("updates", heartbeat.updates.len());
     for (number, update) in heartbeat.updates.iter().enumerate() {
-        words.update(&format!("updates[{number}]"), update);
+        words.update(format_args!("updates[{number}]"), update);
     }
     if let Some(drift) = &heartbeat.drift {
         words.list("drift.operations", drift.operations.len());
@@ -124,7 +124,7 @@ fn wrong(heartbeat: &Heartbeat) -> Vec<FieldError> {
         let few = chain.hashes.len() <= limits::LOG_HASHES;
         words.that(few, "gate_chain.hashes", "write at most 200 hashes");
         for (number, hash) in chain.hashes.iter().enumerate() {
-            words.hash(&format!("gate_chain.hashes[{number}]"), hash);
+            words.hash(format_args!("gate_chain.hashes[{number}]"), hash);
         }
     }
     words.wrong

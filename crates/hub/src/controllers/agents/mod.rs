@@ -7,6 +7,8 @@ pub(crate) mod heartbeat;
 mod register;
 mod words;
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use letsbe_store::KeyRefused;
 use letsbe_types::api::FieldError;
@@ -20,8 +22,16 @@ pub(crate) use register::register;
 pub(crate) use words::is_recipient;
 
 pub(crate) fn bearer(request: &Request) -> ApiResult<String> {
-    let key = keys::bearer(request.headers()).map(str::to_owned);
-    key.ok_or_else(|| ApiError::unauthorized("Send the key as Authorization: Bearer …"))
+    keys::bearer(request.headers()).map(str::to_owned).ok_or_else(no_key)
+}
+
+/// Hash of the agent's key.
+pub(crate) fn bearer_hash(request: &mut Request) -> ApiResult<Arc<str>> {
+    keys::bearer_hash(request).ok_or_else(no_key)
+}
+
+fn no_key() -> ApiError {
+    ApiError::unauthorized("Send the key as Authorization: Bearer …")
 }
 
 pub(crate) fn refused(why: KeyRefused) -> ApiError {

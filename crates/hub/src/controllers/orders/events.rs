@@ -57,8 +57,8 @@ pub(crate) async fn follow(
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let follower = Follower {
         changes: state.store.changes(),
-        store: state.store,
-        clock: state.clock,
+        store: state.store.clone(),
+        clock: state.clock.clone(),
         session_hash: operator.session_hash,
         order: id,
         after: seen.unwrap_or(from.after),

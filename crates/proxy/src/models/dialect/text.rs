@@ -15,7 +15,7 @@ pub(crate) fn readable(mut body: Vec<u8>) -> Vec<u8> {
 /// for nothing: `\ud83d`. It becomes the sign for that, which is as long.
 pub(super) fn replace_halves(text: &mut [u8]) {
     let mut at = 0;
-    while let Some(found) = text.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+    while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
         at += found;
         let is_low = |unit: Option<u16>| matches!(unit, Some(0xdc00..=0xdfff));
         at += match unit(&text[at..]) {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use letsbe_types::asked::Written;
 use serde_json::value::RawValue;
 
-use super::fields::{is_null, list, object, read, wrong_form};
+use super::fields::{is_null, list, object, objects, read, wrong_form};
 use crate::refusal::Refusal;
 
 /// Items of the responses interface.
@@ -43,12 +43,11 @@ pub(super) fn talk(value: &RawValue, name: &str) -> Result<String, Refusal> {
     if value.get().starts_with('"') {
         return Ok(value.get().to_owned());
     }
-    list(value, name, message)
+    objects(value, name, message)
 }
 
 /// A message of a chat, or an item of a response's input.
-fn message(value: &RawValue, name: &str) -> Result<String, Refusal> {
-    let fields = object(value, name)?;
+fn message(fields: Vec<(String, &RawValue)>, name: &str) -> Result<String, Refusal> {
     let kind = kind(&fields, name)?;
     if kind.as_deref().is_some_and(|kind| !ITEMS.contains(&kind)) {
         return Err(outside(&format!("{name}.type"), "only what is whole in the request is let through"));
@@ -94,10 +93,10 @@ fn text<'a>(value: Option<&'a RawValue>, name: &str) -> Result<Option<Cow<'a, st
 }
 
 /// A text, or parts.
-fn content(value: &RawValue, name: &str) -> Result<String, Refusal> {
+fn content<'a>(value: &'a RawValue, name: &str) -> Result<Cow<'a, str>, Refusal> {
     match value.get().as_bytes().first() {
-        Some(b'[') => list(value, name, part),
-        Some(b'"' | b'n') => Ok(value.get().to_owned()),
+        Some(b'[') => list(value, name, part).map(Cow::Owned),
+        Some(b'"' | b'n') => Ok(Cow::Borrowed(value.get())),
         _ => Err(wrong_form(name)),
     }
 }
@@ -184,8 +183,7 @@ fn is_base64(text: &str) -> bool {
 
 /// Functions: what a provider runs itself passes no gate.
 pub(super) fn tools(value: &RawValue, name: &str) -> Result<String, Refusal> {
-    list(value, name, |value, name| {
-        let fields = object(value, name)?;
+    objects(value, name, |fields, name| {
         if kind(&fields, name)?.as_deref() != Some("function") {
             let message = "`tools` are functions: what a provider runs itself passes no gate";
             return Err(Refusal::not_let_through(message).about(&format!("{name}.type")));

@@ -283,6 +283,23 @@ fn a_provider_has_nothing_to_fetch_for_a_request() {
 }
 
 #[test]
+fn a_refusal_names_the_first_item_that_is_not_as_it_should_be() {
+    let (fine, audio) = (json!({ "role": "user", "content": "t" }), json!({ "audio": { "id": "a" } }));
+    for (messages, named) in [
+        (json!([fine, 7]), "messages[1]"),
+        (json!([fine, fine, "t"]), "messages[2]"),
+        (json!([fine, audio, 7]), "messages[1].audio"),
+        (json!([7, audio]), "messages[0]"),
+        (fine.clone(), "messages"),
+    ] {
+        let body = json!({ "model": "m", "messages": messages }).to_string();
+        let refused = Wish::read(Form::Chat, body.as_bytes(), |_| Some(1000)).expect_err(&body);
+        assert_eq!(refused.param.as_deref(), Some(named), "{body}");
+    }
+    assert_eq!(sent(&read(Form::Chat, &json!({ "model": "m", "messages": [] })), "m")["messages"], json!([]));
+}
+
+#[test]
 fn what_is_not_listed_within_a_message_is_left_out() {
     let body = json!({ "model": "m", "messages": [
         { "role": "user", "content": [{ "type": "text", "text": "t", "url": "https://evil" }], "search": "https://evil" },
