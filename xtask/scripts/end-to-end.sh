@@ -1,12 +1,14 @@
 #!/bin/bash
 # Runs end-to-end tests, AT_ONCE at a time; what one printed is shown when it has ended, and kept in target/end-to-end.
 # One that failed is run once more, alone: a machine that was too slow is told from a program that is wrong. What
-# failed stands at the end, where it is read. A test that passed only alone is named there too, with its failure.
+# failed stands at the end, where it is read. A test that passed only alone does not fail the run, and is named there
+# with its failure: each of them is a matter of its own, like any other finding.
 # Usage: end-to-end.sh AT_ONCE NAME…
 set -uo pipefail
 
 at_once=$1
 shift
+[ $# -gt 0 ] || { echo "No end-to-end test is named: is crates/lab/Cargo.toml as the Makefile reads it?"; exit 2; }
 logs=target/end-to-end
 rm -rf "$logs"
 mkdir -p "$logs"
@@ -28,6 +30,9 @@ reasons() {
 
 failed=()
 declare -A running=()
+
+# Programs that were started with & do not hear the keyboard's interrupt.
+trap 'trap - TERM; kill -TERM 0; exit 130' INT TERM
 
 reap() {
   local pid code
