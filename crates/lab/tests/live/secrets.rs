@@ -187,7 +187,7 @@ async fn canaries_are_found(live: &Live<'_>) -> anyhow::Result<()> {
     let setting = format!("CANARY={value}");
     live.host.exec(&["env", &setting, "sleep", "0.5"]).await?;
     let seen = live.observer.seen();
-    for (process, part) in [("sleep", "environ"), ("docker", "cmdline")] {
+    for (process, part) in [("sleep", "environ"), ("nsenter", "cmdline")] {
         let place = format!("the {part} of a process {process}");
         let mut there = seen.iter().filter(|(name, _)| *name == place);
         ensure!(there.any(|(_, content)| !scanner.hits(&place, content).is_empty()), "no canary in {place}");
