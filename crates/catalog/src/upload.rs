@@ -26,9 +26,20 @@ pub struct Upload {
     /// Credential that is the password of [`UPLOAD_USER`].
     pub password: String,
     /// How much the folder may hold. It is part of what the tool needs of the disk.
+    #[serde(default = "default_gb")]
     pub max_gb: u64,
     /// How many files and folders: each takes room of the disk that is not counted in bytes.
+    #[serde(default = "default_files")]
     pub max_files: u64,
+}
+
+/// Of an entry that was written before there were bounds.
+const fn default_gb() -> u64 {
+    10
+}
+
+const fn default_files() -> u64 {
+    100_000
 }
 
 /// What is wrong with an entry's upload, as field and reason.
@@ -43,7 +54,9 @@ pub(crate) fn check(tool: &Tool) -> Vec<(String, String)> {
     if !is_kept(&upload.path) {
         refuse("upload.path", "is no path among state that is copied as files".to_owned());
     }
-    if upload.max_gb == 0 || upload.max_gb > tool.needs.disk_gb {
+    // An entry without a bound needed less of the disk.
+    let most = tool.needs.disk_gb.max(default_gb());
+    if upload.max_gb == 0 || upload.max_gb > most {
         refuse("upload.max_gb", format!("must be 1 to {}, its needs.disk_gb", tool.needs.disk_gb));
     }
     if !(1..=MOST_FILES).contains(&upload.max_files) {
@@ -121,5 +134,19 @@ mod tests {
             let fields: Vec<&str> = found.iter().map(|(field, _)| field.as_str()).collect();
             assert_eq!(fields, wrong.into_iter().collect::<Vec<_>>(), "{max_gb} {max_files}");
         }
+    }
+
+    #[test]
+    fn an_entry_that_was_written_before_there_were_bounds_is_read_and_has_the_usual_ones() {
+        let entry = json!({ "path": "/opt/letsbe/data/static-website", "password": "upload_password" });
+        let upload: Upload = serde_json::from_value(entry).expect("read");
+        assert_eq!((upload.max_gb, upload.max_files), (10, 100_000));
+
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../catalog");
+        let catalog = Catalog::load(Path::new(folder)).expect("the catalog is valid");
+        let website = catalog.tools().find(|tool| tool.upload.is_some()).expect("one takes uploads");
+        let mut former = Tool { upload: Some(upload), ..website.clone() };
+        former.needs.disk_gb = 2;
+        assert_eq!(super::check(&former), []);
     }
 }

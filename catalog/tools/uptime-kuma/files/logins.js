@@ -3,6 +3,7 @@
 "use strict";
 
 const Module = require("node:module");
+const { isIPv6 } = require("node:net");
 
 // In a minute, of one address: well below the 20 of all.
 const MOST = 6;
@@ -14,15 +15,21 @@ const COUNTED = new Set(["login", "verifyToken", "prepare2FA", "save2FA", "disab
 let counts = new Map();
 let begun = Date.now();
 
-// As nginx says it, which overwrites what a caller says; of IPv6 the network that one customer has at least. Whoever does not
-// come by nginx is on this server.
+// As nginx says it, which overwrites what a caller says. Whoever does not come by nginx is on this server.
 function callerOf(socket) {
     const address = socket.handshake.headers["x-forwarded-for"];
-    if (!address) {
-        return null;
+    return address ? networkOf(address) : null;
+}
+
+// Of IPv6, the 56 bits that one customer has at least, whatever zeros its address is written without.
+function networkOf(address) {
+    if (!isIPv6(address) || address.startsWith("::ffff:")) {
+        return address;
     }
-    const network = /^(?:[0-9a-f]+:){4}|^(?:[0-9a-f]+:){1,3}:/.exec(address);
-    return network && !address.startsWith("::ffff:") ? network[0] : address;
+    const [before, after] = address.split("::").map((part) => (part ? part.split(":") : []));
+    const zeros = after ? Array(8 - before.length - after.length).fill("0") : [];
+    const groups = [...before, ...zeros, ...(after || [])].map((group) => parseInt(group, 16));
+    return [...groups.slice(0, 3), groups[3] >> 8].map((group) => group.toString(16)).join(":");
 }
 
 function isTooOften(caller, now) {
@@ -65,6 +72,7 @@ Module._load = function (name, ...rest) {
             constructor(...options) {
                 super(...options);
                 this.on("connection", guard);
+                console.log("LetsBe: log-ins are counted for each address");
             }
         }
         guarded = Object.assign(Object.create(loaded), { Server });

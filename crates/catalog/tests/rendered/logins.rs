@@ -267,11 +267,17 @@ fn one_address_does_not_keep_others_from_uptime_kumas_log_in_whatever_way_it_con
     assert_eq!(
         lines,
         [
+            "LetsBe: log-ins are counted for each address",
             "websocket, 8 tries: 6",
             "the same address by polling: 0",
             "another kind of request: 1",
             "another address, 6 tries: 6",
             "a neighbour in the same IPv6 network: 0",
+            "a network with a zero, 6 tries: 6",
+            "2001:db8:7:0:3::1: 0",
+            "2001:db8:7:0:1:2:3:4: 0",
+            "2001:db8:7:ff::1: 0",
+            "2001:db8:7:100::1: 1",
             "who is on the server, 10 tries: 10",
         ]
     );

@@ -145,15 +145,7 @@ impl Converge for AgentRunning {
         let file = reading::file(machine, UNIT_FILE).await?;
         let unit = reading::unit(machine, paths::AGENT_UNIT, "UnitFileState,ActiveState,MainPID").await?;
         let is = |name: &str, value: &str| unit.get(name).is_some_and(|found| found == value);
-        let process = unit.get("MainPID").filter(|id| *id != "0").cloned();
-        let outdated = match process {
-            None => false,
-            Some(id) => {
-                let output =
-                    reading::run(machine, &Command::new("readlink", [format!("/proc/{id}/exe")])).await?;
-                output.stdout.trim_end().ends_with(" (deleted)")
-            }
-        };
+        let outdated = reading::is_outdated(machine, &unit).await?;
         Ok(Service {
             written: is_written(&unit_file(), file.as_ref()),
             enabled: is("UnitFileState", "enabled"),

@@ -126,6 +126,16 @@ pub(crate) async fn unit(
     Ok(parse_properties(&run(machine, &command).await?.stdout))
 }
 
+/// Whether the program that runs as a unit has been replaced on the disk, by the unit's properties, `MainPID` among them.
+pub(crate) async fn is_outdated(
+    machine: &dyn Machine,
+    unit: &BTreeMap<String, String>,
+) -> Result<bool, Problem> {
+    let Some(id) = unit.get("MainPID").filter(|id| *id != "0") else { return Ok(false) };
+    let program = run(machine, &Command::new("readlink", [format!("/proc/{id}/exe")])).await?;
+    Ok(program.stdout.trim_end().ends_with(" (deleted)"))
+}
+
 fn parse_properties(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .filter_map(|line| line.split_once('='))

@@ -3,6 +3,7 @@
 //! An SSH server of its own, so that nothing changes for the operator's: one user without a shell, by password, shut into
 //! a folder of root in which only the tool's folder is seen. Where no tool takes uploads, all of it is taken away.
 
+mod count;
 mod decide;
 mod room;
 mod settings;
@@ -122,6 +123,7 @@ async fn find(machine: &dyn Machine, (path, bound): (&str, UploadBound)) -> Resu
         same.map(|(time, _)| *time).max().unwrap_or(0)
     };
     let mut services = units(machine, &[UPLOAD_SERVICE, WATCH_SERVICE]).await?;
+    let process = reading::unit(machine, WATCH_SERVICE, "MainPID").await?;
     let folders = FOLDERS.iter().map(|(folder, _)| *folder).chain([path]).collect::<Vec<_>>().join(" ");
     let (users, groups) = (text("/etc/passwd").await?, text("/etc/group").await?);
     Ok(Found {
@@ -138,6 +140,7 @@ async fn find(machine: &dyn Machine, (path, bound): (&str, UploadBound)) -> Resu
         watch: Watcher {
             is_ours: holds(machine, WATCH_UNIT_FILE, 0o644, &watch_unit(path, bound)).await?,
             written_at: latest(true),
+            is_outdated: reading::is_outdated(machine, &process).await?,
             service: services.remove(WATCH_SERVICE).unwrap_or_default(),
         },
         folders: ask(machine, &format!("stat -c %F|%a|%u:%g|%n {folders}"))

@@ -19,7 +19,8 @@ const SETUP: &str = "set -e
 mount --bind \"$0\" /etc
 mount -t tmpfs -o mode=755,size=64m tmpfs /opt
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir /run/sshd
+mount -t tmpfs -o mode=755 tmpfs /var/lib
+mkdir /run/sshd /var/lib/fail2ban /var/lib/letsbe-sftp
 ip link set lo up
 echo ready
 exec cat";
@@ -212,6 +213,7 @@ impl Namespace {
                 let text = std::fs::read_to_string(self.at("/etc/systemd/system/letsbe-sftp.service"));
                 self.unit.lock().expect("whole").loaded = text.ok();
             }
+            ["show", WATCH, "--property=MainPID", ..] => return "MainPID=0\n".to_owned(),
             ["show", .., name, WATCH] => {
                 let unit = self.unit.lock().expect("whole");
                 let since = unit.process.is_some().then_some(unit.since);

@@ -12,6 +12,8 @@ use crate::{Namespace, SITE, carry_out, operation, refused, served};
 const MB: u64 = 1_000_000;
 const BOUND: UploadBound = UploadBound { bytes: 8 * MB, files: 40 };
 const MINUTE: Duration = Duration::from_secs(61);
+/// Before the minute is over.
+const SOON: Duration = Duration::from_secs(11);
 
 /// A server's watch, and its clock.
 struct Watched {
@@ -84,7 +86,7 @@ async fn a_site_that_holds_what_it_may_takes_nothing_more_loses_nothing_and_is_o
     watched.watch = UploadWatch::new(watched.server.at(SITE), BOUND);
     assert_eq!(watched.after(Duration::ZERO).await, Some(UploadsFull::Bytes));
     watched.does("rename big.bin other.bin\nls -l\nrm other.bin").await;
-    assert_eq!(watched.after(Duration::from_secs(2)).await, Some(UploadsFull::Bytes), "not with every file");
+    assert_eq!(watched.after(SOON).await, Some(UploadsFull::Bytes), "not with every file");
     assert_eq!(watched.after(MINUTE).await, None);
     assert_eq!(watched.reason(), None);
     watched.does(&small).await;
@@ -106,6 +108,22 @@ async fn neither_many_files_nor_folders_nor_what_lies_too_deep_to_be_read_fill_t
         watched.server.run(&Command::new("/usr/bin/python3", ["-c", dig, SITE])).await.expect("python3");
     assert!(dug.success(), "{}", dug.tail());
     assert_eq!(watched.after(MINUTE).await, Some(UploadsFull::Hidden));
+}
+
+/// What comes in quickly is seen by what the disk loses.
+#[tokio::test]
+async fn a_site_that_fills_within_the_minute_is_closed_within_it() {
+    let mut watched = Watched::new().await;
+    assert_eq!(watched.after(SOON).await, None);
+    let big = watched.put("big.bin", 9 * MB);
+    watched.does(&big).await;
+    assert_eq!(watched.after(SOON).await, Some(UploadsFull::Bytes));
+    watched.does("rm big.bin").await;
+    assert_eq!(watched.after(MINUTE).await, None);
+
+    let folders: Vec<String> = (0..BOUND.files).map(|number| format!("mkdir d{number}")).collect();
+    watched.does(&folders.join("\n")).await;
+    assert_eq!(watched.after(SOON).await, Some(UploadsFull::Files));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     room::Bound,
-    settings::{CONFIGURATION, FOLDERS, FULL, FULL_BANNER, UNIT_FILE, configuration, unit},
+    settings::{CONFIGURATION, COUNTING, FOLDERS, FULL, FULL_BANNER, UNIT_FILE, configuration, unit},
     watch::{WATCH_SERVICE, WATCH_UNIT_FILE, watch_unit},
 };
 
@@ -58,6 +58,8 @@ pub(super) struct Watcher {
     pub(super) is_ours: bool,
     /// When that was written, in seconds since 1970.
     pub(super) written_at: u64,
+    /// The program that runs has been replaced on the disk.
+    pub(super) is_outdated: bool,
     pub(super) service: Unit,
 }
 
@@ -93,7 +95,8 @@ pub(super) fn decide(found: &Found, wanted: Option<&Wanted>) -> Result<Assessmen
     let is_as_wanted = is_known && found.configuration && found.unit && shows(found, &wanted.path);
     let starts_anew = !(is_as_wanted && is_loaded);
     let watch = &found.watch;
-    let is_watched = watch.is_ours && watch.service.active && watch.service.active_since >= watch.written_at;
+    let is_current = !watch.is_outdated && watch.service.active_since >= watch.written_at;
+    let is_watched = watch.is_ours && watch.service.active && is_current;
     let (mut because, mut changes) = (Vec::new(), Vec::new());
     if starts_anew && found.service.active {
         changes.push(Change::Run(Command::words(&format!("systemctl stop {UPLOAD_SERVICE}"))));
@@ -125,7 +128,7 @@ pub(super) fn decide(found: &Found, wanted: Option<&Wanted>) -> Result<Assessmen
         }
     }
     if !is_watched {
-        because.push("nobody watches how much is uploaded");
+        because.push("the present program does not watch how much is uploaded");
         changes.push(Change::Run(Command::words(&format!("systemctl restart {WATCH_SERVICE}"))));
     }
     if starts_anew {
@@ -220,7 +223,7 @@ fn without(found: &Found) -> Assessment {
             let stop = Command::words(&format!("systemctl disable --now {name}"));
             changes.push(Change::Run(stop.tolerated()));
         }
-        let files = [WATCH_UNIT_FILE, UNIT_FILE, FULL, FULL_BANNER, CONFIGURATION];
+        let files = [WATCH_UNIT_FILE, UNIT_FILE, FULL, FULL_BANNER, COUNTING, CONFIGURATION];
         changes.extend(files.map(|path| Change::Remove(path.into())));
         changes.push(Change::Run(Command::words("systemctl daemon-reload")));
     }

@@ -3,9 +3,14 @@
 //! Whoever has the password could fill the disk, and databases stop on a full one. A quota of ext4 needs a mount option and,
 //! for projects, a file system that is not in use; a file system of its own in a file could not change places with a
 //! restored folder, as restores do it (a mount point cannot be renamed), and what is live would have to be moved. So the
-//! folder and the disk are looked at every other second, and when either bound is reached the service takes only what
-//! makes room. In between fits what comes in over the network in that time; the reserve of the disk is far more, and
-//! copies within the server, which could be quicker, are never taken.
+//! disk is looked at every other second, also while the folder is counted. The folder is counted once a minute, and when
+//! the disk has lost what the folder may still grow by: ten seconds after the last count at the latest. When either bound
+//! is reached the service takes only what makes room.
+//!
+//! So the bound of the folder can be passed by what comes in while it is counted and in the rest after; and it does not
+//! hold for what no count sees: a file that was removed while it is still written to, a folder that is renamed while it is
+//! counted. The reserve of the disk holds for all of it: whoever is cut off loses his open files, and those give their room
+//! back. Copies within the server, which could be quicker than the look, are never taken.
 
 /// Of the disk, so much stays free for others: on a small one, a twentieth.
 const RESERVE: u64 = 5 << 30;
@@ -26,8 +31,10 @@ pub struct Bound {
 pub(super) struct Held {
     pub(super) bytes: u64,
     pub(super) files: u64,
-    /// Something in it cannot be read: a path that is too long hides what lies beneath it.
-    pub(super) hides: bool,
+    /// Something in it lies so deep that what is beneath is not counted.
+    pub(super) too_deep: bool,
+    /// Something in it cannot be read.
+    pub(super) unread: bool,
 }
 
 /// What is left of the disk, for whoever is not root.
@@ -47,8 +54,10 @@ pub enum Full {
     Bytes,
     /// There are too many files.
     Files,
-    /// Not all of it can be read.
+    /// Some of it lies too deep to be counted.
     Hidden,
+    /// It cannot be counted, or the last count did not end.
+    Unread,
     /// The server's disk has no more to give.
     Disk,
 }
@@ -69,7 +78,8 @@ impl Full {
         match self {
             Self::Bytes => "the folder holds as much as it may",
             Self::Files => "the folder holds as many files as it may",
-            Self::Hidden => "not all of the folder can be read: a path in it is too long",
+            Self::Hidden => "not all of the folder can be counted: a path in it is too long or too deep",
+            Self::Unread => "the folder could not be counted: see `journalctl -u letsbe-sftp-watch`",
             Self::Disk => "the server's disk is nearly full",
         }
     }
@@ -90,15 +100,32 @@ impl Full {
                 "The website has folders within folders so deep that they cannot be read.".to_owned(),
                 "Die Website hat so tief verschachtelte Ordner, dass sie nicht lesbar sind.".to_owned(),
             ),
+            Self::Unread => (
+                "The files of the website could not be counted.".to_owned(),
+                "Die Dateien der Website ließen sich nicht zählen.".to_owned(),
+            ),
             Self::Disk => (
                 "There is no space left on the server.".to_owned(),
                 "Auf dem Server ist kein Platz mehr.".to_owned(),
             ),
         };
+        let (until, again, bis) = match self {
+            Self::Bytes | Self::Files | Self::Hidden => (
+                "Nothing can be uploaded until files are removed;",
+                " A minute later uploads work again.",
+                "Hochladen geht erst wieder, wenn Dateien gelöscht sind;",
+            ),
+            // It need not be the owner's doing.
+            Self::Unread | Self::Disk => (
+                "Nothing can be uploaded until the server's operator has seen to it;",
+                "",
+                "Hochladen geht erst wieder, wenn der Betreiber des Servers sich darum gekümmert hat;",
+            ),
+        };
         format!(
-            "{english} Nothing can be uploaded until files are removed;\n\
-             removing and renaming work, and visitors see the website as it is. A minute later uploads work again.\n\
-             {german} Hochladen geht erst wieder, wenn Dateien gelöscht sind;\n\
+            "{english} {until}\n\
+             removing and renaming work, and visitors see the website as it is.{again}\n\
+             {german} {bis}\n\
              Löschen und Umbenennen geht, und Besucher sehen die Website wie bisher.\n"
         )
     }
@@ -114,8 +141,11 @@ pub(super) fn decide(held: &Held, disk: &Disk, bound: Bound, now: Option<Full>) 
     {
         return Some(Full::Disk);
     }
-    if held.hides {
+    if held.too_deep {
         return Some(Full::Hidden);
+    }
+    if held.unread {
+        return Some(Full::Unread);
     }
     if reached(held.files, bound.files) {
         return Some(Full::Files);
@@ -133,7 +163,7 @@ mod tests {
 
     #[test]
     fn uploads_end_at_each_bound_and_begin_again_well_below_it() {
-        let held = |bytes, files| Held { bytes, files, hides: false };
+        let held = |bytes, files| Held { bytes, files, ..Held::default() };
         let (open, bytes) = (None, Some(Full::Bytes));
         for (found, disk, now, wanted) in [
             (held(0, 1), DISK, open, open),
@@ -144,7 +174,8 @@ mod tests {
             (held(94 * GB / 10, 1), DISK, bytes, open),
             (held(0, 951), DISK, Some(Full::Files), Some(Full::Files)),
             (held(0, 949), DISK, Some(Full::Files), open),
-            (Held { hides: true, ..held(0, 1) }, DISK, open, Some(Full::Hidden)),
+            (Held { too_deep: true, ..held(0, 1) }, DISK, open, Some(Full::Hidden)),
+            (Held { unread: true, ..held(0, 1) }, DISK, open, Some(Full::Unread)),
             (held(0, 1), Disk { free: (5 << 30) - 1, ..DISK }, open, Some(Full::Disk)),
             (held(0, 1), Disk { free: 5 << 30, ..DISK }, open, open),
             (held(0, 1), Disk { free: 5 << 30, ..DISK }, Some(Full::Disk), Some(Full::Disk)),
@@ -167,8 +198,16 @@ mod tests {
                 && said.contains("mehr Platz gibt es nicht"),
             "{said}"
         );
-        for full in [Full::Bytes, Full::Files, Full::Hidden, Full::Disk] {
+        for full in [Full::Bytes, Full::Files, Full::Hidden] {
             assert!(full.to_owner(BOUND).contains("until files are removed"), "{full:?}");
+        }
+        // To remove files is not what helps there.
+        for full in [Full::Unread, Full::Disk] {
+            let said = full.to_owner(BOUND);
+            assert!(
+                said.contains("until the server's operator") && !said.contains("A minute later"),
+                "{said}"
+            );
         }
     }
 }

@@ -8,10 +8,13 @@ use crate::hardening;
 /// Its settings: where neither the operator's server reads them nor the agent may write.
 pub(super) const CONFIGURATION: &str = "/etc/ssh/letsbe_sftp_config";
 pub(super) const UNIT_FILE: &str = "/etc/systemd/system/letsbe-sftp.service";
-/// While nothing more may be uploaded: what is set before all else, with the reason in its first line.
-pub const FULL: &str = "/opt/letsbe/sftp/full.conf";
+/// While nothing more may be uploaded: what is set before all else, with the reason in its first line. The folder is the
+/// watch's own.
+pub const FULL: &str = "/var/lib/letsbe-sftp/full.conf";
 /// And what the owner is told with each login.
-pub(super) const FULL_BANNER: &str = "/opt/letsbe/sftp/full.txt";
+pub(super) const FULL_BANNER: &str = "/var/lib/letsbe-sftp/full.txt";
+/// There while the watch counts: it stays where that was the watch's end.
+pub(super) const COUNTING: &str = "/var/lib/letsbe-sftp/counting";
 /// How [`FULL`] begins.
 const REASON: &str = "# Nothing more can be uploaded: ";
 /// What the user sees as `/`.

@@ -1,7 +1,6 @@
 //! The watch over what is uploaded: a service of its own, which closes uploads and opens them again.
 
 use std::{
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -10,8 +9,9 @@ use letsbe_host::{Command, FileWrite, Machine, MachineError, operations::UPLOAD_
 use letsbe_types::Problem;
 
 use super::{
+    count::count,
     room::{Bound, Disk, Full, Held, decide},
-    settings::{FULL, FULL_BANNER, full_settings},
+    settings::{COUNTING, FULL, FULL_BANNER, full_settings},
 };
 use crate::{hardening, stacks::reading::unreadable};
 
@@ -19,13 +19,15 @@ pub(super) const WATCH_SERVICE: &str = "letsbe-sftp-watch.service";
 pub(super) const WATCH_UNIT_FILE: &str = "/etc/systemd/system/letsbe-sftp-watch.service";
 /// The folder is counted at least so often, and closed uploads are opened at most so often.
 const EVERY: Duration = Duration::from_secs(60);
-/// Between two counts lie so many times what one takes.
+/// Between two counts lie so many times what one takes, and no more than a while.
 const REST: u32 = 10;
+const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// Watches one folder.
 pub struct Watch {
     folder: PathBuf,
     bound: Bound,
+    disk: fn(&Path) -> std::io::Result<Disk>,
     last: Option<Count>,
     /// What the service was told last; `None` before it was told anything.
     told: Option<Option<Full>>,
@@ -42,7 +44,7 @@ impl Watch {
     /// Watches the folder at this path, as this process sees it.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, bound: Bound) -> Self {
-        Self { folder: folder.into(), bound, last: None, told: None }
+        Self { folder: folder.into(), bound, disk, last: None, told: None }
     }
 
     /// One look: uploads are closed or opened if it is time. Answers why they are closed.
@@ -50,30 +52,46 @@ impl Watch {
     /// # Errors
     /// The disk cannot be asked, or the service not be told; it is tried again with the next look.
     pub async fn look(&mut self, machine: &dyn Machine, now: Instant) -> Result<Option<Full>, Problem> {
-        let disk = disk(&self.folder).map_err(|error| unreadable(&failed(&self.folder, error)))?;
+        let disk = self.disk()?;
         let before = match self.told {
             Some(told) => told,
             // Whoever watched before may have closed them; why is found anew.
-            None => {
-                machine.read(FULL.as_ref()).await.map_err(|error| unreadable(&error))?.map(|_| Full::Bytes)
-            }
+            None => is_there(machine, FULL).await?.then_some(Full::Bytes),
         };
-        let is_due = self.last.as_ref().is_none_or(|last| self.is_due(last, &disk, now));
-        if is_due {
-            let held = count(&self.folder, self.bound.files);
-            let ended = Instant::now();
-            self.last = Some(Count { held, disk, ended, took: ended.saturating_duration_since(now) });
-        }
         let held = self.last.as_ref().map(|last| last.held).unwrap_or_default();
-        let wanted = match decide(&held, &disk, self.bound, before) {
-            None if before.is_some() && !is_due => before,
-            wanted => wanted,
-        };
-        if self.told != Some(wanted) {
-            self.tell(machine, before, wanted).await?;
-            self.told = Some(wanted);
+        let wanted = decide(&held, &disk, self.bound, before);
+        let is_due = self.last.as_ref().is_none_or(|last| self.is_due(last, &disk, now));
+        // A count takes its time, and on a low disk whatever it finds changes nothing.
+        if wanted == Some(Full::Disk) || !is_due {
+            return self.say(machine, before, wanted.or(before)).await;
         }
-        Ok(wanted)
+        let before = match is_there(machine, COUNTING).await? {
+            // Whoever watched before died while he counted, and this one may, too.
+            true if self.told.is_none() => self.say(machine, before, Some(Full::Unread)).await?,
+            _ => before,
+        };
+        let mark = FileWrite::new(COUNTING, 0o644, "A count has begun.\n".to_owned());
+        machine.write(&mark).await.map_err(|error| unreadable(&error))?;
+        let held = self.count(disk, before, now);
+        machine.remove(COUNTING.as_ref()).await.map_err(|error| unreadable(&error))?;
+        let wanted = decide(&held, &self.disk()?, self.bound, before);
+        self.say(machine, before, wanted).await
+    }
+
+    fn disk(&self) -> Result<Disk, Problem> {
+        (self.disk)(&self.folder).map_err(|error| unreadable(&failed(&self.folder, error)))
+    }
+
+    fn count(&mut self, disk: Disk, before: Option<Full>, now: Instant) -> Held {
+        let is_low = || {
+            let nothing = Held::default();
+            self.disk().is_ok_and(|disk| decide(&nothing, &disk, self.bound, before) == Some(Full::Disk))
+        };
+        let begun = Instant::now();
+        let held = count(&self.folder, self.bound, is_low);
+        let took = begun.elapsed();
+        self.last = Some(Count { held, disk, ended: now + took, took });
+        held
     }
 
     /// The folder cannot have grown by more than the disk has shrunk, unless others have freed some.
@@ -83,9 +101,22 @@ impl Watch {
         let bytes_left = self.bound.bytes.saturating_sub(last.held.bytes);
         let files_left = self.bound.files.saturating_sub(last.held.files);
         since >= EVERY
-            || (since >= last.took * REST
+            || (since >= last.took.saturating_mul(REST).min(LONGEST_REST)
                 && (is_spent(last.disk.free, disk.free, bytes_left)
                     || is_spent(last.disk.free_files, disk.free_files, files_left)))
+    }
+
+    async fn say(
+        &mut self,
+        machine: &dyn Machine,
+        before: Option<Full>,
+        wanted: Option<Full>,
+    ) -> Result<Option<Full>, Problem> {
+        if self.told != Some(wanted) {
+            self.tell(machine, before, wanted).await?;
+            self.told = Some(wanted);
+        }
+        Ok(wanted)
     }
 
     /// A service that closes is started anew: whoever uploads just now is cut off.
@@ -137,32 +168,14 @@ fn disk(folder: &Path) -> std::io::Result<Disk> {
     })
 }
 
-/// What a folder holds, as far as it needs to be known: the count ends at the bound of its files.
-fn count(folder: &Path, most: u64) -> Held {
-    let mut held = Held::default();
-    for entry in walkdir::WalkDir::new(folder).min_depth(1).same_file_system(true) {
-        let found = entry.and_then(|entry| entry.metadata());
-        match found {
-            Ok(found) => {
-                held.files += 1;
-                held.bytes = held.bytes.saturating_add(found.blocks().saturating_mul(512));
-            }
-            // Removed in the meantime.
-            Err(error) if error.io_error().is_some_and(|why| why.kind() == std::io::ErrorKind::NotFound) => {}
-            Err(_) => held.hides = true,
-        }
-        if held.files >= most {
-            break;
-        }
-    }
-    held
+async fn is_there(machine: &dyn Machine, path: &str) -> Result<bool, Problem> {
+    Ok(machine.read(path.as_ref()).await.map_err(|error| unreadable(&error))?.is_some())
 }
 
 /// What it is kept from; see [`hardening`].
-const HARDENING: [&str; 24] = [
+const HARDENING: [&str; 23] = [
     "NoNewPrivileges",
     "ProtectSystem",
-    "ReadWritePaths=-/opt/letsbe/sftp",
     "ProtectHome=yes",
     "PrivateTmp",
     "PrivateDevices",
@@ -204,6 +217,9 @@ UMask=0022
 MemoryMax=64M
 TasksMax=32
 Nice=5
+# Only this service writes there, and sshd reads it before all else.
+StateDirectory=letsbe-sftp
+StateDirectoryMode=0755
 {}
 
 [Install]
@@ -212,3 +228,6 @@ WantedBy=multi-user.target
         hardening::text(&HARDENING)
     )
 }
+
+#[cfg(test)]
+mod tests;

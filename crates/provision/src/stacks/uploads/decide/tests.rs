@@ -46,7 +46,12 @@ fn good() -> Found {
         unit: true,
         written_at: 1_795_000_000,
         files: 3,
-        watch: Watcher { is_ours: true, written_at: service.active_since, service: service.clone() },
+        watch: Watcher {
+            is_ours: true,
+            written_at: service.active_since,
+            is_outdated: false,
+            service: service.clone(),
+        },
         service,
         folders,
     }
@@ -156,8 +161,9 @@ fn another_user_of_that_name_is_left_alone_and_nothing_stays_where_no_tool_takes
             "run systemctl disable --now letsbe-sftp.service",
             "remove /etc/systemd/system/letsbe-sftp-watch.service",
             "remove /etc/systemd/system/letsbe-sftp.service",
-            "remove /opt/letsbe/sftp/full.conf",
-            "remove /opt/letsbe/sftp/full.txt",
+            "remove /var/lib/letsbe-sftp/full.conf",
+            "remove /var/lib/letsbe-sftp/full.txt",
+            "remove /var/lib/letsbe-sftp/counting",
             "remove /etc/ssh/letsbe_sftp_config",
             "run systemctl daemon-reload",
             "run userdel --force letsbe-website",
@@ -170,7 +176,7 @@ fn another_user_of_that_name_is_left_alone_and_nothing_stays_where_no_tool_takes
 #[test]
 fn uploads_that_nobody_watches_are_watched_without_cutting_off_who_uploads() {
     let [_, reload, _] = AGAIN;
-    let write = "write /etc/systemd/system/letsbe-sftp-watch.service (mode 0644, 41 lines)";
+    let write = "write /etc/systemd/system/letsbe-sftp-watch.service (mode 0644, 43 lines)";
     let enable = "run systemctl enable letsbe-sftp-watch.service";
     let restart = "run systemctl restart letsbe-sftp-watch.service";
     let set = |change: &dyn Fn(&mut Watcher)| {
@@ -183,5 +189,7 @@ fn uploads_that_nobody_watches_are_watched_without_cutting_off_who_uploads() {
     assert_eq!(set(&|watch| watch.is_ours = false), [write, reload, restart]);
     assert_eq!(set(&|watch| watch.service.active = false), [reload, restart]);
     assert_eq!(set(&|watch| watch.written_at += 1), [reload, restart]);
+    // After an update the former program would watch on.
+    assert_eq!(set(&|watch| watch.is_outdated = true), [reload, restart]);
     assert_eq!(set(&|watch| watch.service.file_state = "disabled".to_owned()), [enable]);
 }
