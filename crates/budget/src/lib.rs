@@ -4,8 +4,11 @@
 
 use std::{fmt, process::ExitCode};
 
-/// Where runs of the same thing differ by more than this share, the machine did something else, and nothing is said.
+/// Where runs of a reference differ by more than this share, the machine did something else, and nothing is said.
 pub const SPREAD_MAX: f64 = 0.3;
+
+/// Of fewer runs nobody knows what else the machine did.
+pub const RUNS_MIN: usize = 5;
 
 /// What a number may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,6 +19,15 @@ pub enum Budget {
     AtLeast(f64),
 }
 
+impl Budget {
+    fn is_kept_by(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(most) => value <= most,
+            Self::AtLeast(least) => value >= least,
+        }
+    }
+}
+
 /// What is said about a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -23,33 +35,21 @@ pub enum Verdict {
     Kept,
     /// It does not.
     Missed,
-    /// The machine was too busy with something else.
+    /// The machine was too busy with something else, or there are too few runs.
     NotJudged,
 }
 
-/// Runs of one thing beside runs of another that took turns with them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Compared {
-    /// The median of what is judged.
-    pub measured: f64,
-    /// The median of what it is compared with.
-    pub reference: f64,
-    /// How far runs of the latter differ, see [`spread`].
-    pub spread: f64,
+/// How many times the other each of these is, of pairs that took turns; nothing is infinitely less than something.
+#[must_use]
+pub fn ratios(measured: &[f64], others: &[f64]) -> Vec<f64> {
+    let ratio = |(measured, other): (&f64, &f64)| if *other > 0.0 { measured / other } else { f64::INFINITY };
+    measured.iter().zip(others).map(ratio).collect()
 }
 
-impl Compared {
-    /// Of these runs.
-    #[must_use]
-    pub fn of(measured: &[f64], reference: &[f64]) -> Self {
-        Self { measured: median(measured), reference: median(reference), spread: spread(reference) }
-    }
-
-    /// How many times the reference it is; nothing is infinitely less than something.
-    #[must_use]
-    pub fn ratio(self) -> f64 {
-        if self.reference > 0.0 { self.measured / self.reference } else { f64::INFINITY }
-    }
+/// How much more than the other each of these is, of pairs that took turns. Less is less than nothing.
+#[must_use]
+pub fn differences(measured: &[f64], others: &[f64]) -> Vec<f64> {
+    measured.iter().zip(others).map(|(measured, other)| measured - other).collect()
 }
 
 /// The value below which so many of a hundred are; of none it is 0.
@@ -72,7 +72,7 @@ pub fn median(values: &[f64]) -> f64 {
 pub fn spread(values: &[f64]) -> f64 {
     let middle = median(values);
     let half = percentile(values, 75) - percentile(values, 25);
-    if middle > 0.0 { half / middle } else { f64::INFINITY }
+    if middle > 0.0 && half.is_finite() { half / middle } else { f64::INFINITY }
 }
 
 /// A number and what it may be.
@@ -81,36 +81,83 @@ pub struct Line {
     what: String,
     value: f64,
     budget: Budget,
-    /// How far runs differ; `None` where the number depends on nothing else that the machine does.
-    spread: Option<f64>,
+    /// `None` where the number depends on nothing else that the machine does.
+    runs: Option<Runs>,
+}
+
+/// What many runs say besides their median.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Runs {
+    count: usize,
+    /// What the best quarter of them reaches; of a few the best.
+    best: f64,
+    /// How far runs of the reference differ, see [`spread`].
+    spread: f64,
 }
 
 impl Line {
     /// Something that does not depend on what else the machine does, such as memory.
     #[must_use]
     pub fn fixed(what: impl Into<String>, value: f64, budget: Budget) -> Self {
-        Self { what: what.into(), value, budget, spread: None }
+        Self { what: what.into(), value, budget, runs: None }
     }
 
-    /// Something that takes time. `spread`: how far runs of the same differ, see [`spread`].
+    /// Something that takes time: the median of its runs. `references`: runs of other things that took turns with them
+    /// and stay as they are when this becomes slower. How far these differ is what else the machine did; how far the
+    /// runs themselves differ is not.
     #[must_use]
-    pub fn timed(what: impl Into<String>, value: f64, budget: Budget, spread: f64) -> Self {
-        Self { what: what.into(), value, budget, spread: Some(spread) }
+    pub fn timed(what: impl Into<String>, runs: &[f64], budget: Budget, references: &[&[f64]]) -> Self {
+        let is_few = runs.len() < RUNS_MIN;
+        let best = match (budget, is_few) {
+            (Budget::AtMost(_), true) => percentile(runs, 0),
+            (Budget::AtMost(_), false) => percentile(runs, 25),
+            (Budget::AtLeast(_), true) => percentile(runs, 100),
+            (Budget::AtLeast(_), false) => percentile(runs, 75),
+        };
+        let spread_of = |runs: &&[f64]| if runs.len() < RUNS_MIN { f64::INFINITY } else { spread(runs) };
+        let spreads = references.iter().map(spread_of);
+        // Of no reference nothing is known.
+        let spread = spreads.max_by(f64::total_cmp).unwrap_or(f64::INFINITY);
+        Self {
+            what: what.into(),
+            value: median(runs),
+            budget,
+            runs: Some(Runs { count: runs.len(), best, spread }),
+        }
     }
 
     /// What is to be said about it.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        let is_kept = match self.budget {
-            Budget::AtMost(most) => self.value <= most,
-            Budget::AtLeast(least) => self.value >= least,
+        let Some(runs) = self.runs else {
+            return if self.budget.is_kept_by(self.value) { Verdict::Kept } else { Verdict::Missed };
         };
-        match self.spread {
-            // What is not a number is not within anything either.
-            Some(spread) if spread.is_nan() || spread > SPREAD_MAX => Verdict::NotJudged,
-            _ if is_kept => Verdict::Kept,
-            _ => Verdict::Missed,
+        // What else the machine does makes some runs slow, not nearly all of them.
+        if runs.count > 0 && !self.budget.is_kept_by(runs.best) {
+            return Verdict::Missed;
         }
+        match self.why_not_judged(runs) {
+            Some(_) => Verdict::NotJudged,
+            None if self.budget.is_kept_by(self.value) => Verdict::Kept,
+            None => Verdict::Missed,
+        }
+    }
+
+    fn why_not_judged(&self, runs: Runs) -> Option<String> {
+        let Runs { count, spread, .. } = runs;
+        if count < RUNS_MIN {
+            return Some(format!("too few runs: {count}, not {RUNS_MIN}"));
+        }
+        if self.value <= 0.0 {
+            return Some("the machine was too busy: it took no time or less".to_owned());
+        }
+        (spread > SPREAD_MAX).then(|| {
+            format!(
+                "the machine was too busy: runs of the reference differ by {:.0} %, more than {:.0} %",
+                spread * 100.0,
+                SPREAD_MAX * 100.0
+            )
+        })
     }
 }
 
@@ -124,15 +171,12 @@ impl fmt::Display for Line {
         let places = if self.value.abs().max(budget.abs()) < 100.0 { 2 } else { 0 };
         let Self { what, value, .. } = self;
         write!(f, "{what:<44} {value:>9.places$}   budget: {bound} {budget:.places$}: ")?;
-        match (self.verdict(), self.spread) {
-            (Verdict::Kept, _) => f.write_str("kept"),
-            (Verdict::Missed, _) => f.write_str("MISSED"),
-            (Verdict::NotJudged, spread) => write!(
-                f,
-                "NOT JUDGED, the machine was too busy: runs of the same differ by {:.0} %, more than {:.0} %",
-                spread.unwrap_or_default() * 100.0,
-                SPREAD_MAX * 100.0
-            ),
+        let why = self.runs.and_then(|runs| self.why_not_judged(runs));
+        match self.verdict() {
+            Verdict::Kept => f.write_str("kept"),
+            Verdict::Missed if why.is_some() => f.write_str("MISSED, even by the best runs"),
+            Verdict::Missed => f.write_str("MISSED"),
+            Verdict::NotJudged => write!(f, "NOT JUDGED, {}", why.unwrap_or_default()),
         }
     }
 }
@@ -153,49 +197,103 @@ pub fn exit(lines: &[Line]) -> ExitCode {
 mod tests {
     use super::{
         Budget::{AtLeast, AtMost},
-        Compared, Line, SPREAD_MAX,
+        Line,
         Verdict::{Kept, Missed, NotJudged},
-        is_kept, median, percentile, spread,
+        differences, is_kept, median, percentile, ratios, spread,
     };
 
+    const QUIET: [f64; 5] = [8.5, 8.5, 10.0, 11.5, 11.5];
+    const NOISY: [f64; 5] = [8.0, 8.0, 10.0, 12.0, 12.0];
+
     #[test]
-    fn a_budget_is_judged_where_the_machine_was_quiet_and_nowhere_else() {
-        let (quiet, noisy) = (Some(SPREAD_MAX), Some(SPREAD_MAX + 0.01));
-        for (value, budget, spread, verdict) in [
-            (2.5, AtMost(2.5), quiet, Kept),
-            (2.51, AtMost(2.5), quiet, Missed),
-            (2.5, AtMost(2.5), noisy, NotJudged),
-            (9.0, AtMost(2.5), noisy, NotJudged),
-            (0.5, AtLeast(0.5), quiet, Kept),
-            (0.49, AtLeast(0.5), quiet, Missed),
-            (0.49, AtLeast(0.5), noisy, NotJudged),
-            (9.0, AtMost(2.5), None, Missed),
-            (2.0, AtMost(2.5), None, Kept),
-            (2.0, AtMost(2.5), Some(f64::NAN), NotJudged),
-            (2.0, AtMost(2.5), Some(f64::INFINITY), NotJudged),
-            (f64::NAN, AtMost(2.5), quiet, Missed),
-            (f64::INFINITY, AtMost(2.5), quiet, Missed),
+    fn a_number_that_nothing_disturbs_is_judged_in_any_case() {
+        for (value, budget, verdict) in [
+            (2.5, AtMost(2.5), Kept),
+            (2.51, AtMost(2.5), Missed),
+            (0.5, AtLeast(0.5), Kept),
+            (0.49, AtLeast(0.5), Missed),
+            (f64::NAN, AtMost(2.5), Missed),
+            (f64::INFINITY, AtMost(2.5), Missed),
         ] {
-            let line = match spread {
-                Some(spread) => Line::timed("time", value, budget, spread),
-                None => Line::fixed("memory", value, budget),
-            };
+            let line = Line::fixed("memory", value, budget);
             assert_eq!(line.verdict(), verdict, "{line}");
             assert_eq!(is_kept(&[Line::fixed("kept", 1.0, AtMost(1.0)), line]), verdict != Missed);
         }
     }
 
     #[test]
+    fn a_time_is_judged_where_the_reference_was_quiet_or_even_the_best_runs_miss() {
+        let infinite = [f64::INFINITY; 5];
+        for (runs, budget, reference, verdict) in [
+            (&[2.5; 5][..], AtMost(2.5), &QUIET[..], Kept),
+            (&[2.51; 5], AtMost(2.5), &QUIET, Missed),
+            (&[0.5; 5], AtLeast(0.5), &QUIET, Kept),
+            (&[0.49; 5], AtLeast(0.5), &QUIET, Missed),
+            // What differs is only what is judged: that is no excuse.
+            (&[1.0, 1.0, 9.0, 9.0, 9.0], AtMost(2.5), &QUIET, Missed),
+            (&[1.0, 1.0, 1.0, 9.0, 9.0], AtMost(2.5), &QUIET, Kept),
+            (&[9.0, 9.0, 0.1, 0.1, 0.1], AtLeast(0.5), &QUIET, Missed),
+            // Some were held up, or nearly all of them are slow.
+            (&[1.0, 1.0, 9.0, 9.0, 9.0], AtMost(2.5), &NOISY, NotJudged),
+            (&[1.0, 2.6, 9.0, 9.0, 9.0], AtMost(2.5), &NOISY, Missed),
+            (&[1.0; 5], AtMost(2.5), &NOISY, NotJudged),
+            (&[9.0, 9.0, 0.1, 0.1, 0.1], AtLeast(0.5), &NOISY, NotJudged),
+            (&[9.0, 0.4, 0.1, 0.1, 0.1], AtLeast(0.5), &NOISY, Missed),
+            (&[2.0; 5], AtMost(2.5), &infinite, NotJudged),
+            (&[f64::NAN; 5], AtMost(2.5), &QUIET, Missed),
+            // Fewer than five are never quiet.
+            (&[1.0; 4], AtMost(2.5), &QUIET, NotJudged),
+            (&[1.0, 9.0], AtMost(2.5), &QUIET, NotJudged),
+            (&[2.6, 9.0], AtMost(2.5), &QUIET, Missed),
+            (&[0.6, 0.1], AtLeast(0.5), &QUIET, NotJudged),
+            (&[0.4, 0.1], AtLeast(0.5), &QUIET, Missed),
+            (&[], AtMost(2.5), &QUIET, NotJudged),
+            (&[], AtLeast(2.5), &QUIET, NotJudged),
+            (&[1.0; 5], AtMost(2.5), &[10.0; 4], NotJudged),
+            (&[1.0; 5], AtMost(2.5), &[], NotJudged),
+            // No time at all is a fault of measuring.
+            (&[0.0; 5], AtMost(2.5), &QUIET, NotJudged),
+            (&[-3.0, -2.0, -1.0, 1.0, 2.0], AtMost(2.5), &QUIET, NotJudged),
+        ] {
+            let line = Line::timed("time", runs, budget, &[reference]);
+            assert_eq!(line.verdict(), verdict, "{line}: {runs:?} beside {reference:?}");
+        }
+    }
+
+    #[test]
+    fn each_of_several_references_must_have_been_quiet() {
+        for (references, verdict) in [
+            (&[&QUIET[..], &QUIET[..]][..], Kept),
+            (&[&QUIET, &NOISY], NotJudged),
+            (&[&NOISY, &QUIET], NotJudged),
+            (&[&QUIET, &[f64::INFINITY; 5]], NotJudged),
+            (&[&QUIET, &[10.0; 4]], NotJudged),
+            (&[], NotJudged),
+        ] {
+            assert_eq!(Line::timed("time", &[1.0; 5], AtMost(2.5), references).verdict(), verdict);
+        }
+    }
+
+    #[test]
     fn a_line_says_the_number_the_budget_and_why_nothing_is_said() {
+        let body = |value: f64, runs: usize, reference: &[f64]| {
+            Line::timed("body, ratio", &vec![value; runs], AtMost(2.5), &[reference])
+        };
         for (line, words) in [
-            (Line::timed("body, ratio", 2.351, AtMost(2.5), 0.0), "2.35   budget: at most 2.50: kept"),
-            (Line::timed("body, ratio", 2.6, AtMost(2.5), 0.0), "2.60   budget: at most 2.50: MISSED"),
+            (body(2.351, 5, &QUIET), "2.35   budget: at most 2.50: kept"),
+            (body(2.6, 5, &QUIET), "2.60   budget: at most 2.50: MISSED"),
+            (body(2.6, 5, &NOISY), "2.60   budget: at most 2.50: MISSED, even by the best runs"),
             (Line::fixed("rate", 20_123.4, AtLeast(20_000.0)), "20123   budget: at least 20000: kept"),
             (
-                Line::timed("body, ratio", 2.6, AtMost(2.5), 0.424),
-                "2.60   budget: at most 2.50: NOT JUDGED, the machine was too busy: runs of the same differ by 42 %, \
+                body(2.351, 5, &NOISY),
+                "2.35   budget: at most 2.50: NOT JUDGED, the machine was too busy: runs of the reference differ by 40 %, \
                  more than 30 %",
             ),
+            (
+                body(-0.2, 5, &QUIET),
+                "-0.20   budget: at most 2.50: NOT JUDGED, the machine was too busy: it took no time or less",
+            ),
+            (body(2.0, 1, &QUIET), "2.00   budget: at most 2.50: NOT JUDGED, too few runs: 1, not 5"),
         ] {
             assert!(line.to_string().ends_with(words), "{line}");
         }
@@ -220,9 +318,12 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_compared_by_their_medians() {
-        let compared = Compared::of(&[6.0, 6.0, 60.0], &[3.0, 3.0, 3.0]);
-        assert_eq!((compared.ratio(), compared.spread), (2.0, 0.0));
-        assert_eq!(Compared::of(&[1.0], &[]).ratio(), f64::INFINITY);
+    fn pairs_that_took_turns_are_compared_pair_by_pair() {
+        // Both became three times as slow in the middle.
+        let (ours, theirs) = ([6.0, 18.0, 6.0], [3.0, 9.0, 3.0]);
+        assert_eq!(ratios(&ours, &theirs), [2.0; 3]);
+        assert_eq!(ratios(&[1.0, 1.0], &[0.0]), [f64::INFINITY]);
+        assert_eq!(differences(&ours, &theirs), [3.0, 9.0, 3.0]);
+        assert_eq!(differences(&[1.0, 5.0], &[2.0, 1.0]), [-1.0, 4.0]);
     }
 }

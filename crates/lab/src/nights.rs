@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use letsbe_budget::{Budget, Line, is_kept, spread};
+use letsbe_budget::{Budget, Line, RUNS_MIN, is_kept, median, ratios};
 use letsbe_types::backup::BackupStatus;
 
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// Nights that stay (7 daily, 4 weekly).
 const KEPT: u32 = 11;
+/// So many nights after the first take turns with the peer's: as many as can be judged.
+const COMPARED: usize = RUNS_MIN;
 /// Rows that are added to NocoDB's database, and MiB to WordPress's files, so that a full copy is about 4 GB.
 const MORE_ROWS: u32 = 3_000_000;
 const MORE_MIB: u64 = 3_400;
@@ -59,6 +61,12 @@ struct Night {
     status: BackupStatus,
 }
 
+/// Seconds of nights, and of the peer's, which took turns with them.
+struct Took {
+    nights: Vec<f64>,
+    alone: Vec<f64>,
+}
+
 /// Measures nights of a 4 GB server, with the node from this folder of programs (a release build).
 ///
 /// # Errors
@@ -94,54 +102,58 @@ async fn on_fleet(fleet: &Fleet, programs: &Path, say: &(dyn Fn(&str) + Sync)) -
     let memory = Memory::watch(&host).await?;
     let second = night(&host).await?;
     let peak = memory.peak_mib(&host).await?;
-    let alone = peer(&host, &far).await?;
-    say(&format!("{:.1} s, and {:.1} s", second.took.as_secs_f64(), alone.as_secs_f64()));
-    // Every night after the first has the same to do: how far they differ is what else the machine does.
-    let mut seconds = vec![second.took.as_secs_f64()];
+    // Every night after the first has the same to do.
+    let mut took = Took { nights: vec![second.took.as_secs_f64()], alone: Vec::new() };
+    took.alone.push(peer(&host, &far).await?.as_secs_f64());
+    say(&format!("{:.1} s, and {:.1} s", took.nights[0], took.alone[0]));
     let mut last = second.status.clone();
     for number in 3..=KEPT {
-        say(&format!("Night {number} of {KEPT}"));
+        let is_compared = took.alone.len() < COMPARED;
+        say(&format!("Night {number} of {KEPT}{}", if is_compared { ", and the peer's" } else { "" }));
         change(&host, number).await?;
         let night = night(&host).await?;
-        seconds.push(night.took.as_secs_f64());
         last = night.status;
+        if is_compared {
+            took.nights.push(night.took.as_secs_f64());
+            took.alone.push(peer(&host, &far).await?.as_secs_f64());
+        }
     }
     let listed = host.exec(&[NODE, "backup", "list", "--tool", "nocodb", "--json"]).await?;
     let listed: serde_json::Value = serde_json::from_str(&listed)?;
     let kept = listed["sets"].as_array().map_or(0, Vec::len);
     ensure!(kept == KEPT as usize, "{kept} nights are there, not {KEPT}");
-    report(&first, &second, alone, [spread(&seconds), peak as f64], &last)
+    report(&first, &second, &took, peak, &last)
 }
 
 fn report(
     first: &Night,
     second: &Night,
-    alone: Duration,
-    [spread, peak]: [f64; 2],
+    took: &Took,
+    peak: u64,
     last: &BackupStatus,
 ) -> anyhow::Result<String> {
     let of_full = |bytes: u64| bytes as f64 / first.status.added_bytes.max(1) as f64;
-    let time = second.took.as_secs_f64() / alone.as_secs_f64();
+    let times = ratios(&took.nights, &took.alone);
     let lines = [
         Line::fixed(
             "second night's bytes, of the first's",
             of_full(second.status.added_bytes),
             Budget::AtMost(0.15),
         ),
-        Line::timed("second night's time, of the programs' alone", time, Budget::AtMost(1.1), spread),
+        Line::timed("a night's time, of the programs' alone", &times, Budget::AtMost(1.1), &[&took.alone]),
         Line::fixed(
             "eleven nights on disk, of one full copy",
             of_full(last.repository_bytes),
             Budget::AtMost(2.0),
         ),
-        Line::fixed("resident memory at most, MiB", peak, Budget::AtMost(300.0)),
+        Line::fixed("resident memory at most, MiB", peak as f64, Budget::AtMost(300.0)),
     ];
     let mut text = format!(
-        "Nights of {:.1} GB: first {:.1} s, second {:.1} s (programs alone {:.1} s)\n",
+        "Nights of {:.1} GB: first {:.1} s, the next {COMPARED} {:.1} s (programs alone {:.1} s); medians\n",
         first.status.total_size_gb,
         first.took.as_secs_f64(),
-        second.took.as_secs_f64(),
-        alone.as_secs_f64()
+        median(&took.nights),
+        median(&took.alone)
     );
     text.extend(lines.iter().map(|line| format!("  {line}\n")));
     ensure!(is_kept(&lines), "{text}");

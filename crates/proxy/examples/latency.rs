@@ -2,8 +2,9 @@
 //!
 //! `cargo run --release -p letsbe-proxy --example latency` measures bodies of 100 KB under 1,000 secrets. What it adds is
 //! what a request through it takes longer than one straight to the provider; beside it stands what it takes to redact the
-//! same body alone, and what `serde_json` takes to read and write it. All four take turns, each many times. Ends with 1 if
-//! a budget is missed.
+//! same body alone, and what `serde_json` takes to read and write it. All four take turns, each many times; what is added
+//! is counted pair by pair, and its percentiles are those of a round. How far the requests straight to the provider and
+//! serde_json's runs differ says whether the machine was quiet. Ends with 1 if a budget is missed.
 
 #[path = "../tests/agent/mod.rs"]
 mod agent;
@@ -18,7 +19,7 @@ use std::{
 };
 
 use axum::{Json, Router, routing::post};
-use letsbe_budget::{Budget, Line, percentile, spread};
+use letsbe_budget::{Budget, Line, differences, median, percentile, ratios};
 use letsbe_proxy::Patience;
 use letsbe_redact::{KnownSecret, Redactor};
 use letsbe_types::link::{LinkSecret, VaultContent};
@@ -30,15 +31,23 @@ use crate::agent::{Agent, CLIENT_KEY, Ledger, content};
 
 const SECRETS: usize = 1000;
 const BODY_BYTES: usize = 100_000;
-const REQUESTS: usize = 3000;
+const ROUNDS: usize = 10;
+/// Requests of a round.
+const ROUND: usize = 300;
+const REQUESTS: usize = ROUNDS * ROUND;
 const WARM_UP: usize = 200;
 /// Milliseconds that may be added at the 99th percentile.
 const P99: f64 = 1.0;
-/// What is added, of what redacting the body takes alone, by percentile.
+/// What is added at a percentile, of what redacting the body takes alone at the same.
 const OF_REDACTION: [(usize, f64); 2] = [(50, 1.4), (99, 2.0)];
 const RSS_MIB: f64 = 30.0;
 
 fn main() -> ExitCode {
+    let binary = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release/letsbe-proxy"));
+    if !binary.is_file() {
+        eprintln!("There is no {}. Type: cargo build --release -p letsbe-proxy --bins", binary.display());
+        return ExitCode::FAILURE;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let (upstream, _) = in_thread(upstream);
     let proxy_folder = folder.path().to_owned();
@@ -52,7 +61,7 @@ fn main() -> ExitCode {
         guardian.applied().await;
         let mut lines = latency(upstream, proxy, &of_proxy, &secrets, &body).await;
         let other = tempfile::tempdir().expect("a folder");
-        lines.extend(memory(other.path(), secrets, &body).await);
+        lines.extend(memory(&binary, other.path(), secrets, &body).await);
         lines
     });
     lines.iter().for_each(|line| println!("{line}"));
@@ -181,22 +190,32 @@ async fn latency(
          {:.2} times",
         proxy / alone
     );
-    let [direct, through, redaction, serde] = times;
-    let how = spread(&redaction);
+    judged(&times)
+}
+
+/// Of the times straight, through the proxy, of redaction alone and of `serde_json`.
+fn judged(times: &[Vec<f64>; 4]) -> Vec<Line> {
+    let [direct, through, redaction, serde] = times.each_ref().map(Vec::as_slice);
+    let added = differences(through, direct);
+    let quiet = [direct, serde];
     let mut lines = Vec::new();
     for (percent, most) in OF_REDACTION {
-        let [direct, through, redaction, serde] =
-            [&direct, &through, &redaction, &serde].map(|times| percentile(times, percent));
-        let added = (through - direct).max(0.0);
+        let of_rounds = |times: &[f64]| -> Vec<f64> {
+            times.chunks(ROUND).map(|round| percentile(round, percent)).collect()
+        };
+        let [direct, through, serde] = [direct, through, serde].map(|times| median(&of_rounds(times)));
+        let (added, redaction) = (of_rounds(&added), of_rounds(redaction));
         println!(
-            "  p{percent}: direct {direct:.3}, through the proxy {through:.3}, added {added:.3}; redaction alone \
-             {redaction:.3}, serde_json {serde:.3}: added is {:.2} times serde_json",
-            added / serde
+            "  p{percent}: direct {direct:.3}, through the proxy {through:.3}, added {:.3}; redaction alone {:.3}, \
+             serde_json {serde:.3}: added is {:.2} times serde_json",
+            median(&added),
+            median(&redaction),
+            median(&added) / serde
         );
-        let what = format!("added at p{percent}, of redaction alone");
-        lines.push(Line::timed(what, added / redaction, Budget::AtMost(most), how));
+        let what = format!("added at p{percent}, of redaction's p{percent} alone");
+        lines.push(Line::timed(what, &ratios(&added, &redaction), Budget::AtMost(most), &quiet));
         if percent == 99 {
-            lines.push(Line::timed("added at p99, ms", added, Budget::AtMost(P99), how));
+            lines.push(Line::timed("added at p99, ms", &added, Budget::AtMost(P99), &quiet));
         }
     }
     lines
@@ -259,12 +278,8 @@ impl Drop for Program {
 }
 
 /// Memory of the real program: after it has the secrets, and after a few hundred requests.
-async fn memory(folder: &Path, secrets: VaultContent, body: &str) -> Vec<Line> {
-    let binary = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release/letsbe-proxy"));
-    let Some(program) = Program::start(&binary, folder) else {
-        println!("memory is not measured: there is no {}", binary.display());
-        return Vec::new();
-    };
+async fn memory(binary: &Path, folder: &Path, secrets: VaultContent, body: &str) -> [Line; 2] {
+    let program = Program::start(binary, folder).expect("the proxy starts and says where");
     let ledger = Ledger::new(u64::MAX / 2);
     let agent = Agent::start(folder, secrets, &ledger);
     agent.applied().await;
@@ -277,5 +292,5 @@ async fn memory(folder: &Path, secrets: VaultContent, body: &str) -> Vec<Line> {
     let worked = program.rss_mib().unwrap_or(f64::MAX);
     let memory = [("idle", idle), ("after 300 requests and new secrets", worked)];
     let line = |(when, mib)| Line::fixed(format!("memory {when}, MiB"), mib, Budget::AtMost(RSS_MIB));
-    memory.map(line).into()
+    memory.map(line)
 }

@@ -90,18 +90,18 @@ pub(crate) async fn run() {
 }
 
 /// Sends these, `AT_ONCE` of them under way at any time.
-pub(crate) async fn at_once<F: Future<Output = ()> + Send + 'static>(
-    mut numbers: Range<u64>,
-    send: impl Fn(u64) -> F,
+pub(crate) async fn at_once<T, F: Future<Output = ()> + Send + 'static>(
+    mut coming: impl Iterator<Item = T>,
+    send: impl Fn(T) -> F,
 ) -> Sent {
     let started = Instant::now();
     let mut latencies = Vec::new();
     let mut under_way = tokio::task::JoinSet::new();
     loop {
         while under_way.len() < AT_ONCE
-            && let Some(number) = numbers.next()
+            && let Some(one) = coming.next()
         {
-            let sending = send(number);
+            let sending = send(one);
             under_way.spawn(async move {
                 let started = Instant::now();
                 sending.await;
