@@ -17,7 +17,7 @@ const VERIFICATION: u8 = 11;
 /// Operations whose time is the package archive's, the image registry's, the certificate authority's, or the tools'
 /// own for starting up.
 const NOT_OURS: [(&str, &[&str]); 4] = [
-    ("packages", &["packages.upgraded", "packages.installed", "docker.installed"]),
+    ("packages", &["packages.upgraded", "packages.installed", "docker.installed", "packages.conveniences"]),
     ("images", &["nginx.image_present", "images.present"]),
     ("certificates", &["certificate.issued"]),
     (
