@@ -242,7 +242,7 @@ impl StageDatabase {
             sha256,
             tables,
             roles: None,
-            others: Vec::new(),
+            others: None,
             server_version: None,
             data_version: None,
         })
