@@ -95,9 +95,10 @@ pub struct DatabaseFacts {
     /// where there are none, and in sets of former releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<String>,
-    /// Databases on the same server that are in no set: the catalog does not know them. Empty in sets of former releases.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<String>,
+    /// Databases on the same server that are in no set: the catalog does not know them. `None` where its server did not say,
+    /// and in sets of former releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<Vec<String>>,
     /// The version that its server named. `None` in sets of former releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_version: Option<String>,
@@ -145,11 +146,12 @@ impl Manifest {
         self.items.values().map(ItemFacts::rows).sum()
     }
 
-    /// Databases beside the tool's own that are in no set, by name.
+    /// Databases beside the tool's own that are in no set, by name. Where a server did not say, those that were known `before`
+    /// stay.
     #[must_use]
-    pub fn left_out(&self) -> Vec<String> {
+    pub fn left_out(&self, before: &[String]) -> Vec<String> {
         let others = self.items.values().flat_map(|facts| match facts {
-            ItemFacts::Database(database) => &database.others[..],
+            ItemFacts::Database(database) => database.others.as_deref().unwrap_or(before),
             _ => &[],
         });
         others.cloned().collect::<BTreeSet<String>>().into_iter().collect()
@@ -287,7 +289,7 @@ mod tests {
             sha256,
             tables: rows(tables),
             roles: None,
-            others: Vec::new(),
+            others: None,
             server_version: None,
             data_version: None,
         })

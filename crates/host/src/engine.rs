@@ -167,7 +167,14 @@ impl<'a> Engine<'a> {
     ) -> (Outcome, u64) {
         let began = Instant::now();
         let outcome = self.converge(operation, known, desired, journal).await;
-        (outcome.unwrap_or_else(|problem| Outcome::Failed { problem }), milliseconds(began.elapsed()))
+        let failed = |problem: Problem| {
+            if operation.is_optional() {
+                Outcome::Warned { warning: format!("not made, the rest goes on: {problem}") }
+            } else {
+                Outcome::Failed { problem }
+            }
+        };
+        (outcome.unwrap_or_else(failed), milliseconds(began.elapsed()))
     }
 
     async fn converge(
@@ -297,12 +304,16 @@ mod tests {
     use std::{fs, time::Duration};
 
     use async_trait::async_trait;
-    use letsbe_types::{Problem, job::RunEventKind};
+    use letsbe_types::{
+        Problem,
+        job::{DesiredServer, Outcome, RunEventKind},
+    };
 
     use super::{Engine, Journal};
     use crate::{
         change::{Change, Command, Question},
-        machine::LocalMachine,
+        machine::{LocalMachine, Machine},
+        operation::{Assessment, Converge},
     };
 
     /// Takes the first of the endings in a file, and ends so.
@@ -341,6 +352,48 @@ mod tests {
                 Engine::new(&LocalMachine, &[]).apply("operation", &Change::Run(program), &Unread).await;
             let left = fs::read_to_string(&file).expect("what is left").lines().count();
             assert_eq!((endings.len() - left, applied.is_ok()), (started, well), "{endings:?}");
+        }
+    }
+
+    /// Is never made so: its change ends with this code, and is not read back.
+    struct Never<const OPTIONAL: bool>(&'static str);
+
+    #[async_trait]
+    impl<const OPTIONAL: bool> Converge for Never<OPTIONAL> {
+        type Facts = ();
+        const NAME: &'static str = "never.made";
+        const STEP: u8 = 8;
+        const OPTIONAL: bool = OPTIONAL;
+
+        async fn probe(&self, _: &dyn Machine, _: &DesiredServer) -> Result<(), Problem> {
+            Ok(())
+        }
+
+        fn converge(&self, (): &(), _: &DesiredServer) -> Result<Assessment, Problem> {
+            Ok(Assessment::needed("it is not there", vec![Change::Run(Command::words(self.0))]))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_convenience_that_cannot_be_made_is_a_warning_and_anything_else_a_failure() {
+        let desired: DesiredServer = serde_json::from_value(serde_json::json!({
+            "identity": "i", "domain": "acme.example", "owner_email": "owner@acme.example",
+            "timezone": "Europe/Berlin", "tier": "lite", "tools": [], "docker": "distro", "admin_keys": [],
+            "registry_mirrors": [], "hub": null,
+            "certificates": { "directory_url": null, "directory_roots_pem": null, "issued_roots_pem": null,
+                              "contact": "ssl@acme.example" }
+        }))
+        .expect("wishes");
+        let engine = Engine::new(&LocalMachine, &[]);
+        // A program that fails, one that is not there, and one that changes nothing.
+        for (program, code) in [("false", "NODE012"), ("/nowhere/apt-get", "NODE012"), ("true", "NODE010")] {
+            let (optional, _) = engine.perform(&Never::<true>(program), None, &desired, &Unread).await;
+            assert!(
+                matches!(&optional, Outcome::Warned { warning } if warning.contains(code)),
+                "{optional:?}"
+            );
+            let (other, _) = engine.perform(&Never::<false>(program), None, &desired, &Unread).await;
+            assert!(matches!(&other, Outcome::Failed { problem } if problem.code == code), "{other:?}");
         }
     }
 }

@@ -147,13 +147,14 @@ impl Machine for LocalMachine {
         let start = |source| MachineError::Start { program: command.program.clone(), source };
         let mut child = command.process().spawn().map_err(start)?;
         let feed = child.stdin.take().zip(command.input.clone());
-        let work = async {
+        let feeding = async {
             if let Some((mut pipe, input)) = feed {
                 // A program may end without reading its input; its exit code then tells.
                 let _ = pipe.write_all(input.expose().as_bytes()).await;
             }
-            child.wait_with_output().await
         };
+        // At the same time: a program that is not read from stops reading.
+        let work = async { tokio::join!(feeding, child.wait_with_output()).1 };
         let timeout = || MachineError::Timeout { program: command.program.clone(), after: command.timeout };
         let output =
             tokio::time::timeout(command.timeout, work).await.map_err(|_| timeout())?.map_err(start)?;
@@ -222,5 +223,24 @@ impl Machine for LocalMachine {
     async fn make_folder(&self, path: &Path, mode: u32) -> Result<(), MachineError> {
         std::fs::create_dir_all(path).map_err(at(path))?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(at(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::Secret;
+
+    use super::{LocalMachine, Machine as _};
+    use crate::change::Command;
+
+    #[tokio::test]
+    async fn a_program_that_answers_while_it_reads_is_read_from_while_it_is_fed() {
+        let megabyte = "a line of a list\n".repeat(1 << 16);
+        let cat = Command::new("cat", ["-"]).with_input(Secret::new(megabyte.clone()));
+        let output = LocalMachine.run(&cat).await.expect("it ends");
+        assert!(output.success() && output.stdout == megabyte);
+        // One that reads nothing ends all the same.
+        let none = Command::new("true", [""; 0]).with_input(Secret::new(megabyte));
+        assert!(LocalMachine.run(&none).await.expect("it ends").success());
     }
 }

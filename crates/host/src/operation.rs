@@ -57,6 +57,8 @@ pub trait Converge: Send + Sync + 'static {
     const NAME: &'static str;
     /// The runbook's step, 1 to 10; 11 is the verification.
     const STEP: u8;
+    /// A convenience: where it cannot be made so, the run warns and goes on.
+    const OPTIONAL: bool = false;
 
     /// Reads the facts. Changes nothing.
     async fn probe(&self, machine: &dyn Machine, desired: &DesiredServer) -> Result<Self::Facts, Problem>;
@@ -75,6 +77,10 @@ pub trait Operation: Send + Sync {
     fn name(&self) -> &'static str;
     /// See [`Converge::STEP`].
     fn step(&self) -> u8;
+    /// See [`Converge::OPTIONAL`].
+    fn is_optional(&self) -> bool {
+        false
+    }
     /// Reads the facts and decides. Changes nothing.
     async fn assess(&self, machine: &dyn Machine, desired: &DesiredServer) -> Result<Assessment, Problem>;
 }
@@ -87,6 +93,10 @@ impl<C: Converge> Operation for C {
 
     fn step(&self) -> u8 {
         C::STEP
+    }
+
+    fn is_optional(&self) -> bool {
+        C::OPTIONAL
     }
 
     async fn assess(&self, machine: &dyn Machine, desired: &DesiredServer) -> Result<Assessment, Problem> {

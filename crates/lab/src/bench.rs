@@ -20,7 +20,7 @@ const REFERENCE: [&str; 2] = ["sha256sum", "/opt/letsbe/bin/letsbe-node"];
 /// Operations whose time is the package archive's, the image registry's, the certificate authority's, or the tools'
 /// own for starting up.
 const NOT_OURS: [(&str, &[&str]); 4] = [
-    ("packages", &["packages.upgraded", "packages.installed", "docker.installed"]),
+    ("packages", &["packages.upgraded", "packages.installed", "docker.installed", "packages.conveniences"]),
     ("images", &["nginx.image_present", "images.present"]),
     ("certificates", &["certificate.issued"]),
     (

@@ -1,7 +1,10 @@
 //! The manual pages and the completion of this program, where `man` and bash find them: written by the run that brings
 //! the program, and read back like all else.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use clap::CommandFactory as _;
@@ -16,6 +19,7 @@ const PAGES: &str = "usr/local/share/man/man1";
 /// Where bash looks for the completion of a program when its name is typed first.
 const COMPLETIONS: &str = "usr/local/share/bash-completion/completions";
 const MODE: u32 = 0o644;
+const PROGRAM: &str = "letsbe-node";
 
 /// The files, below a root.
 fn all(root: &Path) -> Vec<(PathBuf, String)> {
@@ -23,23 +27,39 @@ fn all(root: &Path) -> Vec<(PathBuf, String)> {
     let completion = letsbe_manual::completions(&program, Bash);
     let pages = letsbe_manual::pages(program).into_iter();
     let mut files: Vec<_> = pages.map(|page| (root.join(PAGES).join(page.file), page.text)).collect();
-    files.push((root.join(COMPLETIONS).join("letsbe-node"), completion));
+    files.push((root.join(COMPLETIONS).join(PROGRAM), completion));
     files
 }
 
-/// `letsbe-node install-manual`: writes them. A run asks for it; nothing about it is its caller's choice.
+/// Those of these names that are pages of ours, of a command that is no more.
+fn gone<'a>(names: impl IntoIterator<Item = &'a str>, files: &[(PathBuf, String)]) -> Vec<&'a str> {
+    let is_ours = |name: &str| {
+        let command = name.strip_suffix(".1").and_then(|name| name.strip_prefix(PROGRAM));
+        command.is_some_and(|command| command.is_empty() || command.starts_with('-'))
+    };
+    let is_there = |name: &str| files.iter().any(|(path, _)| path.file_name().is_some_and(|it| it == name));
+    names.into_iter().filter(|name| is_ours(name) && !is_there(name)).collect()
+}
+
+/// `letsbe-node install-manual`: writes them, and removes pages of commands that are no more. A run asks for it; nothing about it is its caller's choice.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub(crate) fn install(layout: &Layout) -> Result<(), Problem> {
-    for (path, text) in all(&layout.root()) {
+    let all = all(&layout.root());
+    for (path, text) in &all {
         if let Some(folder) = path.parent() {
             // Also with a tighter umask: everybody reads a manual.
             files::make_open_folder(folder)?;
         }
-        files::write_readable(&path, text.as_bytes())?;
+        files::write_readable(path, text.as_bytes())?;
     }
-    Ok(())
+    let pages = layout.root().join(PAGES);
+    let entries = fs::read_dir(&pages).into_iter().flatten().flatten();
+    let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    gone(names.iter().map(String::as_str), &all)
+        .into_iter()
+        .try_for_each(|name| files::remove(&pages.join(name)).map(drop))
 }
 
 /// `manual.installed`: they are there, as this program has them.
@@ -55,19 +75,23 @@ impl ManualInstalled {
 
 #[async_trait]
 impl Converge for ManualInstalled {
-    /// How many files there are, and how many of them are not as they should be.
+    /// How many files there are, and how many are not as they should be, or should not be there.
     type Facts = (usize, usize);
     const NAME: &'static str = "manual.installed";
     const STEP: u8 = 6;
+    const OPTIONAL: bool = true;
 
     async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Self::Facts, Problem> {
         let files = all(&self.layout.root());
         let mut wrong = 0;
         for (path, text) in &files {
-            if !holds(machine, &path.to_string_lossy(), MODE, text).await? {
+            // One that cannot be read is not as it should be: no reason to stop a run.
+            if !holds(machine, &path.to_string_lossy(), MODE, text).await.unwrap_or(false) {
                 wrong += 1;
             }
         }
+        let there = machine.list(&self.layout.root().join(PAGES)).await.unwrap_or_default();
+        wrong += gone(there.iter().map(String::as_str), &files).len();
         Ok((files.len(), wrong))
     }
 
@@ -124,6 +148,33 @@ mod tests {
         install(&layout).unwrap();
         std::fs::remove_file(&page).unwrap();
         assert!(matches!(assess(&layout).await, Assessment::Needed { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_page_of_a_command_that_is_no_more_is_removed_and_nobody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::under(folder.path());
+        install(&layout).unwrap();
+        let pages = folder.path().join(PAGES);
+        let others = ["letsbe-hub-serve.1", "letsbe-nodes.1", "letsbe-node-odd.5", "zoo.1"];
+        for name in others.into_iter().chain(["letsbe-node-no-more.1"]) {
+            std::fs::write(pages.join(name), "").unwrap();
+        }
+        assert!(matches!(assess(&layout).await, Assessment::Needed { .. }));
+        install(&layout).unwrap();
+        assert!(matches!(assess(&layout).await, Assessment::Converged { .. }));
+        assert!(!pages.join("letsbe-node-no-more.1").exists());
+        assert!(others.iter().all(|name| pages.join(name).exists()));
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_written_stops_no_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::under(folder.path());
+        std::fs::create_dir(folder.path().join("usr")).unwrap();
+        std::os::unix::fs::symlink("local", folder.path().join("usr/local")).unwrap();
+        assert!(matches!(assess(&layout).await, Assessment::Needed { .. }), "not even read");
+        assert!(install(&layout).is_err() && ManualInstalled::OPTIONAL);
     }
 
     #[test]

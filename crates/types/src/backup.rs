@@ -156,6 +156,9 @@ pub struct BackupStatus {
     pub total_size_gb: f64,
     /// What did not work, a line each.
     pub errors: Vec<String>,
+    /// What somebody should know of a run that worked, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Bytes that this run added to the local repository.
     #[serde(default)]
     pub added_bytes: u64,

@@ -14,7 +14,7 @@ use letsbe_catalog::DatabaseEngine;
 use letsbe_host::Command;
 use letsbe_types::Secret;
 
-pub use self::order::{contents, in_order, keep_order, reordered};
+pub use self::order::{contents, drop_order, in_order, keep_order, reordered};
 pub use self::others::{others, parse_others};
 pub use self::roles::{make_roles, roles};
 use self::rows::{COUNTED, mysql_counts, postgresql_counts};

@@ -2,6 +2,8 @@
 //! that is `ENABLE ALWAYS` fires for that, whatever a session says: it writes rows that were not there, or refuses. So they
 //! are made last.
 
+use std::time::Duration;
+
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::Command;
 use letsbe_types::Secret;
@@ -9,12 +11,16 @@ use letsbe_types::Secret;
 use super::{Access, inside, words};
 use crate::DatabaseSource;
 
+/// Each of these takes a moment; the list of a dump as long as its head takes to be read.
+const LIMIT: Duration = Duration::from_secs(300);
+
 /// Reads a dump from standard input as far as it takes, and prints what is in it, an entry a line; only PostgreSQL's has an
 /// order that matters.
 #[must_use]
 pub fn contents(database: &DatabaseSource, access: Access<'_>) -> Option<Command> {
     let is_postgresql = database.engine == DatabaseEngine::Postgresql;
-    is_postgresql.then(|| inside(database, access, words(&["pg_restore", "--list", "--create"])))
+    let list = || inside(database, access, words(&["pg_restore", "--list", "--create"]));
+    is_postgresql.then(|| list().within(LIMIT))
 }
 
 /// The entries that [`contents`] printed with event triggers at their end; `None` where there are none.
@@ -36,7 +42,14 @@ fn is_of_event_trigger(line: &str) -> bool {
 /// Keeps an order in the memory of the database's container, for [`in_order`].
 #[must_use]
 pub fn keep_order(database: &DatabaseSource, access: Access<'_>, order: &str) -> Command {
-    inside(database, access, vec!["tee".to_owned(), kept(access)]).with_input(Secret::new(order.to_owned()))
+    let words = vec!["dd".to_owned(), format!("of={}", kept(access))];
+    inside(database, access, words).within(LIMIT).with_input(Secret::new(order.to_owned()))
+}
+
+/// Removes what [`keep_order`] kept.
+#[must_use]
+pub fn drop_order(database: &DatabaseSource, access: Access<'_>) -> Command {
+    inside(database, access, vec!["rm".to_owned(), "-f".to_owned(), kept(access)]).within(LIMIT)
 }
 
 /// [`super::load`] or [`super::load_with_owners`] in the order that was kept.

@@ -125,6 +125,8 @@ pub(super) fn node(line: &[u8]) -> Result<Option<Listed>, serde_json::Error> {
 #[derive(Debug, Deserialize)]
 pub(super) struct InTree {
     name: String,
+    /// Left out where it is 0.
+    #[serde(default)]
     mode: u32,
     #[serde(default)]
     pub(super) uid: u32,
@@ -163,10 +165,43 @@ pub(super) fn in_tree(answer: &[u8], name: &str) -> Option<InTree> {
     struct Tree {
         nodes: Vec<InTree>,
     }
-    // Names there are quoted as Go quotes them.
-    let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
     let tree: Tree = serde_json::from_slice(answer).ok()?;
-    tree.nodes.into_iter().find(|node| node.name == quoted)
+    tree.nodes.into_iter().find(|node| unquoted(&node.name).as_deref() == Some(name.as_bytes()))
+}
+
+/// A name in a tree: quoted as Go quotes it (`strconv.Quote`), without the quotes around it.
+fn unquoted(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+            continue;
+        }
+        let escaped = letters.next()?;
+        let mut number = |digits: usize| {
+            let digits: String = letters.by_ref().take(digits).collect();
+            u32::from_str_radix(&digits, 16).ok()
+        };
+        let letter = match escaped {
+            'a' => '\x07',
+            'b' => '\x08',
+            'f' => '\x0c',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'v' => '\x0b',
+            'x' => {
+                bytes.push(number(2)?.try_into().ok()?);
+                continue;
+            }
+            'u' => char::from_u32(number(4)?)?,
+            'U' => char::from_u32(number(8)?)?,
+            other => other,
+        };
+        bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    Some(bytes)
 }
 
 /// The target of the link `path` in a line of `restic ls --long`: `Lrwxrwxrwx … 2026-11-22 04:33:14 /path -> target`.
@@ -193,6 +228,20 @@ mod tests {
         assert_eq!(target(line, "/a"), Some("b -> /c d"));
         assert_eq!(target(line, "/b"), None);
         assert_eq!(target(&line[1..], "/a"), None);
+    }
+
+    #[test]
+    fn an_entry_of_a_tree_is_found_by_a_name_that_go_quotes_and_without_a_mode() {
+        let names = ["data", "a\tb", "a\"\\b", "\u{7f}\u{1}", "ä\u{200b}\u{e0001}", "a\nb"];
+        let quoted = ["data", r"a\tb", r#"a\"\\b"#, r"\x7f\x01", r"ä\u200b\U000e0001", r"a\nb"];
+        let node = |name: &&str| serde_json::json!({"name": name, "type": "dir", "uid": name.len()});
+        let nodes: Vec<_> = quoted.iter().map(node).collect();
+        let answer = serde_json::json!({ "nodes": nodes }).to_string();
+        for (name, quoted) in names.iter().zip(quoted) {
+            let found = in_tree(answer.as_bytes(), name).expect(quoted);
+            assert_eq!((found.uid as usize, found.unix_mode()), (quoted.len(), 0), "{quoted}");
+        }
+        assert!(in_tree(answer.as_bytes(), "other").is_none());
     }
 
     #[test]

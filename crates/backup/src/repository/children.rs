@@ -37,7 +37,7 @@ pub(super) fn spawn(mut command: Command, reach: Option<Reach>) -> io::Result<Ch
         {
             tracing::warn!("this kernel cannot confine programs (Landlock): the backup runs without");
         }
-        command.spawn()
+        command.spawn().map_err(named)
     };
     thread::Builder::new().name("child".to_owned()).spawn(move || {
         let started = start();
@@ -50,6 +50,14 @@ pub(super) fn spawn(mut command: Command, reach: Option<Reach>) -> io::Result<Ch
         }
     })?;
     told.recv().unwrap_or_else(|_| Err(io::Error::other("the thread that starts it failed")))
+}
+
+/// What is not there is [`SETPRIV`]: whether the program is, only setpriv finds out.
+fn named(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::NotFound {
+        return error;
+    }
+    io::Error::new(error.kind(), format!("{SETPRIV}, of the package util-linux, is not there ({error})"))
 }
 
 /// Why the program never began, if so it was.
@@ -85,9 +93,15 @@ mod tests {
                 let _guard = handle.enter();
                 let mut cat = command("/usr/bin/cat".as_ref());
                 cat.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-                spawn(cat, reach)
+                let child = spawn(cat, reach).unwrap();
+                // By now it has asked the kernel for its end.
+                let name = format!("/proc/{}/comm", child.id().unwrap());
+                while std::fs::read_to_string(&name).unwrap().trim() != "cat" {
+                    thread::yield_now();
+                }
+                child
             });
-            let mut child = asked.join().unwrap().unwrap();
+            let mut child = asked.join().unwrap();
             let (mut to, mut from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
             to.write_all(b"still here").await.unwrap();
             drop(to);
@@ -95,6 +109,14 @@ mod tests {
             from.read_to_string(&mut said).await.unwrap();
             assert_eq!((said.as_str(), child.wait().await.unwrap().success()), ("still here", true));
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_without_setpriv_is_told_which_package_has_it() {
+        let mut cat = command("/usr/bin/cat".as_ref());
+        cat.env("PATH", "/nowhere");
+        let said = spawn(cat, None).unwrap_err().to_string();
+        assert!(said.starts_with("setpriv, of the package util-linux, is not there"), "{said}");
     }
 
     #[test]

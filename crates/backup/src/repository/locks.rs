@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use letsbe_host::Process;
 use letsbe_types::Problem;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
@@ -26,6 +26,13 @@ const VERBS: [&str; 15] = [
     "backup", "restore", "prune", "forget", "check", "copy", "dump", "mount", "repair", "rewrite", "tag",
     "stats", "find", "key", "diff",
 ];
+
+const HERE: &str = "That is a backup, export, restore or check, possibly one of ours, and the next run tries again. If it does \
+    not end, look at it (`ps -fp NUMBER`) and end it (`kill NUMBER`): its lock goes with it.";
+const NOWHERE: &str = "No restic has that number on this server now: it has ended meanwhile, or runs in a container, or on another \
+    server of this name. The next run tries again.";
+const ELSEWHERE: &str = "The next run tries again. If it does not end, look on that server whether the process is a restic \
+    (`ps -fp NUMBER`), and end it there: its lock goes with it.";
 
 /// A lock, as restic writes it.
 #[derive(Debug, Deserialize)]
@@ -99,14 +106,20 @@ async fn end_orphan(pid: u32) {
     let Some(process) = Process::of(pid).filter(|process| runs_restic(process.pid)) else { return };
     let words = words(pid).unwrap_or_default();
     let is_orphan = starter(&words).is_some_and(|starter| !starter.lives());
-    if is_orphan && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+    if is_orphan && kill(process) {
         tracing::warn!("restic (process {}) was left by a run that is gone; it is ended", process.pid);
-        let _ = kill_process(pid, Signal::KILL);
     }
     let until = Instant::now() + END;
     while (is_orphan || words.is_empty()) && process.lives() && Instant::now() < until {
         sleep(LOOK_AGAIN).await;
     }
+}
+
+/// Kills this process, and no later one of its number: what is held is the process, and then it is looked whether it is the one.
+fn kill(process: Process) -> bool {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
+    let Some(held) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return false };
+    process.lives() && pidfd_send_signal(held, Signal::KILL).is_ok()
 }
 
 /// Who holds the repository against us.
@@ -130,12 +143,19 @@ impl Holder {
         Some(Self { pid: pid.parse().ok()?, hostname, renewed_at })
     }
 
-    /// For people: which process, where, and what it does as far as this server can tell. Command lines may hold secrets, and
-    /// are not repeated.
-    pub(super) fn in_words(&self) -> String {
-        let process = Process::of(self.pid).filter(|_| self.hostname == hostname());
+    /// For people: which process, where, and what it does as far as this server can tell; and what to do about it. Command
+    /// lines may hold secrets, and are not repeated.
+    pub(super) fn in_words(&self) -> (String, &'static str) {
+        let is_here = self.hostname == hostname();
+        // A number alone is no restic: a container has numbers of its own, and another server may have this one's name.
+        let process = Process::of(self.pid).filter(|_| is_here && runs_restic(self.pid));
         let known = process.and_then(|process| Some((words(self.pid)?, process.age()?)));
-        self.described(known.as_ref().map(|(words, age)| (&words[..], *age)))
+        let advice = match &known {
+            Some(_) => HERE,
+            None if is_here => NOWHERE,
+            None => ELSEWHERE,
+        };
+        (self.described(known.as_ref().map(|(words, age)| (&words[..], *age))), advice)
     }
 
     fn described(&self, known: Option<(&[String], Duration)>) -> String {
@@ -185,5 +205,29 @@ mod tests {
             assert_eq!(told, format!("process 4711 on mail.example: {wanted}, which has run for 12 min"));
         }
         assert_eq!(Holder::told("Fatal: unable to create lock"), None);
+    }
+
+    #[test]
+    fn nobody_is_told_to_end_a_process_of_this_server_that_is_no_restic() {
+        let told = |pid: u32, hostname: String| {
+            let renewed_at = NaiveDateTime::default();
+            Holder { pid, hostname, renewed_at }.in_words()
+        };
+        // This test, which has the number and is no restic.
+        let (words, advice) = told(std::process::id(), hostname());
+        assert!(
+            words.contains("it last renewed its lock at") && !advice.contains("kill"),
+            "{words}: {advice}"
+        );
+        assert_eq!(told(std::process::id(), "mail.example".to_owned()).1, ELSEWHERE);
+    }
+
+    #[test]
+    fn only_the_process_that_was_looked_at_is_killed() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let process = Process::of(child.id()).unwrap();
+        assert!(!kill(Process { started: process.started + 1, ..process }), "a later one of its number");
+        assert!(process.lives() && kill(process));
+        assert!(!child.wait().unwrap().success());
     }
 }

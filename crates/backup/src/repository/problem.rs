@@ -57,7 +57,7 @@ pub(super) fn of(location: &Location, doing: &str, ended: &Ended) -> Problem {
             format!("{doing}: there is no {}", place.trim_start_matches("the ")),
             "Look whether the place is the right one and what is in it. Nothing was changed.",
         ),
-        Some(LOCKED) => locked(place, doing, "another process"),
+        Some(LOCKED) => locked(place, doing, "another process", "The next run tries again."),
         Some(3) => unreadable(place, doing, &ended.errors),
         _ if says(&["command failed: "]) => Problem::transient(
             "REPO007",
@@ -80,13 +80,8 @@ pub(super) fn of(location: &Location, doing: &str, ended: &Ended) -> Problem {
 }
 
 /// Another process works on it, which is told in words.
-pub(super) fn locked(place: &str, doing: &str, holder: &str) -> Problem {
-    Problem::transient(
-        "REPO004",
-        format!("{doing}: {place} is locked by {holder}"),
-        "That is a backup, restore or check by somebody else, and the next run tries again. If it does not end, look at it \
-         on its server (`ps -fp NUMBER`) and end it (`kill NUMBER`): its lock goes with it.",
-    )
+pub(super) fn locked(place: &str, doing: &str, holder: &str, advice: &str) -> Problem {
+    Problem::transient("REPO004", format!("{doing}: {place} is locked by {holder}"), advice)
 }
 
 /// The problem of a program that was stopped or never began.

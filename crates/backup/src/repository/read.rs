@@ -12,7 +12,10 @@ use std::{
 };
 
 use letsbe_types::Problem;
-use rustix::fs::{XattrFlags, setxattr};
+use rustix::{
+    fs::{XattrFlags, setxattr},
+    io::Errno,
+};
 use tokio::process::Child;
 
 use super::{
@@ -180,6 +183,11 @@ impl Repository {
                 "Restore into a folder of a file system that has owners, modes and extended attributes.",
             )
         };
+        let path = path.trim_end_matches('/');
+        if path.is_empty() {
+            // The root of a snapshot is told of nowhere.
+            return Ok(());
+        }
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let folder = if folder.is_empty() { "/" } else { folder };
         let call = Call::new(&doing, &["--no-lock", "cat", "tree", &format!("{snapshot}:{folder}")]);
@@ -189,7 +197,11 @@ impl Repository {
             chown(target, Some(top.uid), Some(top.gid))?;
             for attribute in &top.attributes {
                 let value = attribute.value().ok_or_else(|| io::Error::other("a value is no base64"))?;
-                setxattr(target, &attribute.name, &value, XattrFlags::empty())?;
+                match setxattr(target, &attribute.name, &value, XattrFlags::empty()) {
+                    // As restic does with those of all else: a file system that has none of its kind.
+                    Err(Errno::NOTSUP) => {}
+                    other => other?,
+                }
             }
             fs::set_permissions(target, fs::Permissions::from_mode(top.unix_mode()))?;
             if let Some(at) = top.mtime {

@@ -118,7 +118,8 @@ impl Repository {
         if ended.code == Some(problem::LOCKED)
             && let Some(holder) = Holder::told(&ended.errors)
         {
-            return Err(problem::locked(&self.location.name, call.doing, &holder.in_words()));
+            let (words, advice) = holder.in_words();
+            return Err(problem::locked(&self.location.name, call.doing, &words, advice));
         }
         Err(problem::of(&self.location, call.doing, &ended))
     }
@@ -161,7 +162,10 @@ impl Repository {
         // We give up first: a request that it sends anew would look like something that moves.
         let hangs = format!("{}s", 2 * still.as_secs());
         command.arg("--stuck-request-timeout").arg(hangs);
-        command.arg("--option").arg(children::started_by(Process::own()));
+        // Where proc(5) does not tell, nobody could tell it from a later process.
+        if let Some(own) = Process::of(std::process::id()) {
+            command.arg("--option").arg(children::started_by(own));
+        }
         for option in &self.location.options {
             command.args(["--option", option]);
         }

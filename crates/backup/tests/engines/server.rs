@@ -14,8 +14,8 @@ use std::{
 };
 
 use letsbe_backup::{
-    Access, DatabaseSource, Tally, contents, counts, dump, in_order, keep_order, load, load_with_owners,
-    make_roles, others, parse_counts, parse_others, prepare, reordered, roles, variables,
+    Access, DatabaseSource, Tally, contents, counts, drop_order, dump, in_order, keep_order, load,
+    load_with_owners, make_roles, others, parse_counts, parse_others, prepare, reordered, roles, variables,
 };
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::Command;
@@ -256,9 +256,10 @@ impl Server {
         };
         let kept = self.run(|of, access| keep_order(of, access, &order), b"");
         let loaded = kept.and_then(|_| self.run(|of, access| in_order(load(of, access), access), dump));
+        self.run(drop_order, b"")?;
         let access = Access { variables: &self.beside("variables") };
-        let words = keep_order(&self.source, access, &order).arguments;
-        fs::remove_file(words.last().expect("its place")).expect("removed");
+        let words = drop_order(&self.source, access).arguments;
+        assert!(!Path::new(words.last().expect("its place")).exists(), "nothing is left of it");
         loaded.map(drop)
     }
 

@@ -57,6 +57,7 @@ pub fn server_operations(ports: &BTreeSet<u16>) -> Vec<Box<dyn Operation>> {
         Box::new(commands::AdminCommands),
         Box::new(ssh::SshMove::default()),
         Box::new(fail2ban::Fail2ban { uploads: ports.contains(&UPLOAD_PORT) }),
+        Box::new(packages::Conveniences),
         Box::new(updates::SecurityUpdates::default()),
     ]
 }

@@ -20,8 +20,7 @@ use crate::{
 /// Left out on purpose: python3-certbot-nginx (nginx is a container; certificates come by webroot),
 /// software-properties-common (we write sources ourselves) and apt-transport-https (part of apt since 1.5).
 /// iotop-c and bind9-dnsutils are the names that all supported systems share.
-const ESSENTIALS: [&str; 24] = [
-    "bash-completion",
+const ESSENTIALS: [&str; 22] = [
     "bind9-dnsutils",
     "ca-certificates",
     "certbot",
@@ -34,7 +33,6 @@ const ESSENTIALS: [&str; 24] = [
     "iptables",
     "jq",
     "lsb-release",
-    "man-db",
     "net-tools",
     "openssh-server",
     "python3-systemd", // fail2ban reads the journal with it
@@ -46,6 +44,9 @@ const ESSENTIALS: [&str; 24] = [
     "unzip",
     "wget",
 ];
+
+/// What makes a terminal pleasant, and nothing of ours runs on.
+const CONVENIENCES: [&str; 2] = ["bash-completion", "man-db"];
 
 /// Says that the one upgrade of a fresh machine was made; from then on step 8 keeps it up to date.
 const UPGRADED: &str = "upgraded once by provisioning; unattended upgrades follow\n";
@@ -145,6 +146,36 @@ impl Converge for Installed {
         let mut changes = apt.preparation();
         let names = missing.join(" ");
         changes.push(Change::Run(apt_get(&format!("install --no-install-recommends {names}"))));
+        Ok(Assessment::needed(format!("not installed: {}", missing.join(", ")), changes))
+    }
+}
+
+/// Packages for whoever works at a terminal. An archive that fails keeps nobody's server from being mended: this comes late,
+/// is tried once, and is a warning where it does not work.
+pub(super) struct Conveniences;
+
+#[async_trait]
+impl Converge for Conveniences {
+    type Facts = (AptState, Packages);
+    const NAME: &'static str = "packages.conveniences";
+    const STEP: u8 = 8;
+    const OPTIONAL: bool = true;
+
+    async fn probe(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Self::Facts, Problem> {
+        Ok((apt_state(machine).await?, packages(machine, &CONVENIENCES).await?))
+    }
+
+    fn converge(&self, (apt, found): &Self::Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
+        let missing: Vec<&str> = CONVENIENCES.into_iter().filter(|name| !is_installed(found, name)).collect();
+        if missing.is_empty() {
+            return Ok(Assessment::converged(format!("installed: {}", CONVENIENCES.join(", "))));
+        }
+        let mut changes = Vec::new();
+        if !apt.lists_fresh {
+            changes.push(Change::Run(apt_update("").retried(0).tolerated()));
+        }
+        let install = apt_get(&format!("install --no-install-recommends {}", missing.join(" ")));
+        changes.push(Change::Run(install.retried(0)));
         Ok(Assessment::needed(format!("not installed: {}", missing.join(", ")), changes))
     }
 }

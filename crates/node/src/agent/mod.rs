@@ -27,6 +27,8 @@ mod updates;
 
 pub(crate) use meter::Pace;
 pub(crate) use serve::{AgentStatus, Answer};
+#[cfg(test)]
+pub(crate) use signs::backup::read as backup_sign;
 pub(crate) use signs::system::{memory_total_mib, read_text};
 
 use std::{path::Path, pin::Pin, sync::Arc, time::Duration};

@@ -227,6 +227,7 @@ fn lines(status: &BackupStatus) -> Vec<String> {
         size(status.repository_bytes),
     )];
     lines.extend(status.errors.iter().map(|error| format!("  {error}")));
+    lines.extend(status.notes.iter().map(|note| format!("  note: {note}")));
     lines
 }
 

@@ -1,6 +1,7 @@
 //! Where the copies outside go: kept without its secret in a file, with its secret in the vault.
 
 use chrono::Utc;
+use letsbe_backup::Snapshot;
 use letsbe_types::{
     Problem, Secret,
     backup::{Destination, Protection},
@@ -119,15 +120,28 @@ pub(super) async fn set(server: &TenantServer, planned: Planned) -> Result<(), P
     leads::looked_up(&destination).await?;
     let done = if planned.plan {
         let present = OpenKey::take(server)?;
-        outside(server, &present, &destination)?.reach().await?;
-        "reached, and would be set"
+        let far = outside(server, &present, &destination)?;
+        far.reach().await?;
+        let there = found(far.snapshots().await)?;
+        format!("reached ({there}; whether it can be written to was not tried), and would be set")
     } else {
         prove_and_set(server, &destination).await?;
-        "reached and set"
+        "reached and set".to_owned()
     };
     words::print(false, &(), || {
         vec![format!("{done}: {}", destination.place()), protection(destination.protection())]
     })
+}
+
+/// What is at a destination, in words, by what reading it answered.
+fn found(snapshots: Result<Vec<Snapshot>, Problem>) -> Result<String, Problem> {
+    match snapshots {
+        Ok(snapshots) => {
+            Ok(format!("this server's key opens the repository there, of {} snapshots", snapshots.len()))
+        }
+        Err(problem) if problem.code == "REPO003" => Ok("no repository is there yet".to_owned()),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Reaches a destination, makes the repository there if there is none, and keeps it.
@@ -172,5 +186,23 @@ pub(super) fn protection(protection: Protection) -> String {
         Protection::Unprotected => {
             "UNPROTECTED: whoever has this server's credentials can delete these backups for good".to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_types::Problem;
+
+    use super::found;
+
+    #[test]
+    fn a_plan_tells_a_repository_of_another_key_from_none() {
+        let failed = |code| found(Err(Problem::permanent(code, "m", "h")));
+        assert_eq!(
+            found(Ok(Vec::new())).unwrap(),
+            "this server's key opens the repository there, of 0 snapshots"
+        );
+        assert_eq!(failed("REPO003").unwrap(), "no repository is there yet");
+        assert_eq!(failed("REPO002").unwrap_err().code, "REPO002");
     }
 }

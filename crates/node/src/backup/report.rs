@@ -47,7 +47,6 @@ pub(super) fn status(former: Option<BackupStatus>, told: &Told<'_>) -> BackupSta
     let mut errors: Vec<String> = killed.iter().map(|killed| killed.was_killed()).collect();
     errors.extend(outcome.problems.iter().map(ToString::to_string));
     errors.extend(standing.map(|(name, problem)| format!("{name}: {problem}")));
-    errors.extend(tools.iter().filter_map(|(name, tool)| left_out(name, &tool.left_out)));
     errors.extend(remote_problem.map(|problem| format!("copy outside: {problem}")));
     let remote_at = match &outcome.remote {
         Some(Ok(at)) => Some(*at),
@@ -67,6 +66,7 @@ pub(super) fn status(former: Option<BackupStatus>, told: &Told<'_>) -> BackupSta
         },
         total_size_gb: gigabytes(bytes),
         errors,
+        notes: tools.iter().filter_map(|(name, tool)| left_out(name, &tool.left_out)).collect(),
         added_bytes: outcome.sets.values().flatten().map(|made| made.added_bytes).sum(),
         repository_bytes: outcome
             .repository_bytes
@@ -106,7 +106,7 @@ fn tool(before: ToolBackup, now: Option<&Result<Made, Problem>>) -> ToolBackup {
             rows: manifest.rows(),
             files: manifest.files(),
             problem: None,
-            left_out: manifest.left_out(),
+            left_out: manifest.left_out(&before.left_out),
             ..before
         },
     }
@@ -142,20 +142,21 @@ mod tests {
 
     #[test]
     fn databases_that_no_set_has_are_told_until_they_are_gone_and_in_one_line() {
-        let after = |before: ToolBackup, others: &[&str]| {
+        let after = |before: ToolBackup, others: Option<&[&str]>| {
             let (_, mut manifest) = set();
             let mut facts = json!({ "engine": "postgresql", "bytes": 1, "sha256": "", "tables": {} });
-            if !others.is_empty() {
+            if let Some(others) = others {
                 facts["others"] = json!(others);
             }
             let facts = ItemFacts::Database(serde_json::from_value(facts).unwrap());
             manifest.items.insert("database:shop".to_owned(), facts);
             tool(before, Some(&Ok(Made { manifest, added_bytes: 0, superfluous: Vec::new() })))
         };
-        let told = after(ToolBackup::default(), &["crm", "a\nb"]);
+        let told = after(ToolBackup::default(), Some(&["crm", "a\nb"]));
         let line = left_out("shop", &told.left_out).unwrap();
         assert!(line.starts_with("shop: its database server also holds a\\nb, crm: in no set"), "{line}");
         assert_eq!(tool(told.clone(), None).left_out, told.left_out, "a run that left the tool out");
-        assert_eq!(left_out("shop", &after(told, &[]).left_out), None);
+        assert_eq!(after(told.clone(), None).left_out, told.left_out, "a server that did not say");
+        assert_eq!(left_out("shop", &after(told, Some(&[])).left_out), None);
     }
 }

@@ -78,10 +78,11 @@ async fn tapped(layout: &Layout, arguments: &DumpArguments) -> Result<(), Proble
     let mut facts = tap.pass(&mut tokio::io::stdout()).await?;
     let neighbours = part.databases().filter(|one| one.container == database.container);
     let own: Vec<&str> = neighbours.map(|one| one.name.as_str()).collect();
-    facts.others = tap.others(&own).await.unwrap_or_else(|problem| {
-        tracing::warn!("which other databases its server has is not known: {problem}");
-        Vec::new()
-    });
+    facts.others = tap
+        .others(&own)
+        .await
+        .inspect_err(|problem| tracing::warn!("which other databases its server has is not known: {problem}"))
+        .ok();
     let tool = server.tools().find(|tool| tool.name.as_str() == arguments.tool);
     let statement = tool.and_then(|tool| versions::statement(tool, &database.name));
     let access = Access { variables: &tap.variables };
@@ -182,7 +183,7 @@ impl Tap<'_> {
             sha256,
             tables,
             roles: None,
-            others: Vec::new(),
+            others: None,
             server_version: None,
             data_version: None,
         })

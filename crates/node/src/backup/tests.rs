@@ -51,8 +51,8 @@ if [ -e ROOT/killed ]; then
   kill -KILL $$
 fi
 cat ROOT/dump
-printf '{"engine":"mysql","bytes":%d,"sha256":"%s","tables":{"posts":2}}' \
-  "$(stat --format %s ROOT/dump)" "$(sha256sum ROOT/dump | cut -d ' ' -f 1)" > "$f/$d.facts"
+printf '{"engine":"mysql","bytes":%d,"sha256":"%s","tables":{"posts":2}%s}' "$(stat --format %s ROOT/dump)" \
+  "$(sha256sum ROOT/dump | cut -d ' ' -f 1)" "$(cat ROOT/others 2> /dev/null || true)" > "$f/$d.facts"
 "#;
 
 /// A server with a website, Ghost, and the platform's own parts.

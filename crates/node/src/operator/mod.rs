@@ -110,8 +110,8 @@ pub(crate) enum OperatorCommand {
 pub(crate) enum CertCommand {
     /// Renew it if it is due (certbot's timer does so by itself).
     Renew {
-        /// Only try whether it would work.
-        #[arg(long, visible_alias = "plan")]
+        /// Only try whether it would work: asks the authority for a certificate that counts for nothing.
+        #[arg(long)]
         dry_run: bool,
     },
 }

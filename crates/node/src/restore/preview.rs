@@ -199,7 +199,8 @@ async fn look(
         sets.iter().filter(|set| set.tool == name && set.is_complete()).max_by_key(|set| set.taken_at);
     let script = Script { server, repository, set };
     let survey = Survey::of(&script).await?;
-    let status = status::read(&server.layout)?;
+    // Whatever that file holds, a restore is planned by its set.
+    let status = status::read(&server.layout).ok().flatten();
     let left_out = status.and_then(|mut status| status.tools.remove(name)).map(|tool| tool.left_out);
     let left_out = left_out.unwrap_or_default();
     Ok(Preview::of(tool, &survey.manifest, newest.unwrap_or(set), &survey, target, left_out))

@@ -37,7 +37,7 @@ struct Status {
 }
 
 /// The last backup, from its file.
-pub(super) fn read(path: &Path) -> Option<BackupSign> {
+pub(crate) fn read(path: &Path) -> Option<BackupSign> {
     if std::fs::metadata(path).ok()?.len() > BYTES {
         return None;
     }

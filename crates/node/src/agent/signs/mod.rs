@@ -1,6 +1,6 @@
 //! Vital signs: what a heartbeat tells. Counts, names and times; a sign that cannot be read is left out.
 
-mod backup;
+pub(super) mod backup;
 pub(crate) mod docker;
 mod openclaw;
 mod restarts;

@@ -71,3 +71,19 @@ async fn a_far_side_that_goes_away_in_the_middle_of_a_copy_gets_the_same_set_lat
     assert_eq!(ids(&here), ids(&there), "that very set, and the second one, are outside");
     assert_eq!(here.len(), 2);
 }
+
+#[tokio::test]
+async fn databases_in_no_set_are_told_every_time_and_make_no_backup_fail_neither_here_nor_in_the_hub() {
+    let site = Site::new();
+    // (what the database server said, what is told): where it did not say, what was known before stays.
+    for (said, told) in [(r#","others":["crm"]"#, true), ("", true), (r#","others":[]"#, false)] {
+        site.write("others", said);
+        let status = site.run(Some("ghost")).await.unwrap();
+        assert_eq!((status.status, &status.errors), (Ending::Success, &vec![]), "{said}");
+        let names = if told { vec!["crm".to_owned()] } else { Vec::new() };
+        assert_eq!(status.tools["ghost"].left_out, names, "{said}");
+        assert_eq!(status.notes.iter().filter(|note| note.contains("crm")).count(), names.len(), "{said}");
+        let sign = crate::agent::backup_sign(&site.server.layout.backup_status()).unwrap();
+        assert_eq!((sign.succeeded, sign.errors), (true, 0), "{said}");
+    }
+}

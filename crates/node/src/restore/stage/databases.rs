@@ -7,8 +7,8 @@ use std::{
 };
 
 use letsbe_backup::{
-    Access, DatabaseFacts, DatabaseSource, Repository, contents, counts, first_line, in_order, keep_order,
-    load, load_with_owners, make_roles, parse_counts, prepare, ready, reordered, variables,
+    Access, DatabaseFacts, DatabaseSource, Repository, contents, counts, drop_order, first_line, in_order,
+    keep_order, load, load_with_owners, make_roles, parse_counts, prepare, ready, reordered, variables,
 };
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_types::{Problem, Secret};
@@ -111,8 +111,8 @@ impl StageDatabase {
         if has_order { in_order(load, self.access()) } else { load }
     }
 
-    /// Keeps the order for a dump that is not to be taken in as it lies there; answers whether it is one. What was read of it
-    /// is in `head`.
+    /// Keeps the order for a dump that is not to be taken in as it lies there; answers whether it is kept. What was read of the
+    /// dump is in `head`. Without, it is taken in as it lies there: what comes of that is compared with the set like any other.
     async fn ordered(
         &self,
         dump: &mut (impl AsyncRead + Unpin),
@@ -123,11 +123,21 @@ impl StageDatabase {
         let contents =
             contents.map_err(|error| self.trouble(&format!("cannot be asked about its dump: {error}")))?;
         let Some(order) = contents.as_deref().and_then(reordered) else { return Ok(false) };
-        if self.run(keep_order(&self.database, self.access(), &order)).await?.0 {
-            Ok(true)
-        } else {
-            Err(self.trouble("does not keep the order of its dump"))
+        let keep = keep_order(&self.database, self.access(), &order);
+        let is_kept = matches!(self.run(keep).await, Ok((true, _)));
+        if !is_kept {
+            tracing::warn!(
+                "{}: event triggers cannot be made last: its container has no `dd`, or no room in /dev/shm",
+                self.database.container
+            );
+            self.drop_order().await;
         }
+        Ok(is_kept)
+    }
+
+    /// The order was in its container's memory. What cannot be removed goes with the container.
+    async fn drop_order(&self) {
+        let _ = self.run(drop_order(&self.database, self.access())).await;
     }
 
     /// Loads a dump; answers what passed by: bytes and their SHA-256.
@@ -166,6 +176,9 @@ impl StageDatabase {
         let passed = passed.map_err(|error| unreadable(&error.to_string()))?;
         let read = reader.wait().await.map_err(|error| unreadable(&error.to_string()))?;
         let loaded = client.wait().await.map_err(start)?;
+        if has_order {
+            self.drop_order().await;
+        }
         if !read.success() {
             return Err(unreadable(complaints.trim()));
         }
@@ -229,7 +242,7 @@ impl StageDatabase {
             sha256,
             tables,
             roles: None,
-            others: Vec::new(),
+            others: None,
             server_version: None,
             data_version: None,
         })

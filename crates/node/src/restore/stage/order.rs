@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 const HEAD: usize = 64 << 20;
 const PIECE: usize = 64 << 10;
 
-/// What `lister` prints about the beginning of `dump`. What was read for that is in `head`. `None` when it did not end well:
-/// then loading tells what is wrong.
+/// What `lister` prints about the beginning of `dump`. What was read for that is in `head`. `None` when it did not end well,
+/// or not in its time: then loading tells what is wrong.
 pub(super) async fn contents(
     lister: &Command,
     dump: &mut (impl AsyncRead + Unpin),
@@ -35,11 +35,16 @@ pub(super) async fn contents(
     };
     let mut said = Vec::new();
     let mut output = output.take(HEAD as u64);
-    let (fed, read) = tokio::join!(feed, output.read_to_end(&mut said));
-    fed?;
-    read?;
-    drop(output);
-    let ended = child.wait().await?;
+    let ending = async {
+        let (fed, read) = tokio::join!(feed, output.read_to_end(&mut said));
+        fed?;
+        read?;
+        drop(output);
+        child.wait().await
+    };
+    // All that was read is in the head, wherever this stops.
+    let Ok(ended) = tokio::time::timeout(lister.timeout, ending).await else { return Ok(None) };
+    let ended = ended?;
     Ok((ended.success() && said.len() < HEAD).then(|| String::from_utf8_lossy(&said).into_owned()))
 }
 
@@ -57,6 +62,7 @@ mod tests {
             (Command::new("head", ["--bytes=5"]), Some(5)),
             (Command::new("cat", ["-"]), Some(dump.len())),
             (Command::new("false", [""; 0]), None),
+            (Command::new("sleep", ["600"]).within(std::time::Duration::from_millis(50)), None),
         ];
         for (lister, wanted) in table {
             let (mut rest, mut head) = (&dump[..], Vec::new());

@@ -126,7 +126,7 @@ mod tests {
             sha256: String::new(),
             tables: BTreeMap::new(),
             roles: None,
-            others: Vec::new(),
+            others: None,
             server_version: server.map(str::to_owned),
             data_version: data.map(str::to_owned),
         })
