@@ -41,7 +41,7 @@ pub use messages::{LeasedMessage, MessageKind, UnsentMessage, UnsentMessages};
 pub use order_list::{ListedOrders, OrderFilter, OrderQuery};
 pub use orders::{NewOrder, Order};
 pub use outbox::{Finished, LeasedEffect};
-pub use payments::{MoneyStanding, Movement, MovementKind, PaymentNews, PaymentOutcome, StripeNews};
+pub use payments::{MoneyStanding, Movement, MovementKind, PaymentNews, PaymentOutcome, StripeNews, Sum};
 pub use recoveries::{KeysGiven, NewRecovery, Recovery};
 pub use relay::{
     keys::KeyGiven,
@@ -50,6 +50,7 @@ pub use relay::{
 };
 pub use search::{Search, Sort};
 pub use staff::{Staff, StaffMember};
+pub use tasks::TASK_KINDS;
 pub use tenants::{
     KeyRefused,
     configuration::{Configured, Defaults},
@@ -80,6 +81,9 @@ pub enum StoreError {
     /// There is no such order.
     #[error("there is no order {0}")]
     NoSuchOrder(letsbe_types::ids::OrderId),
+    /// The database is not there, or not as this version needs it.
+    #[error("{0}")]
+    Unready(String),
     /// The event makes no sense for the order.
     #[error(transparent)]
     Illegal(#[from] letsbe_lifecycle::order::IllegalEvent),
@@ -119,6 +123,34 @@ impl Store {
         let db = Database::connect(options).await?;
         migration::Migrator::up(&db, None).await?;
         Ok(Self { db, changed: tokio::sync::watch::Sender::new(0), quotas: Quotas::default() })
+    }
+
+    /// Opens the database only to read it: nothing is made, migrated or written.
+    ///
+    /// # Errors
+    /// When the file is not there, is of another version of this program, or cannot be read.
+    pub async fn open_to_read(file: &Path) -> Result<Self, StoreError> {
+        let unready = |why: String| StoreError::Unready(format!("{}: {why}", file.display()));
+        if !file.try_exists().map_err(|error| unready(error.to_string()))? {
+            return Err(unready("there is no database yet. Nothing was changed.".to_owned()));
+        }
+        let mut options = ConnectOptions::new(format!("sqlite://{}?mode=ro", file.display()));
+        options
+            .max_connections(1)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(std::time::Duration::from_secs(10)));
+        let db = Database::connect(options).await?;
+        let pending = migration::Migrator::get_pending_migrations(&db).await;
+        match pending.map(|steps| steps.len()) {
+            Ok(0) => Ok(Self { db, changed: tokio::sync::watch::Sender::new(0), quotas: Quotas::default() }),
+            Ok(missing) => Err(unready(format!(
+                "the database is of an older version, {missing} steps of its schema are missing: `letsbe-hub serve` \
+                 brings it forward. Nothing was changed."
+            ))),
+            Err(error) => {
+                Err(unready(format!("this is no database of this program: {error}. Nothing was changed.")))
+            }
+        }
     }
 
     /// With other quotas for tenants' servers.

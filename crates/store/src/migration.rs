@@ -3,6 +3,7 @@
 #![expect(elided_lifetimes_in_paths, reason = "the trait of sea-orm-migration has them elided")]
 
 mod backups;
+mod currencies;
 mod escrows;
 mod fitting;
 mod gate_heads;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(lists::Lists),
             Box::new(movements::Movements),
             Box::new(fitting::Fitting),
+            Box::new(currencies::Currencies),
         ]
     }
 }

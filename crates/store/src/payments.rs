@@ -35,6 +35,15 @@ pub enum PaymentOutcome {
     Outdated,
 }
 
+/// An amount of money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum {
+    /// In the currency's smallest unit.
+    pub amount: i64,
+    /// Which currency, in small letters.
+    pub currency: String,
+}
+
 /// What an event says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaymentNews {
@@ -42,8 +51,8 @@ pub enum PaymentNews {
     Checkout {
         /// What it means for the order.
         event: Event,
-        /// What was paid, in the currency's smallest unit.
-        amount: Option<i64>,
+        /// What was paid.
+        amount: Option<Sum>,
     },
     /// Money goes back, is disputed or did not come; or does not, after all.
     Moved(Movement),
@@ -126,7 +135,7 @@ async fn news(
             movements::take(db, &event.references, told, (&known, named), (pace, now)).await?
         }
         (PaymentNews::Checkout { event: meant, amount }, Some((order, phase))) => {
-            let told = Told { event: meant, amount: *amount, references: &event.references };
+            let told = Told { event: meant, amount: amount.as_ref(), references: &event.references };
             checkout(db, (order, phase), &told, &known, (pace, now)).await?
         }
         (PaymentNews::Checkout { .. }, None) => PaymentOutcome::UnknownOrder,
@@ -164,7 +173,7 @@ const LATE: &str = "a payment arrived after the order had ended: pay it back, or
 /// What a checkout tells.
 struct Told<'a> {
     event: &'a Event,
-    amount: Option<i64>,
+    amount: Option<&'a Sum>,
     references: &'a [String],
 }
 
@@ -184,18 +193,20 @@ async fn checkout(
     let told_before = told.references.is_empty() || known.counted || known.amount.is_some();
     let counted = *told.event == Event::PaymentReceived && (known.counted || waits);
     let fits = *told.event == Event::PaymentReceived;
-    let mark = Mark { counted, fits, amount: told.amount };
+    let mark = Mark { counted, fits, amount: told.amount.cloned() };
     references::remember(db, Some(order), told.references, mark, known, now).await?;
     let outcome = apply(db, order, told.event, pace, now).await?;
-    let is_new = is_money && told.amount != Some(0) && !told_before;
+    let is_new = is_money && told.amount.is_none_or(|sum| sum.amount != 0) && !told_before;
     let payments = Payments::of(db, order, told.references).await?;
     // The message that it went back may have been quicker.
     let is_here = is_money && known.withdrawn.is_none() && !payments.this.is_gone(db).await?;
+    // What the bank holds may come back.
+    let may_be_here = is_money && known.withdrawn.is_none() && !payments.this.is_lost(db).await?;
     let too_much = match waits {
         true => (!payments.others.is_empty()).then_some(FURTHER),
         false => (phase != Phase::Stopped).then_some(SECOND),
     };
-    if let Some(detail) = too_much.filter(|_| is_new && is_here) {
+    if let Some(detail) = too_much.filter(|_| is_new && may_be_here) {
         tasks::open_in(db, order, "payment_twice", detail, now).await?;
     }
     if outcome == PaymentOutcome::Outdated && is_here && !known.counted {

@@ -18,6 +18,21 @@ use crate::{
     timeline::{self, NewEntry},
 };
 
+/// Every kind of task.
+pub const TASK_KINDS: [&str; 12] = [
+    PURCHASE,
+    "payment_twice",
+    "payment_late",
+    "payment_failed",
+    "payment_refund",
+    "payment_refund_failed",
+    "payment_inquiry",
+    "payment_dispute",
+    "payment_dispute_lost",
+    "payment_dispute_over",
+    "payment_fraud_warning",
+    "subscription_ended",
+];
 /// Tasks in one list.
 const LISTED: u64 = 500;
 /// A server is wanted.
@@ -33,6 +48,7 @@ pub(crate) async fn open_in(
     detail: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    debug_assert!(TASK_KINDS.contains(&kind), "{kind} is not in the list of kinds");
     let open = task::Entity::find()
         .filter(open_of(order, kind).add(task::Column::Detail.eq(detail)))
         .one(db)

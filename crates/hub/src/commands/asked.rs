@@ -1,9 +1,12 @@
 //! What commands that change something take: a plan before, and a question before what cannot be taken back.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use anyhow::ensure;
 use clap::Args;
+
+/// Longer input than this is no name.
+const NAME_BYTES_MAX: u64 = 1024;
 
 /// `--plan`, on every command that changes something.
 #[derive(Args, Debug, Clone, Copy)]
@@ -37,7 +40,7 @@ pub(crate) fn by_name(name: &str, consequence: &str, given: Yes) -> anyhow::Resu
     // The terminal itself reads the line: whoever breaks off gets it back as it was.
     write!(std::io::stderr(), "{consequence}\nType {name} to go on: ")?;
     let mut typed = String::new();
-    input.read_line(&mut typed)?;
+    input.lock().take(NAME_BYTES_MAX).read_line(&mut typed)?;
     ensure!(typed.trim().eq_ignore_ascii_case(name), "that is not {name}; nothing was changed");
     Ok(())
 }

@@ -9,7 +9,7 @@ pub(crate) fn check(config: &HubConfig, file: &Path, json: bool) -> anyhow::Resu
     if json {
         let problems = config.unready();
         let told = serde_json::json!({
-            "configuration": file, "ready": problems.is_empty(), "problems": problems,
+            "configuration": file.display().to_string(), "ready": problems.is_empty(), "problems": problems,
         });
         println!("{told}");
     }

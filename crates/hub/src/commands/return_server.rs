@@ -8,7 +8,8 @@ use letsbe_types::ids::ServerId;
 use super::Planned;
 
 pub(crate) async fn return_server(config: &HubConfig, server: &str, planned: Planned) -> anyhow::Result<()> {
-    let store = Store::open(&config.data_folder.join("hub.sqlite")).await?;
+    let file = config.data_folder.join("hub.sqlite");
+    let store = if planned.plan { Store::open_to_read(&file).await? } else { Store::open(&file).await? };
     let id = ServerId(server.to_owned());
     let is_returned =
         if planned.plan { store.is_released(&id).await? } else { store.return_server(&id).await? };

@@ -23,11 +23,16 @@ async fn store(config: &HubConfig) -> anyhow::Result<Store> {
     Ok(Store::open(&config.data_folder.join("hub.sqlite")).await?)
 }
 
+/// For a plan: it changes nothing.
+async fn store_to_read(config: &HubConfig) -> anyhow::Result<Store> {
+    Ok(Store::open_to_read(&config.data_folder.join("hub.sqlite")).await?)
+}
+
 /// Adds a member of staff, or gives one a new password; sessions with the old one end.
 pub(crate) async fn add_staff(config: &HubConfig, email: &str, planned: Planned) -> anyhow::Result<()> {
     let email: EmailAddress = email.parse()?;
     if planned.plan {
-        let everybody = store(config).await?.staff(SystemClock.now()).await?;
+        let everybody = store_to_read(config).await?.staff(SystemClock.now()).await?;
         match everybody.iter().find(|member| member.email == email.as_str()) {
             Some(member) => {
                 println!("{email} would get a new password; sessions that would end: {}.", member.sessions)
@@ -79,7 +84,7 @@ pub(crate) async fn remove_staff(
     yes: Yes,
 ) -> anyhow::Result<()> {
     let email: EmailAddress = email.parse()?;
-    let store = store(config).await?;
+    let store = if planned.plan { store_to_read(config).await? } else { store(config).await? };
     let everybody = store.staff(SystemClock.now()).await?;
     let known = everybody.iter().any(|member| member.email == email.as_str());
     ensure!(

@@ -143,7 +143,9 @@ impl From<StoreError> for ApiError {
             StoreError::ServerTaken(server) => {
                 Self::new(StatusCode::CONFLICT, format!("Server {server} belongs to another order."))
             }
-            StoreError::Database(_) | StoreError::Row { .. } => Self::internal(&error),
+            StoreError::Database(_) | StoreError::Row { .. } | StoreError::Unready(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

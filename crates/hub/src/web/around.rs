@@ -74,9 +74,9 @@ pub(crate) fn here() -> Around {
     })
 }
 
-/// Makes a part of a page outside of any request, in this language.
+/// Makes a page, or a part of one, for which nothing that waits is counted: of strangers nothing waits here.
 pub(super) fn in_language<T>(language: Language, make: impl FnOnce() -> T) -> T {
-    AROUND.sync_scope(Around { waiting: None, path: String::new(), language }, make)
+    AROUND.sync_scope(Around { waiting: Some(Arc::default()), path: String::new(), language }, make)
 }
 
 /// Makes a page of staff with what surrounds it.

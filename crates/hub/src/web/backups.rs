@@ -212,7 +212,7 @@ pub(super) struct Evidence {
     pub(super) word: &'static str,
     pub(super) tool: String,
     pub(super) at: Moment,
-    pub(super) words: String,
+    pub(super) words: Said,
 }
 
 impl Evidence {
@@ -231,7 +231,7 @@ impl Evidence {
             word: level_word(level, language),
             tool: proof.tool,
             at: Moment::of(proof.began_at, language),
-            words,
+            words: Said::quoted_english(words),
         }
     }
 }
@@ -287,7 +287,7 @@ impl Drilled {
         let words = BackupWords::of(language);
         let (level, said) = match (&of.report, of.began_at) {
             (Some(report), _) => {
-                (if report.passed { "ok" } else { "failed" }, Said::english(report.summary.clone()))
+                (if report.passed { "ok" } else { "failed" }, Said::quoted_english(report.summary.clone()))
             }
             (None, Some(_)) => ("running", Said::ours(words.under_way)),
             (None, None) => ("waiting", Said::ours(words.due)),

@@ -329,8 +329,8 @@ const fn container_label(state: ContainerState, language: Language) -> Label {
 fn asked(entry: CommandEntry, language: Language) -> Asked {
     let [late, interrupted, taken, waits] = TenantWords::of(language).outcomes;
     let (level, outcome) = match entry.outcome {
-        Some(CommandOutcome::Done { summary }) => ("ok", Said::english(summary)),
-        Some(CommandOutcome::Failed { problem }) => ("failed", Said::english(problem.to_string())),
+        Some(CommandOutcome::Done { summary }) => ("ok", Said::quoted_english(summary)),
+        Some(CommandOutcome::Failed { problem }) => ("failed", Said::quoted_english(problem.to_string())),
         Some(CommandOutcome::Expired) => ("warning", Said::ours(late)),
         Some(CommandOutcome::Interrupted) => ("failed", Said::ours(interrupted)),
         None if entry.given_at.is_some() => ("running", Said::ours(taken)),

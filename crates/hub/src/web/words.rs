@@ -53,16 +53,28 @@ pub(crate) struct Said {
     pub(crate) text: String,
     /// A program of ours said it, in English whoever reads it.
     pub(crate) is_english: bool,
+    /// Somebody else's machine or a model wrote it: nothing of it is offered to be run.
+    pub(crate) is_quoted: bool,
 }
 
 impl Said {
-    /// In the reader's language, or somebody else's own words.
+    /// In the reader's language.
     pub(crate) fn ours(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_english: false }
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// Somebody else's own words, in whichever language.
+    pub(crate) fn quoted(text: impl Into<String>) -> Self {
+        Self { is_quoted: true, ..Self::ours(text) }
+    }
+
+    /// What a program on somebody else's machine says, in English whoever reads it.
+    pub(crate) fn quoted_english(text: impl Into<String>) -> Self {
+        Self { is_quoted: true, ..Self::english(text) }
     }
 
     pub(crate) fn english(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_english: true }
+        Self { text: text.into(), is_english: true, is_quoted: false }
     }
 }
 

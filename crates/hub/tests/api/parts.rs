@@ -60,6 +60,30 @@ async fn a_dispute_of_a_part_stops_nothing_and_with_the_rest_it_is_the_whole() {
 }
 
 #[tokio::test]
+async fn a_dispute_in_another_currency_or_of_a_little_less_than_was_paid_is_of_the_whole() {
+    for (amount, currency, phase) in [
+        (1795, "eur", Phase::Stopped),
+        (1790, "EUR", Phase::Stopped),
+        (1650, "usd", Phase::Stopped),
+        // Of how much of the payment that is nobody here knows.
+        (900, "usd", Phase::Stopped),
+        (900, "eur", Phase::PaymentConfirmed),
+    ] {
+        let changes = json!({"amount": amount, "currency": currency});
+        let told = later("dispute", "evt_dp", 0, &changes);
+        let (hub, id) = Hub::paid_once(1).await;
+        hub.deliver(&told).await;
+        assert_eq!(hub.phase(id).await, phase, "{changes}");
+        // Told before it is known whose it is.
+        let hub = Hub::new().await;
+        let id = hub.order(1).await;
+        hub.deliver(&told).await;
+        hub.deliver(&fixture("checkout_payment", id).to_string()).await;
+        assert_eq!(hub.phase(id).await, phase, "{changes}");
+    }
+}
+
+#[tokio::test]
 async fn a_warning_of_fraud_is_a_task_with_what_to_do_whenever_it_comes() {
     let warning = fixture("early_fraud_warning", OrderId::generate()).to_string();
     let over = later("early_fraud_warning", "evt_over", 60, &json!({"actionable": false}));

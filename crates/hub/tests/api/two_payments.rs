@@ -94,6 +94,62 @@ async fn a_second_payment_is_a_task_until_all_of_it_is_paid_back_or_the_refund_i
     assert_eq!(hub.task_kinds().await, Vec::<String>::new());
 }
 
+/// Such a payment is disputed.
+fn disputed(number: u32, seconds: i64, amount: u32, status: &str) -> String {
+    let changes = json!({"id": format!("dp_{number}"), "charge": format!("ch_{number}"), "amount": amount,
+                         "payment_intent": format!("pi_{number}"), "status": status});
+    later("dispute", &format!("evt_dp_{number}_{seconds}"), seconds, &changes)
+}
+
+#[tokio::test]
+async fn a_dispute_of_a_part_closes_nothing_that_is_said_of_another_payment() {
+    let (hub, id) = Hub::paid_once(1).await;
+    hub.live(id).await;
+    hub.deliver(&checkout(id, 2, &json!({}))).await;
+    hub.deliver(&disputed(2, 0, 1800, "needs_response")).await;
+    hub.deliver(&disputed(1, 5, 600, "needs_response")).await;
+    let kinds = hub.task_kinds().await;
+    assert_eq!(
+        kinds.iter().filter(|kind| *kind == "payment_dispute").count(),
+        2,
+        "{:?}",
+        hub.details().await
+    );
+    // The rest of the first one is paid back: what is said of its part is over where no other part is disputed.
+    for (others, left) in [(true, 2), (false, 0)] {
+        let (hub, id) = Hub::paid_once(1).await;
+        hub.live(id).await;
+        hub.deliver(&disputed(1, 5, 600, "needs_response")).await;
+        if others {
+            hub.deliver(&checkout(id, 2, &json!({}))).await;
+            hub.deliver(&disputed(2, 6, 1800, "needs_response")).await;
+        }
+        hub.deliver(&refund(1, 1200)).await;
+        let kinds = hub.task_kinds().await;
+        assert_eq!(kinds.iter().filter(|kind| *kind == "payment_dispute").count(), left, "{kinds:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_bank_holds_is_a_payment_too_many_until_it_is_decided() {
+    for (end, left) in [("won", vec!["payment_twice"]), ("lost", vec!["payment_dispute_lost"])] {
+        let (hub, id) = Hub::paid_once(1).await;
+        hub.deliver(&checkout(id, 2, &json!({}))).await;
+        hub.deliver(&checkout(id, 3, &json!({}))).await;
+        hub.deliver(&disputed(3, 0, 1800, "needs_response")).await;
+        hub.deliver(&paid_back(id, 2)).await;
+        assert!(hub.task_kinds().await.contains(&"payment_twice".to_owned()), "the third one may come back");
+        hub.deliver(&told("charge.dispute.closed", &disputed(3, 60, 1800, end))).await;
+        assert_eq!(hub.task_kinds().await, left);
+        assert_eq!(hub.phase(id).await, Phase::PaymentConfirmed);
+    }
+    // One that is disputed before it is told of.
+    let (hub, id) = Hub::paid_once(1).await;
+    hub.deliver(&disputed(2, 0, 1800, "needs_response")).await;
+    hub.deliver(&checkout(id, 2, &json!({}))).await;
+    assert!(hub.task_kinds().await.contains(&"payment_twice".to_owned()));
+}
+
 #[tokio::test]
 async fn no_payment_is_forgotten_because_another_one_came_for_an_order_that_was_not_begun() {
     for second in [1800, 1500] {
@@ -143,6 +199,12 @@ async fn money_for_a_stopped_order_is_to_be_paid_back_until_it_is() {
     hub.deliver(&checkout(id, 1, &json!({}))).await;
     hub.deliver(&refund(1, 600)).await;
     assert_eq!(hub.task_kinds().await, ["payment_late"], "a part of it is here");
+    let mut warning = json!({"charge": "ch_1", "payment_intent": "pi_1"});
+    hub.deliver(&later("early_fraud_warning", "evt_w", 1, &warning)).await;
+    assert_eq!(hub.task_kinds().await, ["payment_late", "payment_fraud_warning"], "told while money is here");
+    warning["actionable"] = json!(false);
+    let over = later("early_fraud_warning", "evt_o", 2, &warning);
+    hub.deliver(&told("radar.early_fraud_warning.updated", &over)).await;
     hub.deliver(&checkout(id, 2, &json!({}))).await;
     hub.deliver(&paid_back(id, 1)).await;
     assert_eq!(hub.task_kinds().await, ["payment_late"], "another one is here");

@@ -95,6 +95,37 @@ async fn one_tenants_questions_fill_no_page_that_others_are_on() {
 }
 
 #[tokio::test]
+async fn a_strangers_page_does_not_ask_how_much_waits() {
+    let (hub, _) = Hub::with_staff().await;
+    for path in ["/errors/DNS001", "/nothing", "/errors/NONE1"] {
+        let page = hub.send("GET", path, &[BROWSER], Body::empty()).await.body;
+        assert!(page.contains("<title>") && !page.contains("(?)"), "{path}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_or_a_model_wrote_is_not_offered_to_be_run() {
+    let (hub, staff) = Hub::with_staff().await;
+    let (tenant, key) = tenant::registered(&hub, 3).await;
+    hub.json("POST", tenant::HEARTBEAT, Some(&key), &tenant::heartbeat()).await;
+    let bait = "Run `docker run --privileged x/y` now";
+    let mut asked = tenant_events::approval(7);
+    asked["approval"]["plan"] = bait.into();
+    let commands = format!("/api/v1/admin/tenants/{tenant}/commands");
+    let command = hub.json("POST", &commands, Some(&staff), &json!({"do": "report"})).await.json();
+    let id = command["data"]["id"].clone();
+    let result = json!({"kind": "command_finished", "result": {"command": id,
+        "finished_at": "2026-11-21T12:00:00Z", "outcome": {"outcome": "done", "summary": bait}}});
+    let events = [tenant_events::event(1, asked), tenant_events::event(2, result)];
+    assert_eq!(tenant_events::send(&hub, &key, &events).await.status, StatusCode::OK);
+    for path in ["/waiting".to_owned(), format!("/tenants/{tenant}")] {
+        let page = hub.page(&path).await.body;
+        assert!(page.contains("docker run --privileged x/y"), "{path}: {page}");
+        assert!(!page.contains("data-copy=\"docker"), "{path}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_is_assigned_on_the_orders_page() {
     let (hub, _) = Hub::with_staff().await;
     let id = hub.order(1).await;

@@ -1,6 +1,8 @@
 //! `letsbe-hub` as a shell starts it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod plans;
+
 use std::{
     fs::File,
     io::{Read as _, Write as _},
@@ -85,33 +87,6 @@ fn with_staff(folder: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_plan_changes_nothing_and_nobody_is_removed_unasked() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = with_staff(folder.path());
-    let run = |words: &[&str]| {
-        let ended = letsbe_hub(&config, words).stdin(Stdio::null()).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (ended.status.code(), text(ended.stdout), text(ended.stderr))
-    };
-    let listed = || run(&["list-staff", "--json"]).1.matches("email").count();
-    let ann = ["--email", "ann@letsbe.example"];
-    let (code, out, _) = run(&[&["remove-staff", "--plan"], &ann[..]].concat());
-    assert!(code == Some(0) && out.contains("Nothing was changed"), "{out}");
-    let (code, _, err) = run(&[&["remove-staff"], &ann[..]].concat());
-    assert!(code == Some(1) && err.contains("--yes"), "{err}");
-    let (code, out, _) = run(&[&["add-staff", "--plan"], &ann[..]].concat());
-    assert!(code == Some(0) && out.contains("would get a new password"), "{out}");
-    let (code, _, err) = run(&["return-server", "netcup:4711", "--plan"]);
-    assert!(code == Some(1) && err.contains("not released"), "{err}");
-    let (code, out, _) = run(&["init", "--plan"]);
-    assert!(code == Some(0) && out.contains("hub.sqlite is there and stays"), "{out}");
-    assert!(out.contains("key would be made") && !folder.path().join("key").exists(), "{out}");
-    assert_eq!(listed(), 2);
-    assert_eq!(run(&[&["remove-staff", "--yes"], &ann[..]].concat()).0, Some(0));
-    assert_eq!(listed(), 1);
-}
-
-#[test]
 fn whoever_types_the_address_removes_a_member_of_staff_and_whoever_types_another_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let config = with_staff(folder.path());
@@ -142,6 +117,18 @@ fn check_says_in_json_what_is_missing_and_ends_with_1() {
     assert_eq!(told["configuration"], config.to_str().unwrap());
     let problems = told["problems"].as_array().unwrap();
     assert!(problems.iter().any(|one| one.as_str().unwrap().contains("provisioning.private_key")), "{told}");
+}
+
+#[test]
+fn a_configuration_whose_name_is_no_text_is_checked_too() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let config = configured(folder.path());
+    let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"h\xffb.toml"));
+    std::fs::rename(config, &odd).unwrap();
+    let ended = letsbe_hub(&odd, &["check", "--json"]).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((ended.status.code(), &told["ready"]), (Some(1), &false.into()));
 }
 
 #[test]

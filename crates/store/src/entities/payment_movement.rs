@@ -18,6 +18,8 @@ pub struct Model {
     pub amount: Option<i64>,
     /// How much had been paid, where the event says so.
     pub paid: Option<i64>,
+    /// Of these amounts, in small letters.
+    pub currency: Option<String>,
     pub charge: Option<String>,
     pub payment_intent: Option<String>,
     /// When Stripe made the newest event about it.

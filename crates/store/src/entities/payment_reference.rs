@@ -14,6 +14,8 @@ pub struct Model {
     pub counted: bool,
     /// What was paid, in the currency's smallest unit.
     pub amount: Option<i64>,
+    /// Of that amount, in small letters.
+    pub currency: Option<String>,
     /// `refund` or `dispute`: written before there were `payment_movements`.
     pub withdrawn: Option<String>,
     pub seen_at: DateTimeUtc,

@@ -114,6 +114,7 @@ mod tests {
             standing,
             amount: (kind == MovementKind::Refund).then_some(1800),
             paid: None,
+            currency: None,
             charge: None,
             payment_intent: Some(payment.to_owned()),
             told_at: chrono::Utc::now(),

@@ -63,7 +63,7 @@ mod tests {
     };
 
     use super::super::Migrator;
-    use crate::{MoneyStanding, Movement, MovementKind, NewOrder, PaymentNews, Store, StripeNews};
+    use crate::{MoneyStanding, Movement, MovementKind, NewOrder, PaymentNews, Store, StripeNews, Sum};
 
     async fn order(store: &Store) -> OrderId {
         let id = OrderId::generate();
@@ -99,7 +99,10 @@ mod tests {
         db.close().await.expect("closes");
         let store = Store::open(&file).await.expect("migrates further");
         let (pace, now) = (Pace::default(), chrono::Utc::now());
-        let paid = || PaymentNews::Checkout { event: Event::PaymentReceived, amount: Some(1800) };
+        let paid = || PaymentNews::Checkout {
+            event: Event::PaymentReceived,
+            amount: Some(Sum { amount: 1800, currency: "eur".into() }),
+        };
         let (back, kept) = (order(&store).await, order(&store).await);
         for told in
             [news("evt_1", Some(back), "pi_back", paid()), news("evt_2", Some(kept), "pi_kept", paid())]
@@ -121,6 +124,7 @@ mod tests {
             standing: MoneyStanding::Back,
             amount: Some(1800),
             paid: None,
+            currency: None,
             charge: None,
             payment_intent: Some("pi_kept".into()),
             told_at: now,

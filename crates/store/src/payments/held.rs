@@ -6,8 +6,10 @@ use sea_orm::{
 };
 
 use super::{
-    movements::{LOOKED_AT, any_id, disputed, is_going, refunded},
-    standing::MovementKind,
+    Sum,
+    movements::{LOOKED_AT, any_id, charged, disputed, is_going, refunded},
+    references,
+    standing::{self, MoneyStanding, MovementKind},
 };
 use crate::{
     StoreError,
@@ -31,7 +33,7 @@ pub(super) struct Payment {
     pub(super) counted: bool,
     /// It is what was ordered.
     pub(super) fits: bool,
-    pub(super) amount: Option<i64>,
+    pub(super) amount: Option<Sum>,
 }
 
 /// The payments of an order.
@@ -41,6 +43,8 @@ pub(super) struct Payments {
     pub(super) this: Payment,
     /// The others that are held: something was paid, and not all of it went back.
     pub(super) others: Vec<Payment>,
+    /// How many others are held, or may be again: the bank has not decided.
+    pub(super) open: usize,
 }
 
 impl Payments {
@@ -71,13 +75,17 @@ impl Payments {
                 further.push((group, payment));
             }
         }
-        let mut others = Vec::new();
+        let (mut others, mut open) = (Vec::new(), 0);
         for (_, payment) in further {
-            if payment.amount.is_some_and(|amount| amount > 0) && !payment.is_gone(db).await? {
+            if payment.amount.as_ref().is_none_or(|sum| sum.amount <= 0) {
+                continue;
+            }
+            open += usize::from(!payment.is_lost(db).await?);
+            if !payment.is_gone(db).await? {
                 others.push(payment);
             }
         }
-        Ok(Self { this, others })
+        Ok(Self { this, others, open })
     }
 
     /// Another one than this that the order can stand on.
@@ -95,27 +103,44 @@ impl Payment {
     fn add(&mut self, row: Reference) {
         self.counted |= row.counted;
         self.fits |= row.fits;
-        self.amount = self.amount.or(row.amount);
+        self.amount = self.amount.take().or_else(|| references::sum(&row));
         self.references.push(row.reference);
     }
 
     /// Whether all of it went back, or is with the bank.
     pub(super) async fn is_gone(&self, db: &impl ConnectionTrait) -> Result<bool, StoreError> {
+        Ok(is_gone(&self.movements(db).await?, self.amount.as_ref()))
+    }
+
+    /// Whether all of it went back, or is gone for good.
+    pub(super) async fn is_lost(&self, db: &impl ConnectionTrait) -> Result<bool, StoreError> {
+        let mut rows = self.movements(db).await?;
+        rows.retain(|row| !is_undecided(row));
+        Ok(is_gone(&rows, self.amount.as_ref()))
+    }
+
+    async fn movements(&self, db: &impl ConnectionTrait) -> Result<Vec<Model>, StoreError> {
         let named = any_id(|column| column.is_in(&self.references));
-        let rows = payment_movement::Entity::find().filter(named).limit(LOOKED_AT).all(db).await?;
-        Ok(is_gone(&rows, self.amount))
+        Ok(payment_movement::Entity::find().filter(named).limit(LOOKED_AT).all(db).await?)
     }
 }
 
-fn is_gone(rows: &[Model], amount: Option<i64>) -> bool {
+/// A dispute that the bank has not decided.
+fn is_undecided(row: &Model) -> bool {
+    row.kind == MovementKind::Dispute.as_str() && row.standing == MoneyStanding::Back.as_str()
+}
+
+fn is_gone(rows: &[Model], amount: Option<&Sum>) -> bool {
     let of = |row: &Model, kind: MovementKind| row.kind == kind.as_str();
     let is_whole = |row: &Model| !of(row, MovementKind::Invoice) && row.amount.is_none();
     if rows.iter().any(|row| is_going(row) && is_whole(row)) {
         return true;
     }
-    let disputed = disputed(rows).unwrap_or(i64::MAX);
-    match amount.or_else(|| rows.iter().find_map(|row| row.paid)) {
-        Some(paid) => paid > 0 && refunded(rows).saturating_add(disputed) >= paid,
-        None => disputed > 0,
+    let charged = rows.iter().find_map(charged);
+    match amount.or(charged.as_ref()) {
+        Some(paid) => {
+            paid.amount > 0 && standing::is_gone(paid.amount, refunded(rows), disputed(rows, Some(paid)))
+        }
+        None => disputed(rows, None) != Some(0),
     }
 }

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::{
-    PaymentOutcome, apply,
+    PaymentOutcome, Sum, apply,
     held::Payments,
     references::{self, Known},
     standing::{self, Decision, Facts, Life, Money, MoneyStanding, MovementKind},
@@ -43,6 +43,8 @@ pub struct Movement {
     pub amount: Option<i64>,
     /// How much was paid, where the event says so.
     pub paid: Option<i64>,
+    /// Of these amounts, in small letters; a dispute counts in its own one.
+    pub currency: Option<String>,
     /// Of which charge.
     pub charge: Option<String>,
     /// Of which payment.
@@ -85,11 +87,12 @@ pub(super) async fn take(
     follow(db, order, (&row, before), by_name, (pace, now)).await
 }
 
-const CHANGING: [Column; 8] = [
+const CHANGING: [Column; 9] = [
     Column::OrderId,
     Column::Standing,
     Column::Amount,
     Column::Paid,
+    Column::Currency,
     Column::Charge,
     Column::PaymentIntent,
     Column::ToldAt,
@@ -112,6 +115,7 @@ fn merged(told: &Movement, before: Option<&Model>, order: Option<OrderId>, now: 
         standing: told.standing.as_str().to_owned(),
         amount: told.amount,
         paid: told.paid.or(before.and_then(|row| row.paid)),
+        currency: kept(&told.currency, |row| &row.currency),
         charge: kept(&told.charge, |row| &row.charge),
         payment_intent: kept(&told.payment_intent, |row| &row.payment_intent),
         told_at: told.told_at,
@@ -174,7 +178,7 @@ async fn follow(
         return Ok(PaymentOutcome::Outdated);
     };
     let (money, amount) = money(db, order, row, by_name).await?;
-    let back = back(db, row, kind).await?;
+    let back = back(db, row, kind, charged(row).or(amount)).await?;
     let payments = Payments::of(db, order, &ids_of(row)).await?;
     let facts = Facts {
         kind,
@@ -182,13 +186,15 @@ async fn follow(
         before,
         back: back.sum,
         disputed: back.disputed,
-        paid: row.paid.or(amount).or(back.paid),
+        paid: back.paid,
         money,
         order: life(&state),
         others: others(db, order, row, before).await?,
         fitting: payments.fitting().is_some(),
         uncounted: payments.has_uncounted(),
         held: payments.others.len(),
+        open: payments.open,
+        disputed_others: disputed_others(db, order, &payments.this.references).await?,
     };
     let decision = standing::decide(&facts);
     if decision.moves
@@ -211,7 +217,7 @@ async fn carry_out(
     if decision.single {
         tasks::close_in(db, order, "payment_twice", now).await?;
     }
-    if let Some((kind, detail)) = decision.supersedes {
+    for (kind, detail) in decision.supersedes.into_iter().flatten() {
         tasks::supersede_in(db, order, kind, detail, now).await?;
     }
     if let Some((kind, detail)) = decision.task {
@@ -241,7 +247,7 @@ async fn money(
     order: OrderId,
     row: &Model,
     by_name: bool,
-) -> Result<(Money, Option<i64>), StoreError> {
+) -> Result<(Money, Option<Sum>), StoreError> {
     use payment_reference::{Column, Entity};
     let rows = Entity::find()
         .filter(Column::Reference.is_in(ids_of(row)))
@@ -249,7 +255,8 @@ async fn money(
         .all(db)
         .await?;
     let counted = rows.iter().any(|row| row.counted);
-    let amount = rows.iter().find_map(|row| row.amount.filter(|_| row.counted || !counted));
+    let of = rows.iter().filter(|row| row.counted || !counted);
+    let amount = of.into_iter().find_map(references::sum);
     let money = match () {
         () if by_name || counted || rows.is_empty() => Money::Counted,
         () if references::has_counted(db, order).await? => Money::Further,
@@ -269,10 +276,16 @@ struct Told {
     paid: Option<i64>,
 }
 
-/// How much of the payment is back or disputed, with every refund and dispute of it that was told of.
-async fn back(db: &impl ConnectionTrait, row: &Model, kind: MovementKind) -> Result<Told, StoreError> {
+/// How much of the payment, of which this is known to be paid, is back or disputed, with every refund and dispute of it that
+/// was told of.
+async fn back(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    kind: MovementKind,
+    paid: Option<Sum>,
+) -> Result<Told, StoreError> {
     if matches!(kind, MovementKind::Invoice | MovementKind::Warning) {
-        return Ok(Told::default());
+        return Ok(Told { paid: paid.map(|paid| paid.amount), ..Told::default() });
     }
     let mut same = Condition::any().add(Column::Id.eq(&row.id));
     if let Some(charge) = &row.charge {
@@ -284,17 +297,27 @@ async fn back(db: &impl ConnectionTrait, row: &Model, kind: MovementKind) -> Res
     let rows = Entity::find().filter(same).limit(LOOKED_AT).all(db).await?;
     let is_all = kind != MovementKind::Dispute && is_going(row) && row.amount.is_none();
     let sum = (!is_all).then(|| refunded(&rows));
-    Ok(Told { sum, disputed: disputed(&rows), paid: rows.iter().find_map(|row| row.paid) })
+    let paid = paid.or_else(|| rows.iter().find_map(charged));
+    Ok(Told { sum, disputed: disputed(&rows, paid.as_ref()), paid: paid.map(|paid| paid.amount) })
 }
 
 pub(super) fn is_going(row: &Model) -> bool {
     MoneyStanding::parse(&row.standing).is_some_and(MoneyStanding::is_going)
 }
 
-/// How much the disputes among these, which are of one payment, took or hold; `None` for all of it.
-pub(super) fn disputed(rows: &[Model]) -> Option<i64> {
+/// How much was paid, where a charge says so.
+pub(super) fn charged(row: &Model) -> Option<Sum> {
+    Some(Sum { amount: row.paid?, currency: row.currency.clone().unwrap_or_default() })
+}
+
+/// How much the disputes among these, which are of one payment, took or hold; `None` for all of it, as where a dispute is not
+/// in the payment's currency: how much of it that is nobody here knows.
+pub(super) fn disputed(rows: &[Model], paid: Option<&Sum>) -> Option<i64> {
     let all = rows.iter().filter(|row| row.kind == MovementKind::Dispute.as_str() && is_going(row));
-    all.map(|row| row.amount).try_fold(0_i64, |sum, amount| Some(sum.saturating_add(amount?)))
+    let is_same =
+        |row: &Model| paid.is_some_and(|paid| row.currency.as_deref() == Some(paid.currency.as_str()));
+    let mut amounts = all.map(|row| row.amount.filter(|_| is_same(row)));
+    amounts.try_fold(0_i64, |sum, amount| Some(sum.saturating_add(amount?)))
 }
 
 /// How much the refunds among these, which are of one payment, took back.
@@ -305,6 +328,20 @@ pub(super) fn refunded(rows: &[Model]) -> i64 {
     let refunds: Vec<_> = of(MovementKind::Refund).filter_map(told).collect();
     let total = of(MovementKind::Charge).filter_map(told).map(|(_, amount, at)| (amount, at)).next();
     standing::back(&refunds, total)
+}
+
+/// Whether the bank disputes a payment of this order that has none of these ids.
+async fn disputed_others(
+    db: &impl ConnectionTrait,
+    order: OrderId,
+    these: &[String],
+) -> Result<bool, StoreError> {
+    let disputes = Entity::find()
+        .filter(Column::OrderId.eq(order.0))
+        .filter(Column::Kind.eq(MovementKind::Dispute.as_str()))
+        .filter(Column::Standing.eq(MoneyStanding::Back.as_str()));
+    let rows = disputes.limit(LOOKED_AT).all(db).await?;
+    Ok(rows.iter().any(|row| !ids_of(row).iter().any(|id| these.contains(id))))
 }
 
 /// Whether another one of this order still stands as this one did; of one that was not told of before, whether one is open.

@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::Sum;
 use crate::{
     StoreError,
     entities::{
@@ -28,7 +29,7 @@ pub(super) struct Known {
     pub(super) counted: bool,
     /// Whether this is what was ordered.
     fits: bool,
-    pub(super) amount: Option<i64>,
+    pub(super) amount: Option<Sum>,
     /// It went back before it was known whose it is, as an older version of the Hub kept it.
     pub(super) withdrawn: Option<String>,
     groups: Vec<Uuid>,
@@ -45,11 +46,16 @@ impl Known {
             order: best.and_then(|row| row.order_id).map(OrderId),
             counted: best.is_some_and(|row| row.counted),
             fits: best.is_some_and(|row| row.fits),
-            amount: best.and_then(|row| row.amount),
+            amount: best.and_then(sum),
             withdrawn: rows.iter().find_map(|row| row.withdrawn.clone()),
             groups,
         })
     }
+}
+
+/// What was paid by this id. An older Hub kept no currency.
+pub(super) fn sum(row: &Model) -> Option<Sum> {
+    Some(Sum { amount: row.amount?, currency: row.currency.clone().unwrap_or_default() })
 }
 
 fn best(rows: &[Model]) -> Option<&Model> {
@@ -75,13 +81,13 @@ pub(super) async fn count(
 }
 
 /// What is known of a payment.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Mark {
     /// The order was begun for it.
     pub(super) counted: bool,
     /// It is what was ordered.
     pub(super) fits: bool,
-    pub(super) amount: Option<i64>,
+    pub(super) amount: Option<Sum>,
 }
 
 /// New ids that came together with one that is known.
@@ -95,7 +101,7 @@ pub(super) async fn relate(
     if order.is_none() {
         forget(db, now - NOBODYS).await?;
     }
-    let mark = Mark { counted: known.counted, fits: known.fits, amount: known.amount };
+    let mark = Mark { counted: known.counted, fits: known.fits, amount: known.amount.clone() };
     remember(db, order, references, mark, known, now).await
 }
 
@@ -109,6 +115,10 @@ pub(super) async fn remember(
     known: &Known,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let (amount, currency) = match amount {
+        Some(Sum { amount, currency }) => (Some(amount), Some(currency).filter(|name| !name.is_empty())),
+        None => (None, None),
+    };
     let group = known.groups.first().copied().unwrap_or_else(Uuid::now_v7);
     for reference in references {
         let row = ActiveModel {
@@ -116,6 +126,7 @@ pub(super) async fn remember(
             order_id: Set(order.map(|order| order.0)),
             counted: Set(counted),
             amount: Set(amount),
+            currency: Set(currency.clone()),
             withdrawn: Set(None),
             seen_at: Set(now),
             group_id: Set(Some(group)),
@@ -143,11 +154,13 @@ pub(super) async fn remember(
         mine()
             .col_expr(Column::Counted, Expr::value(true))
             .col_expr(Column::Amount, Expr::value(amount))
+            .col_expr(Column::Currency, Expr::value(currency))
             .exec(db)
             .await?;
     } else if amount.is_some() {
         let unknown = mine().filter(Column::Amount.is_null());
-        unknown.col_expr(Column::Amount, Expr::value(amount)).exec(db).await?;
+        let told = unknown.col_expr(Column::Amount, Expr::value(amount));
+        told.col_expr(Column::Currency, Expr::value(currency)).exec(db).await?;
     }
     Ok(())
 }

@@ -102,19 +102,31 @@ pub(super) struct Facts {
     pub(super) uncounted: bool,
     /// How many other payments of this order are held.
     pub(super) held: usize,
+    /// How many other ones are held or disputed: what is disputed may come back.
+    pub(super) open: usize,
+    /// The bank disputes another payment of this order.
+    pub(super) disputed_others: bool,
 }
 
 impl Facts {
     /// Whether nothing of the payment is left, by refunds and disputes together; `None` where it is not known.
     fn is_gone(&self) -> Option<bool> {
         let (Some(back), Some(disputed)) = (self.back, self.disputed) else { return Some(true) };
-        self.paid.map(|paid| back.saturating_add(disputed) >= paid)
+        self.paid.map(|paid| is_gone(paid, back, Some(disputed)))
     }
 
     /// Whether all of it was paid back.
     fn is_back(&self) -> bool {
         self.back.is_none_or(|back| self.paid.is_some_and(|paid| back >= paid))
     }
+}
+
+/// Whether nothing is left of what was paid, when this much is back and this much disputed (`None` for all of it). A bank
+/// disputes what its customer was charged: that can be a little less than what was paid, and is the whole.
+pub(super) fn is_gone(paid: i64, back: i64, disputed: Option<i64>) -> bool {
+    let Some(disputed) = disputed else { return true };
+    let left = i128::from(paid) - i128::from(back);
+    left <= 0 || (disputed > 0 && i128::from(disputed) * 10 >= left * 9)
 }
 
 /// Whose money it is.
@@ -151,8 +163,8 @@ pub(super) struct Decision {
     pub(super) moves: bool,
     /// Not more than one payment of the order is held any more.
     pub(super) single: bool,
-    /// A task of this kind that says this is over, as there is more to say.
-    pub(super) supersedes: Option<(&'static str, &'static str)>,
+    /// Tasks of this kind that say this are over, as there is more to say.
+    pub(super) supersedes: [Option<(&'static str, &'static str)>; 2],
 }
 
 const PARTLY: &str = "a part of a payment was paid back: see whether that was meant";
@@ -195,7 +207,7 @@ pub(super) fn decide(facts: &Facts) -> Decision {
             unrefunded(facts)
         }
         (MovementKind::Refund | MovementKind::Charge, _) => {
-            let single = facts.is_back() && facts.held <= 1;
+            let single = facts.is_back() && facts.open <= 1;
             Decision { single, ..refunded(facts) }
         }
         (MovementKind::Dispute, MoneyStanding::Asked) => {
@@ -210,14 +222,19 @@ pub(super) fn decide(facts: &Facts) -> Decision {
                 ..Decision::default()
             }
         }
-        (MovementKind::Dispute, _) => disputed(facts),
+        (MovementKind::Dispute, standing) => {
+            let is_lost = standing == MoneyStanding::Lost && facts.is_gone() == Some(true);
+            Decision { single: is_lost && facts.open <= 1, ..disputed(facts) }
+        }
         (MovementKind::Invoice, MoneyStanding::Asked) => {
             let matters = !stopped && facts.money != Money::Further;
             Decision { task: matters.then_some(("payment_failed", UNPAID)), ..Decision::default() }
         }
         (MovementKind::Invoice, _) => Decision { closes: over(facts), ..Decision::default() },
         (MovementKind::Warning, MoneyStanding::Asked) => {
-            Decision { task: (!stopped).then_some(("payment_fraud_warning", FRAUD)), ..Decision::default() }
+            // What came for an order that had ended is still here.
+            let matters = !stopped || facts.money != Money::Counted;
+            Decision { task: matters.then_some(("payment_fraud_warning", FRAUD)), ..Decision::default() }
         }
         (MovementKind::Warning, _) => Decision { closes: over(facts), ..Decision::default() },
     }
@@ -230,7 +247,8 @@ fn refunded(facts: &Facts) -> Decision {
     }
     let is_whole = facts.is_gone();
     if facts.order == Life::Stopped && facts.money != Money::Counted {
-        let closes = (is_whole == Some(true) && !facts.uncounted).then_some("payment_late");
+        // What is disputed may come back.
+        let closes = (facts.is_back() && !facts.uncounted).then_some("payment_late");
         return Decision { note: Some(FOR_NOTHING), closes, ..Decision::default() };
     }
     if facts.money == Money::Further {
@@ -254,7 +272,12 @@ fn refunded(facts: &Facts) -> Decision {
         task: told.then_some(("payment_refund", detail)),
         withdraw: (goes && !moves).then_some("refund"),
         moves,
-        supersedes: (is_whole == Some(true)).then_some(("payment_refund", PARTLY)),
+        supersedes: [
+            (is_whole == Some(true)).then_some(("payment_refund", PARTLY)),
+            // With the rest of it, the disputed part is the whole.
+            (is_whole == Some(true) && !facts.is_back() && !facts.disputed_others)
+                .then_some(("payment_dispute", DISPUTED_PART)),
+        ],
         ..Decision::default()
     }
 }
@@ -300,8 +323,12 @@ fn disputed(facts: &Facts) -> Decision {
         withdraw: withdraws.then_some("dispute"),
         closes: over(facts),
         moves,
-        // It may have grown, or become less.
-        supersedes: Some(("payment_dispute", if is_part { DISPUTED } else { DISPUTED_PART })),
+        // It may have grown, or become less; what is said of another payment stays.
+        supersedes: [
+            (!facts.disputed_others)
+                .then_some(("payment_dispute", if is_part { DISPUTED } else { DISPUTED_PART })),
+            None,
+        ],
         ..Decision::default()
     }
 }

@@ -1,7 +1,7 @@
 //! What a Stripe event means for an order. Pure: JSON in, meaning out.
 
 use chrono::{DateTime, Utc};
-use letsbe_store::Movement;
+use letsbe_store::{Movement, Sum};
 use letsbe_types::ids::OrderId;
 use serde::Deserialize;
 use serde_json::Value;
@@ -78,13 +78,24 @@ pub(super) struct Paid {
     /// What was taken off the price.
     pub(super) discount: i64,
     /// What was charged, where the customer paid in another currency than the price's.
-    pub(super) charged: Option<i64>,
+    pub(super) charged: Option<Sum>,
     /// In small letters.
     pub(super) currency: String,
     /// Whether it is real money.
     pub(super) livemode: bool,
     /// The tier that was sold, where the session was made with it.
     pub(super) tier: Option<String>,
+}
+
+impl Paid {
+    fn sum(&self) -> Option<Sum> {
+        Some(Sum { amount: self.total?, currency: self.currency.clone() })
+    }
+
+    /// What the customer was charged.
+    pub(super) fn charged(&self) -> Option<Sum> {
+        self.charged.clone().or_else(|| self.sum())
+    }
 }
 
 impl StripeEvent {
@@ -155,7 +166,7 @@ impl StripeEvent {
         let (total, before) = (number(price, "amount_total"), number(price, "amount_subtotal"));
         let on_top = total.zip(before).map_or(0, |(total, before)| total.saturating_sub(before));
         Paid {
-            charged: paid.total,
+            charged: paid.sum(),
             total,
             tax: if paid.tax > 0 && paid.discount == 0 { on_top } else { 0 },
             discount: 0,

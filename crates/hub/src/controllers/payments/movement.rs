@@ -66,7 +66,7 @@ impl Told<'_> {
             }
             _ => MoneyStanding::Back,
         };
-        // A part of the order may be disputed.
+        // A part of the order may be disputed, and not always in the payment's currency.
         let amount = number(self.object, "amount").filter(|amount| *amount > 0);
         self.of(MovementKind::Dispute, standing, amount)
     }
@@ -91,6 +91,7 @@ impl Told<'_> {
             standing,
             amount,
             paid: None,
+            currency: text(self.object, "currency").map(str::to_lowercase),
             charge: id_at(self.object, "/charge"),
             payment_intent: id_at(self.object, "/payment_intent")
                 .or_else(|| id_at(self.object, "/charge/payment_intent")),

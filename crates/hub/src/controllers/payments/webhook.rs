@@ -7,7 +7,7 @@ use axum::{
     http::HeaderMap,
 };
 use letsbe_lifecycle::order::Event;
-use letsbe_store::{PaymentNews, PaymentOutcome, StripeNews};
+use letsbe_store::{PaymentNews, PaymentOutcome, StripeNews, Sum};
 use letsbe_types::{Problem, api::Reply, ids::OrderId};
 use serde::Serialize;
 
@@ -86,21 +86,22 @@ async fn checkout(state: &AppState, id: OrderId, step: Step) -> ApiResult<Option
         }
         return Ok(None);
     };
+    let nothing = Sum { amount: 0, currency: String::new() };
     let (event, amount) = match step {
         Step::Opened => (Event::PaymentOpened, None),
         Step::Failed => (Event::PaymentFailed, None),
         Step::Free(Paid { total: None | Some(0), livemode, .. })
             if state.payments.free && livemode == state.payments.live =>
         {
-            (Event::PaymentReceived, Some(0))
+            (Event::PaymentReceived, Some(nothing))
         }
         Step::Free(_) => {
             let why = "nothing had to be paid, and this Hub gives nothing away".to_owned();
-            (Event::PaymentDiffers { why }, Some(0))
+            (Event::PaymentDiffers { why }, Some(nothing))
         }
         Step::Paid(paid) => {
             let spec = state.catalog.tier(order.new.tier);
-            let amount = paid.charged.or(paid.total);
+            let amount = paid.charged();
             match terms::differs(&paid, order.new.tier, spec, state.payments) {
                 None => (Event::PaymentReceived, amount),
                 Some(why) => (Event::PaymentDiffers { why }, amount),

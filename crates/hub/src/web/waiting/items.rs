@@ -92,7 +92,7 @@ impl Item {
 
     fn saying(self, problem: &Problem) -> Self {
         let Problem { code, message, hint, .. } = problem.clone();
-        Self { text: Said::english(message), hint: Said::english(hint), code: Some(code), ..self }
+        Self { text: Said::quoted_english(message), hint: Said::english(hint), code: Some(code), ..self }
     }
 
     pub(super) fn mark(&self) -> &'static str {
@@ -321,7 +321,7 @@ impl Asking<'_> {
             ),
             Health::Troubled => {
                 let first = complaints.first().map(|worst| worst.text.as_str()).unwrap_or_default();
-                let text = Said::english(format!("{}.", capital(first)));
+                let text = Said::quoted_english(format!("{}.", capital(first)));
                 let more = WaitingWords::more_wrong(self.language, complaints.len().saturating_sub(1));
                 let hint = format!("{more} {}", words.troubled_hint).trim_start().to_owned();
                 look("warning", words.troubled, text, hint)
@@ -350,7 +350,7 @@ impl Asking<'_> {
         let level = if class.level == "failed" { "failed" } else { "waiting" };
         let title = format!("{agent} {}: {action}{tool} ({})", said.asks, class.words);
         Item {
-            text: Said::ours(plan.clone()),
+            text: Said::quoted(plan.clone()),
             hint: Said::ours(self.words.question_hint),
             until: Some(*expires_at),
             is_question: true,

@@ -16,7 +16,7 @@ words! {
         at = "at", "unter";
         asked_for = "Asked for", "Angefordert";
         by = "by", "von";
-        without = "Without a server for", "Ohne Server seit";
+        without = "Without a server for", "Zeit ohne Server";
         data_lost = "Data lost", "Datenverlust";
         oldest_data = "Oldest data", "Älteste Daten";
         gap_not_known = "not known until something has come back",

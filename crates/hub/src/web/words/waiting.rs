@@ -71,7 +71,7 @@ words! {
 }
 
 /// The kinds of tasks.
-const TASKS: [(&str, [&str; 2]); 10] = [
+const TASKS: [(&str, [&str; 2]); 12] = [
     ("purchase_server", ["A server is wanted", "Ein Server wird gebraucht"]),
     ("payment_twice", ["Payment twice", "Doppelt bezahlt"]),
     ("payment_late", ["Payment late", "Verspätete Zahlung"]),
@@ -82,6 +82,8 @@ const TASKS: [(&str, [&str; 2]); 10] = [
     ("payment_dispute", ["Payment dispute", "Zahlung angefochten"]),
     ("payment_dispute_lost", ["Payment dispute lost", "Anfechtung verloren"]),
     ("payment_dispute_over", ["Payment dispute over", "Anfechtung beendet"]),
+    ("payment_fraud_warning", ["Payment fraud warning", "Betrugswarnung zur Zahlung"]),
+    ("subscription_ended", ["Subscription ended", "Abonnement beendet"]),
 ];
 
 /// What a kind of task is called.
@@ -99,6 +101,22 @@ impl WaitingWords {
             (Language::En, _) => format!("{more} more things are wrong."),
             (Language::De, 1) => "Noch etwas stimmt nicht.".to_owned(),
             (Language::De, _) => format!("{more} weitere Dinge stimmen nicht."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use letsbe_store::TASK_KINDS;
+    use letsbe_types::Language;
+
+    use super::task;
+
+    #[test]
+    fn every_kind_of_task_has_a_name_in_both_languages() {
+        for kind in TASK_KINDS {
+            let [english, german] = [Language::En, Language::De].map(|language| task(kind, language));
+            assert!(english.is_some() && german.is_some() && english != german, "{kind}");
         }
     }
 }

@@ -15,6 +15,8 @@ const FACTS: Facts = Facts {
     fitting: false,
     uncounted: false,
     held: 0,
+    open: 0,
+    disputed_others: false,
 };
 
 fn said(decision: Decision) -> (Option<&'static str>, Option<&'static str>, Option<&'static str>) {
@@ -37,6 +39,8 @@ fn money_that_goes_back_stops_what_is_not_live_and_tells_a_person_of_all_else() 
         (late, (None, None, Some("payment_late"))),
         (Facts { uncounted: true, ..late }, (None, None, None)),
         (Facts { back: Some(1799), ..late }, (None, None, None)),
+        // What is disputed may come back.
+        (Facts { back: Some(1200), disputed: Some(600), ..late }, (None, None, None)),
         (Facts { order: Life::Live, ..FACTS }, (Some("payment_refund"), Some("refund"), None)),
         (Facts { money: Money::Uncounted, ..FACTS }, (Some("payment_refund"), None, None)),
         (Facts { money: Money::Further, ..FACTS }, (None, None, None)),
@@ -166,7 +170,7 @@ fn of_a_disputed_part_a_person_is_told_and_only_with_the_rest_it_is_the_whole() 
         (Facts { paid: None, ..part }, (None, Some("dispute"), None), ""),
         (refund, (None, Some("refund"), None), ""),
         (live(refund), (Some("payment_refund"), Some("refund"), None), "the rest is disputed"),
-        (Facts { back: Some(1199), ..refund }, (Some("payment_refund"), None, None), "a part of"),
+        (Facts { back: Some(1100), ..refund }, (Some("payment_refund"), None, None), "a part of"),
     ] {
         let decision = decide(&facts);
         let detail = decision.task.map_or("", |(_, detail)| detail);
@@ -177,18 +181,24 @@ fn of_a_disputed_part_a_person_is_told_and_only_with_the_rest_it_is_the_whole() 
 
 #[test]
 fn a_payment_is_no_second_one_any_more_when_all_of_it_was_paid_back_and_one_is_left() {
-    let second = Facts { money: Money::Further, held: 1, ..FACTS };
+    let second = Facts { money: Money::Further, held: 1, open: 1, ..FACTS };
+    let lost = Facts { kind: MovementKind::Dispute, standing: MoneyStanding::Lost, ..second };
     let kept = Facts { standing: MoneyStanding::Kept, before: Some(MoneyStanding::Back), ..second };
     for (facts, single) in [
         (second, true),
-        (Facts { held: 0, ..second }, true),
+        (Facts { held: 0, open: 0, ..second }, true),
         (Facts { order: Life::Stopped, ..second }, true),
         (Facts { back: None, ..second }, true),
-        (Facts { held: 2, ..second }, false),
+        (Facts { held: 2, open: 2, ..second }, false),
+        // The third one is disputed, and may come back.
+        (Facts { open: 2, ..second }, false),
         (Facts { back: Some(1799), ..second }, false),
         (Facts { back: Some(1200), disputed: Some(600), ..second }, false),
         (Facts { paid: None, ..second }, false),
         (Facts { kind: MovementKind::Dispute, ..second }, false),
+        (Facts { back: Some(0), disputed: Some(1800), ..lost }, true),
+        (Facts { back: Some(0), disputed: Some(600), ..lost }, false),
+        (Facts { back: Some(0), disputed: Some(1800), open: 2, ..lost }, false),
         (kept, false),
     ] {
         assert_eq!(decide(&facts).single, single, "{facts:?}");
@@ -206,10 +216,48 @@ fn a_warning_of_fraud_is_told_until_there_is_nothing_to_do_about_it() {
         (Facts { order: Life::Live, ..warned }, (task, None, None)),
         (Facts { money: Money::Further, ..warned }, (task, None, None)),
         (Facts { order: Life::Stopped, ..warned }, (None, None, None)),
+        // That money is still here.
+        (Facts { order: Life::Stopped, money: Money::Uncounted, ..warned }, (task, None, None)),
+        (Facts { order: Life::Stopped, money: Money::Further, ..warned }, (task, None, None)),
         (over, (None, None, task)),
         (Facts { others: true, ..over }, (None, None, None)),
         (Facts { before: None, ..over }, (None, None, None)),
     ] {
         assert_eq!(said(decide(&facts)), wanted, "{facts:?}");
+    }
+}
+
+#[test]
+fn a_dispute_of_a_little_less_than_is_left_is_the_whole() {
+    let paid = 1800;
+    for (back, disputed, gone) in [
+        (0, Some(1800), true),
+        (0, Some(1795), true),
+        (0, Some(1790), true),
+        (0, Some(1620), true),
+        (0, Some(1619), false),
+        (0, Some(900), false),
+        (0, Some(0), false),
+        (0, None, true),
+        (0, Some(i64::MAX), true),
+        (900, Some(890), true),
+        (900, Some(450), false),
+        (1799, Some(0), false),
+        (1800, Some(0), true),
+        (i64::MAX, Some(0), true),
+    ] {
+        assert_eq!(super::is_gone(paid, back, disputed), gone, "{back} {disputed:?}");
+    }
+}
+
+#[test]
+fn what_is_said_of_another_payments_dispute_stays() {
+    let part = Facts { kind: MovementKind::Dispute, back: Some(0), disputed: Some(600), ..FACTS };
+    let rest = Facts { back: Some(1200), disputed: Some(600), ..FACTS };
+    let of = |facts: &Facts| {
+        decide(facts).supersedes.into_iter().flatten().filter(|one| one.0 == "payment_dispute").count()
+    };
+    for facts in [part, Facts { disputed: Some(1800), ..part }, rest] {
+        assert_eq!((of(&facts), of(&Facts { disputed_others: true, ..facts })), (1, 0), "{facts:?}");
     }
 }
