@@ -110,8 +110,11 @@ fn tables_on_a_disk_of_their_own_and_names_in_latin_1_are_loaded_where_there_is_
     let (original, copy) = (Server::postgresql(), Server::postgresql());
     let place = original.sql("postgres", "SHOW data_directory");
     let place = std::path::Path::new(place.trim()).parent().expect("a folder").join("fast");
-    // PostgreSQL makes no folder itself, but takes one of its own user's.
-    original.sql("postgres", &format!("COPY (SELECT 1) TO PROGRAM 'mkdir {}'", place.display()));
+    // PostgreSQL makes no folder itself, but takes one of its own user's. What it writes to the program must be read.
+    original.sql(
+        "postgres",
+        &format!("COPY (SELECT 1) TO PROGRAM 'mkdir {} && cat >/dev/null'", place.display()),
+    );
     original.sql("postgres", &format!("CREATE TABLESPACE fast LOCATION '{}'", place.display()));
     original.sql("postgres", "DROP DATABASE shop");
     let latin = "CREATE DATABASE shop TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C' TABLESPACE fast";
