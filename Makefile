@@ -5,8 +5,6 @@
 SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 LAB := target/debug/letsbe-lab
-# The fast tests wait for disks and other programs more than they compute.
-FAST_TEST := RUST_TEST_THREADS=8 cargo test --workspace --no-fail-fast
 # The end-to-end tests: those that crates/lab/Cargo.toml keeps out of `cargo test`.
 END_TO_END := $(shell sed -n '/^\[\[test\]\]/{n;s/^name = "\(.*\)"/\1/p}' crates/lab/Cargo.toml)
 # So many at once: one needs about 4 GB of memory, and on two cores a third makes none of them faster.
@@ -38,13 +36,13 @@ test: setup test-programs deny check build ## Everything that a change must pass
 	$(AGAIN) end-to-end
 
 fast: # The images of the end-to-end tests are built beside them: that waits for the network more than it computes.
-	$(FAST_TEST)
+	xtask/scripts/fast-tests.sh
 
 images: setup build
 	$(LAB) images
 
 unit: test-programs ## The fast tests only; needs no lab, but root: firewall and agent are tried in namespaces.
-	$(FAST_TEST) --lib --bins --tests
+	RUST_TEST_THREADS=8 cargo test --workspace --no-fail-fast --lib --bins --tests
 
 # They start dockerd and the lab themselves. What one says is shown when it has ended.
 end-to-end: setup build images ## The end-to-end tests in the lab, AT_ONCE (2) at a time.
