@@ -30,5 +30,6 @@ async fn a_key_that_a_person_may_have_chosen_stays_stretched() {
     let place = Place::new().await;
     fs::write(place.path("short"), "correct horse battery staple").unwrap();
     repository_at(&place.folder, "other", "short").ensure(None).await.unwrap();
-    assert!(stretching(&place, "other") >= 1 << 14);
+    // How much, restic finds out on this machine, which may be busy: more than a random key has.
+    assert!(stretching(&place, "other") > 1024);
 }

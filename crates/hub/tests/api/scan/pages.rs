@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
 use letsbe_hub::router::{Access, Route, routes};
-use letsbe_lifecycle::order::{EffectKind, Event};
-use letsbe_types::Problem;
+use letsbe_lifecycle::order::{EffectKind, Event, Pace};
+use letsbe_types::{Problem, clock::Clock as _, ids::ServerId};
 
 use super::{
     paths,
@@ -82,12 +82,22 @@ fn is_page(route: &Route) -> bool {
 /// Orders in states that the seed has not.
 async fn more_orders(seeded: &Seeded) -> Vec<String> {
     let hub = &seeded.bench.hub;
-    let (dns, failed, unpaid) =
-        (hub.order_waiting_for_dns(21).await, hub.order(22).await, hub.order(23).await);
-    hub.apply(failed, &Event::PaymentReceived).await;
+    let (dns, failed, unpaid) = (hub.order(21).await, hub.order(22).await, hub.order(23).await);
+    let missing = vec!["blog.acme.example. A 192.0.2.7 (ns1.acme.example gives nothing)".to_owned()];
     let problem = Problem::permanent("SSH012", "The host key is not known", "See the server's console.");
-    hub.apply(failed, &Event::EffectFailed { effect: EffectKind::ClaimServer, problem }).await;
-    hub.apply(unpaid, &Event::PaymentDiffers { why: "0.01 eur".into() }).await;
+    let events = [
+        (dns, Event::PaymentReceived),
+        (dns, Event::ServerClaimed { server: ServerId("netcup:21".to_owned()) }),
+        (dns, Event::ServerInstalled { address: [192, 0, 2, 7].into() }),
+        (dns, Event::DnsIncomplete { missing }),
+        (failed, Event::PaymentReceived),
+        (failed, Event::EffectFailed { effect: EffectKind::ClaimServer, problem }),
+        (unpaid, Event::PaymentDiffers { why: "0.01 eur".into() }),
+    ];
+    for (order, event) in events {
+        // The worker of this Hub may have been quicker; then the order is further, and has its pages there.
+        drop(hub.store.apply(order, &event, None, &Pace::default(), hub.clock.now()).await);
+    }
     assert_eq!(dns, order_id(21));
     [dns, failed, unpaid].iter().map(|id| format!("/orders/{id}")).collect()
 }
