@@ -84,31 +84,34 @@ UseDNS no
     )
 }
 
-/// What it is kept from; see [`hardening`].
-const HARDENING: [&str; 22] = [
-    "NoNewPrivileges",
-    "ProtectSystem",
-    "ProtectHome=yes",
-    "PrivateTmp",
-    "PrivateDevices",
-    "ProtectKernelTunables",
-    "ProtectKernelModules",
-    "ProtectKernelLogs",
-    "ProtectControlGroups",
-    "ProtectClock",
-    "ProtectHostname",
-    "KeyringMode=private",
-    "LockPersonality",
-    "MemoryDenyWriteExecute=yes",
-    "RestrictRealtime",
-    "RestrictSUIDSGID=yes",
-    "RestrictNamespaces",
-    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
-    "SystemCallArchitectures",
-    "SystemCallFilter=@system-service chroot",
-    "SystemCallErrorNumber",
-    "CapabilityBoundingSet=CAP_AUDIT_WRITE CAP_KILL CAP_SETGID CAP_SETUID CAP_SYS_CHROOT",
-];
+/// What both services of uploads are kept from; each says what it may besides: address families, system calls, and rights of
+/// root.
+pub(super) fn kept_from([families, calls, rights]: [&str; 3]) -> String {
+    hardening::text(&[
+        "NoNewPrivileges",
+        "ProtectSystem",
+        "ProtectHome=yes",
+        "PrivateTmp",
+        "PrivateDevices",
+        "ProtectKernelTunables",
+        "ProtectKernelModules",
+        "ProtectKernelLogs",
+        "ProtectControlGroups",
+        "ProtectClock",
+        "ProtectHostname",
+        "KeyringMode=private",
+        "LockPersonality",
+        "MemoryDenyWriteExecute=yes",
+        "RestrictRealtime",
+        "RestrictSUIDSGID=yes",
+        "RestrictNamespaces",
+        families,
+        "SystemCallArchitectures",
+        calls,
+        "SystemCallErrorNumber",
+        rights,
+    ])
+}
 
 /// The folder at `path` is seen by this service alone at its other place. Root's rights are those that sshd needs to become
 /// the user and to shut it in.
@@ -138,6 +141,10 @@ RuntimeDirectoryPreserve=yes
 [Install]
 WantedBy=multi-user.target
 ",
-        hardening::text(&HARDENING)
+        kept_from([
+            "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
+            "SystemCallFilter=@system-service chroot",
+            "CapabilityBoundingSet=CAP_AUDIT_WRITE CAP_KILL CAP_SETGID CAP_SETUID CAP_SYS_CHROOT",
+        ])
     )
 }

@@ -11,9 +11,9 @@ use letsbe_types::Problem;
 use super::{
     count::count,
     room::{Bound, Disk, Full, Held, decide},
-    settings::{COUNTING, FULL, FULL_BANNER, full_settings},
+    settings::{COUNTING, FULL, FULL_BANNER, full_settings, kept_from},
 };
-use crate::{hardening, stacks::reading::unreadable};
+use crate::stacks::reading::unreadable;
 
 pub(super) const WATCH_SERVICE: &str = "letsbe-sftp-watch.service";
 pub(super) const WATCH_UNIT_FILE: &str = "/etc/systemd/system/letsbe-sftp-watch.service";
@@ -172,33 +172,6 @@ async fn is_there(machine: &dyn Machine, path: &str) -> Result<bool, Problem> {
     Ok(machine.read(path.as_ref()).await.map_err(|error| unreadable(&error))?.is_some())
 }
 
-/// What it is kept from; see [`hardening`].
-const HARDENING: [&str; 23] = [
-    "NoNewPrivileges",
-    "ProtectSystem",
-    "ProtectHome=yes",
-    "PrivateTmp",
-    "PrivateDevices",
-    "PrivateNetwork=yes",
-    "ProtectKernelTunables",
-    "ProtectKernelModules",
-    "ProtectKernelLogs",
-    "ProtectControlGroups",
-    "ProtectClock",
-    "ProtectHostname",
-    "KeyringMode=private",
-    "LockPersonality",
-    "MemoryDenyWriteExecute=yes",
-    "RestrictRealtime",
-    "RestrictSUIDSGID=yes",
-    "RestrictNamespaces",
-    "RestrictAddressFamilies=AF_UNIX",
-    "SystemCallArchitectures",
-    "SystemCallFilter=@system-service",
-    "SystemCallErrorNumber",
-    "CapabilityBoundingSet=CAP_DAC_READ_SEARCH",
-];
-
 /// Its unit. Root's rights are one: to read whatever its owner has closed.
 pub(crate) fn watch_unit(path: &str, bound: Bound) -> String {
     let Bound { bytes, files } = bound;
@@ -220,12 +193,17 @@ Nice=5
 # Only this service writes there, and sshd reads it before all else.
 StateDirectory=letsbe-sftp
 StateDirectoryMode=0755
+PrivateNetwork=yes
 {}
 
 [Install]
 WantedBy=multi-user.target
 ",
-        hardening::text(&HARDENING)
+        kept_from([
+            "RestrictAddressFamilies=AF_UNIX",
+            "SystemCallFilter=@system-service",
+            "CapabilityBoundingSet=CAP_DAC_READ_SEARCH",
+        ])
     )
 }
 
