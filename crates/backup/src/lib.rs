@@ -22,7 +22,7 @@ mod tally;
 pub use engine::{
     Access, asked, contents, counts, drop_order, dump, first_line, in_order, is_last_count, keep_order, load,
     load_with_owners, make_roles, others, parse_counts, parse_others, parse_snapshot, prepare, ready,
-    reordered, roles, server_version, session, snapshot_statements, variables,
+    reordered, roles, server_version, session, snapshot_statements, variables, with_first_line,
 };
 pub use location::{Location, Programs};
 pub use manifest::{

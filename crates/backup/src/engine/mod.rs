@@ -69,6 +69,14 @@ pub fn first_line(database: &DatabaseSource, password: &Secret<String>) -> Optio
     asks.then(|| Secret::new(format!("{}\n", password.expose())))
 }
 
+/// The command with its client's [`first_line`] before its input.
+#[must_use]
+pub fn with_first_line(command: Command, database: &DatabaseSource, password: &Secret<String>) -> Command {
+    let Some(line) = first_line(database, password) else { return command };
+    let rest = command.input.as_ref().map_or("", |input| input.expose()).to_owned();
+    command.with_input(Secret::new(line.expose().clone() + &rest))
+}
+
 /// Writes the dump to standard output; `snapshot` is the one that PostgreSQL exported, where it did.
 #[must_use]
 pub fn dump(database: &DatabaseSource, access: Access<'_>, snapshot: Option<&str>) -> Command {

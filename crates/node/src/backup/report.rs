@@ -8,7 +8,7 @@ use letsbe_types::{
     backup::{BackupStatus, Ending, RemoteSync, ToolBackup},
 };
 
-use super::{journal::Begun, making::Made, parts::Part, run::Outcome};
+use super::{journal::Begun, making::Made, parts::Part, run::Outcome, words};
 
 /// All that a status is made of.
 pub(super) struct Told<'a> {
@@ -114,12 +114,11 @@ fn tool(before: ToolBackup, now: Option<&Result<Made, Problem>>) -> ToolBackup {
 
 /// Said every night until the database is gone or the catalog knows it. What is in a set is whole all the same.
 fn left_out(tool: &str, databases: &[String]) -> Option<String> {
-    let names: Vec<String> = databases.iter().map(|name| name.escape_debug().to_string()).collect();
-    (!names.is_empty()).then(|| {
+    (!databases.is_empty()).then(|| {
         format!(
             "{tool}: its database server also holds {}: in no set, because the catalog does not know it. Dump it by hand, \
              or keep it elsewhere",
-            names.join(", ")
+            words::names(databases)
         )
     })
 }

@@ -1,24 +1,26 @@
 //! `letsbe-node backup dump`: what the repository's program starts to get a database's dump. The dump passes by on its
 //! way and is counted; its facts are left in a folder in memory, with a marker as soon as its transaction has begun.
 
+mod session;
+
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
 };
 
 use letsbe_backup::{
-    Access, DatabaseFacts, DatabaseSource, Tally, dump, first_line, is_last_count, others, parse_counts,
-    parse_others, parse_snapshot, roles, session, snapshot_statements, variables,
+    Access, DatabaseFacts, DatabaseSource, Tally, dump, first_line, others, parse_others, roles, session,
+    variables, with_first_line,
 };
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_types::{Problem, Secret, crash};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader},
-    process::{Child, ChildStdin, ChildStdout},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    process::Child,
 };
 
+use self::session::Session;
 use super::{parts, points, repositories, versions};
 use crate::{files, layout::Layout, server::TenantServer};
 
@@ -26,9 +28,6 @@ use crate::{files, layout::Layout, server::TenantServer};
 const PIECE: usize = 256 << 10;
 /// No more of what a client says about its failure is kept.
 const WORDS: u64 = 16 << 10;
-/// No more of what a session prints is kept.
-const COUNTS: usize = 16 << 20;
-
 /// No more is kept of what makes the server's roles.
 const ROLES: usize = 1 << 20;
 
@@ -139,10 +138,7 @@ impl Tap<'_> {
         let Some(command) = others(self.database, Access { variables: &self.variables }) else {
             return Ok(Vec::new());
         };
-        let command = match (first_line(self.database, &self.password), &command.input) {
-            (Some(line), None) => command.with_input(line),
-            _ => command,
-        };
+        let command = with_first_line(command, self.database, &self.password);
         let output = LocalMachine.run(&command).await.map_err(|error| self.failed(&error.to_string()))?;
         if !output.success() {
             return Err(self.failed(&output.tail()));
@@ -219,66 +215,6 @@ impl Tap<'_> {
     /// A client may quote what it was given.
     fn failed(&self, why: &str) -> Problem {
         failed(&self.database.name, &why.replace(self.password.expose().as_str(), "‹password›"))
-    }
-}
-
-/// A session of PostgreSQL that keeps its snapshot for the dump, and counts the rows in it.
-struct Session {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-}
-
-impl Session {
-    fn open(command: &Command) -> Result<Self, String> {
-        let mut process = command.process();
-        process.stdin(Stdio::piped()).stderr(Stdio::null());
-        let mut child = process.spawn().map_err(|error| format!("{}: {error}", command.program))?;
-        let input = child.stdin.take();
-        let output = child.stdout.take().ok_or("its client has no output")?;
-        Ok(Self { child, input, output: BufReader::new(output) })
-    }
-
-    async fn line(&mut self) -> Result<String, String> {
-        // A name may be of bytes that are no text: a database without an encoding has such.
-        let mut line = Vec::new();
-        let length = self.output.read_until(b'\n', &mut line).await.map_err(|error| error.to_string())?;
-        if length == 0 {
-            return Err("its client ended before it had counted".to_owned());
-        }
-        let line = String::from_utf8_lossy(&line);
-        Ok(line.strip_suffix('\n').unwrap_or(&line).to_owned())
-    }
-
-    async fn snapshot(&mut self) -> Result<String, String> {
-        let input = self.input.as_mut().ok_or("its client takes no input")?;
-        // If the client is gone, reading tells.
-        let _ = input.write_all(snapshot_statements().as_bytes()).await;
-        let _ = input.flush().await;
-        let line = self.line().await?;
-        parse_snapshot(&line).map(str::to_owned).ok_or_else(|| format!("it answered {line:?} for a snapshot"))
-    }
-
-    /// Rows by table, as of the snapshot. Its transaction stays open.
-    async fn counts(&mut self) -> Result<BTreeMap<String, u64>, String> {
-        let mut text = String::new();
-        loop {
-            let line = self.line().await?;
-            if text.len() + line.len() > COUNTS {
-                return Err("it has too many tables to count".to_owned());
-            }
-            text.push_str(&line);
-            text.push('\n');
-            if is_last_count(&line) {
-                return parse_counts(&text);
-            }
-        }
-    }
-
-    async fn close(mut self) -> Result<(), String> {
-        drop(self.input.take());
-        let status = self.child.wait().await.map_err(|error| error.to_string())?;
-        if status.success() { Ok(()) } else { Err(ending(status, "the counting failed")) }
     }
 }
 

@@ -57,6 +57,12 @@ pub(crate) fn print(
     Ok(())
 }
 
+/// Names that somebody chose, in one line.
+pub(crate) fn names(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| name.escape_debug().to_string()).collect();
+    names.join(", ")
+}
+
 /// A size for people: `1.5 GB` (10^9 bytes).
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];

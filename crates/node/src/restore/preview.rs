@@ -111,11 +111,9 @@ impl Preview {
             Target::Tool => {
                 lines.push(format!("  goes        what came into the tool in the last {age}"));
                 if !self.left_out.is_empty() {
-                    let names: Vec<String> =
-                        self.left_out.iter().map(|name| name.escape_debug().to_string()).collect();
                     lines.push(format!(
                         "  goes too    {}: on its database server, and in no set",
-                        names.join(", ")
+                        words::names(&self.left_out)
                     ));
                 }
                 lines.push(format!("  before      {}", saved(former)));

@@ -9,6 +9,7 @@ use std::{
 use letsbe_backup::{
     Access, DatabaseFacts, DatabaseSource, Repository, contents, counts, drop_order, first_line, in_order,
     keep_order, load, load_with_owners, make_roles, parse_counts, prepare, ready, reordered, variables,
+    with_first_line,
 };
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_types::{Problem, Secret};
@@ -94,11 +95,7 @@ impl StageDatabase {
     }
 
     async fn run(&self, command: Command) -> Result<(bool, String), Problem> {
-        let command = match (first_line(&self.database, &self.password), &command.input) {
-            (Some(line), None) => command.with_input(line),
-            _ => command,
-        };
-        let output = LocalMachine.run(&command).await;
+        let output = LocalMachine.run(&with_first_line(command, &self.database, &self.password)).await;
         output
             .map(|output| (output.success(), output.stdout))
             .map_err(|error| self.trouble(&format!("cannot be asked: {error}")))
@@ -224,13 +221,6 @@ impl StageDatabase {
     /// What the database holds now.
     pub(crate) async fn facts(&self, (bytes, sha256): (u64, String)) -> Result<DatabaseFacts, Problem> {
         let command = counts(&self.database, self.access()).within(COUNT_TIME);
-        let command = match first_line(&self.database, &self.password) {
-            Some(line) => {
-                let rest = command.input.as_ref().map_or("", |input| input.expose()).to_owned();
-                command.with_input(Secret::new(line.expose().clone() + &rest))
-            }
-            None => command,
-        };
         let (well, text) = self.run(command).await?;
         if !well {
             return Err(self.trouble("does not count its rows"));
