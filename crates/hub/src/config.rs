@@ -279,7 +279,16 @@ impl EscrowConfig {
     }
 }
 
+/// The database in the data folder, and in a backup of the Hub.
+pub const DATABASE: &str = "hub.sqlite";
+
 impl HubConfig {
+    /// The database's file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.data_folder.join(DATABASE)
+    }
+
     /// Reads and checks the file.
     ///
     /// # Errors

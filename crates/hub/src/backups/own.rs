@@ -21,7 +21,7 @@ use letsbe_types::{Problem, backups::HubCounts, clock::Clock};
 use serde::{Deserialize, Serialize};
 
 use super::restic::{Restic, failed};
-use crate::config::{HubBackupConfig, HubConfig};
+use crate::config::{DATABASE, HubBackupConfig, HubConfig};
 
 pub use rebuild::rebuild;
 
@@ -32,7 +32,6 @@ const LOOK: Duration = Duration::from_secs(600);
 /// After one that failed.
 const AGAIN: Duration = Duration::from_secs(3600);
 
-const DATABASE: &str = "hub.sqlite";
 const MANIFEST: &str = "manifest.json";
 const FILES: &str = "files";
 const TAG: &str = "letsbe-hub";
@@ -169,7 +168,7 @@ async fn attempt(
     let manifest = Manifest {
         at: now,
         hub_version: env!("CARGO_PKG_VERSION").to_owned(),
-        database: files::absolute(&config.data_folder.join(DATABASE)).map_err(wrong(&database))?,
+        database: files::absolute(&config.database()).map_err(wrong(&database))?,
         database_sha256: files::sha256(&database).map_err(wrong(&database))?,
         counts: Store::inspect(&database).await.map_err(|error| failed(&error.to_string()))?,
         files: kept,

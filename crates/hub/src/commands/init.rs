@@ -12,7 +12,7 @@ use super::Planned;
 pub(crate) async fn init(config: &HubConfig, planned: Planned) -> anyhow::Result<()> {
     let data = &config.data_folder;
     if planned.plan {
-        let wanted = [data.clone(), data.join("hub.sqlite"), config.provisioning.private_key.clone()];
+        let wanted = [data.clone(), config.database(), config.provisioning.private_key.clone()];
         for path in wanted {
             let what = if path.exists() { "is there and stays" } else { "would be made" };
             println!("{} {what}.", path.display());
@@ -24,7 +24,7 @@ pub(crate) async fn init(config: &HubConfig, planned: Planned) -> anyhow::Result
         .mode(0o700)
         .create(data)
         .with_context(|| format!("{} could not be made", data.display()))?;
-    Store::open(&data.join("hub.sqlite")).await?;
+    Store::open(&config.database()).await?;
     make_key(&config.provisioning.private_key).await?;
     println!(
         "Ready: {}. Next: letsbe-hub add-staff, letsbe-hub netcup-login, letsbe-hub serve.",

@@ -2,14 +2,12 @@
 
 use anyhow::bail;
 use letsbe_hub::config::HubConfig;
-use letsbe_store::Store;
 use letsbe_types::ids::ServerId;
 
-use super::Planned;
+use super::{Planned, store};
 
 pub(crate) async fn return_server(config: &HubConfig, server: &str, planned: Planned) -> anyhow::Result<()> {
-    let file = config.data_folder.join("hub.sqlite");
-    let store = if planned.plan { Store::open_to_read(&file).await? } else { Store::open(&file).await? };
+    let store = store(config, planned).await?;
     let id = ServerId(server.to_owned());
     let is_returned =
         if planned.plan { store.is_released(&id).await? } else { store.return_server(&id).await? };

@@ -11,7 +11,7 @@ use letsbe_types::{
 };
 use rustix::termios;
 
-use super::{Planned, Yes, asked};
+use super::{Planned, Yes, asked, store};
 
 /// Longer input than this is no password.
 const PASSWORD_BYTES_MAX: u64 = 1024;
@@ -19,20 +19,11 @@ const PASSWORD_CHARACTERS_MIN: usize = 12;
 /// What a shell says of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-async fn store(config: &HubConfig) -> anyhow::Result<Store> {
-    Ok(Store::open(&config.data_folder.join("hub.sqlite")).await?)
-}
-
-/// For a plan: it changes nothing.
-async fn store_to_read(config: &HubConfig) -> anyhow::Result<Store> {
-    Ok(Store::open_to_read(&config.data_folder.join("hub.sqlite")).await?)
-}
-
 /// Adds a member of staff, or gives one a new password; sessions with the old one end.
 pub(crate) async fn add_staff(config: &HubConfig, email: &str, planned: Planned) -> anyhow::Result<()> {
     let email: EmailAddress = email.parse()?;
     if planned.plan {
-        let everybody = store_to_read(config).await?.staff(SystemClock.now()).await?;
+        let everybody = store(config, planned).await?.staff(SystemClock.now()).await?;
         match everybody.iter().find(|member| member.email == email.as_str()) {
             Some(member) => {
                 println!("{email} would get a new password; sessions that would end: {}.", member.sessions)
@@ -42,7 +33,7 @@ pub(crate) async fn add_staff(config: &HubConfig, email: &str, planned: Planned)
         return Ok(());
     }
     let password = read_password().await?;
-    let store = store(config).await?;
+    let store = store(config, planned).await?;
     let hash = security::hash_password(password).await?;
     store.save_staff(email.as_str(), &hash, SystemClock.now()).await?;
     println!("{email} can log in.");
@@ -52,7 +43,7 @@ pub(crate) async fn add_staff(config: &HubConfig, email: &str, planned: Planned)
 /// Lists who can log in.
 pub(crate) async fn list_staff(config: &HubConfig, json: bool) -> anyhow::Result<()> {
     let now = SystemClock.now();
-    let everybody = store(config).await?.staff(now).await?;
+    let everybody = Store::open(&config.database()).await?.staff(now).await?;
     if json {
         let told = everybody.iter().map(|member| {
             serde_json::json!({
@@ -84,7 +75,7 @@ pub(crate) async fn remove_staff(
     yes: Yes,
 ) -> anyhow::Result<()> {
     let email: EmailAddress = email.parse()?;
-    let store = if planned.plan { store_to_read(config).await? } else { store(config).await? };
+    let store = store(config, planned).await?;
     let everybody = store.staff(SystemClock.now()).await?;
     let known = everybody.iter().any(|member| member.email == email.as_str());
     ensure!(

@@ -75,7 +75,7 @@ pub(crate) fn here() -> Around {
 }
 
 /// Makes a page, or a part of one, for which nothing that waits is counted: of strangers nothing waits here.
-pub(super) fn in_language<T>(language: Language, make: impl FnOnce() -> T) -> T {
+pub(super) fn without_items<T>(language: Language, make: impl FnOnce() -> T) -> T {
     AROUND.sync_scope(Around { waiting: Some(Arc::default()), path: String::new(), language }, make)
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn with_visitor<T>(
 ) -> T {
     match sessions::visitor(state, headers).await {
         Some(email) => with(state, headers, path, async { page(Some(email)) }).await,
-        None => in_language(language::asked(headers), || page(None)),
+        None => without_items(language::asked(headers), || page(None)),
     }
 }
 

@@ -54,6 +54,6 @@ pub(crate) async fn stream(
 fn rendered(entry: TimelineEntry, event: Event, language: Language) -> Option<Event> {
     let (sequence, kind) = (entry.sequence, entry.kind.clone());
     let line = Line::of(entry, language);
-    let html = around::in_language(language, || Fragment { line }.render()).ok()?;
+    let html = around::without_items(language, || Fragment { line }.render()).ok()?;
     event.json_data(LiveLine { sequence, kind, html }).ok()
 }

@@ -144,27 +144,19 @@ words! {
         /// What a level means, for those who do not see its colour: ok, running, waiting, warning, failed, others.
         levels: [&'static str; 6] = ["done", "under way", "waits", "warning", "failed", "note"],
             ["erledigt", "läuft", "wartet", "Warnung", "fehlgeschlagen", "Hinweis"];
-        own: OwnWords = OwnWords {
-            title: "The Hub's own backup",
-            add_this: "Add this to the Hub's settings, then start the Hub again:",
-            last_success: "Last success",
-            without_it: "Without it a lost Hub does not come back.",
-            on_the_machine: "On the Hub's machine:",
-        }, OwnWords {
-            title: "Die eigene Sicherung des Hubs",
-            add_this: "Das gehört in die Einstellungen des Hubs; danach starten Sie ihn neu:",
-            last_success: "Zuletzt erfolgreich",
-            without_it: "Ohne sie lässt sich ein verlorener Hub nicht wiederherstellen.",
-            on_the_machine: "Auf dem Rechner des Hubs:",
-        };
+        own: &'static OwnWords = OwnWords::of(letsbe_types::Language::En), OwnWords::of(letsbe_types::Language::De);
     }
 }
 
-/// About the Hub's own backup.
-pub(crate) struct OwnWords {
-    pub(crate) title: &'static str,
-    pub(crate) add_this: &'static str,
-    pub(crate) last_success: &'static str,
-    pub(crate) without_it: &'static str,
-    pub(crate) on_the_machine: &'static str,
+words! {
+    /// About the Hub's own backup.
+    OwnWords {
+        title = "The Hub's own backup", "Die eigene Sicherung des Hubs";
+        add_this = "Add this to the Hub's settings, then start the Hub again:",
+            "Das gehört in die Einstellungen des Hubs; danach starten Sie ihn neu:";
+        last_success = "Last success", "Zuletzt erfolgreich";
+        without_it = "Without it a lost Hub does not come back.",
+            "Ohne sie lässt sich ein verlorener Hub nicht wiederherstellen.";
+        on_the_machine = "On the Hub's machine:", "Auf dem Rechner des Hubs:";
+    }
 }

@@ -41,6 +41,24 @@ fn configured(folder: &Path) -> std::path::PathBuf {
     path
 }
 
+/// A terminal: the side where a person sits, and the program's.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let name = ptsname(&person, Vec::new()).unwrap();
+    let program: OwnedFd =
+        File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap().into();
+    (person, program)
+}
+
+fn add_staff(config: &Path, email: &str) {
+    let mut adding = letsbe_hub(config, &["add-staff", "--email", email]);
+    let mut adding = adding.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    adding.stdin.take().unwrap().write_all(b"correct horse battery\n").unwrap();
+    assert!(adding.wait().unwrap().success());
+}
+
 #[test]
 fn without_a_configuration_it_is_said_once_which_file_is_missing_and_how_to_name_another() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,10 +84,7 @@ fn staff_is_listed_in_words_and_in_json() {
     };
     assert!(said(&["list-staff"]).contains("add-staff"), "who sees an empty list is told what to do");
     assert_eq!(said(&["list-staff", "--json"]).trim(), "[]");
-    let mut adding = letsbe_hub(&config, &["add-staff", "--email", "ann@letsbe.example"]);
-    let mut adding = adding.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    adding.stdin.take().unwrap().write_all(b"correct horse battery\n").unwrap();
-    assert!(adding.wait().unwrap().success());
+    add_staff(&config, "ann@letsbe.example");
     let list: serde_json::Value = serde_json::from_str(&said(&["list-staff", "--json"])).unwrap();
     assert_eq!((&list[0]["email"], &list[0]["sessions"]), (&"ann@letsbe.example".into(), &0.into()));
 }
@@ -78,10 +93,7 @@ fn staff_is_listed_in_words_and_in_json() {
 fn with_staff(folder: &Path) -> std::path::PathBuf {
     let config = configured(folder);
     for email in ["ann@letsbe.example", "bob@letsbe.example"] {
-        let mut adding = letsbe_hub(&config, &["add-staff", "--email", email]);
-        let mut adding = adding.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        adding.stdin.take().unwrap().write_all(b"correct horse battery\n").unwrap();
-        assert!(adding.wait().unwrap().success());
+        add_staff(&config, email);
     }
     config
 }
@@ -90,12 +102,7 @@ fn with_staff(folder: &Path) -> std::path::PathBuf {
 fn whoever_types_the_address_removes_a_member_of_staff_and_whoever_types_another_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let config = with_staff(folder.path());
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&person).unwrap();
-    unlockpt(&person).unwrap();
-    let name = ptsname(&person, Vec::new()).unwrap();
-    let program: OwnedFd =
-        File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap().into();
+    let (person, program) = terminal();
     for (typed, code) in [("bob@letsbe.example\n", 1), ("\n", 1), ("ann@letsbe.example\n", 0)] {
         let mut command = letsbe_hub(&config, &["remove-staff", "--email", "ann@letsbe.example"]);
         command.stdin(Stdio::from(program.try_clone().unwrap()));
@@ -153,19 +160,14 @@ fn man_finds_the_hubs_pages_and_bash_completes_its_commands() {
 fn ctrl_c_at_the_password_gives_the_terminal_back_and_adds_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path());
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&person).unwrap();
-    unlockpt(&person).unwrap();
-    let name = ptsname(&person, Vec::new()).unwrap();
-    let program: OwnedFd =
-        File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap().into();
-    let terminal = || Stdio::from(program.try_clone().unwrap());
+    let (person, program) = terminal();
+    let shown = || Stdio::from(program.try_clone().unwrap());
     let modes = || tcgetattr(program.as_fd()).unwrap().local_modes;
     let before = modes();
     // At the first question, and at the second.
     for typed in [&b"half a passw"[..], b"correct horse battery\n"] {
         let mut command = letsbe_hub(&config, &["add-staff", "--email", "ann@letsbe.example"]);
-        command.stdin(terminal()).stdout(terminal()).stderr(terminal()).env("TERM", "xterm");
+        command.stdin(shown()).stdout(shown()).stderr(shown()).env("TERM", "xterm");
         let mut child = command.spawn().unwrap();
         let mut reader = File::from(person.try_clone().unwrap());
         let mut until = |words: &str| {
