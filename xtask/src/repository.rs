@@ -5,7 +5,7 @@ use std::{fmt, path::Path, process::Command};
 /// A text file, with its path from the repository's root.
 #[derive(Debug, Clone)]
 pub struct File {
-    /// For example `crates/hub/src/lib.rs`.
+    /// For example `crates/hub-side/hub/src/lib.rs`.
     pub path: String,
     /// Its content.
     pub text: String,
@@ -99,9 +99,19 @@ impl File {
         lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
-    /// The crate whose folder this file is in, for example `hub`.
+    /// The crate whose folder this file is in, for example `hub` for `crates/hub-side/hub/src/lib.rs`; none for what
+    /// is neither a manifest nor below `src`, `tests` or `examples`.
     #[must_use]
     pub fn crate_name(&self) -> Option<&str> {
-        self.path.strip_prefix("crates/")?.split('/').next()
+        self.in_crate().map(|(name, _)| name)
+    }
+
+    /// The same, with the path inside of the crate's folder.
+    #[must_use]
+    pub fn in_crate(&self) -> Option<(&str, &str)> {
+        let path = self.path.strip_prefix("crates/")?;
+        let starts = ["/Cargo.toml", "/src/", "/tests/", "/examples/"];
+        let (folder, inside) = path.split_at(starts.iter().filter_map(|start| path.find(start)).min()?);
+        Some((folder.rsplit('/').next().unwrap_or(folder), inside.trim_start_matches('/')))
     }
 }

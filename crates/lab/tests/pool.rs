@@ -19,5 +19,5 @@ mod order;
 mod provider;
 #[path = "pool/trouble.rs"]
 mod trouble;
-#[path = "../../hub/tests/worker/mod.rs"]
+#[path = "../../hub-side/hub/tests/worker/mod.rs"]
 mod worker;

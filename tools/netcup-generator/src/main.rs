@@ -1,6 +1,6 @@
-//! Generates `crates/netcup/src/generated.rs` from Netcup's description of its SCP API.
+//! Generates `crates/hub-side/netcup/src/generated.rs` from Netcup's description of its SCP API.
 //!
-//! Run it in this folder (`cargo run`) after a change to `crates/netcup/spec`. It reads and writes files of the
+//! Run it in this folder (`cargo run`) after a change to `crates/hub-side/netcup/spec`. It reads and writes files of the
 //! repository only; it must never fetch the description by itself, so that a change is always seen in review.
 
 mod patch;
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 const LONGEST_LINE_KEPT: usize = 160;
 
 fn main() -> Result<()> {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/netcup");
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/hub-side/netcup");
     let spec = fs::read(crate_dir.join("spec/scp-openapi.json")).context("reading the API description")?;
     let operations =
         fs::read(crate_dir.join("spec/operations.txt")).context("reading the list of operations")?;

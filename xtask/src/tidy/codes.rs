@@ -15,7 +15,7 @@ const NOT_CODES: &[(&str, &str)] = &[
 ];
 /// Families whose codes are words: `NETCUP_LOCKED`. All others are letters and three digits: `DNS001`.
 const WORDED: &[&str] = &["NETCUP_", "SERVER_"];
-/// The Hub's refusals are named by their HTTP status (`crates/hub/src/controllers/reply.rs`).
+/// The Hub's refusals are named by their HTTP status (`crates/hub-side/hub/src/controllers/reply.rs`).
 const STATUSES: &[(&str, &str)] = &[
     ("BAD_REQUEST", "API400"),
     ("UNAUTHORIZED", "API401"),
@@ -47,7 +47,7 @@ fn is_code(word: &str) -> bool {
 
 fn codes_of_line(file: &File, line: &str) -> Vec<String> {
     let mut codes: Vec<String> = line.split('"').filter(|word| is_code(word)).map(str::to_owned).collect();
-    if file.path.starts_with("crates/hub/src/") && line.contains("StatusCode::") {
+    if file.path.starts_with("crates/hub-side/hub/src/") && line.contains("StatusCode::") {
         let names = line.split("StatusCode::").skip(1);
         let names = names.filter_map(|rest| rest.split(|c: char| c != '_' && !c.is_ascii_uppercase()).next());
         codes.extend(names.filter_map(|name| {
@@ -164,14 +164,14 @@ mod tests {
                        #[cfg(test)]\n\"DNS009\"\n";
         let good = "# API409: x\n## What happened\n## What to do\nTried again by itself: no\n";
         let files = [
-            ("crates/hub/src/a.rs", program),
+            ("crates/hub-side/hub/src/a.rs", program),
             ("docs/errors/API409.md", good),
             ("docs/errors/PAY001.md", &good.replace("API409", "PAY001")),
             ("docs/errors/README.md", "(API409.md) (DNS002.md)"),
             ("docs/errors/DNS002.md", "# DNS002: x\n## What happened\nTried again by itself: no\n"),
         ];
         let found = tidy::messages(&mismatches(&Repository::example(&files)));
-        assert!(found.contains("crates/hub/src/a.rs:1: write the page docs/errors/DNS001.md"), "{found}");
+        assert!(found.contains("crates/hub-side/hub/src/a.rs:1: write the page docs/errors/DNS001.md"), "{found}");
         assert!(found.contains("no program uses the code DNS002"), "{found}");
         assert!(found.contains("`## What to do` is missing"), "{found}");
         assert!(found.contains("README.md does not list PAY001"), "{found}");

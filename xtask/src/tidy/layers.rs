@@ -79,11 +79,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Crates of ours that are used against the table.
 #[must_use]
 pub fn violations(repository: &Repository) -> Vec<Finding> {
-    let manifests = repository.files.iter().filter(|file| {
-        file.path.starts_with("crates/")
-            && file.path.ends_with("/Cargo.toml")
-            && file.path.split('/').count() == 3
-    });
+    let is_manifest = |file: &&File| file.in_crate().is_some_and(|(_, inside)| inside == "Cargo.toml");
+    let manifests = repository.files.iter().filter(is_manifest);
     manifests.flat_map(in_manifest).collect()
 }
 
@@ -161,12 +158,12 @@ mod tests {
         let upward = "[package]\n[dependencies]\nserde.workspace = true\nletsbe-hub.workspace = true\n";
         let test_of_lab = "[dev-dependencies]\nletsbe-lab.workspace = true\n";
         let files = [
-            ("crates/store/Cargo.toml", upward),
-            ("crates/hub/Cargo.toml", test_of_lab),
+            ("crates/hub-side/store/Cargo.toml", upward),
+            ("crates/hub-side/hub/Cargo.toml", test_of_lab),
             ("crates/unknown/Cargo.toml", ""),
         ];
         let found = tidy::messages(&violations(&Repository::example(&files)));
-        assert!(found.contains("crates/store/Cargo.toml:4: store must not use letsbe-hub"), "{found}");
+        assert!(found.contains("crates/hub-side/store/Cargo.toml:4: store must not use letsbe-hub"), "{found}");
         assert!(found.contains("hub must not use letsbe-lab"), "{found}");
         assert!(found.contains("the crate unknown has no place"), "{found}");
         assert_eq!(found.lines().count(), 3, "{found}");

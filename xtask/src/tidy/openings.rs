@@ -11,10 +11,7 @@ fn opening(file: &File) -> Vec<&str> {
 pub fn violations(repository: &Repository) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in repository.rust() {
-        let Some((_, inside)) = file.path.strip_prefix("crates/").and_then(|path| path.split_once('/'))
-        else {
-            continue;
-        };
+        let Some((_, inside)) = file.in_crate() else { continue };
         let is_library = inside == "src/lib.rs";
         let is_program =
             inside == "src/main.rs" || (inside.starts_with("src/bin/") && inside.ends_with(".rs"));

@@ -2,7 +2,7 @@
 
 use crate::{Finding, Repository};
 
-const MANIFEST: &str = "crates/lifecycle/Cargo.toml";
+const MANIFEST: &str = "crates/hub-side/lifecycle/Cargo.toml";
 /// What the crate may be built on.
 const DEPENDENCIES: &[&str] = &["letsbe-types", "chrono", "serde", "serde_json", "thiserror", "uuid"];
 /// Names that bring in what it must not touch. `chrono` is compiled with its clock for other crates, so that the
@@ -34,7 +34,7 @@ pub fn impurities(repository: &Repository) -> Vec<Finding> {
     let foreign = foreign.filter(|name| !DEPENDENCIES.contains(&name.as_str()));
     let mut findings: Vec<Finding> =
         foreign.map(|name| manifest.finding(1, format!("lifecycle must not depend on {name}"))).collect();
-    for file in repository.rust().filter(|file| file.path.starts_with("crates/lifecycle/src/")) {
+    for file in repository.rust().filter(|file| file.path.starts_with("crates/hub-side/lifecycle/src/")) {
         for (line, text) in file.program_lines() {
             let words = WORDS.iter().filter(|(word, _)| text.contains(word));
             findings.extend(words.map(|(word, why)| file.finding(line, format!("no {word} here: {why}"))));
@@ -57,7 +57,7 @@ mod tests {
     fn a_runtime_and_a_clock_are_found() {
         let files = [
             (MANIFEST, "[dependencies]\nserde = \"1\"\ntokio = \"1\"\n"),
-            ("crates/lifecycle/src/order.rs", "// Utc::now in a comment\nlet now = Utc::now();\n"),
+            ("crates/hub-side/lifecycle/src/order.rs", "// Utc::now in a comment\nlet now = Utc::now();\n"),
         ];
         let found = tidy::messages(&impurities(&Repository::example(&files)));
         assert!(found.contains("must not depend on tokio"), "{found}");

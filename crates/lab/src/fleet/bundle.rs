@@ -74,7 +74,7 @@ impl Programs {
 
 /// The pinned restic and rclone; fetched once, then kept beside what cargo builds.
 fn backup_programs(repository: &Path) -> anyhow::Result<PathBuf> {
-    let script = repository.join("crates/backup/scripts/fetch-programs.sh");
+    let script = repository.join("crates/server-side/backup/scripts/fetch-programs.sh");
     let folder = repository.join("target/programs");
     let status = Command::new(&script).arg(&folder).status();
     let status = status.with_context(|| format!("{}", script.display()))?;

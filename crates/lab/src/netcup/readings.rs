@@ -21,7 +21,7 @@ use super::{
 };
 
 /// The API's description, as Netcup publishes it.
-const DESCRIPTION: &str = include_str!("../../../netcup/spec/scp-openapi.json");
+const DESCRIPTION: &str = include_str!("../../../hub-side/netcup/spec/scp-openapi.json");
 /// The longest time that metrics are kept for: 31 days.
 const MOST_HOURS: u32 = 744;
 /// A value of a metric every five minutes.

@@ -3,7 +3,7 @@
 
 mod checks;
 mod hub;
-#[path = "../../../hub/tests/worker/mod.rs"]
+#[path = "../../../hub-side/hub/tests/worker/mod.rs"]
 mod worker;
 
 use letsbe_buckets::{AccessKey, Account, Service};

@@ -1,7 +1,7 @@
 //! The secrets proxy between the AI runtime, its agent and providers of models. Needs no Docker.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail, too")]
 
-#[path = "../../../proxy/tests/agent/mod.rs"]
+#[path = "../../../server-side/proxy/tests/agent/mod.rs"]
 mod agent;
 mod closed;
 mod dialects;

@@ -3,7 +3,7 @@
 
 mod crash;
 #[expect(dead_code, reason = "the rotation uses a part of it")]
-#[path = "../../../node/src/files.rs"]
+#[path = "../../../server-side/node/src/files.rs"]
 mod files;
 mod own;
 mod rotate;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Bench, KEY};
 
-const DESCRIPTION: &str = include_str!("../../../../netcup/spec/scp-openapi.json");
+const DESCRIPTION: &str = include_str!("../../../../hub-side/netcup/spec/scp-openapi.json");
 
 /// Calls as a client of no particular make sends them: no generated types, headers by hand.
 struct Caller {

@@ -1,12 +1,12 @@
 //! The part of `letsbe-node rotate` that tells databases and proves who is let in: the program's own source, run here
 //! against databases that no tool stands before.
 
-#[path = "../../../../node/src/rotate/client.rs"]
+#[path = "../../../../server-side/node/src/rotate/client.rs"]
 mod client;
-#[path = "../../../../node/src/rotate/database.rs"]
+#[path = "../../../../server-side/node/src/rotate/database.rs"]
 mod database;
 #[expect(dead_code, reason = "the program has more points than this part")]
-#[path = "../../../../node/src/rotate/points.rs"]
+#[path = "../../../../server-side/node/src/rotate/points.rs"]
 mod points;
 
 use letsbe_host::LocalMachine;
