@@ -49,11 +49,22 @@ fn in_backticks(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// Targets of Markdown links that are files of ours, without what follows `#`.
-fn links(text: &str) -> impl Iterator<Item = &str> {
+/// Targets of Markdown links that are files of ours, and the heading behind `#`.
+fn links(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let targets = targets.map(|target| target.split('#').next().unwrap_or_default());
-    targets.filter(|target| !target.is_empty() && !target.contains("://") && !target.starts_with('/'))
+    let ours = targets.filter(|target| !target.contains("://") && !target.starts_with('/'));
+    ours.map(|target| target.split_once('#').map_or((target, None), |(path, heading)| (path, Some(heading))))
+}
+
+/// Whether a page has a heading that is linked to by this name.
+fn has_heading(page: &File, name: &str) -> bool {
+    let titles = page.text.lines().filter(|line| line.starts_with('#'));
+    let mut names = titles.map(|title| -> String {
+        let letters = title.trim_start_matches('#').trim().to_lowercase();
+        let letters = letters.replace(' ', "-");
+        letters.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+    });
+    names.any(|heading| heading == name)
 }
 
 /// The target of a link, from the repository's root.
@@ -105,9 +116,16 @@ pub fn missing(repository: &Repository) -> Vec<Finding> {
                 let unknown = parts.filter(|part| !has_word(text, part));
                 findings.extend(unknown.map(|part| page.finding(line, format!("{path} has no {part}"))));
             }
-            let targets = links(text).map(|target| resolved(page, target));
-            let lost = targets.filter(|target| !repository.exists(target));
-            findings.extend(lost.map(|target| gone(repository, page, line, &target)));
+            for (target, heading) in links(text) {
+                let target = if target.is_empty() { page.path.clone() } else { resolved(page, target) };
+                if !repository.exists(&target) {
+                    findings.push(gone(repository, page, line, &target));
+                } else if let (Some(heading), Some(other)) = (heading, repository.file(&target))
+                    && !has_heading(other, heading)
+                {
+                    findings.push(page.finding(line, format!("{target} has no heading `{heading}`")));
+                }
+            }
         }
     }
     findings
@@ -127,26 +145,27 @@ mod tests {
     fn a_path_a_name_and_a_link_that_lead_nowhere_are_found() {
         let page = "`crates/a/src/lib.rs`, `crates/a`, `docs/<name>.md`, `other/thing`, `crates/a/src/lib.rs:one`\n\
                     `crates/b/src/lib.rs`\n`crates/a/src/lib.rs:on`\n`crates/a/src/lib.rs:Two::one`\n\
-                    [a](../crates/a) [b](b.md#part) [c](https://example.org) [d](#part)\n[e](../docs/c.md)\n";
+                    [a](../crates/a) [b](b.md#a-part-1) [c](https://example.org) [d](#part)\n[e](../docs/c.md)\n";
         let own = "`lib.rs`, `a/`, `a/b.rs`, `web/`, `gone.rs`\n";
         let files = [
             ("crates/a/README.md", own),
             ("crates/a/Cargo.toml", ""),
             ("crates/a/src/a/b.rs", ""),
             ("docs/a.md", page),
-            ("docs/b.md", ""),
+            ("docs/b.md", "# B\n\n## A part, 1\n"),
             ("crates/a/src/lib.rs", "struct Two;\nfn one() {}\n"),
         ];
         let found = tidy::messages(&missing(&Repository::example(&files)));
         for part in [
             "docs/a.md:2: there is no crates/b/src/lib.rs; is it crates/a/src/lib.rs now?",
             "docs/a.md:3: crates/a/src/lib.rs has no on",
+            "docs/a.md:5: docs/a.md has no heading `part`",
             "docs/a.md:6: there is no docs/c.md",
             "crates/a/README.md:1: crates/a has no web/",
             "crates/a/README.md:1: crates/a has no gone.rs",
         ] {
             assert!(found.contains(part), "{part}: {found}");
         }
-        assert_eq!(found.lines().count(), 5, "{found}");
+        assert_eq!(found.lines().count(), 6, "{found}");
     }
 }
