@@ -76,6 +76,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Crates that may use everything, and that nobody uses.
+const EVERYTHING: &[&str] = &["lab"];
+
 /// Crates of ours that are used against the table.
 #[must_use]
 pub fn violations(repository: &Repository) -> Vec<Finding> {
@@ -109,6 +112,21 @@ fn in_manifest(file: &File) -> Vec<Finding> {
         .collect()
 }
 
+/// The rows for ARCHITECTURE.md; crates that may use the same stand in one.
+#[must_use]
+pub fn table() -> String {
+    let mut rows: Vec<(Vec<&str>, &[&str])> = Vec::new();
+    for (name, allowed) in LAYERS.iter().filter(|(name, _)| !EVERYTHING.contains(name)) {
+        match rows.iter_mut().find(|(_, same)| same == allowed) {
+            Some((names, _)) => names.push(name),
+            None => rows.push((vec![name], allowed)),
+        }
+    }
+    let code = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let used = |names: &[&str]| if names.is_empty() { "nothing of ours".to_owned() } else { code(names) };
+    rows.iter().map(|(names, allowed)| format!("| {} | {} |\n", code(names), used(allowed))).collect()
+}
+
 /// Rows of the table in ARCHITECTURE.md that say something else than the one above.
 #[must_use]
 pub fn undocumented(repository: &Repository) -> Vec<Finding> {
@@ -125,7 +143,7 @@ pub fn undocumented(repository: &Repository) -> Vec<Finding> {
         .map(|(crates, used)| (named(crates), named(used)))
         .collect();
     let mut findings = Vec::new();
-    for (name, allowed) in LAYERS.iter().filter(|(name, _)| *name != "lab") {
+    for (name, allowed) in LAYERS.iter().filter(|(name, _)| !EVERYTHING.contains(name)) {
         let mut allowed: Vec<String> = allowed.iter().map(|&used| used.to_owned()).collect();
         allowed.sort();
         let row = rows.iter().find(|(crates, _)| crates.iter().any(|written| written == name));
@@ -138,7 +156,7 @@ pub fn undocumented(repository: &Repository) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{undocumented, violations};
+    use super::{table, undocumented, violations};
     use crate::{Repository, tidy};
 
     #[test]
@@ -151,6 +169,8 @@ mod tests {
         tidy::assert_none(&undocumented(&Repository::read()));
         let wrong = Repository::example(&[("ARCHITECTURE.md", "## Layers\n| `servers` | `types` |\n")]);
         assert!(tidy::messages(&undocumented(&wrong)).contains("servers may use netcup, types"));
+        let printed = format!("## Layers\n{}", table());
+        tidy::assert_none(&undocumented(&Repository::example(&[("ARCHITECTURE.md", &printed)])));
     }
 
     #[test]
