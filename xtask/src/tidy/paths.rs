@@ -7,7 +7,8 @@
 use crate::{File, Finding, Repository};
 
 /// Folders of the root that documents speak of.
-const FOLDERS: &[&str] = &["crates/", "catalog/", "deploy/", "docs/", "fuzz/", "tools/", "xtask/"];
+const FOLDERS: &[&str] =
+    &["crates/", "catalog/", "deploy/", "docs/", "fuzz/", "tools/netcup-generator", "xtask/"];
 
 /// A path with the name that its file must have, if one is said.
 fn path_of(word: &str) -> Option<(&str, Option<&str>)> {
