@@ -53,14 +53,9 @@ fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) ea
 	cd fuzz && for target in $$(cargo +nightly fuzz list --fuzz-dir .); do \
 		echo "── $$target"; cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(or $(FUZZ_SECONDS),30) || exit 1; done
 
-bench: setup build ## Second provisioning run, heartbeats over HTTPS, redaction, added latency, memory, nights: each with its budget.
-	$(LAB) bench
-	cargo run --release -p letsbe-hub --example heartbeats
-	cargo run --release -p letsbe-redact --example throughput
-	cargo build --release -p letsbe-proxy -p letsbe-node --bins
-	cargo run --release -p letsbe-proxy --example latency
-	$(LAB) memory
-	$(LAB) nights
+bench: setup build ## A run with nothing to do, heartbeats, redaction, the proxy, memory, nights: each against its peer.
+	cargo build --release --workspace --bins --examples
+	xtask/scripts/bench.sh
 
 setup: ## Install the Debian packages that the lab needs.
 	crates/lab/scripts/install.sh
