@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, io::Write as _};
 
-use letsbe_provision::protocol::NodeLine;
+use letsbe_protocol::NodeLine;
 use letsbe_types::Problem;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{

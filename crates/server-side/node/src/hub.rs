@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use letsbe_provision::hub_address;
+use letsbe_protocol::hub_address;
 use letsbe_types::{
     Problem, Secret,
     api::{ErrorReply, RegisterReply, RegisterRequest, Reply},

@@ -8,9 +8,9 @@ use std::{
 };
 
 use clap::Args;
-use letsbe_provision::{
+use letsbe_protocol::{
+    Installed,
     bundle::{NODE_FILE, TAR_FILE, sha256_file, unpack},
-    protocol::Installed,
 };
 use letsbe_types::Problem;
 use serde::{Deserialize, Serialize};
@@ -141,7 +141,7 @@ fn remove_folder(path: &Path) -> std::io::Result<()> {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
-    use letsbe_provision::bundle::{NODE_FILE, PROGRAMS, TAR_FILE, pack};
+    use letsbe_protocol::bundle::{NODE_FILE, PROGRAMS, TAR_FILE, pack};
 
     use super::{Wanted, install, installed};
     use crate::layout::Layout;

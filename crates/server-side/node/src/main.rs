@@ -341,7 +341,7 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Drift { json } => agent::drift::print(layout, json).await?,
         Command::SetupTool { tool } => {
             let catalog = run::catalog(&layout.bundle())?;
-            letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
+            letsbe_stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
         }
         Command::AcceptOwner { tool, planned } => {
             operator::by_hand::accept_owner(layout, &tool, planned).await?

@@ -5,7 +5,7 @@ mod backups;
 use std::io::IsTerminal as _;
 
 use chrono::{DateTime, Utc};
-use letsbe_provision::protocol::Installed;
+use letsbe_protocol::Installed;
 use letsbe_types::{
     Problem,
     job::DesiredServer,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use letsbe_host::LocalMachine;
-use letsbe_provision::stacks::{UPLOADS_FULL_FILE, UploadBound, UploadWatch, uploads_full_reason};
+use letsbe_stacks::{UPLOADS_FULL_FILE, UploadBound, UploadWatch, uploads_full_reason};
 
 use crate::files;
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::{backups::sandbox::sandbox, protocol::NodeLine};
+use letsbe_protocol::NodeLine;
+use letsbe_stacks::backups::sandbox::sandbox;
 use letsbe_types::Problem;
 
 use crate::{audience::FOR_PROGRAMS, files, layout::Layout};
@@ -77,7 +78,7 @@ fn refusal(output: &str) -> Option<Problem> {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_provision::protocol::NodeLine;
+    use letsbe_protocol::NodeLine;
     use letsbe_types::Problem;
 
     use super::{refusal, start};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::backups::sandbox::{BACKGROUND, sandbox};
+use letsbe_stacks::backups::sandbox::{BACKGROUND, sandbox};
 use letsbe_types::{Problem, crash, ids::JobId};
 
 use crate::{audience::FOR_PROGRAMS, files, layout::Layout};

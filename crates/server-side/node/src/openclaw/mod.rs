@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{Local, Utc};
 use letsbe_host::LocalMachine;
-use letsbe_provision::stacks::{Pins, paths};
+use letsbe_stacks::{Pins, paths};
 use letsbe_types::{Problem, ids::JobId, job::DesiredServer};
 use letsbe_vault::VaultFiles;
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset, Utc};
 use letsbe_host::Machine;
-use letsbe_provision::stacks::Pins;
+use letsbe_stacks::Pins;
 use letsbe_types::{Problem, crash, ids::JobId};
 
 use super::{

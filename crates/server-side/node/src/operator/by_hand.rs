@@ -1,7 +1,7 @@
 //! What a person decides after a look: whose tool it is, and that SSH goes back to how it was.
 
 use letsbe_host::{LocalMachine, operations::ssh};
-use letsbe_provision::stacks;
+use letsbe_stacks as stacks;
 use letsbe_types::Problem;
 
 use crate::{layout::Layout, planned::Planned, run};

@@ -16,7 +16,7 @@ use std::{
 
 use clap::Subcommand;
 use letsbe_host::LocalMachine;
-use letsbe_provision::stacks::paths::ACME_ROOTS;
+use letsbe_stacks::paths::ACME_ROOTS;
 use letsbe_types::Problem;
 use tokio::process::Command;
 

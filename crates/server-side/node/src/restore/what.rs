@@ -3,7 +3,7 @@
 
 use letsbe_backup::platform_sources;
 use letsbe_catalog::Tool;
-use letsbe_provision::backups::OPENCLAW;
+use letsbe_stacks::backups::OPENCLAW;
 use letsbe_types::Problem;
 
 use super::{

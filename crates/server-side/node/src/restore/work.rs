@@ -132,15 +132,11 @@ impl Work<'_> {
         let server = self.server;
         let credentials = server.vault()?.present();
         let catalog = std::sync::Arc::clone(&server.catalog);
-        let operations = letsbe_provision::stacks::tool_operations(
-            catalog,
-            &server.desired,
-            tool.name.as_str(),
-            credentials,
-        )?;
+        let operations =
+            letsbe_stacks::tool_operations(catalog, &server.desired, tool.name.as_str(), credentials)?;
         let healthy = operations.iter().position(|operation| operation.name() == "stacks.healthy");
         let (up, proof) = operations.split_at(healthy.unwrap_or(operations.len()));
-        for command in letsbe_provision::stacks::uploads_restored(tool) {
+        for command in letsbe_stacks::uploads_restored(tool) {
             docker::must(command).await?;
         }
         Engine::new(&LocalMachine, up).run(&server.desired, &Told).await?;

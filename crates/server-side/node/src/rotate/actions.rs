@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use letsbe_catalog::Tool;
 use letsbe_host::{Engine, Journal, LocalMachine, Question};
-use letsbe_provision::stacks::{tool_operations, upload_operation};
+use letsbe_stacks::{tool_operations, upload_operation};
 use letsbe_types::{
     Problem, crash,
     job::{Outcome, RunEventKind},

@@ -7,7 +7,7 @@ use std::{
 };
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::protocol::EXIT_GONE;
+use letsbe_protocol::EXIT_GONE;
 use letsbe_types::{Problem, ids::JobId, job::RunEvent};
 use tokio::time::{Instant, sleep};
 

@@ -6,7 +6,7 @@
 
 use std::io::Read as _;
 
-use letsbe_provision::backups::RECOVERY_KEYS;
+use letsbe_stacks::backups::RECOVERY_KEYS;
 use letsbe_types::{Problem, Secret, ids::JobId};
 use letsbe_vault::{
     EscrowKeys,

@@ -12,7 +12,7 @@ use std::{io::Write as _, path::Path, sync::Arc};
 
 use letsbe_catalog::Catalog;
 use letsbe_host::Operation;
-use letsbe_provision::protocol::NodeLine;
+use letsbe_protocol::NodeLine;
 use letsbe_types::{
     Problem,
     ids::JobId,
@@ -35,7 +35,7 @@ pub(crate) struct Request {
 
 /// The operations of all steps, from the installed bundle's catalog; and the manual of this program.
 pub(crate) fn operations(bundle: &Path, desired: &DesiredServer) -> Result<Vec<Box<dyn Operation>>, Problem> {
-    let mut operations = letsbe_provision::stacks::all_operations(Arc::new(catalog(bundle)?), desired)?;
+    let mut operations = letsbe_stacks::all_operations(Arc::new(catalog(bundle)?), desired)?;
     let manual = ManualInstalled::new(Layout::default());
     let place = operations.partition_point(|operation| operation.step() <= manual.step());
     operations.insert(place, Box::new(manual));

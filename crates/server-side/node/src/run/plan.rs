@@ -3,10 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use letsbe_host::{Engine, LocalMachine};
-use letsbe_provision::{
-    bundle,
-    protocol::{EXIT_STALE, NodeLine},
-};
+use letsbe_protocol::{EXIT_STALE, NodeLine, bundle};
 use letsbe_types::Problem;
 
 use super::{operations, print_line, read_desired};

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::protocol::{EXIT_STALE, NodeLine};
+use letsbe_protocol::{EXIT_STALE, NodeLine};
 use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
 
 use super::{Request, attach, decide, print, print_line, read_desired, unit};

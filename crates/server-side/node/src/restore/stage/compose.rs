@@ -117,7 +117,7 @@ pub(crate) mod tests {
 
     use letsbe_catalog::Catalog;
     use letsbe_host::LocalMachine;
-    use letsbe_provision::stacks::{ToolStack, tool_stack};
+    use letsbe_stacks::{ToolStack, tool_stack};
     use letsbe_types::job::DesiredServer;
     use letsbe_vault::Credentials;
     use serde_json::Value;

@@ -12,7 +12,7 @@ use letsbe_backup::{
 };
 use letsbe_catalog::StateMethod;
 use letsbe_host::{FileWrite, LocalMachine, Machine as _};
-use letsbe_provision::stacks;
+use letsbe_stacks as stacks;
 use letsbe_types::{Problem, crash};
 
 use super::{

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use letsbe_backup::{BackupSet, Image, Manifest, Source};
-use letsbe_provision::stacks::is_later;
+use letsbe_stacks::is_later;
 use letsbe_types::Problem;
 use serde_json::Value;
 

@@ -24,7 +24,7 @@ use chrono::Utc;
 use letsbe_backup::{BackupSet, Manifest, Repository};
 use letsbe_catalog::Tool;
 use letsbe_host::LocalMachine;
-use letsbe_provision::stacks;
+use letsbe_stacks as stacks;
 use letsbe_types::{Problem, backup::ProofStep, clock, crash};
 
 pub(crate) use self::survey::Survey;

@@ -3,7 +3,7 @@
 use letsbe_backup::{Item, Manifest, Source, sources};
 use letsbe_catalog::Tool;
 use letsbe_host::LocalMachine;
-use letsbe_provision::stacks::{ToolStack, tool_stack};
+use letsbe_stacks::{ToolStack, tool_stack};
 use letsbe_types::Problem;
 use letsbe_vault::Credentials;
 use serde_json::Value;

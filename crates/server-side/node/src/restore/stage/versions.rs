@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use letsbe_backup::{Image, ItemFacts, Manifest, Source};
 use letsbe_catalog::{DatabaseEngine, Tool};
 use letsbe_host::LocalMachine;
-use letsbe_provision::stacks::is_later;
+use letsbe_stacks::is_later;
 use letsbe_types::Problem;
 use letsbe_vault::Credentials;
 

@@ -13,7 +13,7 @@ use std::{io::Read as _, path::Path, time::Duration};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::ValueEnum;
 use letsbe_backup::{BackupSet, Item, ItemFacts, Manifest, Repository, differences, selection::Wish};
-use letsbe_provision::backups::{RECOVERY_RECORD, RecoveryRecord};
+use letsbe_stacks::backups::{RECOVERY_RECORD, RecoveryRecord};
 use letsbe_types::{
     Problem, Secret,
     job::{DesiredServer, RestoreFrom, RunEvent, RunEventKind},
@@ -165,7 +165,7 @@ fn unusable(set: &BackupSet, why: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use letsbe_provision::backups::RecoveryRecord;
+    use letsbe_stacks::backups::RecoveryRecord;
     use letsbe_types::{
         ids::{JobId, SetId},
         job::{RestoredTool, RunEventKind},

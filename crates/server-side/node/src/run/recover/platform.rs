@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use letsbe_backup::{BackupSet, Item, Manifest, selection::choose};
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::backups::RecoveryRecord;
+use letsbe_stacks::backups::RecoveryRecord;
 use letsbe_types::{
     Problem,
     clock::milliseconds,

@@ -8,9 +8,9 @@ use std::{
 
 use letsbe_backup::{Item, Source as State, platform_sources, selection::choose};
 use letsbe_host::{Command, LocalMachine};
-use letsbe_provision::{
+use letsbe_stacks::{
+    await_healthy,
     backups::{OPENCLAW, RecoveryRecord},
-    stacks::await_healthy,
 };
 use letsbe_types::{
     Problem,
@@ -169,7 +169,7 @@ fn volume(layout: &Layout) -> Option<(String, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use letsbe_provision::backups::RecoveryRecord;
+    use letsbe_stacks::backups::RecoveryRecord;
     use letsbe_types::{Problem, ids::SetId};
 
     use super::{failures, note};

@@ -133,7 +133,7 @@ impl Lost {
 fn fresh(folder: &Path, registry_key: &str) -> Layout {
     let layout = Layout::under(folder);
     let keys = json!({ "registry_key": registry_key, "backup_key": BACKUP });
-    files::write_json(&under(&layout, letsbe_provision::backups::RECOVERY_KEYS), &keys).unwrap();
+    files::write_json(&under(&layout, letsbe_stacks::backups::RECOVERY_KEYS), &keys).unwrap();
     files::make_folder(&layout.state("")).unwrap();
     layout
 }
