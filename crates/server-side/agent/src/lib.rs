@@ -1,5 +1,8 @@
 //! The agent: holds the vault, counts tokens, asks the Hub for commands and tells it how the server is. Made of
-//! small parts that know one another as little as possible; nothing that the server's work depends on needs the Hub.
+//! small parts that know one another as little as possible.
+//!
+//! It must never make anything that the server's work depends on wait for the Hub, nor carry out what the command gate did
+//! not allow.
 
 #[macro_use(println)]
 extern crate letsbe_types;

@@ -1,7 +1,7 @@
 //! What the programs and parts of a tenant's server share: where files lie and how they are written, who may change the
 //! server now, and what the server is.
 //!
-//! It knows no Hub, no backup and no tool; whatever only one of the crates above needs, stands there.
+//! It must never know the Hub, backups or a single tool: what only one of the crates above needs stands in that crate.
 
 #[macro_use(println)]
 extern crate letsbe_types;
