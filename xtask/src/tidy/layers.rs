@@ -27,11 +27,21 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("stacks", &["types", "catalog", "host", "vault", "protocol"]),
     // `host` for its tests: they log in to an SSH server with the settings that it writes.
     ("provisioner", &["types", "catalog", "host", "vault", "protocol"]),
+    ("base", &["types", "catalog", "vault"]),
+    ("data", &["types", "catalog", "host", "vault", "backup", "stacks", "base"]),
+    ("rotation", &["types", "catalog", "host", "vault", "stacks", "base"]),
+    (
+        "agent",
+        &[
+            "types", "catalog", "host", "vault", "protocol", "stacks", "redact", "gate", "serve", "base",
+            "data",
+        ],
+    ),
     (
         "node",
         &[
-            "types", "catalog", "host", "vault", "backup", "protocol", "stacks", "redact", "gate", "serve",
-            "manual",
+            "types", "catalog", "host", "vault", "backup", "protocol", "stacks", "manual", "base", "data",
+            "rotation", "agent",
         ],
     ),
     ("cli", &["types", "catalog", "vault", "protocol", "provisioner", "explain", "manual"]),
@@ -74,6 +84,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "protocol",
             "stacks",
             "provisioner",
+            "base",
+            "data",
+            "rotation",
+            "agent",
             "node",
             "explain",
             "manual",
