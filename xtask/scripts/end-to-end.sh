@@ -8,7 +8,7 @@ set -uo pipefail
 
 at_once=$1
 shift
-[ $# -gt 0 ] || { echo "No end-to-end test is named: is crates/lab/Cargo.toml as the Makefile reads it?"; exit 2; }
+[ $# -gt 0 ] || { echo "No end-to-end test is named: is crates/lab/end-to-end/Cargo.toml as the Makefile reads it?"; exit 2; }
 logs=target/end-to-end
 rm -rf "$logs"
 mkdir -p "$logs"
