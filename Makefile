@@ -5,8 +5,8 @@
 SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 LAB := target/debug/letsbe-lab
-# The end-to-end tests: those that crates/lab/Cargo.toml keeps out of `cargo test`.
-END_TO_END := $(shell sed -n '/^\[\[test\]\]/{n;s/^name = "\(.*\)"/\1/p}' crates/lab/Cargo.toml)
+# The end-to-end tests: those that crates/lab/end-to-end/Cargo.toml keeps out of `cargo test`.
+END_TO_END := $(shell sed -n '/^\[\[test\]\]/{n;s/^name = "\(.*\)"/\1/p}' crates/lab/end-to-end/Cargo.toml)
 # So many at once: one needs about 4 GB of memory, and on two cores a third makes none of them faster.
 AT_ONCE ?= 2
 

@@ -8,7 +8,7 @@ set -uo pipefail
 
 at_once=$1
 shift
-[ $# -gt 0 ] || { echo "No end-to-end test is named: is crates/lab/Cargo.toml as the Makefile reads it?"; exit 2; }
+[ $# -gt 0 ] || { echo "No end-to-end test is named: is crates/lab/end-to-end/Cargo.toml as the Makefile reads it?"; exit 2; }
 logs=target/end-to-end
 rm -rf "$logs"
 mkdir -p "$logs"
@@ -24,7 +24,7 @@ done
 # Not by Cargo, which lets nobody run what is built while it builds something else.
 run_one() {
   local name=$1 log=$2 began=$SECONDS
-  (cd crates/lab && exec "../../${programs[$name]}") >"$log" 2>&1
+  (cd crates/lab/end-to-end && exec "../../../${programs[$name]}") >"$log" 2>&1
   local code=$?
   flock "$logs" cat "$log"
   echo "── $name: $([ "$code" = 0 ] && echo passed || echo FAILED) after $((SECONDS - began)) s"
