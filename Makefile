@@ -73,8 +73,9 @@ check: ## Formatting and lints; a warning is an error.
 	nice cargo clippy --workspace --all-targets -- -D warnings
 	nice cargo clippy --workspace --test '*' -- -D warnings
 
-tidy: ## The repository's own rules: sizes, layers, error pages, invariants.
+tidy: ## The repository's own rules: sizes, layers, error pages, invariants; prints how large the crates are.
 	cargo test -p xtask --no-fail-fast
+	cargo run --quiet -p xtask -- sizes
 
 clean-lab: ## Stop the lab and remove its servers.
 	$(LAB) down

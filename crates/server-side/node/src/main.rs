@@ -1,7 +1,4 @@
-//! letsbe-node: the program on the tenant's server. It carries out provisioning runs, and is the agent.
-//!
-//! It must never need the Hub for anything but reporting to it, take a secret as an argument, or print one but to the
-//! person who asks for it with `reveal` or `vault get`.
+#![doc = include_str!("../README.md")]
 
 #[macro_use(print, println)]
 extern crate letsbe_types;
