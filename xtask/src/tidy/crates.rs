@@ -9,9 +9,7 @@ const MOST: usize = 13_000;
 /// A crate with more lines opens with its README.
 const SMALL: usize = 3_000;
 /// Crates that are larger today. One that no longer is must not stand here.
-pub const LARGER: &[&str] = &["hub", "node"];
-/// Larger crates without a README today: they are being taken apart. One that has one must not stand here.
-pub const BARE: &[&str] = &["lab", "provision"];
+pub const LARGER: &[&str] = &["hub"];
 /// What a README has besides its opening.
 const SECTIONS: [&str; 3] = ["## What it must never do", "## Modules", "## How to test it"];
 /// How a crate's root includes its README.
@@ -100,15 +98,13 @@ fn own(message: String) -> Finding {
 
 /// Larger crates whose documentation is not their README, and READMEs that do not follow the form.
 #[must_use]
-pub fn without_readme(repository: &Repository, sizes: &[Size], bare: &[&str]) -> Vec<Finding> {
-    let (mut findings, mut needed) = (Vec::new(), Vec::new());
+pub fn without_readme(repository: &Repository, sizes: &[Size]) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for size in sizes {
         let root = ["lib.rs", "main.rs"].map(|root| format!("{}/src/{root}", size.folder));
         let included = root.iter().filter_map(|root| repository.file(root));
         let included = included.into_iter().any(|root| root.lines().any(|(_, line)| line == INCLUDED));
-        if size.lines > SMALL && !included && bare.contains(&size.name()) {
-            needed.push(size.name());
-        } else if size.lines > SMALL && !included {
+        if size.lines > SMALL && !included {
             let message = format!("{} lines: write a README.md and `{INCLUDED}`", size.lines);
             findings.push(about(size, message));
         }
@@ -120,14 +116,12 @@ pub fn without_readme(repository: &Repository, sizes: &[Size], bare: &[&str]) ->
             }
         }
     }
-    let idle = bare.iter().filter(|name| !needed.contains(name));
-    findings.extend(idle.map(|name| own(format!("{name} needs no exception: take it out of BARE"))));
     findings
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BARE, INCLUDED, LARGER, MOST, SECTIONS, SMALL, sizes, table, too_large, without_readme};
+    use super::{INCLUDED, LARGER, MOST, SECTIONS, SMALL, sizes, table, too_large, without_readme};
     use crate::{Repository, tidy};
 
     #[test]
@@ -140,7 +134,7 @@ mod tests {
     #[test]
     fn larger_crates_open_with_their_readme() {
         let repository = Repository::read();
-        tidy::assert_none(&without_readme(&repository, &sizes(&repository), BARE));
+        tidy::assert_none(&without_readme(&repository, &sizes(&repository)));
     }
 
     #[test]
@@ -173,22 +167,20 @@ mod tests {
         let files = [
             ("crates/a/src/lib.rs", format!("{INCLUDED}\n{text}")),
             ("crates/a/README.md", good),
-            ("crates/b/src/main.rs", text.clone()),
-            ("crates/d/src/lib.rs", text),
+            ("crates/b/src/main.rs", text),
             ("crates/c/src/lib.rs", "\n".into()),
             ("crates/c/README.md", "# c\n\n## Modules\n## How to test it\n".into()),
         ];
         let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
         let repository = Repository::example(&files);
-        let found = tidy::messages(&without_readme(&repository, &sizes(&repository), &["a", "d"]));
+        let found = tidy::messages(&without_readme(&repository, &sizes(&repository)));
         for part in [
             "crates/b/Cargo.toml:1: 3001 lines: write a README.md",
             "crates/c/README.md:1: `## What it must never do` is missing",
             "crates/c/README.md:1: include it",
-            "crates.rs:1: a needs no exception",
         ] {
             assert!(found.contains(part), "{part}: {found}");
         }
-        assert_eq!(found.lines().count(), 4, "{found}");
+        assert_eq!(found.lines().count(), 3, "{found}");
     }
 }

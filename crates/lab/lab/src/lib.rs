@@ -1,8 +1,4 @@
-//! The lab: everything outside the product's power, made real on one machine (DESIGN section 9).
-//!
-//! Netcup is simulated over real hosts; DNS, ACME, the image registry and mail are real programs; a customer and
-//! Stripe are played. It must never be part of what runs at a customer, reach outside this machine, or claim that
-//! a stand-in is the real tool.
+#![doc = include_str!("../README.md")]
 
 pub mod bench;
 pub mod content;

@@ -1,8 +1,4 @@
-//! The agent: holds the vault, counts tokens, asks the Hub for commands and tells it how the server is. Made of
-//! small parts that know one another as little as possible.
-//!
-//! It must never make anything that the server's work depends on wait for the Hub, nor carry out what the command gate did
-//! not allow.
+#![doc = include_str!("../README.md")]
 
 #[macro_use(println)]
 extern crate letsbe_types;

@@ -1,7 +1,4 @@
-//! What a tenant's server does with its tools' data: backups, their copies outside, restores, and proofs that a backup
-//! can be restored.
-//!
-//! It must never report a success that it did not read back, nor throw away what a tool had before a restore is whole.
+#![doc = include_str!("../README.md")]
 
 #[macro_use(println)]
 extern crate letsbe_types;
