@@ -1,6 +1,8 @@
 //! One rule a file.
 
 pub mod codes;
+pub mod error_index;
+pub mod error_pages;
 pub mod invariants;
 pub mod layers;
 pub mod makefile;
