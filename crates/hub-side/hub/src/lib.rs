@@ -4,6 +4,7 @@
 //! carried out by `worker`, and comes back as the next event. The Hub must never hold a secret that was made on a
 //! tenant's server, and never answer a request without having checked who asks.
 
+pub mod background;
 pub mod backups;
 pub mod config;
 mod controllers;

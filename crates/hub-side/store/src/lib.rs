@@ -5,6 +5,7 @@
 //! from an event (that is `letsbe-lifecycle`), carry an effect out, or store a secret in the clear.
 
 mod agents;
+mod background;
 mod backups;
 mod copy;
 mod entities;
@@ -35,6 +36,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 pub use agents::{AgentStatus, Introduction, RegisterError};
+pub use background::{BackgroundTask, LeasedTask, TaskRecord};
 pub use backups::{alarms::NewAlarm, destinations::NewDestination};
 pub use jobs::{Job, NewJob};
 pub use messages::{LeasedMessage, MessageKind, UnsentMessage, UnsentMessages};
