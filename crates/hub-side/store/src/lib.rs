@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agents;
+mod background;
 mod backups;
 mod copy;
 mod entities;
@@ -31,6 +32,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 pub use agents::{AgentStatus, Introduction, RegisterError};
+pub use background::{BackgroundTask, LeasedTask, TaskRecord};
 pub use backups::{alarms::NewAlarm, destinations::NewDestination};
 pub use jobs::{Job, NewJob};
 pub use messages::{LeasedMessage, MessageKind, UnsentMessage, UnsentMessages};

@@ -2,6 +2,7 @@
 
 #![expect(elided_lifetimes_in_paths, reason = "the trait of sea-orm-migration has them elided")]
 
+mod background;
 mod backups;
 mod currencies;
 mod escrows;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(movements::Movements),
             Box::new(fitting::Fitting),
             Box::new(currencies::Currencies),
+            Box::new(background::Background),
         ]
     }
 }

@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use letsbe_hub::background::tasks;
 use letsbe_store::Store;
 use serde_json::Value;
 
@@ -30,6 +31,7 @@ async fn filled(tenants: u128, orders: u128) -> (Hub, String) {
     });
     fill::fill(&store, tenants, orders, start()).await;
     let (hub, staff) = Hub::with(folder, store, None).staffed().await;
+    hub.driven_elsewhere([tasks::health_ratings(hub.store.clone())]);
     let rated = async || {
         // Before it is rated, a tenant has no backup as far as the lists know. Of 25 tenants 18 are fine.
         let fine = u64::try_from(tenants * 18 / 25).unwrap();

@@ -10,6 +10,7 @@ mod envelope;
 mod escrows;
 mod floods;
 mod html;
+mod hub_tasks;
 mod jobs;
 mod large;
 mod lists;
@@ -49,6 +50,7 @@ use chrono::{DateTime, Utc};
 use letsbe_catalog::Catalog;
 use letsbe_hub::{
     AppState, Shared,
+    background::{Driver, Handle, Task},
     config::PaymentTerms,
     convergence::Planner,
     relay::{Relay, SharedRelay},
@@ -179,6 +181,7 @@ impl Hub {
             public_url: "https://hub.example.com".into(),
             jobs_folder: folder.path().join("jobs").into(),
             own_backup: Some(folder.path().join("backup-status.json").into()),
+            background: Handle::default(),
         });
         Self { router: router(state.clone()), state, store, clock, tenants, folder }
     }
@@ -186,6 +189,26 @@ impl Hub {
     /// Another process on the same database, with a member of staff.
     pub(crate) async fn another_process(&self) -> (Self, String) {
         Self::on(self.folder.clone()).await.staffed().await
+    }
+
+    /// Runs these tasks of the Hub, as long as the test's runtime.
+    pub(crate) fn driven(&self, tasks: impl IntoIterator<Item = Task>) {
+        self.driven_as(self.state.background.clone(), tasks);
+    }
+
+    /// The same by another process: this Hub does not hear of it.
+    pub(crate) fn driven_elsewhere(&self, tasks: impl IntoIterator<Item = Task>) {
+        self.driven_as(Handle::default(), tasks);
+    }
+
+    fn driven_as(&self, handle: Handle, tasks: impl IntoIterator<Item = Task>) {
+        let me = ("test", chrono::TimeDelta::seconds(30));
+        let clock = Arc::new(self.clock.clone());
+        let mut driver = Driver::new(self.store.clone(), clock, me, handle);
+        for task in tasks {
+            driver = driver.with(task);
+        }
+        tokio::spawn(driver.run(std::future::pending()));
     }
 
     /// What its requests share.

@@ -15,6 +15,9 @@ use crate::{
     tenants::{signed, unsigned},
 };
 
+/// Abandoned requests that are settled in one transaction.
+const AT_ONCE: u64 = 500;
+
 /// A request that is to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct RelayRequest<'a> {
@@ -101,7 +104,8 @@ impl Store {
         Ok(())
     }
 
-    /// Charges requests that began before a moment in full: whoever sent them is dead. Tells how many there were.
+    /// Charges requests that began before a moment in full, some hundreds at most: whoever sent them is dead. Tells how many
+    /// it were.
     ///
     /// # Errors
     /// When the database fails.
@@ -113,6 +117,7 @@ impl Store {
         let transaction = self.begin_write().await?;
         let abandoned = relay_request::Entity::find()
             .filter(relay_request::Column::At.lt(before))
+            .limit(AT_ONCE)
             .all(&transaction)
             .await?;
         let count = abandoned.len();

@@ -1,6 +1,7 @@
 //! The store's promises: leases with fences, one claim for each server, payments taken once, nothing half stored.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod background;
 mod leases;
 mod messages;
 mod orders;

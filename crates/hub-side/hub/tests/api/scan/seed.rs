@@ -45,6 +45,7 @@ pub(super) struct Seeded {
     pub(super) alarm: String,
     pub(super) drill: String,
     pub(super) task: String,
+    pub(super) hub_task: String,
     pub(super) approval: String,
     /// A session of staff in a browser.
     pub(super) browser: String,
@@ -137,6 +138,10 @@ pub(super) async fn seeded() -> Seeded {
     let relay = provider::Bench::new().await;
     let provider::Bench { hub, provider, tenants: [asking, waiting], agents, keys: relay_keys } = relay;
     hub.staff().await;
+    hub.driven([]);
+    while hub.state().background.last_round().is_none() {
+        tokio::task::yield_now().await;
+    }
     let (staff, browser) = (staff_session(&hub).await, staff_session(&hub).await);
     let spare = staff_session(&hub).await;
     let (bench, lost, lost_agent) = bench::Bench::on(hub, staff, 3).await;
@@ -181,6 +186,7 @@ pub(super) async fn seeded() -> Seeded {
     secrets.extend(in_files(&bench));
     let tasks = bench.hub.get("/api/v1/admin/tasks", Some(&bench.staff)).await.json();
     Seeded {
+        hub_task: "drills".to_owned(),
         task: id(tasks["data"][0].clone()),
         job: run.job.id.to_string(),
         command: id(command),
