@@ -34,7 +34,7 @@ const STREAMS_END_AFTER: Duration = Duration::from_secs(5);
 pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Result<()> {
     config.ready()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::open(&config.database()).await?;
+    let store = Store::open(&config.database()?).await?;
     let catalog = Arc::new(Catalog::load(&config.catalog_folder)?);
     let defaults = Defaults {
         token_pools: [Tier::Lite, Tier::Build, Tier::Scale, Tier::Enterprise]
