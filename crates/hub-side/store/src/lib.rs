@@ -6,6 +6,7 @@
 
 mod agents;
 mod backups;
+mod changes;
 mod copy;
 mod database;
 mod entities;
@@ -97,7 +98,7 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     db: DatabaseConnection,
-    changed: tokio::sync::watch::Sender<u64>,
+    changes: changes::Changes,
     quotas: Quotas,
 }
 
@@ -119,7 +120,7 @@ impl Store {
     }
 
     fn on(db: DatabaseConnection) -> Self {
-        Self { db, changed: tokio::sync::watch::Sender::new(0), quotas: Quotas::default() }
+        Self { db, changes: changes::Changes::default(), quotas: Quotas::default() }
     }
 
     /// Ends all its connections.
@@ -127,6 +128,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn close(self) -> Result<(), StoreError> {
+        // Its listener has a connection, too.
+        drop(self.changes);
         Ok(self.db.close().await?)
     }
 
@@ -141,12 +144,6 @@ impl Store {
     pub fn observed(mut self, observe: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.db.set_metric_callback(move |told| observe(&told.statement.sql));
         self
-    }
-
-    /// Tells when something was written by this process: for workers and live pages, on top of polling.
-    #[must_use]
-    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.changed.subscribe()
     }
 }
 

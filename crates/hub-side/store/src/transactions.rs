@@ -17,7 +17,7 @@ use sea_orm::{
     TransactionTrait as _,
 };
 
-use crate::{Store, StoreError};
+use crate::Store;
 
 // Advisory locks of PostgreSQL: "letsbe" and a number.
 /// Held by whoever brings the schema forward.
@@ -65,12 +65,5 @@ impl Store {
             ..Default::default()
         };
         self.db.begin_with_options(options).await
-    }
-
-    /// Commits, and tells those who wait for changes.
-    pub(crate) async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), StoreError> {
-        transaction.commit().await?;
-        self.changed.send_modify(|count| *count += 1);
-        Ok(())
     }
 }

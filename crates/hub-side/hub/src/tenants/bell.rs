@@ -10,8 +10,10 @@ use letsbe_store::Store;
 use letsbe_types::ids::OrderId;
 use tokio::sync::{Notify, futures::Notified};
 
-/// What another process queued is found this quickly.
+/// What another process queued is found this quickly, where nobody tells of it sooner.
 const POLL: Duration = Duration::from_secs(1);
+/// Many changes are looked at together.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Questions of one tenant that may be open: an agent has one, and more while lines break.
 const LISTENERS: usize = 8;
 
@@ -32,7 +34,10 @@ impl Bell {
 
     async fn look(self, store: Store) {
         let mut newest = None;
+        let mut changes = store.changes();
         loop {
+            // Marked as seen before the look, so that no change falls between the two.
+            changes.mark_unchanged();
             let found = match newest {
                 Some(newest) => store.commands_after(newest).await,
                 None => store.newest_command().await.map(|newest| (newest, Vec::new())),
@@ -44,7 +49,8 @@ impl Bell {
                 }
                 Err(error) => tracing::warn!(%error, "commands cannot be looked for; trying again"),
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(PAUSE).await;
+            let _ = tokio::time::timeout(POLL, changes.changed()).await;
         }
     }
 

@@ -116,6 +116,7 @@ impl Store {
         let rows = Entity::find()
             .filter(Column::OrderId.eq(order.0))
             .order_by_desc(Column::BeganAt)
+            .order_by_desc(Column::Id)
             .limit(LISTED)
             .all(&self.db)
             .await?;
