@@ -129,12 +129,15 @@ async fn attempt(
             kept.push(file);
         }
     }
+    let Some(place) = config.database_file()? else {
+        return Err(failed("the Hub's database is PostgreSQL's, which this does not back up"));
+    };
     let database = staging.0.join(DATABASE);
     store.copy_to(&database).await.map_err(|error| failed(&error.to_string()))?;
     let manifest = Manifest {
         at: now,
         hub_version: env!("CARGO_PKG_VERSION").to_owned(),
-        database: files::absolute(&config.database()).map_err(wrong(&database))?,
+        database: files::absolute(&place).map_err(wrong(&database))?,
         database_sha256: files::sha256(&database).map_err(wrong(&database))?,
         counts: Store::inspect(&database).await.map_err(|error| failed(&error.to_string()))?,
         files: kept,

@@ -32,7 +32,7 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
     config.ready()?;
     let config = Arc::new(config);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::open(&config.database()).await?;
+    let store = Store::open(&config.database()?).await?;
     let catalog = Arc::new(Catalog::load(&config.catalog_folder)?);
     let state = shared(&config, &store, &clock, &catalog).await?;
     let netcup = providers::netcup_client(&config.servers, Arc::clone(&clock))?;

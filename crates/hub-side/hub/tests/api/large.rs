@@ -16,7 +16,7 @@ use letsbe_hub::background::tasks;
 use letsbe_store::Store;
 use serde_json::Value;
 
-use crate::{Hub, pages::COOKIE, start};
+use crate::{Hub, database, pages::COOKIE, start};
 
 tokio::task_local! {
     static STATEMENTS: Arc<AtomicUsize>;
@@ -25,7 +25,7 @@ tokio::task_local! {
 /// A Hub with so many tenants and orders, all of them rated.
 async fn filled(tenants: u128, orders: u128) -> (Hub, String) {
     let folder = Arc::new(tempfile::tempdir().unwrap());
-    let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
+    let store = Store::open(&database(folder.path(), "hub.db").await).await.unwrap();
     let store = store.observed(|_| {
         let _ = STATEMENTS.try_with(|count| count.fetch_add(1, Ordering::Relaxed));
     });

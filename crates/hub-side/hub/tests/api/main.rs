@@ -59,12 +59,13 @@ use letsbe_hub::{
     tenants::Tenants,
 };
 use letsbe_lifecycle::order::{Event, Pace};
-use letsbe_store::{Defaults, NewOrder, Quotas, Store};
+use letsbe_store::{Database, Defaults, NewOrder, Quotas, Store};
 use letsbe_types::{
     Region, Secret, Tier,
     clock::{Clock, ManualClock},
     ids::{OrderId, ServerId, ServerIdentity},
 };
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -80,6 +81,32 @@ pub(crate) struct Hub {
     pub(crate) clock: ManualClock,
     pub(crate) tenants: Tenants,
     pub(crate) folder: Arc<tempfile::TempDir>,
+}
+
+/// The database of a test's folder: of SQLite, or of PostgreSQL when the suite runs once more.
+pub(crate) async fn address(folder: &Path, name: &str) -> String {
+    let migrate = async |url: String| {
+        Store::open(&url.parse::<Database>().unwrap()).await.unwrap().close().await.unwrap();
+    };
+    letsbe_test_postgres::address_of(folder, name, migrate).await
+}
+
+pub(crate) async fn database(folder: &Path, name: &str) -> Database {
+    address(folder, name).await.parse().unwrap()
+}
+
+/// What the database says to somebody beside the Hub.
+pub(crate) async fn ask(folder: &Path, sql: &str) -> Vec<QueryResult> {
+    let db = sea_orm::Database::connect(address(folder, "hub.db").await).await.unwrap();
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+    db.close().await.unwrap();
+    rows
+}
+
+#[test]
+fn all_of_it_holds_on_postgresql_too() {
+    // The Hub's own backup is of SQLite.
+    letsbe_test_postgres::rerun(&["all_of_it_holds_on_postgresql_too", "own_backup::"]);
 }
 
 /// What was answered.
@@ -149,14 +176,14 @@ impl Hub {
     }
 
     async fn built(folder: Arc<tempfile::TempDir>, database: &str, relay: SharedRelay) -> Self {
-        let store = Store::open(&folder.path().join(database)).await.unwrap();
+        let store = Store::open(&self::database(folder.path(), database).await).await.unwrap();
         Self::with(folder, store, relay)
     }
 
     /// With quotas that a test can reach.
     pub(crate) async fn limited(quotas: Quotas) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
+        let store = Store::open(&database(folder.path(), "hub.db").await).await.unwrap();
         Self::with(folder, store.limited(quotas), None)
     }
 

@@ -63,7 +63,7 @@ impl Store {
         most: u64,
         now: DateTime<Utc>,
     ) -> Result<Reserved, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(request.tenant).await?;
         let used = usage::since(&transaction, request.tenant, month_of(now)).await?;
         let held = held(&transaction, request.tenant).await?;
         let taken = used.saturating_add(held);
@@ -95,10 +95,11 @@ impl Store {
         used: Option<RelayUse>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
-        let Some(request) = relay_request::Entity::find_by_id(id).one(&transaction).await? else {
-            return Ok(());
-        };
+        let find = || relay_request::Entity::find_by_id(id);
+        let Some(request) = find().one(&self.db).await? else { return Ok(()) };
+        let transaction = self.begin_write_of(OrderId(request.order_id)).await?;
+        // Somebody may have been quicker.
+        let Some(request) = find().one(&transaction).await? else { return Ok(()) };
         settle(&transaction, request, used, now).await?;
         transaction.commit().await?;
         Ok(())

@@ -1,12 +1,11 @@
 //! A Hub that holds every kind of secret that there is, and everybody who may knock at its doors.
 
 use letsbe_types::ids::OrderId;
-use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use super::scanner::Named;
 use crate::{
-    Hub, PASSWORD, STRIPE_SECRET,
+    Hub, PASSWORD, STRIPE_SECRET, ask,
     escrows::sealed_keys,
     recovery::{self, bench},
     relay::provider::{self, PROVIDER_KEY},
@@ -93,14 +92,20 @@ async fn recovered(bench: &bench::Bench, tenant: OrderId) -> bench::Run {
 
 /// Every value of every column that sounds like a secret; each must have one.
 async fn in_the_database(bench: &bench::Bench) -> Vec<Named> {
-    let file = bench.folder().join("hub.db");
-    let database = Database::connect(format!("sqlite://{}?mode=ro", file.display())).await.unwrap();
     let all = async |sql: String| {
-        let rows = database.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap();
+        let rows = ask(&bench.folder(), &sql).await;
         rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>()
     };
-    let columns = "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c \
-                   WHERE m.type = 'table'";
+    let columns = match letsbe_test_postgres::is_wanted() {
+        true => {
+            "SELECT CAST(table_name || '.' || column_name AS TEXT) FROM information_schema.columns \
+             WHERE table_schema = 'public'"
+        }
+        false => {
+            "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c \
+             WHERE m.type = 'table'"
+        }
+    };
     let columns = all(columns.to_owned()).await;
     for name in NO_SECRETS {
         assert!(columns.iter().any(|column| column == name), "there is no column {name} any more");
@@ -111,7 +116,9 @@ async fn in_the_database(bench: &bench::Bench) -> Vec<Named> {
         if !SOUNDS_LIKE_A_SECRET.iter().any(|word| name.contains(word)) {
             continue;
         }
-        let values = all(format!("SELECT \"{name}\" FROM \"{table}\" WHERE \"{name}\" IS NOT NULL")).await;
+        let values =
+            all(format!("SELECT CAST(\"{name}\" AS TEXT) FROM \"{table}\" WHERE \"{name}\" IS NOT NULL"))
+                .await;
         assert!(!values.is_empty(), "{column} sounds like a secret and this test puts nothing into it");
         for value in values {
             // Of a password's hash the part that is its own.
