@@ -6,7 +6,7 @@ use super::room::{Bound, Held};
 
 /// So deep lies what is read. Each level keeps a folder open, and a buffer.
 pub(super) const DEEPEST: usize = 100;
-/// After so many files and folders the disk is looked at.
+/// After so many files and folders the disk is checked.
 const LOOKS_AFTER: u64 = 1000;
 
 /// Counts, and stops where either bound is reached or the disk is low: more need not be known. Its memory is bounded by
@@ -88,8 +88,7 @@ mod tests {
         for number in 0..50 {
             below(&wide.join(format!("deep{number}")), 14, 1);
         }
-        let name =
-            "stacks::uploads::count::tests::a_wide_folder_that_deep_ones_lie_in_is_counted_in_little_memory";
+        let name = "uploads::count::tests::a_wide_folder_that_deep_ones_lie_in_is_counted_in_little_memory";
         let counted = std::process::Command::new(std::env::current_exe().expect("it runs"))
             .args(["--exact", name, "--nocapture"])
             .env(COUNTED, folder.path())
