@@ -13,7 +13,7 @@ mod verify;
 use std::{sync::Arc, time::Duration};
 
 use letsbe_protocol::{
-    ADMIN_USER, NODE_PROGRAM,
+    ADMIN_USER, NodeCommand,
     bundle::{self, Bundle},
 };
 use letsbe_types::{
@@ -135,10 +135,10 @@ async fn packed_bundle(packed: JoinHandle<Result<Bundle, Problem>>) -> Result<Bu
     packed.await.map_err(|error| Problem::transient("NODE001", error.to_string(), "Retry the order."))?
 }
 
-/// The node program with arguments, as root.
-fn node(session: &Session, arguments: &[&str]) -> Vec<String> {
+/// A command of the node program, as root.
+fn node(session: &Session, command: impl Into<NodeCommand>) -> Vec<String> {
     let sudo: &[&str] = if session.user() == "root" { &[] } else { &["sudo", "-n"] };
-    sudo.iter().chain(&[NODE_PROGRAM]).chain(arguments).map(|&word| word.to_owned()).collect()
+    sudo.iter().map(|&word| word.to_owned()).chain(command.into().command_line()).collect()
 }
 
 struct Flow<'a> {

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use letsbe_catalog::Tool;
 use letsbe_host::{Assessment, Change, Command, FileWrite, Machine, Operation};
+use letsbe_protocol::NodeCommand;
 use letsbe_types::{Problem, Secret, job::DesiredServer};
 
 use super::{
@@ -107,7 +108,8 @@ fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
             }
         }
         // Not retried here: a tool counts log-ins that it refuses, and the program is patient itself.
-        let command = Command::new(paths::NODE_PROGRAM, ["setup-tool", name]).with_input(input.clone());
+        let command =
+            Command::node(NodeCommand::SetupTool { tool: name.to_owned() }).with_input(input.clone());
         changes.push(Change::Run(command.within(Duration::from_secs(300))));
     }
     if !facts.noted {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, Machine};
+use letsbe_protocol::NodeCommand;
 use letsbe_types::{Problem, Secret, job::DesiredServer};
 use letsbe_vault::{CREDENTIALS_FILE, Credentials, Given, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
 
@@ -76,7 +77,7 @@ fn seed(given: &Given) -> Command {
         given.models.iter().map(|(name, key)| (name, key.expose())).collect();
     let destination_secret = given.destination_secret.as_ref().map(Secret::expose);
     let input = serde_json::json!({ "models": models, "destination_secret": destination_secret }).to_string();
-    Command::new(paths::NODE_PROGRAM, ["vault", "seed"]).with_input(Secret::new(input)).retried(3)
+    Command::node(NodeCommand::VaultSeed).with_input(Secret::new(input)).retried(3)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use letsbe_protocol::{NodeCommand, RunCommand};
 use letsbe_types::{Problem, crash, ids::JobId, job::ProvisionJob, recovery::HandedKeys};
 use letsbe_vault::seal_keys;
 use tokio::time::sleep;
@@ -20,7 +21,7 @@ pub(super) async fn confirm(target: Target, nonce: String) {
     loop {
         let tried = async {
             let session = Session::connect(&target).await?;
-            session.run(&node(&session, &["confirm-ssh", &nonce]), b"").await
+            session.run(&node(&session, NodeCommand::ConfirmSsh { nonce: nonce.clone() }), b"").await
         };
         match tried.await {
             Ok(output) if output.code == 0 => {
@@ -103,7 +104,7 @@ pub(super) async fn bring_keys(source: KeySource, target: Target, job: JobId) {
 /// Whether the run took the keys.
 async fn hand_over(target: &Target, job: JobId, sealed: &str) -> Result<bool, Problem> {
     let session = Session::connect(target).await?;
-    let program = node(&session, &["run", "keys", "--job", &job.to_string()]);
+    let program = node(&session, RunCommand::Keys { job });
     let output = session.run(&program, sealed.as_bytes()).await?;
     session.close().await;
     if output.code != 0 {

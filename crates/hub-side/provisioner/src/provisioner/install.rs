@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use letsbe_protocol::{
-    Installed, NodeLine,
+    Installed, NodeCommand, NodeLine,
     bundle::{self, Bundle},
 };
 use letsbe_types::Problem;
@@ -28,16 +28,10 @@ impl Flow<'_> {
             return Err(unexpected("mkdir", &made));
         }
         let with_node = self.upload(session, bundle, &folder, there).await?;
-        let mut program = node(session, &["install"]);
+        let install = NodeCommand::Install { from: folder.clone(), wanted: bundle.into() };
+        let mut program = node(session, install);
         if root && with_node {
             program[0] = folder.join(bundle::NODE_FILE).to_string_lossy().into_owned();
-        }
-        for (name, value) in [
-            ("--from", &incoming),
-            ("--node-sha256", &bundle.node_sha256),
-            ("--bundle-sha256", &bundle.bundle_sha256),
-        ] {
-            program.extend([name.to_owned(), value.clone()]);
         }
         let output = session.run(&program, b"").await?;
         let refusal = output.lines.iter().find_map(|line| match serde_json::from_str(line) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use letsbe_protocol::NodeLine;
+use letsbe_protocol::{NodeLine, RunCommand};
 use letsbe_types::{Problem, crash};
 use tokio::task::JoinHandle;
 
@@ -40,9 +40,8 @@ impl Flow<'_> {
                 .map_err(|error| Problem::permanent("NODE002", error.to_string(), "Report this as a bug."))?;
             input.push(b'\n');
         }
-        let output = session
-            .run(&node(session, &["run", "record", "--job", &self.job.id.to_string()]), &input)
-            .await?;
+        let record = RunCommand::Record { job: self.job.id };
+        let output = session.run(&node(session, record), &input).await?;
         if output.code != 0 {
             return Err(unexpected("run record", &output));
         }

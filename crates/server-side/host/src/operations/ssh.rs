@@ -8,6 +8,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
+use letsbe_protocol::NodeCommand;
 use letsbe_types::{Problem, job::DesiredServer, job::RunEventKind};
 
 pub use super::ssh_state::{Phase, STATE_FILE, SshState};
@@ -253,7 +254,8 @@ impl SshMove {
         let seconds = (self.patience + MARGIN).as_secs();
         let unit = TIMER.trim_end_matches(".timer");
         let arm = format!(
-            "systemd-run --on-active={seconds}s --timer-property=AccuracySec=1s --unit={unit} --collect {NODE} revert-ssh"
+            "systemd-run --on-active={seconds}s --timer-property=AccuracySec=1s --unit={unit} --collect {}",
+            NodeCommand::RevertSsh.as_line()
         );
         changes.push(record(&SshState { phase: Phase::Both, previous }));
         changes.push(Change::Run(Command::words(&arm)));

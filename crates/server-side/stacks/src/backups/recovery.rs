@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, Machine, Question};
+use letsbe_protocol::{RecoveredPart, RunCommand};
 use letsbe_types::{Problem, Secret, job::DesiredServer};
 
 pub(crate) use self::record::is_back;
 use self::record::read_record;
 pub use self::record::{RecoveryRecord, age};
 use super::RECOVERY_KEYS;
-use crate::{paths::NODE_PROGRAM, read_file, read_vault};
+use crate::{read_file, read_vault};
 
 /// The platform's part that comes back with the tools: its container must be there first.
 pub const OPENCLAW: &str = "openclaw";
@@ -60,10 +61,10 @@ fn skipped() -> Assessment {
 }
 
 /// `letsbe-node run recover <part>`; the wishes go through standard input, they hold what opens the far side.
-fn recover(part: &str, desired: &DesiredServer, patience: Duration) -> Change {
+fn recover(part: RecoveredPart, desired: &DesiredServer, patience: Duration) -> Change {
     let wishes = DesiredServer { hub: None, models: None, backups: None, ..desired.clone() };
     let input = Secret::new(serde_json::to_string(&wishes).unwrap_or_default());
-    let program = Command::new(NODE_PROGRAM, ["run", "recover", part]);
+    let program = Command::node(RunCommand::Recover { part });
     Change::Run(program.with_input(input).within(patience).restarted(RESTARTS))
 }
 
@@ -114,7 +115,7 @@ impl Converge for VaultRestored {
             Some(_) => Assessment::converged("vault and certificates are those of the lost server"),
             None => Assessment::needed(
                 "vault and certificates are not those of the lost server",
-                vec![recover("platform", desired, PLATFORM_PATIENCE)],
+                vec![recover(RecoveredPart::Platform, desired, PLATFORM_PATIENCE)],
             ),
         })
     }
@@ -142,7 +143,7 @@ impl Converge for ToolsRestored {
             Assessment::converged("every tool was brought back")
         } else {
             let because = format!("not brought back yet: {}", outstanding.join(", "));
-            Assessment::needed(because, vec![recover("tools", desired, TOOLS_PATIENCE)])
+            Assessment::needed(because, vec![recover(RecoveredPart::Tools, desired, TOOLS_PATIENCE)])
         })
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use letsbe_host::{Command, FileWrite, Machine, MachineError, operations::UPLOAD_SERVICE};
+use letsbe_protocol::NodeCommand;
 use letsbe_types::Problem;
 
 use super::{
@@ -175,6 +176,7 @@ async fn is_there(machine: &dyn Machine, path: &str) -> Result<bool, Problem> {
 /// Its unit. Root's rights are one: to read whatever its owner has closed.
 pub(crate) fn watch_unit(path: &str, bound: Bound) -> String {
     let Bound { bytes, files } = bound;
+    let start = NodeCommand::WatchUploads { folder: path.into(), bytes, files }.as_line();
     format!(
         "# Written by LetsBe.
 [Unit]
@@ -183,7 +185,7 @@ Before={UPLOAD_SERVICE}
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=/opt/letsbe/bin/letsbe-node watch-uploads --folder {path} --bytes {bytes} --files {files}
+ExecStart={start}
 Restart=always
 RestartSec=5
 UMask=0022
