@@ -3,9 +3,11 @@
 pub mod codes;
 pub mod invariants;
 pub mod layers;
+pub mod links;
 pub mod makefile;
 pub mod memory;
 pub mod openings;
+pub mod paths;
 pub mod proofs;
 pub mod purity;
 pub mod security;

@@ -2,8 +2,8 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use letsbe_protocol::{NODE_PROGRAM, NodeCommand};
-use letsbe_types::{Secret, shell::quoted};
+use letsbe_protocol::NodeCommand;
+use letsbe_types::{Secret, paths::NODE_PROGRAM, shell::quoted};
 use serde::Serialize;
 
 /// One change to the server.

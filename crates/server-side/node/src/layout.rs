@@ -23,7 +23,7 @@ impl Layout {
     }
 
     pub(crate) fn home(&self) -> PathBuf {
-        self.root.join("opt/letsbe")
+        self.root.join(letsbe_types::paths::HOME.trim_start_matches('/'))
     }
 
     pub(crate) fn program(&self) -> PathBuf {

@@ -7,10 +7,11 @@ use letsbe_protocol::{NodeCommand, hub_address};
 use letsbe_types::{
     Problem, Secret,
     job::{DesiredServer, HubLink},
+    paths, server_home,
 };
 use serde::Deserialize;
 
-use super::{paths, reading, rendered::is_written};
+use super::{reading, rendered::is_written};
 use crate::hardening;
 
 const UNIT_FILE: &str = "/etc/systemd/system/letsbe-agent.service";
@@ -19,7 +20,7 @@ const UNIT_FILE: &str = "/etc/systemd/system/letsbe-agent.service";
 const HARDENING: [&str; 26] = [
     "NoNewPrivileges",
     "ProtectSystem",
-    "ReadWritePaths=-/opt/letsbe -/var/log/letsbe -/etc/letsbe",
+    concat!("ReadWritePaths=-", server_home!(), " -/var/log/letsbe -/etc/letsbe"),
     "# The sockets' folder is mounted into the secrets proxy's container: it outlives the agent.",
     "RuntimeDirectory=letsbe",
     "RuntimeDirectoryMode=0700",

@@ -5,14 +5,13 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use letsbe_catalog::{Catalog, RenderContext, RenderError, Selection, Tool};
 use letsbe_host::{FileWrite, Machine};
 use letsbe_protocol::desired::unfit_tools;
-use letsbe_types::{DomainName, Problem, Secret, job::DesiredServer};
+use letsbe_types::{DomainName, Problem, Secret, job::DesiredServer, paths};
 use letsbe_vault::{Credentials, Wanted};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Pins,
     containers::{Container, HASH_LABEL},
-    paths,
     reading::SharedContainers,
 };
 

@@ -20,7 +20,6 @@ mod images;
 mod models;
 mod one_tool;
 mod owner;
-pub mod paths;
 mod pins;
 mod reading;
 mod registry;
@@ -40,7 +39,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use letsbe_catalog::{Catalog, Tool};
 use letsbe_host::{Machine, Operation};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 use letsbe_vault::Credentials;
 
 #[cfg(test)]

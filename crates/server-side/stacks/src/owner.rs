@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::reading;
 
 /// There once every tool's owner was seen on this server.
-pub(crate) const ALL_PROVEN: &str = "/opt/letsbe/state/owners-proven";
+pub(crate) const ALL_PROVEN: &str = letsbe_types::paths::OWNERS_PROVEN;
 const VOLUMES: &str = "/var/lib/docker/volumes";
 const RECORD: &str = "letsbe-owner.json";
 

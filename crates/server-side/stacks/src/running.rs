@@ -5,13 +5,12 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{Assessment, Change, Command, Machine, Operation};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 
 use super::{
     Group,
     containers::{Container, Health},
     deployment::DesiredStack,
-    paths,
 };
 
 /// Time for one stack to be created and for what it depends on to become healthy.

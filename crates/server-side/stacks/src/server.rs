@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Converge, FileWrite, Machine, machine::FileState};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 
-use super::{paths, reading, rendered::is_written};
+use super::{reading, rendered::is_written};
 
 pub(crate) struct ServerRecorded;
 

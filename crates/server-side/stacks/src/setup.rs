@@ -13,7 +13,7 @@ use letsbe_types::{Problem, Secret, job::DesiredServer};
 
 use super::{
     deployment::{Deployment, declared},
-    owner, paths, reading,
+    owner, reading,
     visit::Visit,
 };
 

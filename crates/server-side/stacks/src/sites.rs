@@ -10,12 +10,12 @@ use std::{
 use async_trait::async_trait;
 use letsbe_catalog::{CertificatePaths, Door, SiteFile, Tool};
 use letsbe_host::{Assessment, Change, Command, FileWrite, Machine, Operation};
-use letsbe_types::{DomainName, Problem, job::DesiredServer};
+use letsbe_types::{DomainName, Problem, job::DesiredServer, paths};
 
 use super::{
     certificate::{self, Certificate},
     deployment::{Deployment, not_rendered},
-    http, owner, paths, reading,
+    http, owner, reading,
 };
 
 /// Asked for on every host name, to see that nginx serves the webroot for it.
@@ -274,10 +274,11 @@ mod tests {
     use chrono::Utc;
     use letsbe_catalog::{CertificatePaths, Door, SiteFile};
     use letsbe_host::{Assessment, machine::FileState};
+    use letsbe_types::paths;
 
     use super::{Certificate, Facts, Sites, Stage, Standing, decide};
     use crate::{
-        owner, paths,
+        owner,
         tests::{Files, deployment},
     };
 

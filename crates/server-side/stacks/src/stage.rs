@@ -5,12 +5,12 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use letsbe_catalog::{Catalog, render_exchange};
 use letsbe_host::{FileWrite, Machine};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 use letsbe_vault::Credentials;
 
 use super::{
     Pins, containers::Container, deployment::Deployment, deployment::declared, deployment::not_rendered,
-    http, paths, reading::SharedContainers, running::never_healthy, running::troubled, visit::PATIENCE,
+    http, reading::SharedContainers, running::never_healthy, running::troubled, visit::PATIENCE,
 };
 
 const LOOK_AGAIN: Duration = Duration::from_millis(500);

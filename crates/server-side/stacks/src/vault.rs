@@ -8,7 +8,7 @@ use letsbe_protocol::NodeCommand;
 use letsbe_types::{Problem, Secret, job::DesiredServer};
 use letsbe_vault::{CREDENTIALS_FILE, Credentials, Given, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
 
-use super::{paths, reading};
+use super::reading;
 use crate::backups::without_secret;
 
 pub(crate) struct VaultSeeded;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use letsbe_catalog::{Catalog, Exchange, Setup, Tool, render_exchange};
 use letsbe_host::Machine;
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Problem, Secret, paths};
 
 use super::{
     deployment::{Deployment, declared, not_rendered},
@@ -268,7 +268,8 @@ fn not_ours(tool: &Tool, deployment: &Deployment, missed: &Missed) -> Problem {
         format!(
             "Look at its users. If its administrator is the customer: `letsbe-node accept-owner {name}` on the server, \
              then retry the order. If not: bring a backup back, or on a new server throw its data away (`docker compose \
-             down --volumes` in /opt/letsbe/stacks/{name}), then retry."
+             down --volumes` in {}), then retry.",
+            paths::stack(name).display()
         ),
     )
 }

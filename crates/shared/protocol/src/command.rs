@@ -4,9 +4,9 @@
 
 use std::{fmt::Display, path::PathBuf};
 
-use letsbe_types::ids::JobId;
+use letsbe_types::{ids::JobId, paths::NODE_PROGRAM};
 
-use crate::{NODE_PROGRAM, bundle::Bundle};
+use crate::bundle::Bundle;
 
 /// A command of the node program.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,10 @@ use letsbe_protocol::{
     Installed, NodeCommand, NodeLine,
     bundle::{self, Bundle},
 };
-use letsbe_types::Problem;
+use letsbe_types::{
+    Problem,
+    paths::{ADMIN_INCOMING, INCOMING},
+};
 
 use super::{Flow, Progress, node, unexpected};
 use crate::ssh::Session;
@@ -20,15 +23,14 @@ impl Flow<'_> {
         there: &Installed,
     ) -> Result<(), Problem> {
         let root = session.user() == "root";
-        let home = if root { "/opt/letsbe" } else { "/home/letsbe-admin" };
-        let folder = Path::new(home).join("incoming");
+        let folder = Path::new(if root { INCOMING } else { ADMIN_INCOMING });
         let incoming = folder.to_string_lossy().into_owned();
         let made = session.run(&["mkdir", "-p", "-m", "700", &incoming], b"").await?;
         if made.code != 0 {
             return Err(unexpected("mkdir", &made));
         }
-        let with_node = self.upload(session, bundle, &folder, there).await?;
-        let install = NodeCommand::Install { from: folder.clone(), wanted: bundle.into() };
+        let with_node = self.upload(session, bundle, folder, there).await?;
+        let install = NodeCommand::Install { from: folder.to_owned(), wanted: bundle.into() };
         let mut program = node(session, install);
         if root && with_node {
             program[0] = folder.join(bundle::NODE_FILE).to_string_lossy().into_owned();

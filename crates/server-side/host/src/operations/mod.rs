@@ -22,13 +22,7 @@ use std::collections::BTreeSet;
 use crate::{change::Command, operation::Operation};
 use letsbe_catalog::UPLOAD_PORT;
 
-/// Where everything of ours lives.
-pub const HOME: &str = "/opt/letsbe";
-/// Where our own records lie.
-pub const STATE: &str = "/opt/letsbe/state";
-/// The node program.
-pub const NODE: &str = "/opt/letsbe/bin/letsbe-node";
-/// The same, where people and `sudo` find it.
+/// The node program, where people and `sudo` find it.
 pub const NODE_ON_PATH: &str = "/usr/local/bin/letsbe-node";
 /// The only user who may log in from outside.
 pub const ADMIN: &str = "letsbe-admin";

@@ -2,26 +2,27 @@
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine, machine::FileState};
-use letsbe_types::{Problem, backup::Destination, job::DesiredServer};
+use letsbe_protocol::{BackupCommand, NodeCommand};
+use letsbe_types::{
+    Problem,
+    backup::Destination,
+    job::DesiredServer,
+    paths::{BACKUP_SCRIPT, BACKUPS, DESTINATION, RESTORE_SCRIPT},
+};
 
-use super::{DESTINATION, sandbox, without_secret};
+use super::{sandbox, without_secret};
 use crate::{is_written, read_file, read_unit};
 
 pub(super) const TIMER: &str = "letsbe-backup.timer";
-const BACKUPS: &str = "/opt/letsbe/backups";
 /// restic's cache, beside the repository.
 const CACHE: &str = "cache";
 
 /// The nightly run's unit; its text is [`sandbox::nightly_unit`].
 const SERVICE: &str = "/etc/systemd/system/letsbe-backup.service";
-/// The runbook's commands (4.1, 5.1) and the nightly run.
+/// The runbook's commands (4.1, 5.1) and the nightly run; a text that names the node program is written by [`file`].
 const FILES: [(&str, u32, &str); 6] = [
-    (
-        "/opt/letsbe/scripts/backups.sh",
-        0o755,
-        "#!/bin/sh\nexec /opt/letsbe/bin/letsbe-node backup run \"$@\"\n",
-    ),
-    ("/opt/letsbe/scripts/restore.sh", 0o755, "#!/bin/sh\nexec /opt/letsbe/bin/letsbe-node restore \"$@\"\n"),
+    (BACKUP_SCRIPT, 0o755, ""),
+    (RESTORE_SCRIPT, 0o755, ""),
     (SERVICE, 0o644, ""),
     (
         "/etc/systemd/system/letsbe-backup.timer",
@@ -110,11 +111,18 @@ pub(super) async fn timer_runs(machine: &dyn Machine) -> Result<bool, Problem> {
     Ok(is("UnitFileState", "enabled") && is("ActiveState", "active"))
 }
 
-fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
-    let wanted = FILES.map(|(path, mode, text)| match path {
+fn file(path: &str, mode: u32, text: &str) -> FileWrite {
+    let script = |command: NodeCommand| format!("#!/bin/sh\nexec {} \"$@\"\n", command.as_line());
+    match path {
+        BACKUP_SCRIPT => FileWrite::new(path, mode, script(BackupCommand::Run.into())),
+        RESTORE_SCRIPT => FileWrite::new(path, mode, script(NodeCommand::Restore)),
         SERVICE => FileWrite::new(path, mode, sandbox::nightly_unit()),
         _ => FileWrite::new(path, mode, text),
-    });
+    }
+}
+
+fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
+    let wanted = FILES.map(|(path, mode, text)| file(path, mode, text));
     let differing: Vec<FileWrite> = wanted
         .into_iter()
         .zip(&facts.files)

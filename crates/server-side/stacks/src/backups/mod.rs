@@ -16,14 +16,6 @@ pub(crate) use ready::BackupsReady;
 pub(crate) use recovery::{KeysReceived, RecoveryComplete, ToolsRestored, VaultRestored, is_back};
 pub use recovery::{OPENCLAW, RecoveryRecord, age};
 
-/// The restic program of the installed bundle.
-pub const RESTIC: &str = "/opt/letsbe/bundle/programs/restic";
-/// The rclone program of the installed bundle.
-pub const RCLONE: &str = "/opt/letsbe/bundle/programs/rclone";
-/// Where copies go, without the secret that opens it.
-pub const DESTINATION: &str = "/opt/letsbe/state/destination.json";
-/// What was brought back to this server, if anything was.
-pub const RECOVERY_RECORD: &str = "/opt/letsbe/state/recovery.json";
 /// The keys from the escrow, in memory, until the vault is restored.
 pub const RECOVERY_KEYS: &str = "/run/letsbe/recovery-keys.json";
 

@@ -202,11 +202,12 @@ mod tests {
         Problem,
         ids::SetId,
         job::{DesiredServer, RestoreFrom, RestoredTool},
+        paths::RECOVERY_RECORD,
     };
 
     use super::{Facts, KeysReceived, RecoveryComplete, RecoveryRecord, ToolsRestored, VaultRestored, age};
     use crate::{
-        backups::{RECOVERY_RECORD, tests::destination},
+        backups::tests::destination,
         tests::{Files, desired},
     };
 

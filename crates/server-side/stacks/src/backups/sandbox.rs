@@ -2,6 +2,7 @@
 //! nothing else of what root may do.
 
 use letsbe_protocol::{BackupCommand, NodeCommand};
+use letsbe_types::server_home;
 
 use crate::hardening;
 
@@ -13,7 +14,7 @@ const SANDBOX: [&str; 24] = [
     "TasksMax=512",
     "NoNewPrivileges",
     "ProtectSystem",
-    "ReadWritePaths=-/opt/letsbe -/run/letsbe -/var/log/letsbe -/var/lib/docker/volumes",
+    concat!("ReadWritePaths=-", server_home!(), " -/run/letsbe -/var/log/letsbe -/var/lib/docker/volumes"),
     "ProtectHome=read-only",
     "PrivateTmp",
     "PrivateDevices",

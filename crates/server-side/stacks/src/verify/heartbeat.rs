@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{Assessment, Converge, Machine};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 use serde::Deserialize;
 
 use super::{STEP, failed};
-use crate::{paths, read_file, read_unit};
+use crate::{read_file, read_unit};
 
 /// The agent sends its first heartbeat as soon as it runs.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::Machine;
-use letsbe_types::{Problem, job::RestoredTool};
+use letsbe_types::{Problem, job::RestoredTool, paths::RECOVERY_RECORD};
 use serde::{Deserialize, Serialize};
 
-use crate::{backups::RECOVERY_RECORD, read_file};
+use crate::read_file;
 
 /// `recovery.json`: what was brought back. Written by `letsbe-node run recover`; there once the vault is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
