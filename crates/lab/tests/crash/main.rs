@@ -14,7 +14,7 @@ use letsbe_lab::{
     netcup::NetcupSim,
 };
 use letsbe_lifecycle::order::EffectKind;
-use letsbe_provisioner::provisioner::points;
+use letsbe_provisioner::flow::crash_points as points;
 use letsbe_store::Store;
 use letsbe_types::{
     api::OrderDetail,

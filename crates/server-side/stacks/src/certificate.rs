@@ -27,7 +27,7 @@ const TIMER: &str = "certbot.timer";
 const HOOK: &str = "/etc/letsencrypt/renewal-hooks/deploy/letsbe-nginx";
 const SERVICE_DROP_IN: &str = "/etc/systemd/system/certbot.service.d/letsbe.conf";
 
-/// nginx reads a renewed certificate only when it is told to.
+/// nginx reads a renewed certificate only when it is reloaded.
 const HOOK_TEXT: &str = "#!/bin/sh
 # Written by letsbe-node. certbot runs this after a renewal.
 set -e
@@ -235,7 +235,7 @@ fn order(names: &[DomainName], desired: &DesiredServer, force: bool) -> Vec<Chan
     changes
 }
 
-/// `certificate.renewed`: certbot's timer runs, knows the authority, and nginx is told of the new certificate.
+/// `certificate.renewed`: certbot's timer runs, knows the authority, and nginx is reloaded with the new certificate.
 pub(crate) struct CertificateRenewed;
 
 /// Files and the timer's state.

@@ -1,4 +1,4 @@
-//! What a tenant's stacks shall look like: the catalog and the wishes brought together. Pure.
+//! What a tenant's stacks shall look like: the catalog and the desired server brought together. Pure.
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
@@ -38,7 +38,7 @@ pub(crate) struct DesiredStack {
 }
 
 impl Deployment {
-    /// Checks the wishes against the catalog.
+    /// Checks the desired server against the catalog.
     ///
     /// # Errors
     /// The selection's field errors in one problem.

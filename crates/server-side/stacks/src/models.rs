@@ -26,7 +26,7 @@ impl Converge for ModelsConfigured {
 
     fn converge(&self, facts: &Self::Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
         if desired.models.is_none() && facts.iter().all(Option::is_some) {
-            // The server's own record of its wishes holds no models: whoever works with it must not take them away.
+            // The server's own record of its desired state holds no models: whoever works with it must not remove them.
             return Ok(Assessment::Skipped { why: "nothing is said about models: they stay".to_owned() });
         }
         let wanted = files(desired);

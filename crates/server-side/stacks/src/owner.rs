@@ -28,7 +28,7 @@ pub(crate) enum Proof {
     LoggedIn,
     /// The data is the lost server's, with the password that its owner has given himself.
     Restored,
-    /// A person has looked, and typed so.
+    /// A person has checked, and accepted the owner.
     Accepted,
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn record(machine: &dyn Machine, tool: &Tool, proof: Proof) -> 
     written.map_err(|error| reading::unreadable(&error))
 }
 
-/// A person says that a tool's present administrator is the customer: `letsbe-node accept-owner <tool>`.
+/// Records a person's word that a tool's present administrator is the customer: `letsbe-node accept-owner <tool>`.
 ///
 /// # Errors
 /// There is no such tool with a log-in, or its volume is missing.

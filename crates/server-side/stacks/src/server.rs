@@ -45,7 +45,7 @@ mod tests {
     use crate::tests::desired;
 
     #[test]
-    fn the_record_holds_the_wishes_without_tokens_and_keys() {
+    fn the_record_holds_the_desired_server_without_tokens_and_keys() {
         let wanted = desired();
         let Ok(Assessment::Needed { changes, .. }) = ServerRecorded.converge(&None, &wanted) else {
             panic!("needed")

@@ -38,7 +38,7 @@ impl Converge for VaultSeeded {
     }
 
     fn converge(&self, facts: &Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
-        let given = given(desired);
+        let given = desired_secrets(desired);
         let because = match facts {
             Facts { vault: None, .. } => "there is no vault yet".to_owned(),
             Facts { vault: Some(vault), inbox, .. } => {
@@ -61,9 +61,9 @@ impl Converge for VaultSeeded {
     }
 }
 
-/// The keys of the model providers, and what opens the backups' destination; one that the wishes do not carry any
-/// more is in the vault.
-fn given(desired: &DesiredServer) -> Given {
+/// The keys of the model providers, and what opens the backups' destination; one that the desired server does not carry
+/// any more is in the vault.
+fn desired_secrets(desired: &DesiredServer) -> Given {
     let keys = desired.models.iter().flat_map(|models| &models.keys);
     let keys = keys.filter(|(_, key)| !key.0.is_empty());
     let models = keys.map(|(provider, key)| (provider.clone(), Secret::from(key.0.as_str()))).collect();
@@ -89,7 +89,7 @@ mod tests {
     use letsbe_vault::{Credentials, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
     use rand::{SeedableRng as _, rngs::StdRng};
 
-    use super::{Facts, VaultSeeded, given};
+    use super::{Facts, VaultSeeded, desired_secrets};
     use crate::tests::{Files, desired};
 
     const SEED: &str = "run /opt/letsbe/bin/letsbe-node vault seed <‹input›";
@@ -107,7 +107,7 @@ mod tests {
     fn seeded(inbox: &Credentials, desired: &DesiredServer) -> Vault {
         let mut vault = Vault::default();
         let now = chrono::DateTime::from_timestamp(1_795_000_000, 0).expect("a time");
-        vault.seed(inbox, &given(desired), &mut StdRng::seed_from_u64(1), now);
+        vault.seed(inbox, &desired_secrets(desired), &mut StdRng::seed_from_u64(1), now);
         vault
     }
 

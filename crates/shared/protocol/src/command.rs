@@ -1,6 +1,6 @@
 //! Commands of the node program that our own programs give it, as argument vectors.
 //!
-//! The node program's own command line (`clap`) stands in its crate; a test there reads every command of this list with it.
+//! The node program's own command line (`clap`) stands in its crate; a test there parses every command of this list.
 
 use std::{fmt::Display, path::PathBuf};
 

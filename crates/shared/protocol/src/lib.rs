@@ -1,8 +1,8 @@
 //! The protocol between our side of an SSH connection and the node program on the server.
 //!
 //! One command's input and output: what is sent ([`bundle`], [`desired`]), the node program's commands
-//! ([`NodeCommand`]), the lines that come back ([`NodeLine`]), and the exit codes. Both sides name the same user and port here;
-//! the paths of a server are in `letsbe_types::paths`.
+//! ([`NodeCommand`]), the lines that come back ([`NodeLine`]), and the exit codes. Both sides name the same user and
+//! port here; the paths of a server are in `letsbe_types::paths`.
 //!
 //! It must never open a connection, start a process, or change what an older program on a live server can read.
 

@@ -1,5 +1,5 @@
-//! Where things lie on a tenant's server, and what they are called there (runbook 3.2; DESIGN section 3). `xtask` refuses
-//! a second place that spells the paths.
+//! Where things lie on a tenant's server, and what they are called there (runbook 3.2; DESIGN section 3). `xtask`
+//! refuses a second place that spells the paths.
 
 use std::path::{Path, PathBuf};
 

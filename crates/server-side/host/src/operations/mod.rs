@@ -25,11 +25,11 @@ use letsbe_catalog::UPLOAD_PORT;
 /// The node program, where people and `sudo` find it.
 pub const NODE_ON_PATH: &str = "/usr/local/bin/letsbe-node";
 /// The only user who may log in from outside.
-pub const ADMIN: &str = "letsbe-admin";
+pub const ADMIN: &str = letsbe_protocol::ADMIN_USER;
 /// The SSH server that takes uploads and does nothing else, where the owner of a tool uploads to it.
 pub const UPLOAD_SERVICE: &str = "letsbe-sftp.service";
 /// The SSH port of a provisioned server.
-pub const SSH_PORT: u16 = 22022;
+pub const SSH_PORT: u16 = letsbe_protocol::ADMIN_PORT;
 
 /// Steps 1 to 8, sorted by step; `ports` are those that the selected tools need open.
 #[must_use]

@@ -139,7 +139,7 @@ fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
     because.extend(differing.iter().map(|file| format!("{} is not as it should be", file.path.display())));
     let units_differ = differing.iter().any(|file| file.path.starts_with("/etc/systemd"));
     changes.extend(differing.into_iter().map(Change::Write));
-    // Nothing said is nothing written: who works with the server's own record must not take its destination away.
+    // Without a destination nothing is written: a run from the server's own record must not remove its destination.
     if let Some(wanted) = &desired.backups
         && let (wanted, _) = without_secret(wanted)
         && !is_kept(&wanted, facts.destination.as_ref())
@@ -177,7 +177,7 @@ pub(super) fn words(destination: &Destination) -> String {
     }
 }
 
-/// Whether the file says this destination, in whatever form: it may have been set on the server itself.
+/// Whether the file names this destination, in whatever form: it may have been set on the server itself.
 fn is_kept(wanted: &Destination, found: Option<&FileState>) -> bool {
     found.is_some_and(|file| {
         file.mode == 0o600
@@ -193,7 +193,7 @@ mod tests {
     use super::{FILES, Facts, decide};
     use crate::{backups::tests::destination, tests::desired};
 
-    fn wishes() -> DesiredServer {
+    fn desired_server() -> DesiredServer {
         DesiredServer { backups: Some(destination()), ..desired() }
     }
 
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_timer_the_commands_and_the_destination_are_there_and_the_secret_is_not() {
-        let first = decide(&fresh(), &wishes());
+        let first = decide(&fresh(), &desired_server());
         assert!(!format!("{first:?}").contains("canary"));
         assert_eq!(
             lines(&first).last().map(String::as_str),
@@ -239,24 +239,24 @@ mod tests {
         for index in [0, 1] {
             assert_eq!(facts.files[index].as_ref().expect("written").mode, 0o755);
         }
-        let Assessment::Converged { why } = decide(&facts, &wishes()) else { panic!("converged") };
+        let Assessment::Converged { why } = decide(&facts, &desired_server()) else { panic!("converged") };
         assert!(why.contains("the bucket backups at"), "{why}");
     }
 
     #[test]
     fn a_destination_stays_when_nothing_is_said_about_it_and_another_one_replaces_it() {
-        let facts = after(&decide(&fresh(), &wishes()));
+        let facts = after(&decide(&fresh(), &desired_server()));
         assert!(lines(&decide(&facts, &desired())).is_empty());
-        let mut moved = wishes();
+        let mut moved = desired_server();
         if let Some(letsbe_types::backup::Destination::S3(s3)) = &mut moved.backups {
             s3.prefix = "elsewhere".to_owned();
         }
         let [line] = &lines(&decide(&facts, &moved))[..] else { panic!("one change") };
         assert!(line.starts_with("write /opt/letsbe/state/destination.json (mode 0600"), "{line}");
-        let mut compact = after(&decide(&fresh(), &wishes()));
+        let mut compact = after(&decide(&fresh(), &desired_server()));
         let file = compact.destination.as_mut().expect("written");
         file.content = file.content.split_whitespace().collect();
-        assert!(lines(&decide(&compact, &wishes())).is_empty(), "the same in another form");
+        assert!(lines(&decide(&compact, &desired_server())).is_empty(), "the same in another form");
         let alone = decide(&Facts { destination: None, ..facts }, &desired());
         let Assessment::Converged { why } = alone else { panic!("converged") };
         assert!(why.contains("this server only"), "{why}");
@@ -264,8 +264,8 @@ mod tests {
 
     #[test]
     fn what_is_not_as_it_should_be_is_mended_and_nothing_else() {
-        let good = || after(&decide(&fresh(), &wishes()));
-        let only = |facts: &Facts| lines(&decide(facts, &wishes()));
+        let good = || after(&decide(&fresh(), &desired_server()));
+        let only = |facts: &Facts| lines(&decide(facts, &desired_server()));
         let restart =
             ["run systemctl enable letsbe-backup.timer", "run systemctl restart letsbe-backup.timer"];
         assert_eq!(only(&Facts { timer_runs: false, ..good() }), restart);

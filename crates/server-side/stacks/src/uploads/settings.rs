@@ -12,7 +12,7 @@ pub(super) const UNIT_FILE: &str = "/etc/systemd/system/letsbe-sftp.service";
 /// While nothing more may be uploaded: what is set before all else, with the reason in its first line. The folder is the
 /// watch's own.
 pub const FULL: &str = "/var/lib/letsbe-sftp/full.conf";
-/// And what the owner is told with each login.
+/// And the banner that the owner sees at each login then.
 pub(super) const FULL_BANNER: &str = "/var/lib/letsbe-sftp/full.txt";
 /// There while the watch counts: it stays where that was the watch's end.
 pub(super) const COUNTING: &str = "/var/lib/letsbe-sftp/counting";
@@ -24,7 +24,7 @@ const ROOT: &str = paths::UPLOADS_ROOT;
 pub(super) const FOLDERS: [(&str, u32); 3] =
     [(paths::UPLOADS, 0o755), (ROOT, 0o755), (paths::UPLOADS_PAGES, 0o755)];
 
-/// Requests that are never taken. What links name is nothing that belongs on a site; copies within the server fill a disk
+/// Requests that are always refused. What links name is nothing that belongs on a site; copies within the server fill a disk
 /// quicker than anybody could see it.
 const NEVER: &str = "symlink,hardlink,copy-data";
 

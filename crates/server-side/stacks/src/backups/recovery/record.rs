@@ -1,4 +1,4 @@
-//! The record of what was brought back, as the program writes it.
+//! The record of what was restored, as the program writes it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::read_file;
 
-/// `recovery.json`: what was brought back. Written by `letsbe-node run recover`; there once the vault is.
+/// `recovery.json`: what was restored. Written by `letsbe-node run recover`; there once the vault is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryRecord {
     /// When it began: the age of the data is counted from here.

@@ -23,7 +23,7 @@ use crate::{
 /// When the server cannot be reached, or the node program refuses.
 pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<PlannedOperation>, Problem> {
     job::check(job)?;
-    // Somebody waits for the answer: an address where nobody is, is said to be one.
+    // A person waits for the answer: an unreachable server is reported at once.
     let options = Options { connect_patience: Some(Duration::ZERO), ..Options::default() };
     let mut flow = Flow::new(job, options, None, watcher)?;
     let packed = pack_in_background(job);
@@ -42,7 +42,7 @@ pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<Planne
     result
 }
 
-/// What the program that is installed there says, if it is this release's. Another one's is not replaced for a plan: the
+/// The plan of the installed program, if it is of this release. Another release is not replaced for a plan: the
 /// agent and the gate run it.
 fn planned_there(job: &ProvisionJob, output: &ssh::Output) -> Result<Vec<PlannedOperation>, Problem> {
     if output.code == EXIT_STALE { Err(another_release(job)) } else { planned(output) }

@@ -12,7 +12,7 @@ use letsbe_types::{
 use super::{
     Flow, Progress,
     answers::{self, KeySource},
-    desired_json, node, points, unexpected,
+    crash_points, desired_json, node, unexpected,
 };
 use crate::ssh::{self, Session};
 
@@ -46,7 +46,8 @@ impl Flow<'_> {
             self.count(&line)?;
             match serde_json::from_str(&line) {
                 Ok(NodeLine::Event(event)) => {
-                    let cut = points::cut_after(&event.event).is_some_and(|point| crash::strikes(&point));
+                    let cut =
+                        crash_points::cut_after(&event.event).is_some_and(|point| crash::strikes(&point));
                     self.handle(event).await;
                     if cut {
                         return Err(Problem::transient(
@@ -100,7 +101,7 @@ impl Flow<'_> {
             return;
         }
         if self.last == 0 {
-            crash::point(&points::flow::STARTED);
+            crash::point(&crash_points::flow::STARTED);
         }
         self.last = event.sequence;
         // Whatever comes after the request shows that it was answered, or is over.

@@ -58,13 +58,13 @@ impl Flow<'_> {
         let with_node = there.node_sha256.as_ref() != Some(&bundle.node_sha256);
         if with_node {
             let file = bundle::NODE_FILE;
-            let mut tell = |sent, total| (self.watcher)(Progress::Uploading { file, sent, total });
-            session.upload(&bundle.node, &folder.join(file), 0o755, &mut tell).await?;
+            let mut progress = |sent, total| (self.watcher)(Progress::Uploading { file, sent, total });
+            session.upload(&bundle.node, &folder.join(file), 0o755, &mut progress).await?;
         }
         if there.bundle_sha256.as_ref() != Some(&bundle.bundle_sha256) {
             let file = bundle::TAR_FILE;
-            let mut tell = |sent, total| (self.watcher)(Progress::Uploading { file, sent, total });
-            session.upload(bundle.tar.path(), &folder.join(file), 0o644, &mut tell).await?;
+            let mut progress = |sent, total| (self.watcher)(Progress::Uploading { file, sent, total });
+            session.upload(bundle.tar.path(), &folder.join(file), 0o644, &mut progress).await?;
         }
         Ok(with_node)
     }
