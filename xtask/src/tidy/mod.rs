@@ -1,6 +1,8 @@
-//! One rule a file.
+//! The rules, by what they are about.
 
 pub mod codes;
+pub mod crates;
+pub mod documents;
 pub mod invariants;
 pub mod layers;
 pub mod links;
@@ -8,10 +10,13 @@ pub mod makefile;
 pub mod memory;
 pub mod openings;
 pub mod paths;
+pub mod promises;
 pub mod proofs;
 pub mod purity;
 pub mod security;
+pub mod server_paths;
 pub mod sizes;
+pub mod where_is;
 pub mod words;
 
 #[cfg(test)]

@@ -12,9 +12,6 @@ use tracing_subscriber::{
 
 use crate::run;
 
-/// Set by a program of ours that reads the refusal: the agent, for work in a unit of its own.
-pub(crate) const FOR_PROGRAMS: &str = "LETSBE_FOR_PROGRAMS";
-
 /// Who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {

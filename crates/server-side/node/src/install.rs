@@ -15,7 +15,7 @@ use letsbe_protocol::{
 use letsbe_types::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::{files, layout::Layout};
+use letsbe_base::{files, layout::Layout};
 
 /// What is to be installed. What is not named is not asked for.
 #[derive(Debug, Clone, Default, Args)]
@@ -144,7 +144,7 @@ mod tests {
     use letsbe_protocol::bundle::{NODE_FILE, PROGRAMS, TAR_FILE, pack};
 
     use super::{Wanted, install, installed};
-    use crate::layout::Layout;
+    use letsbe_base::layout::Layout;
 
     #[test]
     fn what_was_asked_for_is_installed_once_and_damage_is_refused() {

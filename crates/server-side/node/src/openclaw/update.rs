@@ -11,7 +11,7 @@ use super::{
     record::{Record, Stage},
     volume,
 };
-use crate::layout::Layout;
+use letsbe_base::layout::Layout;
 
 letsbe_types::crash_points! {
     /// Where a move to another release can be killed, in the order in which it comes to them.

@@ -7,12 +7,10 @@ use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
 
 use super::{Request, attach, decide, print, print_line, read_desired, unit};
 use crate::{
-    files,
     install::{self, Wanted},
     journal::{self, FileJournal},
-    layout::Layout,
-    lock,
 };
+use letsbe_base::{files, layout::Layout, lock};
 
 /// Starts the run, unless it runs or is done already, and follows it. Answers the exit code.
 pub(crate) async fn start(

@@ -21,7 +21,9 @@ use letsbe_types::{
 };
 
 use self::source::Source;
-use crate::{backup::listing, files, journal::FileJournal, layout::Layout, restore::stage::folders};
+use crate::journal::FileJournal;
+use letsbe_base::{files, layout::Layout};
+use letsbe_data::{backup::listing, restore::stage::folders};
 
 letsbe_types::crash_points! {
     /// Where `letsbe-node run recover` can be killed, in the order in which it comes to them.
@@ -173,7 +175,8 @@ mod tests {
     };
 
     use super::{tell, told, write_record};
-    use crate::{journal, layout::Layout};
+    use crate::journal;
+    use letsbe_base::layout::Layout;
 
     #[test]
     fn the_journal_is_told_whenever_something_more_is_back() {

@@ -26,7 +26,8 @@ use super::{
     source::{Source, remove},
     unusable, wish, write_record,
 };
-use crate::{files, layout::Layout, run::keys};
+use crate::run::keys;
+use letsbe_base::{files, layout::Layout};
 
 /// The set with vault and records, and the one with the certificates.
 const LETSBE: &str = "letsbe";
@@ -188,3 +189,6 @@ fn under(layout: &Layout, path: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "../../../../backup/tests/repository/webdav.rs"]
+mod webdav;

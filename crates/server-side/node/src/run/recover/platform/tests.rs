@@ -17,14 +17,10 @@ use letsbe_types::{
 use letsbe_vault::{BACKUP_KEY, Origin, Vault};
 use serde_json::json;
 
-use super::{bring_back, under};
-use crate::{
-    backup::{listing, webdav::Webdav},
-    files,
-    layout::Layout,
-    restore::stage::folders,
-    run::recover::read_record,
-};
+use super::{bring_back, under, webdav::Webdav};
+use crate::run::recover::read_record;
+use letsbe_base::{files, layout::Layout};
+use letsbe_data::{backup::listing, restore::stage::folders};
 
 const BACKUP: &str = "canary-backup-key-that-is-as-long-as-that-of-a-server";
 const REGISTRY_KEY: &str = "abababababababababababababababababababababababababababababababab";

@@ -1,0 +1,25 @@
+//! The lab: everything outside the product's power, made real on one machine (DESIGN section 9).
+//!
+//! Netcup is simulated over real hosts; DNS, ACME, the image registry and mail are real programs; a customer and
+//! Stripe are played. It must never be part of what runs at a customer, reach outside this machine, or claim that
+//! a stand-in is the real tool.
+
+pub mod bench;
+pub mod content;
+pub mod crash;
+pub mod disaster;
+pub mod docker;
+mod file_lock;
+pub mod fleet;
+pub mod hosts;
+pub mod images;
+pub mod lab;
+pub mod memory;
+pub mod network;
+pub mod nights;
+pub mod scan;
+pub mod services;
+pub mod unpacked;
+pub mod uploads;
+pub mod vault;
+pub mod wait;
