@@ -1,12 +1,4 @@
-//! What runs on the server: nginx (step 4), the tools (step 9), the AI runtime, the agent and backups (step 10), and
-//! the checks from inside (step 11).
-//!
-//! What is wanted comes from the catalog ([`Deployment`]); what is there is read in [`reading`]; each operation
-//! compares the two. Containers carry a hash of everything their stack was made from, so "converged" is read from
-//! the containers themselves and needs no record of our own.
-//!
-//! It must never know how the server is reached from outside, hold a secret in a file that others can read, or replace
-//! data that is there.
+#![doc = include_str!("../README.md")]
 
 mod agent;
 pub mod backups;
