@@ -1,6 +1,9 @@
-//! Puts the pages of `docs/errors` into the program.
+//! Puts the pages of `docs/errors` into the program, each with what its family says.
 
 use std::{env, fs, path::Path};
+
+#[path = "src/boilerplate.rs"]
+mod boilerplate;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../../docs/errors").canonicalize()?;
@@ -11,11 +14,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         codes.extend(name.strip_suffix(".md").filter(|code| *code != "README").map(str::to_owned));
     }
     codes.sort();
-    let page = |code: &String| {
-        let file = folder.join(format!("{code}.md"));
-        format!("    ({code:?}, include_str!({:?})),\n", file.display().to_string())
-    };
-    let pages: String = codes.iter().map(page).collect();
+    let mut pages = String::new();
+    for code in &codes {
+        let page = fs::read_to_string(folder.join(format!("{code}.md")))?;
+        pages.push_str(&format!("    ({code:?}, {:?}),\n", boilerplate::completed(code, &page)));
+    }
     let text = format!("pub(crate) static PAGES: &[(&str, &str)] = &[\n{pages}];\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("pages.rs"), text)?;
     Ok(())

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::error_pages::{AGAIN, FOLDER, again, pages};
 use crate::{File, Finding, Repository};
 
-const PAGES: &str = "docs/errors/";
 /// In the form of a code, but none.
 const NOT_CODES: &[(&str, &str)] = &[
     ("SERVER_LOST", "a phase of an order"),
@@ -31,8 +31,6 @@ const STATUSES: &[(&str, &str)] = &[
     ("INTERNAL_SERVER_ERROR", "API500"),
     ("SERVICE_UNAVAILABLE", "API503"),
 ];
-/// What every page has after its title, `# CODE: in a few words`.
-const SECTIONS: [&str; 3] = ["## What happened", "## What to do", "Tried again by itself: "];
 
 fn is_code(word: &str) -> bool {
     let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -89,36 +87,19 @@ fn used(repository: &Repository) -> BTreeMap<String, Use<'_>> {
     codes
 }
 
-/// Codes without a page, pages without a code, and pages that do not follow the form or contradict the programs.
+/// Codes without a page, pages without a code, and pages that contradict the programs.
 #[must_use]
 pub fn mismatches(repository: &Repository) -> Vec<Finding> {
     let codes = used(repository);
-    let is_page = |file: &&File| {
-        file.path.starts_with(PAGES) && file.path.ends_with(".md") && !file.path.ends_with("/README.md")
-    };
     let without_page =
-        codes.iter().filter(|(code, _)| repository.file(&format!("{PAGES}{code}.md")).is_none());
+        codes.iter().filter(|(code, _)| repository.file(&format!("{FOLDER}{code}.md")).is_none());
     let mut findings: Vec<Finding> = without_page
-        .map(|(code, used)| used.file.finding(used.line, format!("write the page {PAGES}{code}.md")))
+        .map(|(code, used)| used.file.finding(used.line, format!("write the page {FOLDER}{code}.md")))
         .collect();
-    let index = repository.file(&format!("{PAGES}README.md")).map_or("", |file| file.text.as_str());
-    for page in repository.files.iter().filter(is_page) {
-        let code = page.path.trim_start_matches(PAGES).trim_end_matches(".md");
-        if let Some(used) = codes.get(code) {
-            findings.extend(retry_mismatch(page, used));
-        } else {
-            findings.push(page.finding(1, format!("no program uses the code {code}; remove the page")));
-        }
-        if !index.contains(&format!("({code}.md)")) {
-            findings.push(page.finding(1, format!("{PAGES}README.md does not list {code}")));
-        }
-        if !page.text.starts_with(&format!("# {code}: ")) {
-            findings.push(page.finding(1, format!("the title must be `# {code}: what it means`")));
-        }
-        let missing =
-            SECTIONS.iter().filter(|section| !page.lines().any(|(_, line)| line.starts_with(**section)));
-        findings.extend(missing.map(|section| page.finding(1, format!("`{section}` is missing"))));
-    }
+    findings.extend(pages(repository).filter_map(|(code, page)| match codes.get(code) {
+        Some(used) => retry_mismatch(page, used),
+        None => Some(page.finding(1, format!("no program uses the code {code}; remove the page"))),
+    }));
     findings
 }
 
@@ -129,9 +110,8 @@ fn retry_mismatch(page: &File, used: &Use<'_>) -> Option<Finding> {
         (false, true) => "no",
         (false, false) => return None,
     };
-    let (line, said) = page.lines().find_map(|(line, text)| Some((line, text.strip_prefix(SECTIONS[2])?)))?;
-    let message = || format!("the programs say `{}{right}`", SECTIONS[2]);
-    (!said.starts_with(right)).then(|| page.finding(line, message()))
+    let (line, said) = again(page)?;
+    (said != right).then(|| page.finding(line, format!("the programs say `{AGAIN}{right}`")))
 }
 
 #[cfg(test)]
@@ -162,13 +142,13 @@ mod tests {
     fn a_code_without_a_page_and_a_page_without_a_code_are_found() {
         let program = "Problem::permanent(\"DNS001\", a, b)\nStatusCode::CONFLICT\nProblem::transient(\n    \"PAY001\",\n\
                        #[cfg(test)]\n\"DNS009\"\n";
-        let good = "# API409: x\n## What happened\n## What to do\nTried again by itself: no\n";
+        let page = "# API409: x\n\nTried again by itself: no\n";
         let files = [
             ("crates/hub-side/hub/src/a.rs", program),
-            ("docs/errors/API409.md", good),
-            ("docs/errors/PAY001.md", &good.replace("API409", "PAY001")),
-            ("docs/errors/README.md", "(API409.md) (DNS002.md)"),
-            ("docs/errors/DNS002.md", "# DNS002: x\n## What happened\nTried again by itself: no\n"),
+            ("docs/errors/API409.md", page),
+            ("docs/errors/PAY001.md", page),
+            ("docs/errors/README.md", page),
+            ("docs/errors/DNS002.md", page),
         ];
         let found = tidy::messages(&mismatches(&Repository::example(&files)));
         assert!(
@@ -176,9 +156,7 @@ mod tests {
             "{found}"
         );
         assert!(found.contains("no program uses the code DNS002"), "{found}");
-        assert!(found.contains("`## What to do` is missing"), "{found}");
-        assert!(found.contains("README.md does not list PAY001"), "{found}");
-        assert!(found.contains("PAY001.md:4: the programs say `Tried again by itself: yes`"), "{found}");
-        assert_eq!(found.lines().count(), 5, "{found}");
+        assert!(found.contains("PAY001.md:3: the programs say `Tried again by itself: yes`"), "{found}");
+        assert_eq!(found.lines().count(), 3, "{found}");
     }
 }

@@ -3,6 +3,8 @@
 pub mod codes;
 pub mod crates;
 pub mod documents;
+pub mod error_index;
+pub mod error_pages;
 pub mod invariants;
 pub mod layers;
 pub mod links;

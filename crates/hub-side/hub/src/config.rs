@@ -1,6 +1,7 @@
 //! The Hub's configuration: one TOML file, every field checked at start.
 
 mod backups;
+mod database;
 mod models;
 mod ready;
 mod unpaid;
@@ -60,6 +61,12 @@ pub struct HubConfig {
     pub public_url: String,
     /// Folder of the database, keys and job files (mode 0700).
     pub data_folder: PathBuf,
+    /// The database, `sqlite:<file>` or `postgres://<user>@<host>/<database>`; `hub.sqlite` in the data folder unless given.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// File with the password of a database of PostgreSQL (mode 0600).
+    #[serde(default)]
+    pub database_password_file: Option<PathBuf>,
     /// Folder of the catalog.
     pub catalog_folder: PathBuf,
     /// Stripe.
@@ -279,16 +286,10 @@ impl EscrowConfig {
     }
 }
 
-/// The database in the data folder, and in a backup of the Hub.
+/// The database of SQLite in the data folder, and in a backup of the Hub.
 pub const DATABASE: &str = "hub.sqlite";
 
 impl HubConfig {
-    /// The database's file.
-    #[must_use]
-    pub fn database(&self) -> PathBuf {
-        self.data_folder.join(DATABASE)
-    }
-
     /// Reads and checks the file.
     ///
     /// # Errors
@@ -301,6 +302,7 @@ impl HubConfig {
             toml::from_str(&text).map_err(|error| refused(without_its_value(&text, &error)))?;
         let models = config.models.as_ref().and_then(ModelsConfig::problem);
         let others = || config.backups.problem().or_else(|| config.unpaid.problem());
+        let models = models.or_else(|| config.database_problem());
         match models.or_else(|| config.escrow.problem()).or_else(others) {
             Some(why) => Err(refused(why)),
             None => Ok(config),

@@ -17,7 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     AppState,
     controllers::{
-        agents, backups, health, jobs, models, orders, payments, recovery, sessions,
+        agents, backups, health, hub_tasks, jobs, models, orders, payments, recovery, sessions,
         tenants::{self, configuration, relay_key},
     },
     convergence,
@@ -73,6 +73,7 @@ pub fn routes() -> Vec<Route> {
     let stripe = post(payments::webhook::take).layer(DefaultBodyLimit::max(STRIPE_LIMIT));
     let mut table = vec![
         line(read(), "/healthz", Open, get(health::health)),
+        line(read(), "/readyz", Open, get(hub_tasks::ready)),
         line(write(), "/api/v1/public/orders", Limited(Scope::Checkout), post(orders::checkout::create)),
         line(read(), "/api/v1/public/orders/{id}", public, get(orders::progress::show)),
         line(write(), "/api/v1/webhooks/stripe", Keyed, stripe),
@@ -103,6 +104,7 @@ pub fn routes() -> Vec<Route> {
     table.extend(tenant_routes());
     table.extend(backup_routes());
     table.extend(recovery_routes());
+    table.extend(own_routes());
     table
 }
 
@@ -195,6 +197,18 @@ fn recovery_routes() -> Vec<Route> {
         line(write(), "/api/v1/admin/tenants/{id}/recovery/cancel", Staff, post(recovery::cancel)),
         line(write(), "/api/v1/admin/tenants/{id}/recovery/keys", Staff, post(recovery::give_keys)),
         line(write(), "/api/v1/admin/tenants/{id}/recovery/lost", Staff, post(recovery::settle)),
+    ]
+}
+
+/// The Hub's own work.
+fn own_routes() -> Vec<Route> {
+    use Access::{Staff, StaffPage};
+    let (read, write) = (|| Method::GET, || Method::POST);
+    vec![
+        line(read(), "/api/v1/admin/hub/tasks", Staff, get(hub_tasks::list)),
+        line(write(), "/api/v1/admin/hub/tasks/{task}/run", Staff, post(hub_tasks::run)),
+        line(read(), "/hub/tasks", StaffPage, get(web::hub_tasks::list)),
+        line(write(), "/hub/tasks/{task}/run", StaffPage, post(web::hub_tasks::run)),
     ]
 }
 

@@ -8,8 +8,8 @@ use letsbe_store::Store;
 use letsbe_types::{Secret, clock::Clock};
 
 use crate::{
-    config::PaymentTerms, convergence::Planner, relay::SharedRelay, security::logins::Logins,
-    tenants::Tenants,
+    background::Handle, config::PaymentTerms, convergence::Planner, relay::SharedRelay,
+    security::logins::Logins, tenants::Tenants,
 };
 
 /// What requests share. Cheap to clone, as each layer around a handler does: one count for all of it.
@@ -59,4 +59,6 @@ pub struct Shared {
     pub jobs_folder: Arc<std::path::Path>,
     /// What says how the Hub's own backup ended; `None` where none is wanted.
     pub own_backup: Option<Arc<std::path::Path>>,
+    /// The driver of this process's background work.
+    pub background: Handle,
 }

@@ -166,7 +166,7 @@ impl Store {
         entry: &NewEntry,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         let revoked = agent::Entity::update_many()
             .col_expr(agent::Column::RevokedAt, Expr::value(now))
             .filter(agent::Column::OrderId.eq(order.0))

@@ -14,6 +14,9 @@ impl Store {
     /// # Errors
     /// When the file exists or cannot be written.
     pub async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        if self.db.get_database_backend() != DbBackend::Sqlite {
+            return Err(StoreError::Unready("PostgreSQL is backed up by its own programs".to_owned()));
+        }
         let path = file.to_str().ok_or_else(|| row_error("files")(&"a path that is no text"))?;
         let copy = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [path.into()]);
         self.db.execute_raw(copy).await?;

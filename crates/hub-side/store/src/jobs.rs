@@ -84,7 +84,7 @@ impl Store {
     /// # Errors
     /// When there is no such order or the database fails.
     pub async fn create_job(&self, new: &NewJob, now: DateTime<Utc>) -> Result<Job, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(new.order).await?;
         let order = orders::find(&transaction, new.order).await?.ok_or(StoreError::NoSuchOrder(new.order))?;
         let row = job::ActiveModel {
             id: Set(new.id.0),
@@ -135,7 +135,7 @@ impl Store {
         report: &JobReport,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(job.order).await?;
         for event in &report.events {
             if let Some(entry) = about(job.id, event) {
                 timeline::append(&transaction, job.order, &entry, event.at).await?;

@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod agents;
+mod background;
 mod backups;
+mod changes;
 mod copy;
+mod database;
 mod entities;
 mod jobs;
 mod messages;
@@ -14,24 +17,22 @@ mod payments;
 mod recoveries;
 mod relay;
 mod search;
+mod sql;
 mod staff;
 mod tasks;
 mod tenants;
 mod timeline;
+mod transactions;
 mod unpaid;
 
-use std::path::Path;
-
-use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
-use sea_orm_migration::MigratorTrait as _;
+use sea_orm::{DatabaseConnection, DbErr};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 pub use agents::{AgentStatus, Introduction, RegisterError};
+pub use background::{BackgroundTask, LeasedTask, TaskRecord};
 pub use backups::{alarms::NewAlarm, destinations::NewDestination};
+pub use database::{Database, NoDatabase, Postgres};
 pub use jobs::{Job, NewJob};
 pub use messages::{LeasedMessage, MessageKind, UnsentMessage, UnsentMessages};
 pub use order_list::{ListedOrders, OrderFilter, OrderQuery};
@@ -95,58 +96,39 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     db: DatabaseConnection,
-    changed: tokio::sync::watch::Sender<u64>,
+    changes: changes::Changes,
     quotas: Quotas,
 }
 
 impl Store {
-    /// Opens (and makes, and migrates) the SQLite database in `file`.
+    /// Opens the database, and makes and migrates what is not there.
     ///
     /// # Errors
-    /// When the file cannot be opened or migrated.
-    pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        private(file).map_err(|error| DbErr::Custom(format!("{}: {error}", file.display())))?;
-        let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", file.display()));
-        options.max_connections(4).sqlx_logging(false).map_sqlx_sqlite_opts(|sqlite| {
-            sqlite
-                .journal_mode(sea_orm::sqlx::sqlite::SqliteJournalMode::Wal)
-                .synchronous(sea_orm::sqlx::sqlite::SqliteSynchronous::Full)
-                .busy_timeout(std::time::Duration::from_secs(10))
-                // Many heartbeats change the same pages again and again: a larger log writes each back less often.
-                .pragma("wal_autocheckpoint", "16384")
-                .pragma("cache_size", "-65536")
-        });
-        let db = Database::connect(options).await?;
-        migration::Migrator::up(&db, None).await?;
-        Ok(Self { db, changed: tokio::sync::watch::Sender::new(0), quotas: Quotas::default() })
+    /// When it cannot be opened or migrated.
+    pub async fn open(database: impl Into<Database>) -> Result<Self, StoreError> {
+        Ok(Self::on(database::open(&database.into()).await?))
     }
 
     /// Opens the database only to read it: nothing is made, migrated or written.
     ///
     /// # Errors
-    /// When the file is not there, is of another version of this program, or cannot be read.
-    pub async fn open_to_read(file: &Path) -> Result<Self, StoreError> {
-        let unready = |why: String| StoreError::Unready(format!("{}: {why}", file.display()));
-        if !file.try_exists().map_err(|error| unready(error.to_string()))? {
-            return Err(unready("there is no database yet. Nothing was changed.".to_owned()));
-        }
-        let mut options = ConnectOptions::new(format!("sqlite://{}?mode=ro", file.display()));
-        options
-            .max_connections(1)
-            .sqlx_logging(false)
-            .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(std::time::Duration::from_secs(10)));
-        let db = Database::connect(options).await?;
-        let pending = migration::Migrator::get_pending_migrations(&db).await;
-        match pending.map(|steps| steps.len()) {
-            Ok(0) => Ok(Self { db, changed: tokio::sync::watch::Sender::new(0), quotas: Quotas::default() }),
-            Ok(missing) => Err(unready(format!(
-                "the database is of an older version, {missing} steps of its schema are missing: `letsbe-hub serve` \
-                 brings it forward. Nothing was changed."
-            ))),
-            Err(error) => {
-                Err(unready(format!("this is no database of this program: {error}. Nothing was changed.")))
-            }
-        }
+    /// When it is not there, is of another version of this program, or cannot be read.
+    pub async fn open_to_read(database: impl Into<Database>) -> Result<Self, StoreError> {
+        Ok(Self::on(database::open_to_read(&database.into()).await?))
+    }
+
+    fn on(db: DatabaseConnection) -> Self {
+        Self { db, changes: changes::Changes::default(), quotas: Quotas::default() }
+    }
+
+    /// Ends all its connections.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn close(self) -> Result<(), StoreError> {
+        // Its listener has a connection, too.
+        drop(self.changes);
+        Ok(self.db.close().await?)
     }
 
     /// With other quotas for tenants' servers.
@@ -161,37 +143,6 @@ impl Store {
         self.db.set_metric_callback(move |told| observe(&told.statement.sql));
         self
     }
-
-    /// Tells when something was written by this process: for workers and live pages, on top of polling.
-    #[must_use]
-    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.changed.subscribe()
-    }
-
-    /// The only way to begin a write: on SQLite a deferred transaction could lose against another writer.
-    async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        };
-        self.db.begin_with_options(options).await
-    }
-
-    async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), StoreError> {
-        transaction.commit().await?;
-        self.changed.send_modify(|count| *count += 1);
-        Ok(())
-    }
-}
-
-/// Nobody else reads the database, whatever the process's mask is; SQLite gives its other files the same mode.
-fn private(file: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-    let opened = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
-    if opened.metadata()?.permissions().mode() & 0o077 != 0 {
-        opened.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-    }
-    Ok(())
 }
 
 /// How tokens and keys are stored: they are random and long, so a plain hash is enough.

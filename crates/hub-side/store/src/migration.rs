@@ -1,7 +1,11 @@
-//! The schema, step by step. SQLite today; only portable column types, so that PostgreSQL can follow.
+//! The schema, step by step, on SQLite and on PostgreSQL: only portable column types and indices.
+//!
+//! What a step does to rows of an older Hub it does on SQLite only: the first Hub on PostgreSQL had all steps up to
+//! m0015, so its tables are empty when these run there. A later step that changes rows has to do it on both.
 
 #![expect(elided_lifetimes_in_paths, reason = "the trait of sea-orm-migration has them elided")]
 
+mod background;
 mod backups;
 mod currencies;
 mod escrows;
@@ -42,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(movements::Movements),
             Box::new(fitting::Fitting),
             Box::new(currencies::Currencies),
+            Box::new(background::Background),
         ]
     }
 }
@@ -115,7 +120,7 @@ fn work_tables() -> Vec<TableCreateStatement> {
         table(
             "timeline",
             [
-                pk_auto("sequence"),
+                big_pk_auto("sequence"),
                 uuid("order_id"),
                 timestamp_with_time_zone("at"),
                 text("kind"),
@@ -225,6 +230,11 @@ fn indices() -> Vec<IndexCreateStatement> {
         plain("jobs", &["order_id"]),
         plain("orders", &["created_at"]),
     ]
+}
+
+/// Whether rows of an older Hub may be there: steps up to m0015 find none on PostgreSQL.
+fn may_have_rows(manager: &SchemaManager<'_>) -> bool {
+    manager.get_database_backend() == sea_orm_migration::sea_orm::DbBackend::Sqlite
 }
 
 fn unique(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {

@@ -6,7 +6,7 @@ use letsbe_lifecycle::order::{Attention, Phase};
 use letsbe_types::ids::ServerId;
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select, sea_query::Expr,
+    QuerySelect as _, Select,
 };
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         order::{Column, Entity},
     },
     search::{Search, Sort},
+    sql,
     tenants::unsigned,
 };
 
@@ -60,10 +61,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn list_orders(&self, query: &OrderQuery) -> Result<ListedOrders, StoreError> {
+        let backend = self.db.get_database_backend();
         let found = || {
             let select = Entity::find();
-            match query.search.condition() {
-                Some((condition, values)) => select.filter(Expr::cust_with_values(condition, values)),
+            match query.search.condition(backend) {
+                Some((condition, values)) => select.filter(sql::with_values(backend, &condition, values)),
                 None => select,
             }
         };

@@ -16,7 +16,7 @@ use sea_orm::{
 use crate::{
     Store, StoreError,
     entities::{claim, effect, order},
-    messages, outbox, recoveries, row_error, tasks,
+    messages, outbox, recoveries, row_error, sql, tasks,
     timeline::{self, NewEntry},
 };
 
@@ -106,7 +106,7 @@ impl Store {
         new: &NewOrder,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(new.id).await?;
         let state = State::new();
         order::ActiveModel {
             id: Set(new.id.0),
@@ -164,7 +164,7 @@ impl Store {
         let pages = order::Entity::find()
             .filter(order::Column::Urgency.eq(Attention::NeedsYou.rank()))
             // Those that wait for a server are tasks.
-            .filter(Expr::cust("json_extract(orders.state, '$.needs_operator')"))
+            .filter(Expr::cust(sql::is_true("orders.state", "needs_operator")))
             .order_by_asc(order::Column::UpdatedAt)
             .order_by_asc(order::Column::Id)
             .paginate(&self.db, limit);
@@ -209,7 +209,7 @@ impl Store {
         pace: &Pace,
         now: DateTime<Utc>,
     ) -> Result<State, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(id).await?;
         let state = apply_in(&transaction, id, event, pace, now).await?;
         if let Some(entry) = entry {
             timeline::append(&transaction, id, &entry, now).await?;
@@ -230,6 +230,7 @@ impl Store {
         pace: &Pace,
         now: DateTime<Utc>,
     ) -> Result<State, StoreError> {
+        // Runs of all orders are counted.
         let transaction = self.begin_write().await?;
         let state = apply_in(&transaction, id, &Event::OperatorConverge, pace, now).await?;
         if outbox::convergences_in(&transaction).await? > most {
@@ -271,7 +272,7 @@ impl Store {
         id: OrderId,
         now: DateTime<Utc>,
     ) -> Result<DateTime<Utc>, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(id).await?;
         let order = find(&transaction, id).await?.ok_or(StoreError::NoSuchOrder(id))?;
         let at = order.install_requested_at.unwrap_or(now);
         let change =
@@ -286,7 +287,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn plant_host_key(&self, id: OrderId, host_key: &str) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(id).await?;
         set_host_key(&transaction, id, Some(host_key)).await?;
         self.commit(transaction).await
     }

@@ -7,9 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::{Effect, EffectKind, Event, Pace, Phase, State};
 use letsbe_types::ids::{EffectId, OrderId};
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbErr,
-    EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    QueryTrait as _, sea_query::Expr,
+    ActiveModelTrait as _,
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, LockBehavior, LockType},
 };
 
 use crate::{
@@ -57,7 +59,7 @@ impl Store {
         lease: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<Option<LeasedEffect>, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_lease().await?;
         let free = Condition::any().add(effect::Column::Status.eq("pending")).add(
             Condition::all()
                 .add(effect::Column::Status.eq("running"))
@@ -67,6 +69,7 @@ impl Store {
             .filter(free)
             .filter(effect::Column::NotBefore.lte(now))
             .order_by_asc(effect::Column::NotBefore)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .one(&transaction)
             .await?;
         let Some(row) = row else { return Ok(None) };
@@ -116,7 +119,7 @@ impl Store {
         pace: &Pace,
         now: DateTime<Utc>,
     ) -> Result<Finished, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(leased.order).await?;
         let ended = effect::Entity::update_many()
             .col_expr(effect::Column::Status, Expr::value("done"))
             .col_expr(effect::Column::LeaseOwner, Expr::value(Option::<String>::None))

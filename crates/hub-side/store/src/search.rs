@@ -1,7 +1,7 @@
 //! Which orders, or tenants, a list is about: what a person types, or one domain.
 
 use letsbe_types::DomainName;
-use sea_orm::Value;
+use sea_orm::{DbBackend, Value};
 
 /// Fewer characters of an id name too many.
 const SHORTEST_ID: usize = 4;
@@ -29,7 +29,7 @@ pub enum Sort {
 
 impl Search {
     /// A condition on rows of `orders` with its values; `None` is all of them.
-    pub(crate) fn condition(&self) -> Option<(String, Vec<Value>)> {
+    pub(crate) fn condition(&self, backend: DbBackend) -> Option<(String, Vec<Value>)> {
         let mut conditions = Vec::new();
         let mut values = Vec::new();
         if let Some(domain) = &self.domain {
@@ -38,10 +38,15 @@ impl Search {
         }
         if let Some(text) = &self.text {
             let part = format!("%{}%", literal(text));
-            let mut any = "orders.domain LIKE ? ESCAPE '!' OR orders.email LIKE ? ESCAPE '!'".to_owned();
+            // SQLite's LIKE knows no upper and lower case.
+            let (like, digits) = match backend {
+                DbBackend::Postgres => ("ILIKE", "replace(CAST(orders.id AS TEXT), '-', '')"),
+                _ => ("LIKE", "lower(hex(orders.id))"),
+            };
+            let mut any = format!("orders.domain {like} ? ESCAPE '!' OR orders.email {like} ? ESCAPE '!'");
             values.extend([Value::from(part.clone()), part.into()]);
             if let Some(id) = beginning_of_id(text) {
-                any += " OR lower(hex(orders.id)) LIKE ?";
+                any += &format!(" OR {digits} LIKE ?");
                 values.push(format!("{id}%").into());
             }
             conditions.push(format!("({any})"));
@@ -53,6 +58,10 @@ impl Search {
 /// What is typed means itself: `%` and `_` are no patterns.
 fn literal(text: &str) -> String {
     text.chars().fold(String::new(), |mut escaped, letter| {
+        // No text has a NUL, and PostgreSQL refuses to look for it.
+        if letter == '\0' {
+            return escaped;
+        }
         if matches!(letter, '%' | '_' | '!') {
             escaped.push('!');
         }
@@ -74,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_is_typed_means_itself() {
-        assert_eq!(literal("100%_a!b.c"), "100!%!_a!!b.c");
+        assert_eq!(literal("100%_a!b.c\0"), "100!%!_a!!b.c");
         assert_eq!(beginning_of_id("018F7b1e-0000-7").as_deref(), Some("018f7b1e00007"));
         for other in ["", "018", "acme", "018f7b1e000070008000000000000001f", "018f%"] {
             assert_eq!(beginning_of_id(other), None, "{other}");

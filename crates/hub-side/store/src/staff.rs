@@ -147,7 +147,6 @@ impl Store {
     pub async fn end_session(&self, token_hash: &str) -> Result<(), StoreError> {
         session::Entity::delete_by_id(token_hash.to_owned()).exec(&self.db).await?;
         // Live pages look whose they are.
-        self.changed.send_modify(|count| *count += 1);
-        Ok(())
+        self.announce().await
     }
 }

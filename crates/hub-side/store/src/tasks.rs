@@ -206,7 +206,7 @@ impl Store {
         deadline: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         let row = task::ActiveModel {
             id: Set(wanted_by),
             order_id: Set(order.0),

@@ -76,7 +76,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn note(&self, order: OrderId, entry: &NewEntry, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         append(&transaction, order, entry, now).await?;
         self.commit(transaction).await
     }

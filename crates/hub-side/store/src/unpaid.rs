@@ -1,7 +1,7 @@
 //! Orders that nobody pays: they end, and are forgotten once no payment can come for them any more.
 
 use chrono::{DateTime, Utc};
-use letsbe_lifecycle::order::{Event, Pace, Phase};
+use letsbe_lifecycle::order::{Attention, Event, Pace, Phase};
 use letsbe_types::ids::OrderId;
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -18,7 +18,8 @@ use crate::{
 const PAGE: u64 = 200;
 
 impl Store {
-    /// Ends the orders that wait for a payment since before `since`, unless a person is to decide about one. Answers how many.
+    /// Ends the orders that wait for a payment since before `since`, unless a person is to decide about one; a page of them
+    /// at most. Answers how many.
     ///
     /// # Errors
     /// When the database fails; what was ended stays so.
@@ -28,60 +29,49 @@ impl Store {
         pace: &Pace,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        let (mut after, mut expired) = (Uuid::nil(), 0);
-        loop {
-            let page = waiting(&self.db, Phase::AwaitingPayment, since, after).await?;
-            let Some(last) = page.last() else { return Ok(expired) };
-            after = *last;
-            for id in page {
-                match self.apply(OrderId(id), &Event::PaymentOverdue, None, pace, now).await {
-                    Ok(_) => expired += 1,
-                    // Paid meanwhile, or a person is to decide.
-                    Err(StoreError::Illegal(_)) => {}
-                    Err(other) => return Err(other),
-                }
+        let mut expired = 0;
+        for id in waiting(&self.db, since).await? {
+            match self.apply(OrderId(id), &Event::PaymentOverdue, None, pace, now).await {
+                Ok(_) => expired += 1,
+                // Paid meanwhile, or a person is to decide.
+                Err(StoreError::Illegal(_)) => {}
+                Err(other) => return Err(other),
             }
         }
+        Ok(expired)
     }
 
-    /// Removes what expired before `since`, with its timeline. An order for which Stripe told anything, or staff gave a
-    /// destination, stays. Answers how many.
+    /// Removes what expired before `since`, with its timeline; a page at most. An order for which Stripe told anything, or
+    /// staff gave a destination, stays. Answers how many.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn remove_expired(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        loop {
-            let transaction = self.begin_write().await?;
-            let page = forgettable(&transaction, since).await?;
-            if page.is_empty() {
-                return Ok(removed);
-            }
-            let ids = || page.iter().copied();
-            timeline::Entity::delete_many()
-                .filter(timeline::Column::OrderId.is_in(ids()))
-                .exec(&transaction)
-                .await?;
-            task::Entity::delete_many().filter(task::Column::OrderId.is_in(ids())).exec(&transaction).await?;
-            order::Entity::delete_many().filter(order::Column::Id.is_in(ids())).exec(&transaction).await?;
-            self.commit(transaction).await?;
-            removed += page.len() as u64;
+        let transaction = self.begin_write().await?;
+        let page = forgettable(&transaction, since).await?;
+        if page.is_empty() {
+            return Ok(0);
         }
+        let ids = || page.iter().copied();
+        timeline::Entity::delete_many()
+            .filter(timeline::Column::OrderId.is_in(ids()))
+            .exec(&transaction)
+            .await?;
+        task::Entity::delete_many().filter(task::Column::OrderId.is_in(ids())).exec(&transaction).await?;
+        order::Entity::delete_many().filter(order::Column::Id.is_in(ids())).exec(&transaction).await?;
+        self.commit(transaction).await?;
+        Ok(page.len() as u64)
     }
 }
 
-async fn waiting(
-    db: &impl ConnectionTrait,
-    phase: Phase,
-    since: DateTime<Utc>,
-    after: Uuid,
-) -> Result<Vec<Uuid>, StoreError> {
+/// Those that nobody has to decide about.
+async fn waiting(db: &impl ConnectionTrait, since: DateTime<Utc>) -> Result<Vec<Uuid>, StoreError> {
     let page = order::Entity::find()
         .select_only()
         .column(order::Column::Id)
-        .filter(order::Column::Phase.eq(phase.as_str()))
+        .filter(order::Column::Phase.eq(Phase::AwaitingPayment.as_str()))
+        .filter(order::Column::Urgency.eq(Attention::Unpaid.rank()))
         .filter(order::Column::UpdatedAt.lt(since))
-        .filter(order::Column::Id.gt(after))
         .order_by_asc(order::Column::Id)
         .limit(PAGE)
         .into_tuple();

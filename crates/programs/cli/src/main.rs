@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod host_key;
 mod hub;
+mod hub_tasks;
 mod logins;
 mod names;
 mod orders;
@@ -50,6 +51,9 @@ enum Command {
     /// See to backups, and to servers that were lost.
     #[command(subcommand)]
     Backups(backups::BackupsCommand),
+    /// See to the Hub itself.
+    #[command(subcommand)]
+    Hub(hub_tasks::HubCommand),
     /// Log in to the Hub; the password is read from the terminal or from standard input.
     Login {
         /// Your address.
@@ -146,6 +150,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         Command::Orders(command) => orders::carry_out(hub, command, json).await,
         Command::Tenants(command) => tenants::carry_out(hub, command, json).await,
         Command::Backups(command) => backups::carry_out(hub, command, json).await,
+        Command::Hub(command) => hub_tasks::carry_out(hub, command, json).await,
         Command::Login { email } => hub::login(hub, &email, json).await,
         Command::Logout => hub::logout(hub, json).await,
         Command::Whoami => hub::whoami(hub, json).await,

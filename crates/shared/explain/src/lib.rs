@@ -1,6 +1,10 @@
-//! The pages about error codes (`docs/errors`), inside the program: for the Hub's pages and `letsbe explain`.
+//! The pages about error codes (`docs/errors`), inside the program: for the Hub's pages and `letsbe explain`. What many
+//! pages say alike is added when the program is built (`boilerplate.rs`).
 //!
 //! It must never read a file when the program runs.
+
+#[cfg(test)]
+mod boilerplate;
 
 mod pages {
     include!(concat!(env!("OUT_DIR"), "/pages.rs"));
@@ -27,7 +31,12 @@ pub fn split(line: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{codes, page, split};
+    use std::{fs, path::Path};
+
+    use super::{
+        boilerplate::{self, completed},
+        codes, page, split,
+    };
 
     #[test]
     fn every_code_is_found_and_its_page_begins_with_it() {
@@ -39,6 +48,40 @@ mod tests {
         for none in ["", "README", "../README", "dns001", "DNS999"] {
             assert_eq!(page(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_page_has_what_its_family_says_and_no_source_repeats_it() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/errors");
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for code in codes() {
+            let source = fs::read_to_string(folder.join(format!("{code}.md"))).expect("a page");
+            assert_eq!(page(code), Some(completed(code, &source).as_str()), "{code}");
+            for sentence in boilerplate::sentences() {
+                assert!(!plain(&source).contains(&plain(sentence)), "{code} repeats: {sentence}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_family_decides_what_is_added_and_a_page_that_says_more_keeps_its_own_words() {
+        let source = |again: &str| {
+            format!("# X: x\n\n## How to see the cause\n\nOurs.\n\n## What to type\n\n`x`\n\n{again}\n")
+        };
+        let order = completed("SSH001", &source("Tried again by itself: yes."));
+        assert!(order.contains("Ours.\n\n`letsbe orders show <order>` prints"), "{order}");
+        assert!(order.ends_with(
+            " yes. Up to three times, after 1, 5 and 15 minutes; then the order waits for the operator.\n"
+        ));
+        let own = completed("DNS001", &source("Tried again by itself: yes. Every minute."));
+        assert!(own.ends_with("itself: yes. Every minute.\n"), "{own}");
+        let api = completed("API404", &source("Tried again by itself: no."));
+        assert!(
+            api.contains("journalctl -u letsbe-hub") && api.ends_with("no. The caller decides.\n"),
+            "{api}"
+        );
+        let alone = source("Tried again by itself: no.");
+        assert_eq!(completed("NODE118", &alone), alone, "the longest beginning decides");
     }
 
     #[test]

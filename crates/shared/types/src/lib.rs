@@ -9,6 +9,7 @@ pub mod clock;
 pub mod crash;
 mod domain;
 pub mod host_key;
+pub mod hub_tasks;
 pub mod ids;
 pub mod job;
 mod language;

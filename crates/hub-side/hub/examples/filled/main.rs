@@ -13,7 +13,12 @@ use std::{
 use chrono::TimeDelta;
 use letsbe_catalog::Catalog;
 use letsbe_hub::{
-    AppState, Shared, config::PaymentTerms, convergence::Planner, router, security::passwords,
+    AppState, Shared,
+    background::{Driver, Handle, tasks},
+    config::PaymentTerms,
+    convergence::Planner,
+    router,
+    security::passwords,
     tenants::Tenants,
 };
 use letsbe_lifecycle::order::Pace;
@@ -47,6 +52,11 @@ async fn main() {
     store.create_session(&token_hash(KEY), staff.id, until, clock.now()).await.unwrap();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     println!("http://{} {KEY}", listener.local_addr().unwrap());
+    // The lists are sorted by what this finds; nothing else of the Hub's work is done.
+    let ratings =
+        Driver::new(store.clone(), Arc::clone(&clock), ("filled", TimeDelta::seconds(30)), Handle::default())
+            .with(tasks::health_ratings(store.clone()));
+    tokio::spawn(ratings.run(std::future::pending()));
     let app = router(state(&folder, store, clock));
     letsbe_serve::serve(listener, app, Bounds::default(), std::future::pending::<()>()).await;
 }
@@ -77,6 +87,7 @@ fn state(folder: &Path, store: Store, clock: Arc<dyn Clock>) -> AppState {
         public_url: "https://localhost".into(),
         jobs_folder: folder.join("jobs").into(),
         own_backup: None,
+        background: Handle::default(),
         planner: Arc::new(Planner::new(provisioning, "https://localhost".to_owned())),
     })
 }

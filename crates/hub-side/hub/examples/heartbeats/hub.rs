@@ -6,6 +6,7 @@ use axum::serve::Listener;
 use letsbe_catalog::Catalog;
 use letsbe_hub::{
     AppState, Shared,
+    background::Handle,
     config::{PaymentTerms, ProvisioningConfig},
     convergence::Planner,
     router::router,
@@ -62,6 +63,7 @@ impl Hub {
             public_url: "https://localhost".into(),
             jobs_folder: folder.join("jobs").into(),
             own_backup: None,
+            background: Handle::default(),
             planner: Arc::new(Planner::new(no_provisioning(folder), "https://localhost".to_owned())),
         });
         let (certificate_pem, config) = certificate(folder);

@@ -1,23 +1,17 @@
 //! Drills (runbook 9.3): each month every tool of each tenant is restored and proven by the tenant's own server, on a
 //! day of its own; each quarter a person brings one tenant's whole server back on a spare one.
 
-use std::{sync::Arc, time::Duration};
-
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, TimeDelta, Utc};
 use letsbe_store::{NewEntry, Store, StoreError};
 use letsbe_types::{
     backup::Proof,
     backups::{Drill, DrillKind, DrillReport},
-    clock::Clock,
     ids::{CommandId, DrillId, OrderId},
     tenant::{CommandOutcome, CommandWork, TenantCommand},
     tenants::CommandEntry,
 };
+use serde::Serialize;
 
-/// The name of this work in the database.
-const WORK: &str = "drills";
-const EVERY: TimeDelta = TimeDelta::hours(1);
-const LOOK: Duration = Duration::from_secs(300);
 /// A server that is away for a day does its drill when it is back.
 const LASTS: TimeDelta = TimeDelta::hours(24);
 /// Days of a month over which tenants' drills are spread; every month has them.
@@ -81,39 +75,39 @@ pub(crate) fn report(command: &CommandEntry, proofs: Vec<Proof>, now: DateTime<U
     Some(report)
 }
 
-/// Goes through all drills whenever it is due; of several Hubs on one database one does it.
-pub async fn keep(store: Store, clock: Arc<dyn Clock>) {
-    loop {
-        match store.take_turn(WORK, EVERY, clock.now()).await {
-            Ok(true) => {
-                if let Err(error) = round(&store, clock.now()).await {
-                    tracing::error!(%error, "drills could not be seen to");
-                }
-            }
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "whether drills are due is not known"),
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+/// What one round did.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Round {
+    /// Drills that were begun.
+    pub begun: u64,
+    /// Drills whose server was asked how far they are.
+    pub under_way: u64,
 }
 
 /// Notes what is due, begins it, and ends what has ended.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn round(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn round(store: &Store, now: DateTime<Utc>) -> Result<Round, StoreError> {
     schedule(store, now).await?;
+    let mut done = Round::default();
     for (drill, command) in store.open_drills().await? {
         if drill.kind != DrillKind::Monthly {
             continue;
         }
         match command {
-            None if drill.due_at <= now => begin(store, &drill, "the schedule", now).await?,
+            None if drill.due_at <= now => {
+                begin(store, &drill, "the schedule", now).await?;
+                done.begun += 1;
+            }
             None => {}
-            Some(command) => end(store, &drill, command, now).await?,
+            Some(command) => {
+                end(store, &drill, command, now).await?;
+                done.under_way += 1;
+            }
         }
     }
-    Ok(())
+    Ok(done)
 }
 
 async fn schedule(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {

@@ -11,26 +11,17 @@ use std::{
     fs,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use letsbe_store::Store;
-use letsbe_types::{Problem, backups::HubCounts, clock::Clock};
+use letsbe_types::{Problem, backups::HubCounts};
 use serde::{Deserialize, Serialize};
 
 use super::restic::{Restic, failed};
 use crate::config::{DATABASE, HubBackupConfig, HubConfig};
 
 pub use rebuild::rebuild;
-
-/// The name of this work in the database.
-const WORK: &str = "hub_backup";
-const EVERY: TimeDelta = TimeDelta::hours(24);
-const LOOK: Duration = Duration::from_secs(600);
-/// After one that failed.
-const AGAIN: Duration = Duration::from_secs(3600);
 
 const MANIFEST: &str = "manifest.json";
 const FILES: &str = "files";
@@ -81,31 +72,6 @@ pub struct OwnStatus {
     pub snapshot: Option<String>,
     /// When one last succeeded.
     pub succeeded_at: Option<DateTime<Utc>>,
-}
-
-/// Backs up once a day; a failure is tried again after an hour.
-pub async fn keep(store: Store, config: HubConfig, config_file: PathBuf, clock: Arc<dyn Clock>) {
-    let Some(own) = config.backups.hub.clone() else { return };
-    loop {
-        let pause = match store.take_turn(WORK, EVERY, clock.now()).await {
-            Ok(true) => loop {
-                match backup(&store, &config, &own, &config_file, clock.now()).await {
-                    Ok(snapshot) => {
-                        tracing::info!(snapshot, "the Hub is backed up");
-                        break LOOK;
-                    }
-                    Err(problem) => tracing::error!(%problem, "the Hub could not be backed up"),
-                }
-                tokio::time::sleep(AGAIN).await;
-            },
-            Ok(false) => LOOK,
-            Err(error) => {
-                tracing::error!(%error, "whether the Hub is to be backed up is not known");
-                LOOK
-            }
-        };
-        tokio::time::sleep(pause).await;
-    }
 }
 
 /// What says how the last one ended.
@@ -163,12 +129,15 @@ async fn attempt(
             kept.push(file);
         }
     }
+    let Some(place) = config.database_file()? else {
+        return Err(failed("the Hub's database is PostgreSQL's, which this does not back up"));
+    };
     let database = staging.0.join(DATABASE);
     store.copy_to(&database).await.map_err(|error| failed(&error.to_string()))?;
     let manifest = Manifest {
         at: now,
         hub_version: env!("CARGO_PKG_VERSION").to_owned(),
-        database: files::absolute(&config.database()).map_err(wrong(&database))?,
+        database: files::absolute(&place).map_err(wrong(&database))?,
         database_sha256: files::sha256(&database).map_err(wrong(&database))?,
         counts: Store::inspect(&database).await.map_err(|error| failed(&error.to_string()))?,
         files: kept,

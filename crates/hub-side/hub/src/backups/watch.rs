@@ -1,8 +1,6 @@
 //! Counting what is in tenants' folders, without any key of theirs: whoever has a server can make it say what he
 //! likes, but not what is counted here.
 
-use std::{sync::Arc, time::Duration};
-
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt as _;
 use letsbe_buckets::Totals;
@@ -12,55 +10,54 @@ use letsbe_types::{
     clock::Clock,
     ids::OrderId,
 };
+use serde::Serialize;
 
 use super::{alarms, storage::Storage};
 
-/// The name of this work in the database.
-const WORK: &str = "backup_looks";
-/// How often it is looked whether counting is due.
-const LOOK: Duration = Duration::from_secs(20);
 /// Folders that are counted at the same time.
 const AT_ONCE: usize = 4;
 
-/// Counts whenever it is due; of several Hubs on one database one does it.
-pub async fn keep(store: Store, storage: Storage, clock: Arc<dyn Clock>, every: TimeDelta) {
-    loop {
-        match store.take_turn(WORK, every, clock.now()).await {
-            Ok(true) => {
-                if let Err(error) = round(&store, &storage, clock.as_ref()).await {
-                    tracing::error!(%error, "what is in tenants' buckets could not be looked at");
-                }
-            }
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "whether tenants' buckets are to be counted is not known"),
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+/// What one round did.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Round {
+    /// Folders that were counted.
+    pub counted: u64,
+    /// Folders that could not be.
+    pub not_counted: u64,
 }
 
 /// Counts every folder once, and opens and ends alarms.
 ///
 /// # Errors
 /// When the list of folders cannot be read; what goes wrong with one folder is logged.
-pub async fn round(store: &Store, storage: &Storage, clock: &dyn Clock) -> Result<(), StoreError> {
+pub async fn round(store: &Store, storage: &Storage, clock: &dyn Clock) -> Result<Round, StoreError> {
     let all = store.watched_destinations().await?;
     let work = futures::stream::iter(all).map(|(order, destination)| async move {
-        if let Err(error) = one(store, storage, clock, order, &destination).await {
+        one(store, storage, clock, order, &destination).await.unwrap_or_else(|error| {
             tracing::error!(%order, %error, "a tenant's bucket could not be looked at");
-        }
+            false
+        })
     });
-    work.buffer_unordered(AT_ONCE).collect::<()>().await;
-    Ok(())
+    let add = |done: Round, counted: bool| async move {
+        match counted {
+            true => Round { counted: done.counted + 1, ..done },
+            false => Round { not_counted: done.not_counted + 1, ..done },
+        }
+    };
+    Ok(work.buffer_unordered(AT_ONCE).fold(Round::default(), add).await)
 }
 
+/// Whether the folder was counted.
 async fn one(
     store: &Store,
     storage: &Storage,
     clock: &dyn Clock,
     order: OrderId,
     destination: &DestinationEntry,
-) -> Result<(), StoreError> {
-    match storage.account.totals(&destination.bucket, &destination.prefix).await {
+) -> Result<bool, StoreError> {
+    let totals = storage.account.totals(&destination.bucket, &destination.prefix).await;
+    let counted = totals.is_ok();
+    match totals {
         Ok(totals) => store.keep_look(order, &look(&totals, clock.now())).await?,
         // Whoever is not seen for hours is an alarm too.
         Err(error) => tracing::warn!(%order, bucket = destination.bucket, %error, "not counted"),
@@ -71,12 +68,13 @@ async fn one(
     history.reverse();
     let changes = alarms::decide(&history, &known, destination.made_at, now);
     if changes.opened.is_empty() && changes.ended.is_empty() {
-        return Ok(());
+        return Ok(counted);
     }
     for alarm in &changes.opened {
         tracing::error!(%order, kind = alarm.kind.as_str(), "{}", alarm.message);
     }
-    store.change_alarms(order, &changes.opened, &changes.ended, now).await
+    store.change_alarms(order, &changes.opened, &changes.ended, now).await?;
+    Ok(counted)
 }
 
 fn look(totals: &Totals, at: DateTime<Utc>) -> Look {

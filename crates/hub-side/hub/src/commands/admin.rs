@@ -50,7 +50,7 @@ pub(crate) async fn admin(config_file: &Path, command: AdminCommand) -> anyhow::
             });
             let own = given.or_else(|| config.backups.hub.clone());
             let own = own.context("[backups.hub] is not in the configuration, and --to was not given")?;
-            let store = Store::open(&config.database()).await?;
+            let store = Store::open(&config.database()?).await?;
             let snapshot = own::backup(&store, &config, &own, config_file, SystemClock.now()).await?;
             println!("Backed up and read back: snapshot {snapshot} in {}.", own.repository);
         }

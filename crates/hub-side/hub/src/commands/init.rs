@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::DirBuilderExt as _, path::Path};
 
 use anyhow::{Context as _, bail};
 use letsbe_hub::config::HubConfig;
-use letsbe_store::Store;
+use letsbe_store::{Database, Store};
 
 use super::Planned;
 
@@ -12,10 +12,14 @@ use super::Planned;
 pub(crate) async fn init(config: &HubConfig, planned: Planned) -> anyhow::Result<()> {
     let data = &config.data_folder;
     if planned.plan {
-        let wanted = [data.clone(), config.database(), config.provisioning.private_key.clone()];
-        for path in wanted {
+        let wanted =
+            [Some(data.clone()), config.database_file()?, Some(config.provisioning.private_key.clone())];
+        for path in wanted.into_iter().flatten() {
             let what = if path.exists() { "is there and stays" } else { "would be made" };
             println!("{} {what}.", path.display());
+        }
+        if let database @ Database::Postgres(_) = config.database()? {
+            println!("{database} would get the tables that it lacks.");
         }
         return Ok(());
     }
@@ -24,7 +28,7 @@ pub(crate) async fn init(config: &HubConfig, planned: Planned) -> anyhow::Result
         .mode(0o700)
         .create(data)
         .with_context(|| format!("{} could not be made", data.display()))?;
-    Store::open(&config.database()).await?;
+    Store::open(&config.database()?).await?;
     make_key(&config.provisioning.private_key).await?;
     println!(
         "Ready: {}. Next: letsbe-hub add-staff, letsbe-hub netcup-login, letsbe-hub serve.",

@@ -23,6 +23,6 @@ pub(crate) use staff::{add_staff, list_staff, remove_staff};
 
 /// The Hub's database; a plan opens it only to read.
 async fn store(config: &HubConfig, planned: Planned) -> anyhow::Result<Store> {
-    let file = config.database();
-    Ok(if planned.plan { Store::open_to_read(&file).await? } else { Store::open(&file).await? })
+    let database = config.database()?;
+    Ok(if planned.plan { Store::open_to_read(&database).await? } else { Store::open(&database).await? })
 }

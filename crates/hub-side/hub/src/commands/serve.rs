@@ -8,16 +8,16 @@ use letsbe_catalog::Catalog;
 use letsbe_dns::DnsChecker;
 use letsbe_hub::{
     AppState, Shared,
-    backups::{drills, own, storage::Storage, watch},
+    background::{Driver, Handle, tasks},
+    backups::{own, storage::Storage},
     config::HubConfig,
     convergence::Planner,
     providers,
-    relay::{self, Patience, Relay},
+    relay::{Patience, Relay},
     router,
     tenants::Tenants,
-    worker::{Mailer, Worker, tokens::random_token, unpaid},
+    worker::{Mailer, Worker, tokens::random_token},
 };
-use letsbe_netcup::ScpClient;
 use letsbe_serve::Bounds;
 use letsbe_store::{Defaults, Store};
 use letsbe_types::{
@@ -25,17 +25,76 @@ use letsbe_types::{
     clock::{Clock, SystemClock},
 };
 
-/// The refresh token dies after 30 idle days; it is used once a day.
-const LOGIN_KEPT_ALIVE_EVERY: Duration = Duration::from_secs(24 * 3600);
-
 /// Requests under way get this long after the order to end.
 const STREAMS_END_AFTER: Duration = Duration::from_secs(5);
 
 pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Result<()> {
     config.ready()?;
+    let config = Arc::new(config);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::open(&config.database()).await?;
+    let store = Store::open(&config.database()?).await?;
     let catalog = Arc::new(Catalog::load(&config.catalog_folder)?);
+    let state = shared(&config, &store, &clock, &catalog).await?;
+    let netcup = providers::netcup_client(&config.servers, Arc::clone(&clock))?;
+    let storage = config.backups.s3.as_ref().map(Storage::open).transpose()?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&state.jobs_folder)?;
+    let worker = Arc::new(Worker {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        pace: config.pace.pace(),
+        lease: TimeDelta::seconds(config.pace.lease.into()),
+        owner: owner(),
+        provider: providers::server_provider(netcup.clone()),
+        delivered_templates: config.servers.delivered_templates(),
+        catalog,
+        dns: DnsChecker { resolver: config.dns.resolver },
+        mailer: Mailer::new(&config.mail.url()?, config.mail.from.clone())?,
+        staff_mail: config.mail.staff.clone(),
+        provisioning: config.provisioning.clone(),
+        models: config.models.clone(),
+        storage: storage.clone(),
+        public_url: config.public_url.clone(),
+        jobs_folder: state.jobs_folder.to_path_buf(),
+    });
+    let mut driver = Driver::new(
+        store.clone(),
+        Arc::clone(&clock),
+        (&worker.owner, worker.lease),
+        state.background.clone(),
+    );
+    for task in tasks::of_worker(&worker) {
+        driver = driver.with(task);
+    }
+    driver = driver
+        .with(tasks::command_notices(store.clone(), state.tenants.bell.clone()))
+        .with(tasks::model_requests(store.clone()))
+        .with(tasks::unpaid_orders(store.clone(), config.unpaid, config.pace.pace()))
+        .with(tasks::drills(store.clone()))
+        .with(tasks::server_history(store.clone()))
+        .with(tasks::health_ratings(store.clone()));
+    if let Some(client) = netcup {
+        driver = driver.with(tasks::provider_login(client));
+    }
+    if let Some(backup) = tasks::hub_backup(store.clone(), &config, config_file.to_owned()) {
+        driver = driver.with(backup);
+    }
+    if let (Some(storage), Some(s3)) = (storage, &config.backups.s3) {
+        let every = Duration::from_secs(s3.count_every.into());
+        driver = driver.with(tasks::bucket_counts(store, storage, clock, every));
+    }
+    let working = tokio::spawn(driver.run(terminated()));
+    answer(config.listen, state).await?;
+    // It was told to end, too, and waits for no more than a moment.
+    working.await.context("the Hub's background work broke off")
+}
+
+/// What requests share.
+async fn shared(
+    config: &HubConfig,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    catalog: &Arc<Catalog>,
+) -> anyhow::Result<AppState> {
     let defaults = Defaults {
         token_pools: [Tier::Lite, Tier::Build, Tier::Scale, Tier::Enterprise]
             .map(|tier| catalog.tier(tier).tokens_month),
@@ -46,12 +105,12 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         tracing::info!(tenants = changed, "escrow recipients are others than before");
     }
     let open = |models| Relay::open(models, &config.public_url, Patience::default()).map(Arc::new);
-    let state = AppState::from(Shared {
+    Ok(AppState::from(Shared {
         relay: config.models.as_ref().map(open).transpose()?,
-        tenants: Tenants::start(&store, &clock, defaults),
+        tenants: Tenants::start(store, clock, defaults),
         store: store.clone(),
-        catalog: catalog.clone(),
-        clock: clock.clone(),
+        catalog: Arc::clone(catalog),
+        clock: Arc::clone(clock),
         pace: config.pace.pace(),
         payments: config.stripe.terms(),
         logins: Arc::default(),
@@ -59,44 +118,18 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         planner: Arc::new(Planner::new(config.provisioning.clone(), config.public_url.clone())),
         public_url: config.public_url.as_str().into(),
         jobs_folder: config.data_folder.join("jobs").into(),
-        own_backup: config.backups.hub.is_some().then(|| own::status_file(&config).into()),
-    });
-    let netcup = providers::netcup_client(&config.servers, clock.clone())?;
-    if let Some(client) = &netcup {
-        tokio::spawn(keep_login_alive(client.clone()));
-    }
-    let jobs_folder = config.data_folder.join("jobs");
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&jobs_folder)?;
-    tokio::spawn(relay::keep(store.clone(), clock.clone()));
-    tokio::spawn(unpaid::keep(store.clone(), config.unpaid, config.pace.pace(), clock.clone()));
-    tokio::spawn(drills::keep(store.clone(), clock.clone()));
-    tokio::spawn(own::keep(store.clone(), config.clone(), config_file.to_owned(), clock.clone()));
-    let storage = config.backups.s3.as_ref().map(Storage::open).transpose()?;
-    if let (Some(storage), Some(s3)) = (storage.clone(), &config.backups.s3) {
-        let every = TimeDelta::seconds(s3.count_every.into());
-        tokio::spawn(watch::keep(store.clone(), storage, clock.clone(), every));
-    }
-    let worker = Arc::new(Worker {
-        store,
-        clock,
-        pace: config.pace.pace(),
-        lease: TimeDelta::seconds(config.pace.lease.into()),
-        // A restarted process is another worker: what its former self held ends by itself.
-        owner: format!("{}-{}", std::process::id(), &random_token().expose()[..8]),
-        provider: providers::server_provider(netcup),
-        delivered_templates: config.servers.delivered_templates(),
-        catalog,
-        dns: DnsChecker { resolver: config.dns.resolver },
-        mailer: Mailer::new(&config.mail.url()?, config.mail.from.clone())?,
-        staff_mail: config.mail.staff.clone(),
-        provisioning: config.provisioning.clone(),
-        models: config.models.clone(),
-        storage: storage.clone(),
-        public_url: config.public_url.clone(),
-        jobs_folder,
-    });
-    tokio::spawn(worker.run());
-    answer(config.listen, state).await
+        own_backup: config.backups.hub.is_some().then(|| own::status_file(config).into()),
+        background: Handle::default(),
+    }))
+}
+
+/// This process in leases, as staff reads it, too. A restarted process is another one: what its former self held ends by
+/// itself.
+fn owner() -> String {
+    let machine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine: String =
+        machine.chars().filter(|c| c.is_ascii_alphanumeric() || "-.".contains(*c)).collect();
+    format!("{machine}/{}-{}", std::process::id(), &random_token().expose()[..8])
 }
 
 /// Answers requests until the process is told to end.
@@ -120,14 +153,5 @@ async fn terminated() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
-    }
-}
-
-async fn keep_login_alive(client: Arc<ScpClient>) {
-    loop {
-        if let Err(error) = client.keep_login_alive().await {
-            tracing::error!(%error, "the login at Netcup could not be kept alive: run letsbe-hub netcup-login");
-        }
-        tokio::time::sleep(LOGIN_KEPT_ALIVE_EVERY).await;
     }
 }

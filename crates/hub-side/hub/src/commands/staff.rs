@@ -43,7 +43,7 @@ pub(crate) async fn add_staff(config: &HubConfig, email: &str, planned: Planned)
 /// Lists who can log in.
 pub(crate) async fn list_staff(config: &HubConfig, json: bool) -> anyhow::Result<()> {
     let now = SystemClock.now();
-    let everybody = Store::open(&config.database()).await?.staff(now).await?;
+    let everybody = Store::open(&config.database()?).await?.staff(now).await?;
     if json {
         let told = everybody.iter().map(|member| {
             serde_json::json!({

@@ -21,6 +21,9 @@ impl HubConfig {
         found.folder("provisioning.bundle", &provisioning.bundle.join("catalog"));
         found.folder("catalog_folder", &self.catalog_folder);
         found.folder("data_folder", &self.data_folder);
+        if let Some(file) = &self.database_password_file {
+            found.secret("database_password_file", file, Form::Word);
+        }
         found.secret("provisioning.private_key", &provisioning.private_key, Form::Text);
         found.secret("stripe.webhook_secret_file", &self.stripe.webhook_secret_file, Form::StripeSecret);
         let mail = &self.mail.smtp_url_file;

@@ -1,6 +1,6 @@
 //! What a handler takes from a request. Whatever is wrong is answered in the envelope.
 
-use std::str::FromStr;
+use std::{borrow::Cow, str::FromStr};
 
 use axum::{
     body::Bytes,
@@ -53,8 +53,28 @@ pub(crate) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result
 
 /// Parses JSON; a refusal names the field.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let body = &*without_nul(body);
     // To remember the way to each field takes as long as to read it: only what is refused is read so.
     serde_json::from_slice(body).or_else(|_| parse_with_path(body))
+}
+
+/// The same JSON with U+FFFD in place of U+0000, which PostgreSQL keeps in no text: what one server says must not be
+/// refused for ever because of it.
+fn without_nul(body: &[u8]) -> Cow<'_, [u8]> {
+    const NUL: &[u8] = br"\u0000";
+    let found: Vec<usize> = memchr::memmem::find_iter(body, NUL).collect();
+    if found.is_empty() {
+        return Cow::Borrowed(body);
+    }
+    let mut body = body.to_vec();
+    for place in found {
+        // After an odd number of backslashes this one is escaped itself.
+        let before = body[..place].iter().rev().take_while(|byte| **byte == b'\\').count();
+        if before % 2 == 0 {
+            body[place..place + NUL.len()].copy_from_slice(br"\ufffd");
+        }
+    }
+    Cow::Owned(body)
 }
 
 fn parse_with_path<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
@@ -134,8 +154,20 @@ impl<T: FromStr, U: FromStr, S: Send + Sync> FromRequestParts<S> for Ids<T, U> {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, parse_with_path};
+    use super::{parse, parse_with_path, without_nul};
     use letsbe_types::api::CheckoutRequest;
+
+    #[test]
+    fn an_escaped_nul_is_replaced_and_an_escaped_backslash_before_it_is_not() {
+        for (text, read) in [
+            (r#"{"a":"x\u0000y\u0000"}"#, r#"{"a":"x\ufffdy\ufffd"}"#),
+            (r#"{"a":"\\u0000"}"#, r#"{"a":"\\u0000"}"#),
+            (r#"{"a":"\\\u0000"}"#, r#"{"a":"\\\ufffd"}"#),
+            (r#"{"a":"u0000"}"#, r#"{"a":"u0000"}"#),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&without_nul(text.as_bytes())), read);
+        }
+    }
 
     #[test]
     fn the_wrong_field_is_named() {

@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod backups;
 pub(crate) mod extract;
 pub(crate) mod health;
+pub(crate) mod hub_tasks;
 pub(crate) mod jobs;
 pub(crate) mod listing;
 pub(crate) mod models;

@@ -1,5 +1,5 @@
 //! One request's cost: reserved before it is sent, settled exactly once, when this is dropped. So a caller or a provider
-//! that goes away in the middle changes nothing; what a dead process left is charged in full (`upkeep`).
+//! that goes away in the middle changes nothing; what a dead process left is charged in full (`background::tasks::model_requests`).
 
 use std::sync::Arc;
 

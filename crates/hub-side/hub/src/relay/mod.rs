@@ -11,7 +11,6 @@ mod key_guard;
 mod limits;
 mod meter;
 mod refusal;
-mod upkeep;
 mod upstream;
 mod usage;
 
@@ -29,7 +28,6 @@ pub(crate) use forward::forward;
 pub(crate) use letsbe_types::asked::Form;
 pub use limits::Patience;
 pub(crate) use limits::REQUEST_BYTES;
-pub use upkeep::keep;
 
 use limits::Slots;
 use upstream::Upstream;

@@ -43,7 +43,8 @@ pub(crate) async fn begin(
     email: &str,
     password: Secret<String>,
 ) -> ApiResult<Option<String>> {
-    if password.expose().len() > LONGEST_PASSWORD || email.len() > LONGEST_NAME {
+    // No database has a name with a NUL in it.
+    if password.expose().len() > LONGEST_PASSWORD || email.len() > LONGEST_NAME || email.contains('\0') {
         return Ok(None);
     }
     // Names are kept in the form that addresses have.

@@ -1,17 +1,14 @@
-//! The bell: wakes a tenant's open question for commands when one was queued, by this process or another.
+//! The bell: wakes a tenant's open question for commands when one was queued, by this process or another (which
+//! `background::tasks::command_notices` finds).
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use letsbe_store::Store;
 use letsbe_types::ids::OrderId;
 use tokio::sync::{Notify, futures::Notified};
 
-/// What another process queued is found this quickly.
-const POLL: Duration = Duration::from_secs(1);
 /// Questions of one tenant that may be open: an agent has one, and more while lines break.
 const LISTENERS: usize = 8;
 
@@ -22,37 +19,16 @@ type Waiting = HashMap<OrderId, Arc<Notify>>;
 pub struct Bell(Arc<Mutex<Waiting>>);
 
 impl Bell {
-    /// Starts looking for what other processes queue.
-    #[must_use]
-    pub fn start(store: Store) -> Self {
-        let bell = Self::default();
-        tokio::spawn(bell.clone().look(store));
-        bell
-    }
-
-    async fn look(self, store: Store) {
-        let mut newest = None;
-        loop {
-            let found = match newest {
-                Some(newest) => store.commands_after(newest).await,
-                None => store.newest_command().await.map(|newest| (newest, Vec::new())),
-            };
-            match found {
-                Ok((last, tenants)) => {
-                    newest = Some(last);
-                    tenants.into_iter().for_each(|tenant| self.ring(tenant));
-                }
-                Err(error) => tracing::warn!(%error, "commands cannot be looked for; trying again"),
-            }
-            tokio::time::sleep(POLL).await;
-        }
-    }
-
     /// Wakes whoever waits for this tenant's commands.
     pub fn ring(&self, tenant: OrderId) {
         if let Some(waiting) = self.waiting().get(&tenant) {
             waiting.notify_waiters();
         }
+    }
+
+    /// Wakes all who wait: each looks for itself whether there is a command.
+    pub fn ring_all(&self) {
+        self.waiting().values().for_each(|waiting| waiting.notify_waiters());
     }
 
     /// Waits for this tenant's commands from now on; `None` if too many do already.

@@ -1,8 +1,7 @@
-//! What serves tenants' servers beside the handlers: the writer of heartbeats, the bell for commands, the upkeep of
-//! the history. Each can run in several Hub processes on one database.
+//! What serves tenants' servers beside the handlers: the writer of heartbeats, and the bell for commands. Each can run in
+//! several Hub processes on one database.
 
 mod bell;
-mod history;
 mod ingest;
 pub(crate) mod standings;
 
@@ -26,14 +25,12 @@ pub struct Tenants {
 }
 
 impl Tenants {
-    /// Starts all of it; it ends with the runtime.
+    /// Starts the writer; it ends with the runtime.
     #[must_use]
     pub fn start(store: &Store, clock: &Arc<dyn Clock>, defaults: Defaults) -> Self {
-        tokio::spawn(history::keep(store.clone(), clock.clone()));
-        tokio::spawn(standings::keep(store.clone(), clock.clone()));
         Self {
             ingest: Ingest::start(store.clone(), clock.clone()),
-            bell: Bell::start(store.clone()),
+            bell: Bell::default(),
             defaults: Arc::new(defaults),
         }
     }

@@ -1,14 +1,9 @@
 //! How a heartbeat is rated, in moments: from when on the server and its backups are not well if nothing more is heard. The
 //! lists of tenants are sorted by them in the database.
 
-use std::{sync::Arc, time::Duration};
-
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::{Limits, Standing, Store, StoreError};
-use letsbe_types::{
-    clock::Clock,
-    tenant::{BackupSign, Heartbeat},
-};
+use letsbe_types::tenant::{BackupSign, Heartbeat};
 
 use crate::{
     backups::state::{self, PROOF_OVERDUE, STALE, Weight},
@@ -18,8 +13,6 @@ use crate::{
 
 /// Raised whenever heartbeats are rated differently: those that are stored are rated anew then.
 const RULES: i16 = 1;
-/// How often it is looked for heartbeats of other rules, and for tokens that differ.
-const EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// When what counts, for whoever sorts by the moments.
 pub(crate) const LIMITS: Limits =
@@ -56,33 +49,25 @@ fn of_backup(sign: &BackupSign) -> Standing {
     }
 }
 
-/// Rates what was heard before by today's rules, and finds whose tokens differ, for ever.
-pub(super) async fn keep(store: Store, clock: Arc<dyn Clock>) {
-    loop {
-        if let Err(error) = bring_up_to_date(&store, clock.now()).await {
-            tracing::error!(%error, "how tenants are could not be brought up to date; their lists may be out of order");
-        }
-        tokio::time::sleep(EVERY).await;
-    }
-}
-
-/// Does so once.
-pub(crate) async fn bring_up_to_date(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
-    loop {
-        let unrated = store.unrated(RULES).await?;
-        if unrated.is_empty() {
-            break;
-        }
-        let rated: Vec<_> = unrated
-            .into_iter()
-            .map(|one| {
-                let unreadable = Standing { rules: RULES, ..Standing::default() };
-                let standing = one.heartbeat.as_ref().map_or(unreadable, of);
-                (one, standing)
-            })
-            .collect();
+/// Rates some of what was heard before by today's rules; how many it were.
+pub(crate) async fn rate_some(store: &Store) -> Result<usize, StoreError> {
+    let unrated = store.unrated(RULES).await?;
+    let rated: Vec<_> = unrated
+        .into_iter()
+        .map(|one| {
+            let unreadable = Standing { rules: RULES, ..Standing::default() };
+            let standing = one.heartbeat.as_ref().map_or(unreadable, of);
+            (one, standing)
+        })
+        .collect();
+    if !rated.is_empty() {
         store.rate(&rated).await?;
     }
+    Ok(rated.len())
+}
+
+/// Finds whose tokens differ; how many they are.
+pub(crate) async fn compare_tokens(store: &Store, now: DateTime<Utc>) -> Result<usize, StoreError> {
     let (mut differing, mut after) = (Vec::new(), None);
     loop {
         let some = store.metered_since(now - SHOWN - TimeDelta::days(1), after).await?;
@@ -91,5 +76,6 @@ pub(crate) async fn bring_up_to_date(store: &Store, now: DateTime<Utc>) -> Resul
         let differ = some.iter().filter(|(_, days)| mismatch(days, now).is_some());
         differing.extend(differ.map(|(tenant, _)| *tenant));
     }
-    store.keep_tokens_differ(&differing).await
+    store.keep_tokens_differ(&differing).await?;
+    Ok(differing.len())
 }

@@ -135,10 +135,11 @@ mod tests {
             ("/tenants/1/drills/2", "/backups"),
             ("/backups", "/backups"),
             ("/waiting", "/waiting"),
+            ("/hub/tasks", "/hub/tasks"),
         ] {
             let (waiting, language) = (Some(Arc::default()), Language::De);
             let around = Around { waiting, path: path.to_owned(), language };
-            let parts = ["/", "/tenants", "/backups", "/waiting"];
+            let parts = ["/", "/tenants", "/backups", "/waiting", "/hub/tasks"];
             assert_eq!(
                 parts.into_iter().filter(|part| around.is_in(part)).collect::<Vec<_>>(),
                 [part],

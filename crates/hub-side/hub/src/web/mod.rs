@@ -6,6 +6,7 @@ pub(crate) mod backups;
 pub(crate) mod drills;
 pub(crate) mod explain;
 mod forms;
+pub(crate) mod hub_tasks;
 mod language;
 mod lists;
 pub(crate) mod live;

@@ -28,6 +28,7 @@ macro_rules! words {
 
 mod backups;
 mod drills;
+mod hub_tasks;
 mod orders;
 mod problems;
 mod recovery;
@@ -36,6 +37,7 @@ mod waiting;
 
 pub(crate) use backups::BackupWords;
 pub(crate) use drills::DrillWords;
+pub(crate) use hub_tasks::{HubTaskWords, about as hub_task_about};
 pub(crate) use orders::OrderWords;
 pub(crate) use problems::title as problem_title;
 pub(crate) use recovery::RecoveryWords;
@@ -82,9 +84,9 @@ words! {
     /// The words on every page and on the lists.
     Words {
         navigation = "Main", "Hauptmenü";
-        /// What waits, orders, tenants, backups.
-        parts: [&'static str; 4] = ["Waiting", "Orders", "Tenants", "Backups"],
-            ["Zu tun", "Bestellungen", "Mandanten", "Sicherungen"];
+        /// What waits, orders, tenants, backups, background work.
+        parts: [&'static str; 5] = ["Waiting", "Orders", "Tenants", "Backups", "Background"],
+            ["Zu tun", "Bestellungen", "Mandanten", "Sicherungen", "Hintergrund"];
         for_you = "for you", "für Sie";
         log_out = "Log out", "Abmelden";
         skip = "Skip to content", "Zum Inhalt";

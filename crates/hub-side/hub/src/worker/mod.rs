@@ -1,7 +1,8 @@
-//! The worker: leases effects from the outbox, carries them out, and feeds the results back as events.
+//! The worker: carries out effects from the outbox, and feeds the results back as events.
 //!
-//! Reconciler: activated by a change in the store and by a timer; it holds nothing in memory that another worker
-//! could not read from the database. Killed at any instruction, its leases end and another worker takes over.
+//! Reconciler: activated by a change in the store and by a timer (`background::tasks::order_effects`); it holds nothing in
+//! memory that another worker could not read from the database. Killed at any instruction, its leases end and another
+//! worker takes over.
 
 pub mod destinations;
 mod effects;
@@ -10,7 +11,6 @@ mod mail;
 pub mod messages;
 mod models;
 pub mod tokens;
-pub mod unpaid;
 pub(crate) mod wishes;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
@@ -26,23 +26,23 @@ use letsbe_types::{
     clock::Clock,
     crash::{self, Point},
 };
-use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
+    background::{Driver, Handle, tasks},
     backups::storage::Storage,
     config::{ModelsConfig, ProvisioningConfig},
 };
 pub use mail::{Mailer, mail_address};
 
 /// At most this many effects are carried out at the same time; each provisioning run is one of them.
-const EFFECTS_AT_ONCE: usize = 16;
+pub(crate) const EFFECTS_AT_ONCE: usize = 16;
 /// At most this many of them are runs on live servers: orders that were paid go on beside them.
 pub(crate) const CONVERGENCES_AT_ONCE: u64 = EFFECTS_AT_ONCE as u64 / 2;
 /// The code of a failure of the Hub's own database.
 const OF_DATABASE: &str = "WORK001";
 /// A claim that another order always anticipates is left to the next lease.
 const CLAIMS_MAX: u32 = 5;
-/// Work that fell due without a change in this process (a lease that ended, a retry) is found this quickly.
+/// How often a lease of no length is extended.
 const POLL: Duration = Duration::from_millis(500);
 
 /// What effects need to be carried out.
@@ -96,34 +96,21 @@ pub fn crash_points(kind: EffectKind) -> [Point; 4] {
 }
 
 impl Worker {
-    /// Works until the process ends.
+    /// Works until the process ends, and does nothing else.
     pub async fn run(self: Arc<Self>) {
-        let slots = Arc::new(Semaphore::new(EFFECTS_AT_ONCE));
-        let mut changes = self.store.changes();
-        let mut running = JoinSet::new();
-        let mut mail = JoinSet::new();
-        mail.spawn(messages::keep(self.clone()));
-        loop {
-            while running.try_join_next().is_some() {}
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            match self.store.lease_effect(&self.owner, self.lease, self.clock.now()).await {
-                Ok(Some(leased)) => {
-                    let worker = self.clone();
-                    running.spawn(async move {
-                        worker.perform(&leased).await;
-                        drop(slot);
-                    });
-                    continue;
-                }
-                Ok(None) => {}
-                Err(error) => tracing::error!(%error, "the outbox cannot be read"),
-            }
-            // Whichever comes first; both are only hints, the outbox tells what is due.
-            let _ = tokio::time::timeout(POLL, changes.changed()).await;
-        }
+        let me = (&*self.owner, self.lease);
+        let driver = Driver::new(self.store.clone(), Arc::clone(&self.clock), me, Handle::default());
+        let [effects, messages] = tasks::of_worker(&self);
+        driver.with(effects).with(messages).run(std::future::pending()).await;
     }
 
-    async fn perform(&self, leased: &LeasedEffect) {
+    /// Leases the effect that has been due longest.
+    pub(crate) async fn lease_next(&self) -> Result<Option<LeasedEffect>, StoreError> {
+        self.store.lease_effect(&self.owner, self.lease, self.clock.now()).await
+    }
+
+    /// Carries out an effect that was leased, and stores what came of it.
+    pub(crate) async fn perform(&self, leased: &LeasedEffect) {
         let [at_leased, _, at_done, at_stored] = crash_points(leased.kind);
         crash::point(&at_leased);
         for _ in 0..CLAIMS_MAX {
@@ -204,8 +191,8 @@ fn inside(kind: EffectKind) {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
-fn store_problem(error: StoreError) -> Problem {
-    tracing::error!(%error, "the database failed while an effect was carried out");
+pub(crate) fn store_problem(error: StoreError) -> Problem {
+    tracing::error!(%error, "the database failed");
     Problem::transient(
         OF_DATABASE,
         "The Hub's database could not be used.",

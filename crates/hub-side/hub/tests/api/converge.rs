@@ -6,11 +6,10 @@ use axum::http::StatusCode;
 use chrono::TimeDelta;
 use letsbe_lifecycle::order::{Event, Pace, Phase};
 use letsbe_types::{api::Convergence, clock::Clock as _, ids::OrderId};
-use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use crate::{
-    Answer, Hub,
+    Answer, Hub, ask,
     recovery::bench::{Bench, Run},
 };
 
@@ -234,13 +233,10 @@ async fn a_run_that_fails_leaves_the_order_live_and_says_why() {
     assert_eq!(act(&bench, id).await.status, StatusCode::OK, "it can be asked for again");
 }
 
-/// What SQLite says to somebody beside the Hub.
+/// A number that the database says to somebody beside the Hub.
 async fn beside(bench: &Bench, statement: &str) -> Option<i64> {
-    let url = format!("sqlite://{}", bench.folder().join("hub.db").display());
-    let database = Database::connect(url).await.unwrap();
-    let row = database.query_one_raw(Statement::from_string(DbBackend::Sqlite, statement)).await.unwrap();
-    database.close().await.unwrap();
-    row.map(|row| row.try_get_by_index(0).unwrap())
+    let rows = ask(&bench.folder(), statement).await;
+    rows.first().and_then(|row| row.try_get_by_index(0).unwrap())
 }
 
 /// Waits until somebody has taken the run up so many times.

@@ -94,6 +94,7 @@ fn nothing_under_admin_and_no_page_is_open() {
             || route.path.starts_with("/tenants")
             || route.path.starts_with("/backups")
             || route.path.starts_with("/waiting")
+            || route.path.starts_with("/hub/")
             || route.path == "/logout";
         assert_eq!(of_staff, inside && !login, "{} {}", route.method, route.path);
     }

@@ -12,10 +12,11 @@ use std::{
     },
 };
 
+use letsbe_hub::background::tasks;
 use letsbe_store::Store;
 use serde_json::Value;
 
-use crate::{Hub, pages::COOKIE, start};
+use crate::{Hub, database, pages::COOKIE, start};
 
 tokio::task_local! {
     static STATEMENTS: Arc<AtomicUsize>;
@@ -24,12 +25,13 @@ tokio::task_local! {
 /// A Hub with so many tenants and orders, all of them rated.
 async fn filled(tenants: u128, orders: u128) -> (Hub, String) {
     let folder = Arc::new(tempfile::tempdir().unwrap());
-    let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
+    let store = Store::open(&database(folder.path(), "hub.db").await).await.unwrap();
     let store = store.observed(|_| {
         let _ = STATEMENTS.try_with(|count| count.fetch_add(1, Ordering::Relaxed));
     });
     fill::fill(&store, tenants, orders, start()).await;
     let (hub, staff) = Hub::with(folder, store, None).staffed().await;
+    hub.driven_elsewhere([tasks::health_ratings(hub.store.clone())]);
     let rated = async || {
         // Before it is rated, a tenant has no backup as far as the lists know. Of 25 tenants 18 are fine.
         let fine = u64::try_from(tenants * 18 / 25).unwrap();

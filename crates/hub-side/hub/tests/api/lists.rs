@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
+use letsbe_hub::background::tasks;
 use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_store::{NewAlarm, NewOrder};
 use letsbe_types::{
@@ -278,6 +279,7 @@ async fn what_was_heard_before_an_update_of_the_hub_is_rated_by_todays_rules() {
     let troubled = async |hub: &Hub| list(hub, &staff, TENANTS).await["meta"]["counts"]["troubled"].clone();
     assert_eq!(troubled(&hub).await, 0, "rated by no rules");
     let (another, _) = hub.another_process().await;
+    another.driven([tasks::health_ratings(another.store.clone())]);
     let rated = async || {
         while troubled(&another).await == 0 {
             tokio::task::yield_now().await;

@@ -10,6 +10,7 @@ mod envelope;
 mod escrows;
 mod floods;
 mod html;
+mod hub_tasks;
 mod jobs;
 mod large;
 mod lists;
@@ -49,6 +50,7 @@ use chrono::{DateTime, Utc};
 use letsbe_catalog::Catalog;
 use letsbe_hub::{
     AppState, Shared,
+    background::{Driver, Handle, Task},
     config::PaymentTerms,
     convergence::Planner,
     relay::{Relay, SharedRelay},
@@ -57,12 +59,13 @@ use letsbe_hub::{
     tenants::Tenants,
 };
 use letsbe_lifecycle::order::{Event, Pace};
-use letsbe_store::{Defaults, NewOrder, Quotas, Store};
+use letsbe_store::{Database, Defaults, NewOrder, Quotas, Store};
 use letsbe_types::{
     Region, Secret, Tier,
     clock::{Clock, ManualClock},
     ids::{OrderId, ServerId, ServerIdentity},
 };
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -78,6 +81,32 @@ pub(crate) struct Hub {
     pub(crate) clock: ManualClock,
     pub(crate) tenants: Tenants,
     pub(crate) folder: Arc<tempfile::TempDir>,
+}
+
+/// The database of a test's folder: of SQLite, or of PostgreSQL when the suite runs once more.
+pub(crate) async fn address(folder: &Path, name: &str) -> String {
+    let migrate = async |url: String| {
+        Store::open(&url.parse::<Database>().unwrap()).await.unwrap().close().await.unwrap();
+    };
+    letsbe_test_postgres::address_of(folder, name, migrate).await
+}
+
+pub(crate) async fn database(folder: &Path, name: &str) -> Database {
+    address(folder, name).await.parse().unwrap()
+}
+
+/// What the database says to somebody beside the Hub.
+pub(crate) async fn ask(folder: &Path, sql: &str) -> Vec<QueryResult> {
+    let db = sea_orm::Database::connect(address(folder, "hub.db").await).await.unwrap();
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+    db.close().await.unwrap();
+    rows
+}
+
+#[test]
+fn all_of_it_holds_on_postgresql_too() {
+    // The Hub's own backup is of SQLite.
+    letsbe_test_postgres::rerun(&["all_of_it_holds_on_postgresql_too", "own_backup::"]);
 }
 
 /// What was answered.
@@ -147,14 +176,14 @@ impl Hub {
     }
 
     async fn built(folder: Arc<tempfile::TempDir>, database: &str, relay: SharedRelay) -> Self {
-        let store = Store::open(&folder.path().join(database)).await.unwrap();
+        let store = Store::open(&self::database(folder.path(), database).await).await.unwrap();
         Self::with(folder, store, relay)
     }
 
     /// With quotas that a test can reach.
     pub(crate) async fn limited(quotas: Quotas) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
+        let store = Store::open(&database(folder.path(), "hub.db").await).await.unwrap();
         Self::with(folder, store.limited(quotas), None)
     }
 
@@ -179,6 +208,7 @@ impl Hub {
             public_url: "https://hub.example.com".into(),
             jobs_folder: folder.path().join("jobs").into(),
             own_backup: Some(folder.path().join("backup-status.json").into()),
+            background: Handle::default(),
         });
         Self { router: router(state.clone()), state, store, clock, tenants, folder }
     }
@@ -186,6 +216,26 @@ impl Hub {
     /// Another process on the same database, with a member of staff.
     pub(crate) async fn another_process(&self) -> (Self, String) {
         Self::on(self.folder.clone()).await.staffed().await
+    }
+
+    /// Runs these tasks of the Hub, as long as the test's runtime.
+    pub(crate) fn driven(&self, tasks: impl IntoIterator<Item = Task>) {
+        self.driven_as(self.state.background.clone(), tasks);
+    }
+
+    /// The same by another process: this Hub does not hear of it.
+    pub(crate) fn driven_elsewhere(&self, tasks: impl IntoIterator<Item = Task>) {
+        self.driven_as(Handle::default(), tasks);
+    }
+
+    fn driven_as(&self, handle: Handle, tasks: impl IntoIterator<Item = Task>) {
+        let me = ("test", chrono::TimeDelta::seconds(30));
+        let clock = Arc::new(self.clock.clone());
+        let mut driver = Driver::new(self.store.clone(), clock, me, handle);
+        for task in tasks {
+            driver = driver.with(task);
+        }
+        tokio::spawn(driver.run(std::future::pending()));
     }
 
     /// What its requests share.

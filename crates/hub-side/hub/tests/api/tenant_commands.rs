@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
+use letsbe_hub::background::tasks;
 use letsbe_types::ids::{ApprovalId, OrderId};
 use serde_json::{Value, json};
 
@@ -95,6 +96,7 @@ async fn a_command_wakes_the_open_question_of_its_tenant() {
 async fn a_command_of_another_hub_process_arrives_while_the_question_is_open() {
     let hub = Hub::new().await;
     let (tenant, key) = registered(&hub, 1).await;
+    hub.driven([tasks::command_notices(hub.store.clone(), hub.tenants.bell.clone())]);
     let (other, staff) = hub.another_process().await;
     let path = format!("{COMMANDS}?wait={}", QUESTION.as_secs());
     let started = Instant::now();

@@ -229,3 +229,21 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_nul_in_what_a_server_says_holds_up_neither_it_nor_the_lists() {
+    let (hub, staff) = Hub::with_staff().await;
+    let (tenant, key) = registered(&hub, 1).await;
+    let mut asked = approval(7);
+    asked["approval"]["plan"] = json!("Restart\u{0}ghost");
+    assert_eq!(through(&send(&hub, &key, &[event(1, asked)]).await), 1);
+    let list = hub.get("/api/v1/admin/tenants?q=a%00b", Some(&staff)).await;
+    let listed = hub.get("/api/v1/admin/tenants", Some(&staff)).await;
+    assert_eq!(
+        (list.status.is_server_error(), listed.status),
+        (false, StatusCode::OK),
+        "{list:?} {listed:?}"
+    );
+    let kept = hub.store.approvals(tenant).await.unwrap();
+    assert_eq!(kept[0].approval.plan, "Restart\u{fffd}ghost");
+}

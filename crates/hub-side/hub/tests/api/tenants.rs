@@ -205,7 +205,8 @@ async fn a_stolen_agent_key_opens_no_other_door() {
             .replace("{command}", &victim.to_string())
             .replace("{approval}", &victim.to_string())
             .replace("{alarm}", &victim.to_string())
-            .replace("{drill}", &victim.to_string());
+            .replace("{drill}", &victim.to_string())
+            .replace("{task}", "drills");
         let answer = hub.json(route.method.as_str(), &path, Some(&thief), &json!({"approve": true})).await;
         let refused = answer.status.is_client_error() || answer.status == StatusCode::SEE_OTHER;
         assert!(refused, "{} {path}: {}", route.method, answer.status);

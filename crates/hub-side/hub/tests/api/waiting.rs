@@ -150,7 +150,7 @@ async fn an_error_code_leads_to_its_page_and_no_other_file() {
     for cookie in [&[BROWSER][..], &[BROWSER, COOKIE]] {
         let page = hub.send("GET", "/errors/DNS001", cookie, Body::empty()).await;
         assert_eq!(page.status, StatusCode::OK);
-        assert!(page.body.contains("<h1>DNS001: ") && page.body.contains("<h2>What to do</h2>"));
+        assert!(page.body.contains("<h1>DNS001: ") && page.body.contains("<h2>What to type</h2>"));
         assert_eq!(
             page.body.contains("aria-label=\"Main\""),
             cookie.len() == 2,

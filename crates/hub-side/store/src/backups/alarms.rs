@@ -116,6 +116,7 @@ impl Store {
         let rows = Entity::find()
             .filter(Column::OrderId.eq(order.0))
             .order_by_desc(Column::BeganAt)
+            .order_by_desc(Column::Id)
             .limit(LISTED)
             .all(&self.db)
             .await?;
@@ -133,7 +134,7 @@ impl Store {
         ended: &[AlarmId],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         for new in opened {
             insert_in(&transaction, order, new, now).await?;
         }
@@ -161,7 +162,7 @@ impl Store {
         line: &NewEntry,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         let changed = Entity::update_many()
             .col_expr(Column::AcknowledgedBy, Expr::value(by))
             .col_expr(Column::AcknowledgedAt, Expr::value(now))

@@ -87,7 +87,7 @@ impl Store {
         new: &NewDestination<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(new.order).await?;
         let mut row = row(new, now)?;
         let known = Entity::find_by_id(new.order.0).one(&transaction).await?;
         if let Some(known) = &known {

@@ -14,7 +14,7 @@ use sea_orm::{
 use crate::{
     Store, StoreError,
     entities::drill::{ActiveModel, Column, Entity, Model},
-    row_error,
+    row_error, sql,
     timeline::{self, NewEntry},
 };
 
@@ -108,11 +108,12 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let json = serde_json::to_value(report).map_err(|error| row_error("drills")(&error))?;
-        let transaction = self.begin_write().await?;
+        let began = sql::with_values(self.db.get_database_backend(), "COALESCE(began_at, ?)", [now.into()]);
+        let transaction = self.begin_write_of(order).await?;
         let changed = Entity::update_many()
             .col_expr(Column::Report, Expr::value(json))
             .col_expr(Column::FinishedAt, Expr::value(now))
-            .col_expr(Column::BeganAt, Expr::cust_with_values("COALESCE(began_at, ?)", [now]))
+            .col_expr(Column::BeganAt, began)
             .filter(Column::Id.eq(id.0))
             .filter(Column::OrderId.eq(order.0))
             .filter(Column::FinishedAt.is_null())

@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn keep_look(&self, order: OrderId, look: &Look) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         for (period, length, kept) in KEPT {
             let replace = OnConflict::columns([Column::OrderId, Column::Period, Column::Start])
                 .update_columns([

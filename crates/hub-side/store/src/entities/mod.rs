@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod approval;
+pub mod background_task;
 pub mod backup_alarm;
 pub mod backup_destination;
 pub mod backup_look;

@@ -12,7 +12,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, PaginatorTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 use uuid::Uuid;
 
@@ -99,8 +99,9 @@ impl Store {
         if find().one(&self.db).await?.is_none() {
             return Ok(None);
         }
-        let transaction = self.begin_write().await?;
-        let Some(row) = find().one(&transaction).await? else { return Ok(None) };
+        let transaction = self.begin_lease().await?;
+        let free = find().lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        let Some(row) = free.one(&transaction).await? else { return Ok(None) };
         let fence = row.fence + 1;
         let change = message::ActiveModel {
             id: Set(row.id),
@@ -205,7 +206,7 @@ impl Store {
         line: Option<NewEntry>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(leased.order).await?;
         let result = message::Entity::update_many()
             .col_expr(message::Column::Status, Expr::value(status))
             .col_expr(message::Column::EndedAt, Expr::value(now))

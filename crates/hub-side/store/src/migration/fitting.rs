@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use super::plain;
+use super::{may_have_rows, plain};
 
 #[derive(Debug)]
 pub(super) struct Fitting;
@@ -30,8 +30,10 @@ impl MigrationTrait for Fitting {
         let mut fits = boolean("fits").default(false).take();
         let references = Table::alter().table(Alias::new("payment_references")).add_column(&mut fits).take();
         manager.alter_table(references).await?;
-        for step in [TOGETHER, FITTING] {
-            manager.get_connection().execute_unprepared(step).await?;
+        if may_have_rows(manager) {
+            for step in [TOGETHER, FITTING] {
+                manager.get_connection().execute_unprepared(step).await?;
+            }
         }
         for index in [
             plain("payment_references", &["order_id", "seen_at"]),

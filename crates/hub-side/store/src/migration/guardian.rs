@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use super::{plain, table, unique};
+use super::{may_have_rows, plain, table, unique};
 
 #[derive(Debug)]
 pub(super) struct Guardian;
@@ -26,13 +26,16 @@ impl MigrationTrait for Guardian {
             manager.alter_table(change).await?;
         }
         // What older agents said has another form: when they were heard stays known.
-        for statement in [
+        let statements = [
             "INSERT INTO tenant_states (order_id, received_at, gate_entry, gate_hash) \
              SELECT order_id, last_heartbeat_at, 0, '' FROM agents WHERE last_heartbeat_at IS NOT NULL",
             "UPDATE agents SET registration_job = (SELECT id FROM jobs WHERE jobs.order_id = agents.order_id \
              ORDER BY created_at DESC, id DESC LIMIT 1)",
-        ] {
-            manager.get_connection().execute_unprepared(statement).await?;
+        ];
+        if may_have_rows(manager) {
+            for statement in statements {
+                manager.get_connection().execute_unprepared(statement).await?;
+            }
         }
         for column in ["last_heartbeat_at", "last_heartbeat"] {
             manager.alter_table(agents().drop_column(Alias::new(column)).take()).await?;
@@ -148,7 +151,7 @@ fn event_tables() -> Vec<TableCreateStatement> {
         table(
             "tenant_escrows",
             [
-                pk_auto("sequence"),
+                big_pk_auto("sequence"),
                 uuid("order_id"),
                 timestamp_with_time_zone("at"),
                 json("recipients"),
@@ -164,7 +167,7 @@ fn told_tables() -> Vec<TableCreateStatement> {
         table(
             "tenant_commands",
             [
-                pk_auto("sequence"),
+                big_pk_auto("sequence"),
                 uuid("id"),
                 uuid("order_id"),
                 json("work"),

@@ -3,7 +3,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use super::table;
+use super::{may_have_rows, table};
 
 #[derive(Debug)]
 pub(super) struct Lists;
@@ -24,6 +24,10 @@ const RANKED: &str = "UPDATE orders SET urgency = CASE \
     WHEN phase = 'FULFILLED' THEN 5 \
     WHEN phase IN ('STOPPED', 'EXPIRED') THEN 6 \
     ELSE 3 END";
+
+/// The rules of no version: the Hub rates what was said before it next.
+const UNRATED: &str = "INSERT INTO tenant_standings SELECT order_id, \
+    CAST(strftime('%s', received_at) AS INTEGER) * 1000, NULL, 0, 0, NULL, NULL, 0, 0 FROM tenant_states";
 
 const INDICES: [&str; 6] = [
     "CREATE INDEX orders_urgency ON orders (urgency, created_at DESC, id DESC)",
@@ -54,13 +58,10 @@ impl MigrationTrait for Lists {
         ];
         manager.create_table(table("tenant_standings", standings)).await?;
         let db = manager.get_connection();
-        db.execute_unprepared(RANKED).await?;
-        // The rules of no version: the Hub rates what was said before it next.
-        db.execute_unprepared(
-            "INSERT INTO tenant_standings SELECT order_id, \
-             CAST(strftime('%s', received_at) AS INTEGER) * 1000, NULL, 0, 0, NULL, NULL, 0, 0 FROM tenant_states",
-        )
-        .await?;
+        if may_have_rows(manager) {
+            db.execute_unprepared(RANKED).await?;
+            db.execute_unprepared(UNRATED).await?;
+        }
         for index in INDICES {
             db.execute_unprepared(index).await?;
         }

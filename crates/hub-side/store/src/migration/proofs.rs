@@ -19,7 +19,7 @@ impl MigrationTrait for Proofs {
         let proofs = table(
             "backup_proofs",
             [
-                pk_auto("sequence"),
+                big_pk_auto("sequence"),
                 uuid("order_id"),
                 text("tool"),
                 uuid("set_id"),

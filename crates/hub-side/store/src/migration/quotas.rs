@@ -7,7 +7,7 @@ use sea_orm_migration::{
     sea_orm::{DbBackend, Statement},
 };
 
-use super::{plain, table};
+use super::{may_have_rows, plain, table};
 
 #[derive(Debug)]
 pub(super) struct Quotas;
@@ -37,23 +37,9 @@ impl MigrationTrait for Quotas {
         manager
             .alter_table(events.table(Alias::new("tenant_events")).add_column(&mut received).take())
             .await?;
-        let db = manager.get_connection();
-        // What a server dated into the future is forgotten in its turn, from now on.
-        let now = Utc::now();
-        for statement in [
-            "UPDATE tenant_events SET received_at = at",
-            "UPDATE tenant_events SET received_at = ?1 WHERE at > ?1",
-            "UPDATE tenant_approvals SET requested_at = ?1 WHERE requested_at > ?1",
-        ] {
-            let values = if statement.contains('?') {
-                vec![sea_orm_migration::sea_orm::Value::from(now)]
-            } else {
-                vec![]
-            };
-            db.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, statement, values)).await?;
+        if may_have_rows(manager) {
+            date_what_is_there(manager).await?;
         }
-        let future = (now + TimeDelta::days(1)).timestamp();
-        db.execute_unprepared(&format!("DELETE FROM tenant_tokens WHERE hour > {future}")).await?;
         manager.create_index(plain("tenant_events", &["order_id", "received_at"])).await?;
         manager.create_index(plain("tenant_events", &["received_at"])).await
     }
@@ -63,4 +49,22 @@ impl MigrationTrait for Quotas {
             "what tenants' servers said is not thrown away: remove the database instead".into(),
         ))
     }
+}
+
+/// What a server dated into the future is forgotten in its turn, from now on.
+async fn date_what_is_there(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    let now = Utc::now();
+    for statement in [
+        "UPDATE tenant_events SET received_at = at",
+        "UPDATE tenant_events SET received_at = ?1 WHERE at > ?1",
+        "UPDATE tenant_approvals SET requested_at = ?1 WHERE requested_at > ?1",
+    ] {
+        let values =
+            if statement.contains('?') { vec![sea_orm_migration::sea_orm::Value::from(now)] } else { vec![] };
+        db.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, statement, values)).await?;
+    }
+    let future = (now + TimeDelta::days(1)).timestamp();
+    db.execute_unprepared(&format!("DELETE FROM tenant_tokens WHERE hour > {future}")).await?;
+    Ok(())
 }

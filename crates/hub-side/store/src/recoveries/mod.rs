@@ -70,7 +70,7 @@ impl Store {
         pace: &Pace,
         now: DateTime<Utc>,
     ) -> Result<State, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(new.order).await?;
         let order = orders::find(&transaction, new.order).await?.ok_or(StoreError::NoSuchOrder(new.order))?;
         let former = match &order.state.recovery {
             Some(former) => recovery::Entity::find_by_id(former.id.0).one(&transaction).await?,
@@ -130,7 +130,7 @@ impl Store {
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         let row = recovery::Entity::find()
             .filter(recovery::Column::OrderId.eq(order.0))
             .filter(recovery::Column::State.eq(word(RecoveryState::Finished)))

@@ -51,7 +51,7 @@ impl Store {
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<KeysGiven, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         let run = open_run(&transaction, recovery).await?;
         let Some((row, recipient)) = run.and_then(|row| row.recipient.clone().map(|asked| (row, asked)))
         else {

@@ -59,7 +59,7 @@ impl Store {
 
     /// The new key was used: the one before is dead.
     async fn forget_previous_key(&self, key: &relay_key::Model) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(OrderId(key.order_id)).await?;
         let none: Option<String> = None;
         relay_key::Entity::update_many()
             .col_expr(relay_key::Column::PreviousHash, Expr::value(none))
@@ -81,7 +81,7 @@ impl Store {
         key_hash: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         let known = relay_key::Entity::find_by_id(order.0).one(&transaction).await?;
         if known.is_some_and(|known| known.key_hash == key_hash) {
             return Ok(());
@@ -145,7 +145,7 @@ impl Store {
         entry: &NewEntry,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         let gone = relay_key::Entity::delete_by_id(order.0).exec(&transaction).await?;
         if gone.rows_affected == 0 {
             return Ok(false);

@@ -15,6 +15,9 @@ use crate::{
     tenants::{signed, unsigned},
 };
 
+/// Abandoned requests that are settled in one transaction.
+const AT_ONCE: u64 = 500;
+
 /// A request that is to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct RelayRequest<'a> {
@@ -60,7 +63,7 @@ impl Store {
         most: u64,
         now: DateTime<Utc>,
     ) -> Result<Reserved, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(request.tenant).await?;
         let used = usage::since(&transaction, request.tenant, month_of(now)).await?;
         let held = held(&transaction, request.tenant).await?;
         let taken = used.saturating_add(held);
@@ -92,16 +95,18 @@ impl Store {
         used: Option<RelayUse>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin_write().await?;
-        let Some(request) = relay_request::Entity::find_by_id(id).one(&transaction).await? else {
-            return Ok(());
-        };
+        let find = || relay_request::Entity::find_by_id(id);
+        let Some(request) = find().one(&self.db).await? else { return Ok(()) };
+        let transaction = self.begin_write_of(OrderId(request.order_id)).await?;
+        // Somebody may have been quicker.
+        let Some(request) = find().one(&transaction).await? else { return Ok(()) };
         settle(&transaction, request, used, now).await?;
         transaction.commit().await?;
         Ok(())
     }
 
-    /// Charges requests that began before a moment in full: whoever sent them is dead. Tells how many there were.
+    /// Charges requests that began before a moment in full, some hundreds at most: whoever sent them is dead. Tells how many
+    /// it were.
     ///
     /// # Errors
     /// When the database fails.
@@ -113,6 +118,7 @@ impl Store {
         let transaction = self.begin_write().await?;
         let abandoned = relay_request::Entity::find()
             .filter(relay_request::Column::At.lt(before))
+            .limit(AT_ONCE)
             .all(&transaction)
             .await?;
         let count = abandoned.len();

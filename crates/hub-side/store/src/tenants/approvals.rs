@@ -10,11 +10,11 @@ use letsbe_types::{
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    Value, sea_query::Expr,
+    Value,
 };
 
 use super::signed;
-use crate::{Store, StoreError, entities::approval, row_error};
+use crate::{Store, StoreError, entities::approval, row_error, sql};
 
 /// Approvals in one list.
 const LISTED: u64 = 100;
@@ -63,12 +63,12 @@ impl Store {
         let newer = "(SELECT COUNT(*) FROM (SELECT 1 FROM tenant_approvals AS newer \
                      WHERE newer.order_id = tenant_approvals.order_id AND newer.state = 'pending' \
                      AND (newer.requested_at, newer.id) > (tenant_approvals.requested_at, tenant_approvals.id) \
-                     LIMIT ?)) < ?";
+                     LIMIT ?) AS counted) < ?";
         let listed = || Value::from(signed(LISTED));
         let rows = approval::Entity::find()
             .filter(approval::Column::OrderId.is_in(orders.iter().map(|order| order.0)))
             .filter(approval::Column::State.eq("pending"))
-            .filter(Expr::cust_with_values(newer, [listed(), listed()]))
+            .filter(sql::with_values(self.db.get_database_backend(), newer, [listed(), listed()]))
             .order_by_desc(approval::Column::RequestedAt)
             .order_by_desc(approval::Column::Id)
             .all(&self.db)

@@ -96,6 +96,7 @@ impl Store {
         line: &NewEntry,
     ) -> Result<(), StoreError> {
         let work = serde_json::to_value(&new.work).map_err(|error| row_error("tenant_commands")(&error))?;
+        // Alone, so that commands become visible in the order of their numbers: who waits for new ones asks for higher ones.
         let transaction = self.begin_write().await?;
         let row = command::ActiveModel {
             id: Set(new.id.0),

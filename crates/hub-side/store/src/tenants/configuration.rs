@@ -151,7 +151,7 @@ impl Store {
         entry: &NewEntry,
         now: DateTime<Utc>,
     ) -> Result<Configured, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         let row = configuration::Entity::find_by_id(order.0).one(&transaction).await?;
         let Some(row) = row else { return Ok(Configured::NoTenant) };
         let before = TenantConfiguration::try_from(row)?;

@@ -18,7 +18,7 @@ use super::{commands, escrows, heartbeats::HOUR, proofs, signed};
 use crate::{
     StoreError,
     entities::{agent, approval, token},
-    row_error,
+    row_error, sql,
 };
 
 /// Approvals of a tenant that are kept.
@@ -158,7 +158,8 @@ async fn count(db: &impl ConnectionTrait, mut used: token::Model) -> Result<(), 
     }
     // The sum stays below what a row can hold.
     let sum = |name: &str| {
-        Expr::cust(format!("CAST(MIN({SUM_MAX}, tenant_tokens.{name} + excluded.{name}) AS INTEGER)"))
+        let (kept, more) = (format!("tenant_tokens.{name}"), format!("excluded.{name}"));
+        Expr::cust(sql::bounded(db.get_database_backend(), SUM_MAX, &kept, &more))
     };
     let add = OnConflict::columns([Column::OrderId, Column::Hour, Column::Model])
         .value(Column::Input, sum("input"))

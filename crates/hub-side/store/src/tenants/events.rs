@@ -49,11 +49,15 @@ impl Store {
         events: &[TenantEvent],
         now: DateTime<Utc>,
     ) -> Result<Result<EventsTaken, KeyRefused>, StoreError> {
-        let transaction = self.begin_write().await?;
-        let agent = match bearer(&transaction, key_hash).await? {
-            Bearer::Agent(agent) => agent,
-            Bearer::Revoked => return Ok(Err(KeyRefused::Revoked)),
-            Bearer::Unknown => return Ok(Err(KeyRefused::Unknown)),
+        let order = match agent_of(&self.db, key_hash).await? {
+            Ok(agent) => OrderId(agent.order_id),
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let transaction = self.begin_write_of(order).await?;
+        // It may have been revoked meanwhile, and what was taken through may have grown.
+        let agent = match agent_of(&transaction, key_hash).await? {
+            Ok(agent) => agent,
+            Err(refused) => return Ok(Err(refused)),
         };
         let taken = unsigned(agent.taken_through);
         let known = known(&transaction, &agent, events).await?;
@@ -134,6 +138,18 @@ impl Store {
         };
         rows.into_iter().map(entry).collect()
     }
+}
+
+/// The agent whose key this is.
+async fn agent_of(
+    db: &impl ConnectionTrait,
+    key_hash: &str,
+) -> Result<Result<agent::Model, KeyRefused>, StoreError> {
+    Ok(match bearer(db, key_hash).await? {
+        Bearer::Agent(agent) => Ok(agent),
+        Bearer::Revoked => Err(KeyRefused::Revoked),
+        Bearer::Unknown => Err(KeyRefused::Unknown),
+    })
 }
 
 /// What was taken under these numbers before, by its digest.

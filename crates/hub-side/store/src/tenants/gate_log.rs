@@ -10,8 +10,8 @@ use letsbe_types::{
 use sea_orm::{
     ActiveModelTrait as _,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, FromQueryResult, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Statement,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Statement,
     sea_query::OnConflict,
 };
 use uuid::Uuid;
@@ -202,17 +202,17 @@ pub(crate) fn conflict() -> OnConflict {
 
 /// Of days before this, the last head of each stays, for ever.
 const FORGET: &str = "\
-DELETE FROM gate_heads WHERE received_at < ? AND EXISTS ( \
+DELETE FROM gate_heads WHERE received_at < $1 AND EXISTS ( \
     SELECT 1 FROM gate_heads AS later WHERE later.order_id = gate_heads.order_id \
     AND later.generation = gate_heads.generation AND later.linked = gate_heads.linked \
-    AND later.minute > gate_heads.minute AND later.minute / ? = gate_heads.minute / ?)";
+    AND later.minute > gate_heads.minute AND later.minute / $2 = gate_heads.minute / $2)";
 
 pub(crate) async fn forget_before(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let values: [sea_orm::Value; 3] = [before.into(), MINUTES_OF_A_DAY.into(), MINUTES_OF_A_DAY.into()];
-    db.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, FORGET, values)).await?;
+    let values: [sea_orm::Value; 2] = [before.into(), MINUTES_OF_A_DAY.into()];
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), FORGET, values)).await?;
     Ok(())
 }
 
@@ -227,7 +227,7 @@ impl Store {
         line: &NewEntry,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let transaction = self.begin_write().await?;
+        let transaction = self.begin_write_of(order).await?;
         let state = tenant_state::Entity::find_by_id(order.0).one(&transaction).await?;
         let Some(state) = state.filter(|state| state.log_cut_at.is_some()) else { return Ok(false) };
         let told: Option<Heartbeat> = state.body.as_deref().and_then(|body| serde_json::from_str(body).ok());

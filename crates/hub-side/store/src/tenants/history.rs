@@ -7,8 +7,8 @@ use letsbe_types::{
     tenants::{Rollup, TokenUse},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, Statement, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    Statement, sea_query::OnConflict,
 };
 
 use super::{approvals, commands, events, gate_log, unsigned};
@@ -47,11 +47,11 @@ fn due(through: i64, now: DateTime<Utc>) -> Option<Due> {
 const SUM_UP: &str = "\
 INSERT INTO tenant_rollups (order_id, period, start, beats, disk_used_percent, disk_max, memory_used_mib, memory_max, \
     not_ok_min, not_ok_max, tokens_used) \
-SELECT sums.order_id, 'day', ?, sums.beats, final.disk_used_percent, sums.disk_max, final.memory_used_mib, \
+SELECT sums.order_id, 'day', $1, sums.beats, final.disk_used_percent, sums.disk_max, final.memory_used_mib, \
     sums.memory_max, sums.not_ok_min, sums.not_ok_max, final.tokens_used \
 FROM (SELECT order_id, MAX(start) AS last_start, SUM(beats) AS beats, MAX(disk_max) AS disk_max, \
         MAX(memory_max) AS memory_max, MIN(not_ok_min) AS not_ok_min, MAX(not_ok_max) AS not_ok_max \
-      FROM tenant_rollups WHERE period = 'hour' AND start >= ? AND start < ? GROUP BY order_id) AS sums \
+      FROM tenant_rollups WHERE period = 'hour' AND start >= $1 AND start < $2 GROUP BY order_id) AS sums \
 JOIN tenant_rollups AS final \
     ON final.order_id = sums.order_id AND final.period = 'hour' AND final.start = sums.last_start \
 WHERE true \
@@ -75,8 +75,8 @@ impl Store {
         // Another process may have been quicker.
         let Some(due) = due(done.map_or(0, |row| row.through), now) else { return Ok(false) };
         let next = due.day + DAY;
-        let values = [due.day, due.day, next].map(sea_orm::Value::from);
-        let sum_up = Statement::from_sql_and_values(DbBackend::Sqlite, SUM_UP, values);
+        let values = [due.day, next].map(sea_orm::Value::from);
+        let sum_up = Statement::from_sql_and_values(transaction.get_database_backend(), SUM_UP, values);
         transaction.execute_raw(sum_up).await?;
         forget(&transaction, "hour", due.hours_from.min(next)).await?;
         forget(&transaction, "day", due.days_from).await?;

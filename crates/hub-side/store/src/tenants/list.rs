@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QueryResult, Statement, Value,
+    ColumnTrait as _, ConnectionTrait as _, DbBackend, EntityTrait as _, QueryFilter as _, QueryResult,
+    Statement, Value,
 };
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ use crate::{
     Store, StoreError,
     entities::agent,
     search::{Search, Sort},
+    sql,
 };
 
 /// By what tenants are rated.
@@ -96,6 +98,7 @@ pub struct ListedTenants {
 }
 
 /// How each tenant is. The numbers are places in [`Rating::words`].
+/// `{found}` is what was searched for, `{release}` the field of a heartbeat's text.
 const RATED: &str = "WITH found AS (
   SELECT a.order_id AS id, a.registered_at, a.revoked_at, s.heard_at, s.troubled_from, s.tokens_differ,
     s.backup_made, s.backup_unproven, s.backup_troubled_from, s.backup_failed_from,
@@ -106,22 +109,22 @@ const RATED: &str = "WITH found AS (
   FROM agents a LEFT JOIN tenant_standings s ON s.order_id = a.order_id WHERE {found}
 ), backed_up AS (
   SELECT *, CASE
-    WHEN alarm = 2 OR backup_failed_from < ?1 OR (NOT COALESCE(backup_made, 0) AND registered_at < ?2) THEN 0
-    WHEN alarm = 1 OR backup_troubled_from < ?1 OR (backup_unproven AND registered_at < ?3) THEN 1
-    WHEN NOT COALESCE(backup_made, 0) THEN 2 ELSE 3 END AS made FROM found
+    WHEN alarm = 2 OR backup_failed_from < $1 OR (NOT COALESCE(backup_made, FALSE) AND registered_at < $2) THEN 0
+    WHEN alarm = 1 OR backup_troubled_from < $1 OR (backup_unproven AND registered_at < $3) THEN 1
+    WHEN NOT COALESCE(backup_made, FALSE) THEN 2 ELSE 3 END AS made FROM found
 ), rated AS (
   SELECT id, registered_at, asks, CASE WHEN ended THEN 4 ELSE made END AS backups, CASE
     WHEN ended THEN 7
     WHEN revoked_at IS NOT NULL AND EXISTS (SELECT 1 FROM orders r WHERE r.id = backed_up.id
-      AND json_extract(r.state, '$.recovery') IS NOT NULL) THEN 0
+      AND (r.state ->> 'recovery') IS NOT NULL) THEN 0
     WHEN revoked_at IS NOT NULL THEN 2
     WHEN heard_at IS NULL THEN 5
-    WHEN heard_at < ?4 THEN 1
-    WHEN troubled_from < ?1 OR made < 2 OR tokens_differ
+    WHEN heard_at < $4 THEN 1
+    WHEN troubled_from < $1 OR made < 2 OR tokens_differ
       OR EXISTS (SELECT 1 FROM tenant_states t WHERE t.order_id = backed_up.id AND t.log_cut_at IS NOT NULL)
       OR EXISTS (SELECT 1 FROM tenant_configurations c JOIN tenant_states t ON t.order_id = c.order_id
         WHERE c.order_id = backed_up.id AND c.openclaw_version IS NOT NULL
-        AND ltrim(c.openclaw_version, 'v') <> ltrim(json_extract(t.body, '$.openclaw.release'), 'v')) THEN 3
+        AND ltrim(c.openclaw_version, 'v') <> ltrim({release}, 'v')) THEN 3
     WHEN asks THEN 4
     ELSE 6 END AS health FROM backed_up
 ) ";
@@ -143,20 +146,24 @@ impl Store {
             (now - limits.first_proof).into(),
             (now - limits.silent).timestamp_millis().into(),
         ];
-        let found = match query.search.condition() {
+        let backend = self.db.get_database_backend();
+        let found = match query.search.condition(backend) {
             Some((condition, more)) => {
-                let condition = numbered(&condition, values.len());
+                let condition = sql::numbered(&condition, values.len());
                 values.extend(more);
                 format!("a.order_id IN (SELECT id FROM orders WHERE {condition})")
             }
-            None => "1".to_owned(),
+            None => "TRUE".to_owned(),
         };
-        let rated = RATED.replace("{found}", &found);
+        let rated = RATED.replace("{found}", &found).replace("{release}", release(backend));
         let (word, needs) = (rating.column(), rating.needs());
-        let count = format!("{rated} SELECT {word}, {needs}, COUNT(*) FROM rated GROUP BY 1, 2");
+        let count = format!(
+            "{rated} SELECT CAST({word} AS BIGINT), CAST(CASE WHEN {needs} THEN 1 ELSE 0 END AS BIGINT), COUNT(*) \
+             FROM rated GROUP BY 1, 2"
+        );
         let counts = counts(rating, self.rows(count, values.clone()).await?)?;
         let (only, total) = match query.only {
-            None => ("1".to_owned(), counts.values().sum::<u64>() - counts[NEEDS_YOU]),
+            None => ("TRUE".to_owned(), counts.values().sum::<u64>() - counts[NEEDS_YOU]),
             Some(NEEDS_YOU) => (needs.to_owned(), counts[NEEDS_YOU]),
             Some(only) => {
                 let place = rating.words().iter().position(|word| *word == only).unwrap_or(usize::MAX);
@@ -170,7 +177,7 @@ impl Store {
         };
         // The id is unique: nobody is on two pages, or on none.
         let page = format!(
-            "{rated} SELECT id FROM rated WHERE {only} ORDER BY {by}, id DESC LIMIT ?{} OFFSET ?{}",
+            "{rated} SELECT id FROM rated WHERE {only} ORDER BY {by}, id DESC LIMIT ${} OFFSET ${}",
             values.len() + 1,
             values.len() + 2
         );
@@ -191,11 +198,12 @@ impl Store {
     }
 }
 
-/// The values of a condition are numbered behind those that stand before it.
-fn numbered(condition: &str, before: usize) -> String {
-    let mut parts = condition.split('?');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.enumerate().fold(first, |text, (place, part)| format!("{text}?{}{part}", before + place + 1))
+/// Which release of OpenClaw a heartbeat names.
+const fn release(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "CAST(t.body AS json) -> 'openclaw' ->> 'release'",
+        _ => "json_extract(t.body, '$.openclaw.release')",
+    }
 }
 
 fn counts(rating: Rating, rows: Vec<QueryResult>) -> Result<BTreeMap<&'static str, u64>, StoreError> {

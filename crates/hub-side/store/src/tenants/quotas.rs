@@ -5,7 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_types::{backups::AlarmKind, ids::OrderId};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _, PaginatorTrait as _,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, sea_query::OnConflict,
 };
 use uuid::Uuid;
@@ -159,8 +159,8 @@ fn mine(order: Uuid) -> sea_orm::Select<tenant_event::Entity> {
 
 async fn kept(db: &impl ConnectionTrait, order: Uuid) -> Result<(u64, u64), StoreError> {
     let rows = mine(order).count(db).await?;
-    let sum = "SELECT COALESCE(SUM(LENGTH(event)), 0) AS bytes FROM tenant_events WHERE order_id = ?";
-    let sum = Statement::from_sql_and_values(DbBackend::Sqlite, sum, [sea_orm::Value::from(order)]);
+    let sum = "SELECT COALESCE(SUM(LENGTH(CAST(event AS TEXT))), 0) AS bytes FROM tenant_events WHERE order_id = $1";
+    let sum = Statement::from_sql_and_values(db.get_database_backend(), sum, [sea_orm::Value::from(order)]);
     let bytes: i64 = match db.query_one_raw(sum).await? {
         Some(row) => row.try_get("", "bytes")?,
         None => 0,

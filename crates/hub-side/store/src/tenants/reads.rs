@@ -181,6 +181,7 @@ impl Outside {
             .filter(backup_alarm::Column::OrderId.is_in(ids()))
             .filter(alarms::open())
             .order_by_desc(backup_alarm::Column::BeganAt)
+            .order_by_desc(backup_alarm::Column::Id)
             .all(&store.db)
             .await?;
         let mut open: HashMap<Uuid, Vec<Alarm>> = HashMap::new();

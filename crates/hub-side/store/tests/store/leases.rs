@@ -6,6 +6,8 @@ use letsbe_store::Finished;
 
 use crate::{World, claimed, server};
 
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 #[tokio::test]
 async fn an_effect_is_leased_to_one_worker_at_a_time() {
     let world = World::new().await;
@@ -130,4 +132,28 @@ async fn what_was_stored_is_there_after_a_restart() {
     world.clock.advance(TimeDelta::seconds(31));
     let taken = again.lease_effect("restarted", TimeDelta::seconds(30), world.now()).await.unwrap().unwrap();
     assert_eq!((taken.id, taken.fence), (leased.id, 2), "no lease is stuck");
+}
+
+#[tokio::test]
+async fn on_postgresql_a_change_by_another_hub_wakes_whoever_waits_here() {
+    // On SQLite a process hears of its own changes only, and looks from time to time.
+    if !letsbe_test_postgres::is_wanted() {
+        return;
+    }
+    let world = World::new().await;
+    let id = world.order().await;
+    let other = world.another_process().await;
+    let mut changes = world.store.changes();
+    let mut heard = async || tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+    // It says so when it begins to listen.
+    heard().await;
+    other.apply(id, &Event::PaymentReceived, None, &world.pace, world.now()).await.unwrap();
+    heard().await;
+    world
+        .store
+        .create_session("hash", letsbe_types::ids::StaffId::generate(), world.now(), world.now())
+        .await
+        .unwrap();
+    other.end_session("hash").await.unwrap();
+    heard().await;
 }

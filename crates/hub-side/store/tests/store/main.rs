@@ -1,6 +1,7 @@
 //! The store's promises: leases with fences, one claim for each server, payments taken once, nothing half stored.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod background;
 mod leases;
 mod messages;
 mod orders;
@@ -10,10 +11,12 @@ mod recoveries;
 mod relay;
 mod tenants;
 
+use std::path::Path;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase};
 use letsbe_store::{
-    Finished, LeasedEffect, NewOrder, PaymentNews, PaymentOutcome, Store, StoreError, StripeNews,
+    Database, Finished, LeasedEffect, NewOrder, PaymentNews, PaymentOutcome, Store, StoreError, StripeNews,
 };
 use letsbe_types::{
     Region, Tier,
@@ -25,7 +28,24 @@ struct World {
     store: Store,
     clock: ManualClock,
     pace: Pace,
-    folder: tempfile::TempDir,
+    database: Database,
+    _folder: tempfile::TempDir,
+}
+
+/// The database of a test's folder: on SQLite, or on PostgreSQL when the suite runs once more.
+async fn database(folder: &Path) -> Database {
+    if !letsbe_test_postgres::is_wanted() {
+        return Database::Sqlite(folder.join("hub.db"));
+    }
+    let migrate = async |url: String| {
+        Store::open(&url.parse::<Database>().unwrap()).await.unwrap().close().await.unwrap();
+    };
+    letsbe_test_postgres::database_of(folder, "hub", migrate).await.parse().unwrap()
+}
+
+#[test]
+fn all_of_it_holds_on_postgresql_too() {
+    letsbe_test_postgres::rerun(&["all_of_it_holds_on_postgresql_too"]);
 }
 
 fn start() -> DateTime<Utc> {
@@ -39,13 +59,14 @@ fn server(number: u32) -> ServerId {
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("hub.db")).await.unwrap();
-        Self { store, clock: ManualClock::at(start()), pace: Pace::default(), folder }
+        let database = database(folder.path()).await;
+        let store = Store::open(&database).await.unwrap();
+        Self { store, clock: ManualClock::at(start()), pace: Pace::default(), database, _folder: folder }
     }
 
     /// The same database as another process sees it.
     async fn another_process(&self) -> Store {
-        Store::open(&self.folder.path().join("hub.db")).await.unwrap()
+        Store::open(&self.database).await.unwrap()
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -3,6 +3,7 @@
 
 mod converge;
 mod hub;
+mod hub_tasks;
 mod names;
 mod plans;
 mod refusals;

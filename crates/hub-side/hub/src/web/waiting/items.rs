@@ -1,5 +1,7 @@
 //! All that waits for a person, with what to do.
 
+mod own;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::{
     ListedTenants, NEEDS_YOU, Order, Rating, Search, Sort, Store, Tenant, TenantQuery, UnsentMessage,
@@ -8,7 +10,7 @@ use letsbe_store::{
 use letsbe_types::{
     Language, Problem,
     api::TaskEntry,
-    backups::{BackupState, Drill, DrillKind, HubBackup},
+    backups::{Drill, DrillKind},
     recovery::{RecoveryEntry, WaitsFor},
     shell::quoted,
     tenant::Approval,
@@ -20,7 +22,7 @@ use super::super::{
     around::here,
     tenants::{can_be_decided, class_label},
     view::{Moment, mark},
-    words::{RecoveryWords, Said, TenantWords, WaitingWords, Words, problem_title, task_title},
+    words::{RecoveryWords, Said, TenantWords, WaitingWords, problem_title, task_title},
 };
 use crate::{
     AppState,
@@ -145,6 +147,7 @@ pub(crate) async fn items(state: &AppState, language: Language) -> ApiResult<Vec
     }
     asking.drills(&mut items).await?;
     items.extend(asking.own(&hub::of(state).await));
+    items.extend(asking.stalled(state.background.last_round()));
     items.sort_by_key(Item::rank);
     Ok(items)
 }
@@ -377,19 +380,5 @@ impl Asking<'_> {
         let item = Item::new("warning", &order.new.domain, self.words.drill_due, drill.due_at);
         let link = format!("/tenants/{}/drills/{}", drill.tenant, drill.id);
         Item { hint: Said::ours(self.words.drill_hint), ..item }.at(link, self.words.what_to_do)
-    }
-
-    /// The Hub's own backup.
-    fn own(&self, own: &HubBackup) -> Option<Item> {
-        let level = match own.state {
-            BackupState::Failed => "failed",
-            BackupState::Troubled => "warning",
-            BackupState::Fine | BackupState::Awaited | BackupState::Ended => return None,
-        };
-        let since = own.succeeded_at.unwrap_or(self.now);
-        let title = Words::of(self.language).own.title;
-        let item = Item::new(level, &self.words.this_hub, title, since);
-        let text = Said::english(format!("{}.", capital(&own.troubles.join("; "))));
-        Some(Item { text, ..item }.at("/backups".to_owned(), self.words.own_link))
     }
 }

@@ -4,7 +4,7 @@
 
 pub(super) mod letters;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use letsbe_store::{LeasedMessage, MessageKind, Order, StoreError};
 use letsbe_types::{EmailAddress, Problem, crash};
@@ -22,37 +22,38 @@ letsbe_types::crash_points! {
     }
 }
 
-/// Messages that fell due without a change in this process are found this quickly.
+/// How often a lease of no length is extended.
 const POLL: Duration = Duration::from_secs(2);
 
-/// Sends what is due until the process ends.
-pub(super) async fn keep(worker: Arc<Worker>) {
-    let mut changes = worker.store.changes();
-    loop {
-        match worker.store.lease_message(worker.lease, worker.clock.now()).await {
-            Ok(Some(leased)) => {
-                crash::point(&points::LEASED);
-                if let Err(error) = deliver(&worker, &leased).await {
-                    tracing::error!(%error, message = leased.once_key, "what became of a message was not stored");
-                }
-                continue;
-            }
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, "the messages cannot be read"),
-        }
-        let _ = tokio::time::timeout(POLL, changes.changed()).await;
-    }
+/// What became of a message that was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// It was sent.
+    Sent,
+    /// It could not be sent, or another Hub sends it.
+    NotSent,
+    /// What it would have said is true no more.
+    Void,
 }
 
-async fn deliver(worker: &Worker, leased: &LeasedMessage) -> Result<(), StoreError> {
+/// Sends the message that has been due longest; `None` if none is due.
+pub(crate) async fn deliver_next(worker: &Worker) -> Result<Option<Delivered>, StoreError> {
+    let Some(leased) = worker.store.lease_message(worker.lease, worker.clock.now()).await? else {
+        return Ok(None);
+    };
+    crash::point(&points::LEASED);
+    deliver(worker, &leased).await.map(Some)
+}
+
+async fn deliver(worker: &Worker, leased: &LeasedMessage) -> Result<Delivered, StoreError> {
     let order = worker.store.order(leased.order).await?;
     let Some(order) = order.filter(|order| leased.kind.is_true_of(&order.state)) else {
         worker.store.message_void(leased, worker.clock.now()).await?;
-        return Ok(());
+        return Ok(Delivered::Void);
     };
     let sent = tokio::select! {
         sent = send(worker, &order, leased) => sent,
-        () = keep_lease(worker, leased) => return Ok(()),
+        () = keep_lease(worker, leased) => return Ok(Delivered::NotSent),
     };
     let now = worker.clock.now();
     match sent {
@@ -60,13 +61,14 @@ async fn deliver(worker: &Worker, leased: &LeasedMessage) -> Result<(), StoreErr
             crash::point(&points::SENT);
             worker.store.message_sent(leased, said(leased.kind), now).await?;
             crash::point(&points::STORED);
+            Ok(Delivered::Sent)
         }
         Err(problem) => {
             tracing::warn!(%problem, order = %leased.order, kind = leased.kind.as_str(), "a message was not sent");
             worker.store.message_failed(leased, &problem, now).await?;
+            Ok(Delivered::NotSent)
         }
     }
-    Ok(())
 }
 
 /// Returns when the lease is lost.

@@ -13,7 +13,7 @@ use letsbe_types::{
 };
 use serde_json::{Value, json};
 
-use crate::{Hub, start, tenant};
+use crate::{Hub, address, start, tenant};
 use bench::Bench;
 
 /// What must be seen by the operator's machine and the new server alone.
@@ -60,7 +60,13 @@ fn restored(tool: &str, hours_before: i64) -> Value {
 }
 
 /// Everything that the Hub has written, but for what the jobs' own files are for.
-fn all_that_is_kept(bench: &Bench) -> Vec<u8> {
+async fn all_that_is_kept(bench: &Bench) -> Vec<u8> {
+    if letsbe_test_postgres::is_wanted() {
+        let mut dump = std::process::Command::new(letsbe_test_postgres::programs().join("pg_dump"));
+        let dumped = dump.arg("--dbname").arg(address(&bench.folder(), "hub.db").await).output().unwrap();
+        assert!(dumped.status.success(), "{dumped:?}");
+        return dumped.stdout;
+    }
     let mut all = Vec::new();
     for entry in std::fs::read_dir(bench.folder()).unwrap() {
         let path = entry.unwrap().path();
@@ -143,7 +149,7 @@ async fn a_lost_server_comes_back_on_another_one_and_the_hub_never_sees_a_key() 
     let tenant = bench.hub.get(&format!("/api/v1/admin/tenants/{id}"), Some(&bench.staff)).await.json();
     let connection = json!({"server": "netcup:2", "address": "192.0.2.2", "host_key": planted});
     assert_eq!(tenant["data"]["connection"], connection);
-    let kept = all_that_is_kept(&bench);
+    let kept = all_that_is_kept(&bench).await;
     assert!(contains(&kept, "the data centre burnt"), "the scan sees what is there");
     for secret in ["canary", SECRET] {
         assert!(!contains(&kept, secret), "{secret} is in the database");

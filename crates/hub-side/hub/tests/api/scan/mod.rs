@@ -91,6 +91,7 @@ fn paths(route: &Route, seeded: &Seeded) -> BTreeSet<String> {
         ("{approval}", &seeded.approval),
         ("{alarm}", &seeded.alarm),
         ("{drill}", &seeded.drill),
+        ("{task}", &seeded.hub_task),
     ];
     let mut paths = BTreeSet::new();
     for id in of_id.into_iter().chain([nothing]) {

@@ -75,7 +75,8 @@ async fn asked(
 
 fn is_page(route: &Route) -> bool {
     let is_read = route.method == "GET" && !route.path.starts_with("/api/");
-    let is_of_people = !matches!(route.path, "/healthz" | "/assets/{name}" | "/orders/{id}/events");
+    let is_of_people =
+        !matches!(route.path, "/healthz" | "/readyz" | "/assets/{name}" | "/orders/{id}/events");
     is_read && is_of_people && !matches!(route.access, Access::Staff | Access::Keyed | Access::Agent)
 }
 

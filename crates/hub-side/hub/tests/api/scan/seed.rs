@@ -1,12 +1,11 @@
 //! A Hub that holds every kind of secret that there is, and everybody who may knock at its doors.
 
 use letsbe_types::ids::OrderId;
-use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use super::scanner::Named;
 use crate::{
-    Hub, PASSWORD, STRIPE_SECRET,
+    Hub, PASSWORD, STRIPE_SECRET, ask,
     escrows::sealed_keys,
     recovery::{self, bench},
     relay::provider::{self, PROVIDER_KEY},
@@ -45,6 +44,7 @@ pub(super) struct Seeded {
     pub(super) alarm: String,
     pub(super) drill: String,
     pub(super) task: String,
+    pub(super) hub_task: String,
     pub(super) approval: String,
     /// A session of staff in a browser.
     pub(super) browser: String,
@@ -92,14 +92,20 @@ async fn recovered(bench: &bench::Bench, tenant: OrderId) -> bench::Run {
 
 /// Every value of every column that sounds like a secret; each must have one.
 async fn in_the_database(bench: &bench::Bench) -> Vec<Named> {
-    let file = bench.folder().join("hub.db");
-    let database = Database::connect(format!("sqlite://{}?mode=ro", file.display())).await.unwrap();
     let all = async |sql: String| {
-        let rows = database.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap();
+        let rows = ask(&bench.folder(), &sql).await;
         rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>()
     };
-    let columns = "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c \
-                   WHERE m.type = 'table'";
+    let columns = match letsbe_test_postgres::is_wanted() {
+        true => {
+            "SELECT CAST(table_name || '.' || column_name AS TEXT) FROM information_schema.columns \
+             WHERE table_schema = 'public'"
+        }
+        false => {
+            "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c \
+             WHERE m.type = 'table'"
+        }
+    };
     let columns = all(columns.to_owned()).await;
     for name in NO_SECRETS {
         assert!(columns.iter().any(|column| column == name), "there is no column {name} any more");
@@ -110,7 +116,9 @@ async fn in_the_database(bench: &bench::Bench) -> Vec<Named> {
         if !SOUNDS_LIKE_A_SECRET.iter().any(|word| name.contains(word)) {
             continue;
         }
-        let values = all(format!("SELECT \"{name}\" FROM \"{table}\" WHERE \"{name}\" IS NOT NULL")).await;
+        let values =
+            all(format!("SELECT CAST(\"{name}\" AS TEXT) FROM \"{table}\" WHERE \"{name}\" IS NOT NULL"))
+                .await;
         assert!(!values.is_empty(), "{column} sounds like a secret and this test puts nothing into it");
         for value in values {
             // Of a password's hash the part that is its own.
@@ -137,6 +145,10 @@ pub(super) async fn seeded() -> Seeded {
     let relay = provider::Bench::new().await;
     let provider::Bench { hub, provider, tenants: [asking, waiting], agents, keys: relay_keys } = relay;
     hub.staff().await;
+    hub.driven([]);
+    while hub.state().background.last_round().is_none() {
+        tokio::task::yield_now().await;
+    }
     let (staff, browser) = (staff_session(&hub).await, staff_session(&hub).await);
     let spare = staff_session(&hub).await;
     let (bench, lost, lost_agent) = bench::Bench::on(hub, staff, 3).await;
@@ -181,6 +193,7 @@ pub(super) async fn seeded() -> Seeded {
     secrets.extend(in_files(&bench));
     let tasks = bench.hub.get("/api/v1/admin/tasks", Some(&bench.staff)).await.json();
     Seeded {
+        hub_task: "drills".to_owned(),
         task: id(tasks["data"][0].clone()),
         job: run.job.id.to_string(),
         command: id(command),

@@ -1,0 +1,12 @@
+//! PostgreSQL for tests: a private server of Debian's package for each test program, and databases made from a template.
+//!
+//! The server listens on a socket in a temporary folder only, keeps nothing durable, runs as an unprivileged user, and
+//! ends with the test program however that ends. Only tests may use this crate; it panics where something is missing.
+
+mod databases;
+mod rerun;
+mod server;
+
+pub use databases::{address_of, database_of};
+pub use rerun::{is_wanted, rerun};
+pub use server::{Server, is_root, programs, unprivileged};
