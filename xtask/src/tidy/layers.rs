@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // `host` for its tests: they log in to an SSH server with the settings that it writes.
     ("provisioner", &["types", "catalog", "host", "vault", "protocol"]),
     ("base", &["types", "catalog", "vault"]),
-    ("data", &["types", "catalog", "host", "vault", "backup", "stacks", "base"]),
+    ("data", &["types", "catalog", "host", "vault", "backup", "protocol", "stacks", "base"]),
     ("rotation", &["types", "catalog", "host", "vault", "stacks", "base"]),
     (
         "agent",

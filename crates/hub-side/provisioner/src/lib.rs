@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod external_checks;
+pub mod flow;
 pub mod job;
-pub mod outside;
-pub mod provisioner;
 pub mod report;
 pub mod ssh;

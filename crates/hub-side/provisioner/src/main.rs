@@ -10,7 +10,7 @@ use std::{
 
 use clap::Parser;
 use letsbe_protocol::NodeLine;
-use letsbe_provisioner::provisioner::{self, Options, Progress};
+use letsbe_provisioner::flow::{self, Options, Progress};
 use letsbe_types::{Problem, harmless, job::ProvisionJob};
 
 /// A server's own installer may still be at work when the provider says that the system is installed.
@@ -55,7 +55,7 @@ async fn carry_out(arguments: Arguments) -> Result<(), Problem> {
         return plan(&job).await;
     }
     let options = Options { full_scan: arguments.full_scan, first_boot: FIRST_BOOT, ..Options::default() };
-    provisioner::run(&job, options, &|progress| match progress {
+    flow::run(&job, options, &|progress| match progress {
         Progress::Event(event) => {
             if let Ok(line) = serde_json::to_string(&event) {
                 // Whoever started us may be gone; the job goes on, and the Hub hears of it by HTTP.
@@ -72,9 +72,9 @@ async fn carry_out(arguments: Arguments) -> Result<(), Problem> {
     .await
 }
 
-/// Prints the plan, or the problem in its place: whoever asked reads one or the other.
+/// Prints the plan, or a problem in its place.
 async fn plan(job: &ProvisionJob) -> Result<(), Problem> {
-    let planned = provisioner::plan(job, &|progress| {
+    let planned = flow::plan(job, &|progress| {
         if let Progress::Note(text) = progress {
             note(&text);
         }

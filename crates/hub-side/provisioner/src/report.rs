@@ -66,7 +66,7 @@ impl Reporter {
 
     /// Reports an event. Waits only when thousands are waiting already.
     pub async fn event(&self, event: RunEvent) {
-        // The queue is closed only after the Hub refused for good; `finish` then tells.
+        // The queue is closed only after the Hub refused for good; `finish` then returns why.
         let _ = self.queue.send(Message::Event(Box::new(event))).await;
     }
 
@@ -92,9 +92,9 @@ fn unusable(error: impl std::fmt::Display) -> Problem {
 }
 
 /// Where a job's keys from the escrow are handed out, sealed.
-pub(crate) struct KeyDesk(Client);
+pub(crate) struct EscrowKeyClient(Client);
 
-impl KeyDesk {
+impl EscrowKeyClient {
     /// Reads the token.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl KeyDesk {
         Client::new(target, job, PATIENCE).map(Self)
     }
 
-    /// Asks once; `None` as long as nobody has given them.
+    /// Asks once; `None` until they were provided.
     ///
     /// # Errors
     /// When the Hub does not answer, or not with sealed keys.
@@ -219,7 +219,7 @@ mod tests {
         sync::Mutex,
     };
 
-    use super::{KeyDesk, Reporter};
+    use super::{EscrowKeyClient, Reporter};
 
     /// A Hub that answers with the given statuses in turn (200 once they are used up) and keeps accepted reports.
     async fn hub(statuses: &'static [u16]) -> (String, Arc<Mutex<Vec<JobReport>>>) {
@@ -294,7 +294,7 @@ mod tests {
     }
 
     /// A Hub that answers the nth question for keys with the nth reply.
-    async fn desk(replies: Vec<String>) -> String {
+    async fn hub_with_keys(replies: Vec<String>) -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move {
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_hub_is_asked_for_sealed_keys_until_somebody_gives_them() {
+    async fn the_hub_is_asked_for_sealed_keys_until_somebody_provides_them() {
         let reply = |status: &str, body: &str| {
             let length = body.len();
             format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
@@ -330,18 +330,18 @@ mod tests {
             reply("200 x", "{}"),
             reply("404 x", ""),
         ];
-        let hub_url = desk(replies.into()).await;
+        let hub_url = hub_with_keys(replies.into()).await;
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         let mut token = tempfile::NamedTempFile::new().unwrap();
         writeln!(token, "secret-token").unwrap();
         let target = ReportTarget { hub_url, token_file: token.path().to_owned() };
-        let desk = KeyDesk::new(&target, JobId::generate()).unwrap();
-        assert_eq!(desk.ask().await.unwrap(), None);
-        assert_eq!(desk.ask().await.unwrap(), Some(keys));
+        let client = EscrowKeyClient::new(&target, JobId::generate()).unwrap();
+        assert_eq!(client.ask().await.unwrap(), None);
+        assert_eq!(client.ask().await.unwrap(), Some(keys));
         for _ in 0..3 {
-            let problem = desk.ask().await.unwrap_err();
+            let problem = client.ask().await.unwrap_err();
             assert!(problem.code == "HUB004" && problem.retryable, "{problem}");
         }
-        assert_eq!(desk.ask().await.unwrap_err().code, "HUB003", "nobody is there any more");
+        assert_eq!(client.ask().await.unwrap_err().code, "HUB003", "nobody is there any more");
     }
 }

@@ -25,15 +25,15 @@ use russh_sftp::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+mod host_key;
 mod quote;
 mod running;
-mod shown;
 
 use self::quote::shell_line;
 
+pub use self::host_key::{key_in_file, known_key, shown_key};
 pub(crate) use self::running::too_much;
 pub use self::running::{Output, Running};
-pub use self::shown::{key_in_file, known_key, shown_key};
 
 /// Code of "the server cannot be reached, or the connection broke": the one worth a new connection.
 pub const UNREACHABLE: &str = "SSH001";
@@ -44,7 +44,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A silent connection is asked for a sign of life this often; three unanswered ones end it.
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// Bytes handed to the upload at a time, which is also how often progress is told.
+/// Bytes handed to the upload at a time, which is also how often progress is reported.
 const UPLOAD_CHUNK: usize = 256 << 10;
 
 /// Whom to log in to, and as whom.
@@ -111,7 +111,7 @@ pub struct Session {
 }
 
 struct HostKeyCheck {
-    /// `None` takes none: it only looks at the key.
+    /// `None` accepts none: only the key is read.
     pinned: Option<PublicKey>,
     seen: Arc<Mutex<Option<PublicKey>>>,
 }
@@ -281,7 +281,7 @@ impl Session {
     /// Uploads a file: to a temporary name first, so that a broken upload is never mistaken for the file.
     ///
     /// # Errors
-    /// When the file cannot be read, or the server does not take it.
+    /// When the file cannot be read, or the server refuses it.
     pub async fn upload(
         &self,
         local: &Path,
@@ -326,7 +326,7 @@ impl Session {
         sftp.set_metadata(&partial, attributes).await.map_err(|error| refused(error.to_string()))?;
         let _ = sftp.remove_file(text(remote)).await;
         sftp.rename(partial, text(remote)).await.map_err(|error| refused(error.to_string()))?;
-        // The file is in place; a failure to say goodbye changes nothing.
+        // The file is in place; a failure to close the session changes nothing.
         let _ = sftp.close().await;
         Ok(())
     }

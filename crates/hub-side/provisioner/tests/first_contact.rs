@@ -14,7 +14,7 @@ use std::{
 };
 
 use letsbe_provisioner::{
-    provisioner::{self, Options, Progress},
+    flow::{self, Options, Progress},
     ssh::{UNREACHABLE, generate_key, load_key, public_line},
 };
 use letsbe_types::{HostKeyPin, Problem, ids::JobId, job::ProvisionJob};
@@ -23,41 +23,41 @@ use russh::{
     server::{self, Auth, PublicKeyOffer, VerifiedPublicKey},
 };
 
-/// What somebody in the middle was told after the key exchange.
+/// Logins that somebody in the middle saw after the key exchange.
 #[derive(Clone, Default)]
-struct Told(Arc<AtomicUsize>);
+struct Attempts(Arc<AtomicUsize>);
 
-impl Told {
-    fn tell(&self) -> Result<Auth, russh::Error> {
+impl Attempts {
+    fn refuse(&self) -> Result<Auth, russh::Error> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(Auth::reject())
     }
 }
 
-impl server::Handler for Told {
+impl server::Handler for Attempts {
     type Error = russh::Error;
 
     async fn auth_none(&mut self, _: &str) -> Result<Auth, Self::Error> {
-        self.tell()
+        self.refuse()
     }
 
     async fn auth_password(&mut self, _: &str, _: &str) -> Result<Auth, Self::Error> {
-        self.tell()
+        self.refuse()
     }
 
     async fn auth_publickey_offered(&mut self, _: &str, _: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
-        self.tell()
+        self.refuse()
     }
 
     async fn auth_publickey(&mut self, _: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        self.tell()
+        self.refuse()
     }
 }
 
 struct Place {
     folder: tempfile::TempDir,
     port: u16,
-    told: Told,
+    attempts: Attempts,
     contacts: Arc<AtomicUsize>,
 }
 
@@ -89,8 +89,8 @@ async fn shows(keys: &[PrivateKey]) -> Place {
     let configs: Vec<_> = keys.iter().map(config).collect();
     let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = socket.local_addr().unwrap().port();
-    let (told, contacts) = (Told::default(), Arc::new(AtomicUsize::new(0)));
-    let (handler, count) = (told.clone(), Arc::clone(&contacts));
+    let (attempts, contacts) = (Attempts::default(), Arc::new(AtomicUsize::new(0)));
+    let (handler, count) = (attempts.clone(), Arc::clone(&contacts));
     tokio::spawn(async move {
         loop {
             let (stream, _) = socket.accept().await.unwrap();
@@ -103,7 +103,7 @@ async fn shows(keys: &[PrivateKey]) -> Place {
             });
         }
     });
-    Place { folder, port, told, contacts }
+    Place { folder, port, attempts, contacts }
 }
 
 impl Place {
@@ -126,11 +126,11 @@ impl Place {
 
     async fn provision(&self, host_key: Option<&str>, first_boot: Duration) -> Problem {
         let options = Options { first_boot, ..Options::default() };
-        provisioner::run(&self.job(host_key), options, &|_| ()).await.unwrap_err()
+        flow::run(&self.job(host_key), options, &|_| ()).await.unwrap_err()
     }
 
-    fn was_told(&self) -> usize {
-        self.told.0.load(Ordering::SeqCst)
+    fn attempts(&self) -> usize {
+        self.attempts.0.load(Ordering::SeqCst)
     }
 }
 
@@ -158,12 +158,12 @@ async fn somebody_in_the_middle_of_the_first_contact_is_told_nothing() {
             assert!(problem.hint.contains(what_to_do), "{problem:?}");
         }
     }
-    let plan = provisioner::plan(&place.job(None), &|_| ()).await.unwrap_err();
+    let plan = flow::plan(&place.job(None), &|_| ()).await.unwrap_err();
     assert_eq!(plan.code, "SSH012");
     let nonsense = place.provision(Some("yes"), Duration::ZERO).await;
     assert_eq!(nonsense.code, "SSH013");
     assert!(place.contacts.load(Ordering::SeqCst) >= 4, "it was contacted");
-    assert_eq!(place.was_told(), 0, "nobody tried to log in, so nothing can have been sent");
+    assert_eq!(place.attempts(), 0, "nobody tried to log in, so nothing can have been sent");
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn the_server_whose_key_is_recorded_is_logged_in_to() {
         let problem = place.provision(Some(pin), Duration::ZERO).await;
         // It lets nobody in; but it was asked.
         assert_eq!(problem.code, "SSH003", "{problem}");
-        assert!(place.was_told() > 0);
+        assert!(place.attempts() > 0);
     }
 }
 
@@ -190,12 +190,12 @@ async fn a_key_that_is_planted_at_the_first_boot_is_waited_for_and_another_one_n
         }
     };
     let options = Options { first_boot: Duration::from_secs(60), ..Options::default() };
-    let problem = provisioner::run(&place.job(Some(&public)), options, &watcher).await.unwrap_err();
+    let problem = flow::run(&place.job(Some(&public)), options, &watcher).await.unwrap_err();
     assert_eq!(problem.code, "SSH003", "it was logged in to once it had its key: {problem}");
     let notes = notes.into_inner().unwrap();
     assert!(notes.len() == 1 && notes[0].contains("SSH002") && !notes[0].contains(UNREACHABLE), "{notes:?}");
 
     let place = shows(&[image]).await;
     let problem = place.provision(Some(&public), Duration::from_millis(1)).await;
-    assert_eq!((problem.code.as_str(), place.was_told()), ("SSH002", 0));
+    assert_eq!((problem.code.as_str(), place.attempts()), ("SSH002", 0));
 }

@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use letsbe_provisioner::{
-    provisioner::{self, Options, Progress},
+    flow::{self, Options, Progress},
     ssh::{Session, Target, generate_key, load_key, public_line},
 };
 use letsbe_types::{Problem, ids::JobId, job::ProvisionJob};
@@ -166,7 +166,7 @@ impl Started {
             }
         };
         let options = Options { patience, ..Options::default() };
-        let problem = provisioner::run(&self.job(), options, &watcher).await.unwrap_err();
+        let problem = flow::run(&self.job(), options, &watcher).await.unwrap_err();
         (notes.into_inner().unwrap(), problem)
     }
 }

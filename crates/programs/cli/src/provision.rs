@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use letsbe_catalog::Catalog;
 use letsbe_protocol::{ADMIN_PORT, desired::unfit_tools};
 use letsbe_provisioner::{
-    provisioner::{self, Options},
+    flow::{self, Options},
     ssh,
 };
 use letsbe_types::{
@@ -130,14 +130,14 @@ pub(crate) async fn carry_out(arguments: ProvisionArguments, json: bool) -> anyh
     remember(&file, &remembered)?;
     let screen = progress::Screen::new(json);
     if arguments.planned.plan {
-        let planned = provisioner::plan(&job, &|progress| screen.show(progress)).await;
+        let planned = flow::plan(&job, &|progress| screen.show(progress)).await;
         screen.clear();
         return plan::show(planned, json);
     }
     remembered.run = Some(run);
     remember(&file, &remembered)?;
     let options = Options { full_scan: arguments.full_scan, keys, ..Options::default() };
-    let result = provisioner::run(&job, options, &|progress| screen.show(progress)).await;
+    let result = flow::run(&job, options, &|progress| screen.show(progress)).await;
     screen.clear();
     remembered.host_key = screen.host_key().or(remembered.host_key);
     if result.as_ref().err().is_none_or(|problem| problem.code != ssh::UNREACHABLE) {

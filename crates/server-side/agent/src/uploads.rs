@@ -32,7 +32,7 @@ pub async fn watch(arguments: WatchArguments) {
     let mut watch = UploadWatch::new(folder, UploadBound { bytes, files });
     let mut told = None;
     loop {
-        let problem = watch.look(&LocalMachine, Instant::now()).await.err();
+        let problem = watch.check(&LocalMachine, Instant::now()).await.err();
         if problem.is_some() && problem != told {
             tracing::error!(problem = ?problem, "how much is uploaded could not be looked at");
         }

@@ -1,5 +1,6 @@
 //! What the state of a tool consists of, from its catalog entry. Pure.
 
+use letsbe_types::paths;
 use std::path::{Path, PathBuf};
 
 use letsbe_catalog::{Database, DatabaseEngine, State, StateMethod, Tool};
@@ -123,20 +124,21 @@ pub fn sources(tool: &Tool, root: &Path) -> Vec<Source> {
 #[must_use]
 pub fn platform_sources(root: &Path) -> Vec<(String, Vec<Source>)> {
     let at = |path: &str| Source::Files(files_at(root, path, &[]));
+    let stack = |name: &str| at(&paths::stack(name).to_string_lossy());
     let openclaw = FilesSource {
         name: "state".to_owned(),
         path: volume(root, "openclaw", "state"),
         excludes: Vec::new(),
     };
     let parts = [
-        ("nginx", vec![at("/opt/letsbe/nginx"), at("/etc/letsencrypt"), at("/opt/letsbe/stacks/nginx")]),
-        ("openclaw", vec![Source::Files(openclaw), at("/opt/letsbe/stacks/openclaw")]),
+        ("nginx", vec![at(paths::NGINX), at("/etc/letsencrypt"), stack("nginx")]),
+        ("openclaw", vec![Source::Files(openclaw), stack("openclaw")]),
         (
             "letsbe",
             vec![
-                Source::Files(files_at(root, "/opt/letsbe/state", &STAYS_BEHIND)),
-                at("/opt/letsbe/stacks"),
-                at("/opt/letsbe/env"),
+                Source::Files(files_at(root, paths::STATE, &STAYS_BEHIND)),
+                at(paths::STACKS),
+                at(paths::ENV),
                 // Who was shown what, and what the AI team did: only ever appended to, so a night adds what is new.
                 at("/var/log/letsbe"),
             ],

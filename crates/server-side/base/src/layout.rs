@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use letsbe_types::ids::JobId;
+use letsbe_types::{ids::JobId, paths::HOME};
 
 /// All paths, under one root.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl Layout {
 
     /// Folder of everything of ours.
     pub fn home(&self) -> PathBuf {
-        self.root.join("opt/letsbe")
+        self.root.join(HOME.trim_start_matches('/'))
     }
 
     /// This program, as it is installed.

@@ -2,7 +2,8 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use letsbe_types::{Secret, shell::quoted};
+use letsbe_protocol::NodeCommand;
+use letsbe_types::{Secret, paths::NODE_PROGRAM, shell::quoted};
 use serde::Serialize;
 
 /// One change to the server.
@@ -91,6 +92,12 @@ impl Command {
     pub fn words(text: &str) -> Self {
         let mut words = text.split_whitespace();
         Self::new(words.next().unwrap_or_default(), words)
+    }
+
+    /// The node program of this server, with a command of the protocol.
+    #[must_use]
+    pub fn node(command: impl Into<NodeCommand>) -> Self {
+        Self::new(NODE_PROGRAM, command.into().argv())
     }
 
     /// Adds an environment variable.

@@ -383,7 +383,7 @@ mod tests {
             "certificates": { "directory_url": null, "directory_roots_pem": null, "issued_roots_pem": null,
                               "contact": "ssl@acme.example" }
         }))
-        .expect("wishes");
+        .expect("a desired server");
         let engine = Engine::new(&LocalMachine, &[]);
         // A program that fails, one that is not there, and one that changes nothing.
         for (program, code) in [("false", "NODE012"), ("/nowhere/apt-get", "NODE012"), ("true", "NODE010")] {

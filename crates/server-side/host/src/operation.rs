@@ -48,7 +48,7 @@ impl Assessment {
 
 /// One thing that must be true on the server, written as a reading half and a deciding half.
 ///
-/// `converge` is pure, so that fixture tables test it: facts and wishes in, changes out.
+/// `converge` is pure, so that fixture tables test it: facts and the desired server in, changes out.
 #[async_trait]
 pub trait Converge: Send + Sync + 'static {
     /// What is read from the server.

@@ -343,6 +343,8 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
 }
 
 #[cfg(test)]
+mod node_commands;
+#[cfg(test)]
 mod surface;
 #[cfg(test)]
 mod tests {

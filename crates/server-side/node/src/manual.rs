@@ -8,8 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use clap::CommandFactory as _;
-use letsbe_host::{Assessment, Change, Command, Converge, Machine, facts::holds, operations::NODE};
+use letsbe_host::{Assessment, Change, Command, Converge, Machine, facts::holds};
 use letsbe_manual::Bash;
+use letsbe_protocol::NodeCommand;
 use letsbe_types::{Problem, job::DesiredServer};
 
 use crate::Arguments;
@@ -101,7 +102,7 @@ impl Converge for ManualInstalled {
             (all, 0) => Assessment::converged(format!("{all} files: manual pages and completions")),
             (all, wrong) => Assessment::needed(
                 format!("{wrong} of {all} manual pages and completions are not this release's"),
-                vec![Change::Run(Command::new(NODE, ["install-manual"]))],
+                vec![Change::Run(Command::node(NodeCommand::InstallManual))],
             ),
         })
     }

@@ -186,7 +186,7 @@ impl Change<'_> {
         let start = Command::new("docker", ["start", self.database.container.as_str()]);
         let up =
             ["compose", "up", "--detach", "--pull", "never", "--no-deps", self.database.service.as_str()];
-        let folder = letsbe_stacks::paths::stack(self.tool);
+        let folder = letsbe_types::paths::stack(self.tool);
         let up = Command::new("docker", up).in_folder(folder).within(Duration::from_secs(300));
         for command in [start, up] {
             let output =

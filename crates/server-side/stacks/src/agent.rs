@@ -3,14 +3,15 @@
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine};
-use letsbe_protocol::hub_address;
+use letsbe_protocol::{NodeCommand, hub_address};
 use letsbe_types::{
     Problem, Secret,
     job::{DesiredServer, HubLink},
+    paths, server_home,
 };
 use serde::Deserialize;
 
-use super::{paths, reading, rendered::is_written};
+use super::{reading, rendered::is_written};
 use crate::hardening;
 
 const UNIT_FILE: &str = "/etc/systemd/system/letsbe-agent.service";
@@ -19,7 +20,7 @@ const UNIT_FILE: &str = "/etc/systemd/system/letsbe-agent.service";
 const HARDENING: [&str; 26] = [
     "NoNewPrivileges",
     "ProtectSystem",
-    "ReadWritePaths=-/opt/letsbe -/var/log/letsbe -/etc/letsbe",
+    concat!("ReadWritePaths=-", server_home!(), " -/var/log/letsbe -/etc/letsbe"),
     "# The sockets' folder is mounted into the secrets proxy's container: it outlives the agent.",
     "RuntimeDirectory=letsbe",
     "RuntimeDirectoryMode=0700",
@@ -46,6 +47,7 @@ const HARDENING: [&str; 26] = [
 ];
 
 fn unit_text() -> String {
+    let start = NodeCommand::Agent.as_line();
     format!(
         "# Written by letsbe-node.
 [Unit]
@@ -56,7 +58,7 @@ Wants=network-online.target
 [Service]
 Type=notify
 WatchdogSec=60
-ExecStart=/opt/letsbe/bin/letsbe-node agent
+ExecStart={start}
 Restart=always
 RestartSec=5
 UMask=0077
@@ -121,7 +123,7 @@ impl Converge for AgentRegistered {
 /// The token goes through standard input: arguments can be read by everybody on the server.
 fn register(hub: &HubLink) -> Command {
     let input = serde_json::json!({ "hub_url": hub.url, "token": hub.registration_token }).to_string();
-    Command::new(paths::NODE_PROGRAM, ["register"]).with_input(Secret::new(input)).retried(5)
+    Command::node(NodeCommand::Register).with_input(Secret::new(input)).retried(5)
 }
 
 /// `agent.running`: the service is there, enabled and running the present program.

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine};
-use letsbe_types::{DomainName, Problem, job::DesiredServer};
+use letsbe_types::{DomainName, Problem, job::DesiredServer, paths};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use x509_parser::{extensions::GeneralName, pem::parse_x509_pem};
 
-use super::{deployment::Deployment, paths, reading, rendered::is_written};
+use super::{deployment::Deployment, reading, rendered::is_written};
 
 /// No certbot renews earlier than this long before the end.
 const RENEW_BEFORE_MAX: TimeDelta = TimeDelta::days(30);
@@ -22,12 +22,12 @@ const BELIEVED: TimeDelta = TimeDelta::hours(24);
 /// With less time than this left, certbot's word is not enough.
 const TOO_LATE: TimeDelta = TimeDelta::days(1);
 /// What became of our own orders. Root's alone.
-pub(crate) const ORDERS: &str = "/opt/letsbe/state/certificate-orders.json";
+pub(crate) const ORDERS: &str = paths::CERTIFICATE_ORDERS;
 const TIMER: &str = "certbot.timer";
 const HOOK: &str = "/etc/letsencrypt/renewal-hooks/deploy/letsbe-nginx";
 const SERVICE_DROP_IN: &str = "/etc/systemd/system/certbot.service.d/letsbe.conf";
 
-/// nginx reads a renewed certificate only when it is told to.
+/// nginx reads a renewed certificate only when it is reloaded.
 const HOOK_TEXT: &str = "#!/bin/sh
 # Written by letsbe-node. certbot runs this after a renewal.
 set -e
@@ -235,7 +235,7 @@ fn order(names: &[DomainName], desired: &DesiredServer, force: bool) -> Vec<Chan
     changes
 }
 
-/// `certificate.renewed`: certbot's timer runs, knows the authority, and nginx is told of the new certificate.
+/// `certificate.renewed`: certbot's timer runs, knows the authority, and nginx is reloaded with the new certificate.
 pub(crate) struct CertificateRenewed;
 
 /// Files and the timer's state.

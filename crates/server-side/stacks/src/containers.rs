@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use letsbe_host::Command;
 use serde::Deserialize;
 
-use super::paths::STACKS;
+use letsbe_types::paths::STACKS;
 
 /// Label that names what a container's stack was made from; see [`super::desired`].
 pub(crate) const HASH_LABEL: &str = "biz.letsbe.stack-hash";
 
-/// What a container's health check says.
+/// The result of a container's health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Health {
     /// It has no check.

@@ -1,18 +1,17 @@
-//! What a tenant's stacks shall look like: the catalog and the wishes brought together. Pure.
+//! What a tenant's stacks shall look like: the catalog and the desired server brought together. Pure.
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use letsbe_catalog::{Catalog, RenderContext, RenderError, Selection, Tool};
 use letsbe_host::{FileWrite, Machine};
 use letsbe_protocol::desired::unfit_tools;
-use letsbe_types::{DomainName, Problem, Secret, job::DesiredServer};
+use letsbe_types::{DomainName, Problem, Secret, job::DesiredServer, paths};
 use letsbe_vault::{Credentials, Wanted};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Pins,
     containers::{Container, HASH_LABEL},
-    paths,
     reading::SharedContainers,
 };
 
@@ -39,7 +38,7 @@ pub(crate) struct DesiredStack {
 }
 
 impl Deployment {
-    /// Checks the wishes against the catalog.
+    /// Checks the desired server against the catalog.
     ///
     /// # Errors
     /// The selection's field errors in one problem.

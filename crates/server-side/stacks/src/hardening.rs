@@ -1,5 +1,5 @@
-//! What each unit of ours is kept from, in one list. A unit names what it takes of it, and its own settings beside: what
-//! differs stands with the unit.
+//! The sandboxing settings that systemd units of ours share, in one list. A unit names those that it uses, and its own
+//! settings beside them.
 //!
 //! The order is the unit's: a file in another order would be another file, and a restart on every live server.
 

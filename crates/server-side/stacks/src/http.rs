@@ -15,7 +15,7 @@ const EXCHANGE_TIME: Duration = Duration::from_secs(20);
 const REPLY_BYTES_MAX: usize = 1 << 20;
 
 /// Addresses are fixed to the loopback interface, where nobody else listens; chains are checked from outside, with
-/// the right roots, so the certificate is only looked at here.
+/// the right roots, so the certificate is only read here.
 fn loopback() -> ClientBuilder {
     Client::builder()
         .no_proxy()
@@ -195,7 +195,7 @@ pub(crate) async fn answers(host: &DomainName) -> Result<bool, Problem> {
 pub(crate) struct Served {
     /// SHA-256 of the certificate (DER).
     pub(crate) certificate: String,
-    /// Whether the tool behind is reached, as nginx says: `open` or `closed`.
+    /// Whether nginx forwards to the tool: `open` or `closed`.
     pub(crate) door: String,
 }
 

@@ -33,7 +33,7 @@ impl Operation for ImagesPresent {
         let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
         let arguments = ["image", "inspect", "--format", "{{json .RepoTags}}"];
         let command = Command::new("docker", arguments.into_iter().chain(wanted.iter().copied()));
-        // Exit code 1 only says that at least one is missing.
+        // Exit code 1 means that at least one is missing.
         let output = reading::run(machine, &command).await?;
         if output.stderr.contains("Cannot connect") {
             return Err(reading::docker_silent(&output));

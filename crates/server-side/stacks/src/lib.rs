@@ -12,7 +12,6 @@ mod images;
 mod models;
 mod one_tool;
 mod owner;
-pub mod paths;
 mod pins;
 mod reading;
 mod registry;
@@ -20,19 +19,19 @@ mod rendered;
 mod running;
 mod server;
 mod setup;
+mod setup_tool;
 mod sites;
 mod socket_io;
-mod stage;
+mod tool_stack;
 mod uploads;
 mod vault;
 pub mod verify;
-mod visit;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use letsbe_catalog::{Catalog, Tool};
 use letsbe_host::{Machine, Operation};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 use letsbe_vault::Credentials;
 
 #[cfg(test)]
@@ -50,14 +49,14 @@ pub(crate) use reading::{
 };
 pub(crate) use rendered::is_written;
 pub(crate) use running::troubled;
-pub use stage::{ToolStack, await_healthy, probe_at, tool_stack};
+pub use setup_tool::run_setup;
+pub use tool_stack::{ToolStack, await_healthy, probe_at, tool_stack};
 pub use uploads::{
     UPLOADS_FULL_FILE, UploadBound, UploadWatch, UploadsFull, bound as upload_bound, upload_operation,
     uploads_full_reason, uploads_restored,
 };
 #[cfg(test)]
 pub(crate) use uploads::{unit as upload_unit, watch_unit as upload_watch_unit};
-pub use visit::run_setup;
 
 use deployment::DesiredStack;
 
@@ -95,7 +94,7 @@ impl Group {
         let credentials = match known {
             Some(credentials) => credentials,
             None if self.tools().all(|tool| tool.credentials.is_empty()) => Default::default(),
-            None => return Err(visit::credentials_missing()),
+            None => return Err(setup_tool::credentials_missing()),
         };
         let ipv6 = reading::has_ipv6(machine).await?;
         let pins = Pins::read(machine).await?;
@@ -106,7 +105,7 @@ impl Group {
 /// The operations of steps 4 (nginx), 9 and 10, sorted by step.
 ///
 /// # Errors
-/// When the wishes do not fit the catalog.
+/// When the desired server does not fit the catalog.
 pub fn stack_operations(
     catalog: Arc<Catalog>,
     desired: &DesiredServer,
@@ -134,12 +133,12 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     operations.push(Box::new(credentials::CredentialsGenerated::new(Arc::clone(deployment))));
     operations.push(Box::new(images::ImagesPresent { name: "images.present", group: images }));
     operations.extend(start(["stacks.rendered", "stacks.running", "stacks.healthy"], &tools, &[]));
-    let sites = |stage| Box::new(sites::Sites { deployment: Arc::clone(deployment), stage });
-    operations.push(sites(sites::Stage::Challenges));
+    let sites = |mode| Box::new(sites::Sites { deployment: Arc::clone(deployment), mode });
+    operations.push(sites(sites::SitesMode::Challenges));
     let owners = |moment| Box::new(setup::ToolsSetUp { deployment: Arc::clone(deployment), moment });
     operations.push(owners(setup::Moment::BeforeSites));
     operations.push(Box::new(certificate::CertificateIssued { deployment: Arc::clone(deployment) }));
-    operations.push(sites(sites::Stage::Published));
+    operations.push(sites(sites::SitesMode::Published));
     operations.push(Box::new(certificate::CertificateRenewed));
 
     // Before the vault: the key for models is never sent to where an older configuration says.
@@ -153,7 +152,7 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
     operations.push(owners(setup::Moment::AfterRestore));
     // After the tools came back: what somebody uploads before would be lost with the folder that they replace.
     operations.push(Box::new(uploads::Uploads::new(deployment)));
-    operations.push(sites(sites::Stage::Opened));
+    operations.push(sites(sites::SitesMode::Opened));
     operations.push(Box::new(backups::BackupsConfigured));
     operations.push(Box::new(agent::AgentRegistered));
     operations.push(Box::new(agent::AgentRunning));
@@ -164,7 +163,7 @@ fn of_stacks(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
 /// Everything that is done on the server, sorted by step: the host's steps, the stacks, the verification.
 ///
 /// # Errors
-/// When the wishes do not fit the catalog.
+/// When the desired server does not fit the catalog.
 pub fn all_operations(
     catalog: Arc<Catalog>,
     desired: &DesiredServer,

@@ -3,10 +3,10 @@
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Converge, FileWrite, Machine, machine::FileState};
-use letsbe_types::{Problem, job::DesiredServer, link::ModelsConfiguration};
+use letsbe_types::{Problem, job::DesiredServer, link::ModelsConfiguration, paths};
 use serde_json::json;
 
-use super::{paths, reading, rendered::is_written};
+use super::{reading, rendered::is_written};
 
 pub(crate) struct ModelsConfigured;
 
@@ -26,7 +26,7 @@ impl Converge for ModelsConfigured {
 
     fn converge(&self, facts: &Self::Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
         if desired.models.is_none() && facts.iter().all(Option::is_some) {
-            // The server's own record of its wishes holds no models: whoever works with it must not take them away.
+            // The server's own record of its desired state holds no models: whoever works with it must not remove them.
             return Ok(Assessment::Skipped { why: "nothing is said about models: they stay".to_owned() });
         }
         let wanted = files(desired);
@@ -62,7 +62,7 @@ mod tests {
     use std::path::Path;
 
     use letsbe_host::{Assessment, Change, Converge as _, machine::FileState};
-    use letsbe_types::{job::DesiredServer, link::ModelsConfiguration};
+    use letsbe_types::{job::DesiredServer, link::ModelsConfiguration, paths};
     use serde_json::json;
 
     use super::ModelsConfigured;
@@ -114,7 +114,7 @@ mod tests {
                 panic!("needed")
             };
             let [Change::Write(file)] = changes.as_slice() else { panic!("{changes:?}") };
-            assert_eq!(file.path, Path::new([super::paths::MODELS, super::paths::TOKEN_POOL][missing]));
+            assert_eq!(file.path, Path::new([paths::MODELS, paths::TOKEN_POOL][missing]));
         }
         let files = written(&without);
         assert_eq!(serde_json::from_str::<ModelsConfiguration>(&files[0].content).expect("reads").models, []);

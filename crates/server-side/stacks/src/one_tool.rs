@@ -8,16 +8,16 @@ use letsbe_host::{Assessment, Machine, Operation};
 use letsbe_types::{Problem, job::DesiredServer};
 use letsbe_vault::Credentials;
 
-use super::{Group, deployment::Deployment, deployment::declared, start, visit::persist};
+use super::{Group, deployment::Deployment, deployment::declared, setup_tool::persist, start};
 
 /// The step whose operations these are.
 const STEP: u8 = 9;
 
-/// The operations that bring one tool's (or platform entry's) stack up: rendered, running, healthy, answering. They
+/// The operations that start one tool's (or platform entry's) stack up: rendered, running, healthy, answering. They
 /// render with these credentials, whatever the server's own are.
 ///
 /// # Errors
-/// The wishes do not fit the catalog, or no such tool is among them.
+/// The desired server does not fit the catalog, or no such tool is among them.
 pub fn tool_operations(
     catalog: Arc<Catalog>,
     desired: &DesiredServer,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::reading;
 
 /// There once every tool's owner was seen on this server.
-pub(crate) const ALL_PROVEN: &str = "/opt/letsbe/state/owners-proven";
+pub(crate) const ALL_PROVEN: &str = letsbe_types::paths::OWNERS_PROVEN;
 const VOLUMES: &str = "/var/lib/docker/volumes";
 const RECORD: &str = "letsbe-owner.json";
 
@@ -28,7 +28,7 @@ pub(crate) enum Proof {
     LoggedIn,
     /// The data is the lost server's, with the password that its owner has given himself.
     Restored,
-    /// A person has looked, and typed so.
+    /// A person has checked, and accepted the owner.
     Accepted,
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn record(machine: &dyn Machine, tool: &Tool, proof: Proof) -> 
     written.map_err(|error| reading::unreadable(&error))
 }
 
-/// A person says that a tool's present administrator is the customer: `letsbe-node accept-owner <tool>`.
+/// Records a person's word that a tool's present administrator is the customer: `letsbe-node accept-owner <tool>`.
 ///
 /// # Errors
 /// There is no such tool with a log-in, or its volume is missing.

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use letsbe_catalog::Tool;
 use letsbe_host::{FileWrite, Machine};
-use letsbe_types::Problem;
+use letsbe_types::{Problem, paths};
 
-use super::{paths, reading};
+use super::reading;
 
 /// Tag by stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use letsbe_catalog::Tool;
 use letsbe_host::{Assessment, Change, Converge, FileWrite, Machine, machine::FileState};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 use serde_json::{Value, json};
 
-use super::{deployment::Deployment, paths, reading, rendered::is_written};
+use super::{deployment::Deployment, reading, rendered::is_written};
 
 pub(crate) struct RegistryWritten {
     pub(crate) deployment: Arc<Deployment>,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, FileWrite, Machine, Operation, machine::FileState};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 
 use super::{Group, reading};
 
@@ -72,7 +72,7 @@ fn decide(wanted: &[&FileWrite], found: &BTreeMap<PathBuf, FileState>, missing: 
     changes.extend(differing.iter().map(|file| Change::Write((*file).clone())));
     let names: Vec<String> = differing
         .iter()
-        .map(|file| file.path.strip_prefix(super::paths::STACKS).unwrap_or(&file.path).display().to_string())
+        .map(|file| file.path.strip_prefix(paths::STACKS).unwrap_or(&file.path).display().to_string())
         .collect();
     Assessment::needed(format!("not as rendered: {}", names.join(", ")), changes)
 }

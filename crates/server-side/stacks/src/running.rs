@@ -5,19 +5,18 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{Assessment, Change, Command, Machine, Operation};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 
 use super::{
     Group,
     containers::{Container, Health},
     deployment::DesiredStack,
-    paths,
 };
 
 /// Time for one stack to be created and for what it depends on to become healthy.
 const UP_TIME: Duration = Duration::from_secs(900);
-/// Pause between two looks at containers that are starting.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How often containers that are starting are polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// State of a container that does not exist.
 const MISSING: &str = "missing";
 /// Shortest and longest time that containers get to become healthy.
@@ -56,7 +55,7 @@ fn astray(stack: &DesiredStack, containers: &[Container]) -> Vec<String> {
         let reason = match containers.iter().find(|container| container.name == *name) {
             None => "is missing",
             Some(container) if container.hash.as_ref() != Some(&stack.hash) => "was made from other files",
-            // A container that keeps restarting is running as far as Compose is concerned; its health tells.
+            // A container that keeps restarting is running as far as Compose is concerned; its health shows it.
             Some(container) if !["running", "restarting"].contains(&container.state.as_str()) => "is stopped",
             Some(_) => return None,
         };
@@ -104,7 +103,7 @@ impl Operation for StacksHealthy {
         self.group.step
     }
 
-    /// Waits here, not in a change: nothing is changed by waiting, and what never comes is told in our own words.
+    /// Waits here, not in a change: nothing is changed by waiting, and a failure is reported in our own words.
     /// A plan waits no longer than containers that were just made may take.
     async fn assess(&self, machine: &dyn Machine, _: &DesiredServer) -> Result<Assessment, Problem> {
         let names: Vec<String> =
@@ -115,37 +114,37 @@ impl Operation for StacksHealthy {
         let (began, patience) = (Utc::now(), TimeDelta::seconds(i64::from(patience)));
         loop {
             let containers = self.group.deployment.containers(machine).await?;
-            match look(&names, &containers, began, Utc::now(), patience) {
-                Look::Healthy => {
+            match readiness(&names, &containers, began, Utc::now(), patience) {
+                Readiness::Healthy => {
                     return Ok(Assessment::converged(format!("{} containers are healthy", names.len())));
                 }
-                Look::Again => tokio::time::sleep(LOOK_AGAIN).await,
-                Look::Broken(problem) => return Err(problem),
+                Readiness::Pending => tokio::time::sleep(POLL_INTERVAL).await,
+                Readiness::Broken(problem) => return Err(problem),
             }
         }
     }
 }
 
-/// What a look at containers says.
+/// Whether containers are ready.
 #[derive(Debug, PartialEq, Eq)]
-enum Look {
+enum Readiness {
     Healthy,
-    Again,
+    Pending,
     Broken(Problem),
 }
 
 /// Containers get their patience from when they were made; those whose check has not passed or failed yet (after the
-/// server was restarted, say) get it from when the looking began.
-fn look(
+/// server was restarted, say) get it from when the waiting began.
+fn readiness(
     names: &[String],
     containers: &[Container],
     began: DateTime<Utc>,
     now: DateTime<Utc>,
     patience: TimeDelta,
-) -> Look {
+) -> Readiness {
     let troubled = troubled(names, containers);
     if troubled.is_empty() {
-        return Look::Healthy;
+        return Readiness::Healthy;
     }
     let may_come = |(name, _): &(&str, &str)| {
         containers.iter().find(|container| container.name == *name).is_some_and(|container| {
@@ -154,7 +153,11 @@ fn look(
             since.is_some_and(|since| now < since + patience)
         })
     };
-    if troubled.iter().all(may_come) { Look::Again } else { Look::Broken(never_healthy(&troubled, patience)) }
+    if troubled.iter().all(may_come) {
+        Readiness::Pending
+    } else {
+        Readiness::Broken(never_healthy(&troubled, patience))
+    }
 }
 
 /// Which of the named containers are not running and healthy, with Docker's word for their state.
@@ -195,7 +198,7 @@ mod tests {
         containers::{Container, Health, running},
         deployment::DesiredStack,
     };
-    use super::{Look, decide_running, look};
+    use super::{Readiness, decide_running, readiness};
 
     fn stack(name: &str, databases: &[&str]) -> DesiredStack {
         let mut services = vec![(name.to_owned(), format!("letsbe-{name}"))];
@@ -268,11 +271,11 @@ mod tests {
         let began = chrono::DateTime::from_timestamp(1_763_759_594, 0).expect("a time");
         let patience = TimeDelta::seconds(120);
         let at = |containers: &[Container], seconds| {
-            look(&names, containers, began, began + TimeDelta::seconds(seconds), patience)
+            readiness(&names, containers, began, began + TimeDelta::seconds(seconds), patience)
         };
         let all =
             [healthy("letsbe-ghost"), healthy("letsbe-db"), in_state("other", "exited", Health::Unchecked)];
-        assert_eq!(at(&all, 0), Look::Healthy);
+        assert_eq!(at(&all, 0), Readiness::Healthy);
         for (state, health, word) in [
             ("running", Health::Starting, "still starting"),
             ("running", Health::Unhealthy, "unhealthy"),
@@ -281,15 +284,18 @@ mod tests {
         ] {
             let just_made = Container { created: Some(began), ..in_state("letsbe-db", state, health) };
             let containers = [healthy("letsbe-ghost"), just_made.clone()];
-            assert_eq!(at(&containers, 119), Look::Again, "{word}");
-            let Look::Broken(problem) = at(&containers, 120) else { panic!("{word} for ever") };
+            assert_eq!(at(&containers, 119), Readiness::Pending, "{word}");
+            let Readiness::Broken(problem) = at(&containers, 120) else { panic!("{word} for ever") };
             assert_eq!(problem.message, format!("not healthy within 120 s: letsbe-db is {word}"));
             let command = "docker inspect --format '{{json .State.Health}}' letsbe-db";
             assert!(problem.hint.contains(command), "{}", problem.hint);
             // Made long ago: only a check that is still to give its first answer is waited for.
             let old = Container { created: Some(began - TimeDelta::days(1)), ..just_made };
-            assert_eq!(at(&[healthy("letsbe-ghost"), old], 0) == Look::Again, word == "still starting");
+            assert_eq!(
+                at(&[healthy("letsbe-ghost"), old], 0) == Readiness::Pending,
+                word == "still starting"
+            );
         }
-        assert!(matches!(at(&all[..1], 0), Look::Broken(_)), "a missing container is not waited for");
+        assert!(matches!(at(&all[..1], 0), Readiness::Broken(_)), "a missing container is not waited for");
     }
 }

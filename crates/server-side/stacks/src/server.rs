@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Converge, FileWrite, Machine, machine::FileState};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 
-use super::{paths, reading, rendered::is_written};
+use super::{reading, rendered::is_written};
 
 pub(crate) struct ServerRecorded;
 
@@ -45,7 +45,7 @@ mod tests {
     use crate::tests::desired;
 
     #[test]
-    fn the_record_holds_the_wishes_without_tokens_and_keys() {
+    fn the_record_holds_the_desired_server_without_tokens_and_keys() {
         let wanted = desired();
         let Ok(Assessment::Needed { changes, .. }) = ServerRecorded.converge(&None, &wanted) else {
             panic!("needed")

@@ -1,6 +1,6 @@
 //! `tools.set_up` and `owners.proven`: every tool has its owner before anybody else can reach it.
 //!
-//! A tool that says that it is set up says nothing about by whom. What counts is the owner's log-in with the vault's
+//! That a tool is set up does not show by whom. What counts is the owner's log-in with the vault's
 //! password, seen once ([`owner`]); from then on the owner may change it.
 
 use std::{sync::Arc, time::Duration};
@@ -8,20 +8,21 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use letsbe_catalog::Tool;
 use letsbe_host::{Assessment, Change, Command, FileWrite, Machine, Operation};
+use letsbe_protocol::NodeCommand;
 use letsbe_types::{Problem, Secret, job::DesiredServer};
 
 use super::{
     deployment::{Deployment, declared},
-    owner, paths, reading,
-    visit::Visit,
+    owner, reading,
+    setup_tool::ToolSetup,
 };
 
-/// When the owners are looked for.
+/// When the owners are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
     /// On a new or a living server: before any site is published.
     BeforeSites,
-    /// On a server that stands in for a lost one: once the tools have their data back.
+    /// On a server that replaces a lost one: once the tools' data is restored.
     AfterRestore,
 }
 
@@ -30,18 +31,18 @@ pub(crate) struct ToolsSetUp {
     pub(crate) moment: Moment,
 }
 
-/// How it stands with a tool's owner.
+/// Whether a tool's owner is known to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum OwnerState {
     Proven,
     Unproven,
-    /// It was proven, and now the tool says that nobody has set it up.
+    /// It was proven, and now the tool reports that it is not set up.
     FreshAgain,
 }
 
 /// What is decided from.
 struct Facts {
-    tools: Vec<(Tool, Standing)>,
+    tools: Vec<(Tool, OwnerState)>,
     /// Whether [`owner::ALL_PROVEN`] is there.
     noted: bool,
 }
@@ -77,14 +78,17 @@ impl ToolsSetUp {
         let credentials = reading::credentials(machine).await?.unwrap_or_default();
         let mut tools = Vec::new();
         for tool in self.deployment.tools().filter(|tool| tool.setup.is_some()) {
-            let standing = if !owner::is_proven(machine, tool).await? {
-                Standing::Unproven
-            } else if Visit::new(&self.deployment, tool, declared(tool, &credentials))?.says_fresh().await? {
-                Standing::FreshAgain
+            let state = if !owner::is_proven(machine, tool).await? {
+                OwnerState::Unproven
+            } else if ToolSetup::new(&self.deployment, tool, declared(tool, &credentials))?
+                .reports_fresh()
+                .await?
+            {
+                OwnerState::FreshAgain
             } else {
-                Standing::Proven
+                OwnerState::Proven
             };
-            tools.push((tool.clone(), standing));
+            tools.push((tool.clone(), state));
         }
         let noted = reading::file(machine, owner::ALL_PROVEN).await?.is_some();
         Ok(Facts { tools, noted })
@@ -93,21 +97,23 @@ impl ToolsSetUp {
 
 fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
     // Tokens, keys and what opens the backups are nothing to a set-up.
-    let wishes = DesiredServer { hub: None, models: None, backups: None, restore: None, ..desired.clone() };
-    let input = Secret::new(serde_json::to_string(&wishes).unwrap_or_default());
+    let without_secrets =
+        DesiredServer { hub: None, models: None, backups: None, restore: None, ..desired.clone() };
+    let input = Secret::new(serde_json::to_string(&without_secrets).unwrap_or_default());
     let (mut because, mut changes) = (Vec::new(), Vec::new());
-    for (tool, standing) in &facts.tools {
+    for (tool, state) in &facts.tools {
         let name = tool.name.as_str();
-        match standing {
-            Standing::Proven => continue,
-            Standing::Unproven => because.push(format!("{name}: its owner's log-in was not seen yet")),
-            Standing::FreshAgain => {
+        match state {
+            OwnerState::Proven => continue,
+            OwnerState::Unproven => because.push(format!("{name}: its owner's log-in was not seen yet")),
+            OwnerState::FreshAgain => {
                 because.push(format!("{name}: nobody has set it up any more"));
                 changes.extend(owner::path(tool).map(Change::Remove));
             }
         }
         // Not retried here: a tool counts log-ins that it refuses, and the program is patient itself.
-        let command = Command::new(paths::NODE_PROGRAM, ["setup-tool", name]).with_input(input.clone());
+        let command =
+            Command::node(NodeCommand::SetupTool { tool: name.to_owned() }).with_input(input.clone());
         changes.push(Change::Run(command.within(Duration::from_secs(300))));
     }
     if !facts.noted {
@@ -128,7 +134,7 @@ mod tests {
     use letsbe_host::{Assessment, Change, Operation as _};
     use letsbe_types::job::DesiredServer;
 
-    use super::{Facts, Moment, Standing, ToolsSetUp, decide};
+    use super::{Facts, Moment, OwnerState, ToolsSetUp, decide};
     use crate::{
         backups::tests::destination,
         tests::{Files, catalog, deployment, desired},
@@ -151,7 +157,7 @@ mod tests {
             tools: vec![(tool("ghost"), ghost), (tool("nocodb"), nocodb)],
             noted,
         };
-        let (seen, unseen, fresh) = (Standing::Proven, Standing::Unproven, Standing::FreshAgain);
+        let (seen, unseen, fresh) = (OwnerState::Proven, OwnerState::Unproven, OwnerState::FreshAgain);
         let half = decide(&facts(seen, unseen, true), &desired());
         assert_eq!(lines(&half), [run("nocodb")]);
         let Assessment::Needed { because, changes } = &half else { panic!("needed") };
@@ -172,14 +178,14 @@ mod tests {
     async fn on_a_server_that_stands_in_for_a_lost_one_nobody_is_set_up_before_the_data_is_back() {
         let restore = letsbe_types::job::RestoreFrom { source: destination(), at: None, as_of: None };
         let recovery = DesiredServer { restore: Some(restore), ..desired() };
-        for (moment, wishes, skipped) in [
+        for (moment, desired, skipped) in [
             (Moment::BeforeSites, &desired(), false),
             (Moment::AfterRestore, &desired(), true),
             (Moment::BeforeSites, &recovery, true),
             (Moment::AfterRestore, &recovery, false),
         ] {
             let operation = ToolsSetUp { deployment: deployment(), moment };
-            let assessed = operation.assess(&Files::default(), wishes).await.expect("assessed");
+            let assessed = operation.assess(&Files::default(), desired).await.expect("assessed");
             assert_eq!(matches!(assessed, Assessment::Skipped { .. }), skipped, "{moment:?} {assessed:?}");
         }
     }

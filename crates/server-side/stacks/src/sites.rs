@@ -10,25 +10,26 @@ use std::{
 use async_trait::async_trait;
 use letsbe_catalog::{CertificatePaths, Door, SiteFile, Tool};
 use letsbe_host::{Assessment, Change, Command, FileWrite, Machine, Operation};
-use letsbe_types::{DomainName, Problem, job::DesiredServer};
+use letsbe_types::{DomainName, Problem, job::DesiredServer, paths};
 
 use super::{
     certificate::{self, Certificate},
     deployment::{Deployment, not_rendered},
-    http, owner, paths, reading,
+    http, owner, reading,
 };
 
 /// Asked for on every host name, to see that nginx serves the webroot for it.
 const PROBE_PATH: &str = "/.well-known/acme-challenge/letsbe-probe";
 const PROBE_TEXT: &str = "served by letsbe-nginx\n";
-/// A host name of nobody: it must get no answer. An answer means that nginx runs from other files than the present.
-const STRANGER: &str = "letsbe-stranger.invalid";
+/// A host name that nobody has: it must get no answer. An answer means that nginx runs from other files than the
+/// present ones.
+const UNKNOWN_HOST: &str = "letsbe-stranger.invalid";
 /// nginx's new workers take over within this time of a reload. Shorter than a plan's patience for one operation.
-const TAKE_OVER: Duration = Duration::from_secs(3);
+const RELOAD_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Which part of the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum SitesMode {
     /// Before the certificate: port 80 answers challenges for every name.
     Challenges,
     /// After: port 443 serves every name with the certificate on the disk. What has no owner yet is closed.
@@ -39,7 +40,7 @@ pub(crate) enum Stage {
 
 pub(crate) struct Sites {
     pub(crate) deployment: Arc<Deployment>,
-    pub(crate) stage: Stage,
+    pub(crate) mode: SitesMode,
 }
 
 /// What is there.
@@ -52,15 +53,15 @@ struct Facts {
     unserved: Vec<DomainName>,
 }
 
-/// What decides over a tool's door.
-struct Standing {
+/// What decides whether a tool's site is open.
+struct SiteStates {
     certificate: Option<Certificate>,
     /// Tools whose owner was not seen yet.
     closed: BTreeSet<String>,
 }
 
-impl Standing {
-    fn door<'a>(&self, names: &[DomainName], tool: &str, paths: &'a CertificatePaths) -> Door<'a> {
+impl SiteStates {
+    fn access<'a>(&self, names: &[DomainName], tool: &str, paths: &'a CertificatePaths) -> Door<'a> {
         match &self.certificate {
             Some(certificate) if !certificate.covers(names) => Door::Challenge,
             Some(_) if self.closed.contains(tool) => Door::Closed(paths),
@@ -73,17 +74,17 @@ impl Standing {
 #[async_trait]
 impl Operation for Sites {
     fn name(&self) -> &'static str {
-        match self.stage {
-            Stage::Challenges => "sites.answer_challenges",
-            Stage::Published => "sites.published",
-            Stage::Opened => "sites.opened",
+        match self.mode {
+            SitesMode::Challenges => "sites.answer_challenges",
+            SitesMode::Published => "sites.published",
+            SitesMode::Opened => "sites.opened",
         }
     }
 
     fn step(&self) -> u8 {
-        match self.stage {
-            Stage::Challenges | Stage::Published => 9,
-            Stage::Opened => 10,
+        match self.mode {
+            SitesMode::Challenges | SitesMode::Published => 9,
+            SitesMode::Opened => 10,
         }
     }
 
@@ -92,8 +93,8 @@ impl Operation for Sites {
         let mut facts = read(machine).await?;
         let certificate = certificate::read(machine).await?;
         let closed = self.without_owner(machine, &facts.found).await?;
-        let standing = Standing { certificate, closed };
-        self.refuse(&standing, &hostnames)?;
+        let states = SiteStates { certificate, closed };
+        self.refuse(&states, &hostnames)?;
         let paths = CertificatePaths::certbot(paths::CERTIFICATE_NAME);
         let context = self.deployment.context(reading::has_ipv6(machine).await?);
         let (catalog, selection) = (self.deployment.catalog(), self.deployment.selection());
@@ -102,12 +103,12 @@ impl Operation for Sites {
                 Some(tool) => (self.deployment.hostnames_of(tool), tool.name.as_str()),
                 None => (vec![context.domain.clone()], ""),
             };
-            standing.door(&names, name, &paths)
+            states.access(&names, name, &paths)
         };
         let wanted =
             letsbe_catalog::render_sites(catalog, selection, &context, door).map_err(not_rendered)?;
         if differing(&wanted, &facts.found).is_empty() && facts.probe {
-            facts.unserved = self.unserved(&hostnames, &standing).await?;
+            facts.unserved = self.unserved(&hostnames, &states).await?;
         }
         Ok(decide(&wanted, &facts, hostnames.len()))
     }
@@ -135,16 +136,16 @@ impl Sites {
         Ok(closed)
     }
 
-    /// What must be there before this stage.
-    fn refuse(&self, standing: &Standing, hostnames: &[DomainName]) -> Result<(), Problem> {
-        let covered = standing.certificate.as_ref().is_some_and(|certificate| certificate.covers(hostnames));
-        if self.stage != Stage::Challenges && !covered {
+    /// What must be there before this mode.
+    fn refuse(&self, states: &SiteStates, hostnames: &[DomainName]) -> Result<(), Problem> {
+        let covered = states.certificate.as_ref().is_some_and(|certificate| certificate.covers(hostnames));
+        if self.mode != SitesMode::Challenges && !covered {
             let message = "there is no certificate with all host names yet";
             let hint = "It is requested just before; see that operation.";
             return Err(Problem::transient("NODE049", message, hint));
         }
-        if self.stage == Stage::Opened && !standing.closed.is_empty() {
-            let names: Vec<&str> = standing.closed.iter().map(String::as_str).collect();
+        if self.mode == SitesMode::Opened && !states.closed.is_empty() {
+            let names: Vec<&str> = states.closed.iter().map(String::as_str).collect();
             return Err(Problem::transient(
                 "NODE101",
                 format!("closed until their owners have logged in: {}", names.join(", ")),
@@ -158,13 +159,13 @@ impl Sites {
     async fn unserved(
         &self,
         hostnames: &[DomainName],
-        standing: &Standing,
+        states: &SiteStates,
     ) -> Result<Vec<DomainName>, Problem> {
-        let deadline = tokio::time::Instant::now() + TAKE_OVER;
+        let deadline = tokio::time::Instant::now() + RELOAD_PATIENCE;
         loop {
-            let served = match (self.stage, &standing.certificate) {
-                (Stage::Published | Stage::Opened, Some(certificate)) => {
-                    self.served(hostnames, certificate, standing).await?
+            let served = match (self.mode, &states.certificate) {
+                (SitesMode::Published | SitesMode::Opened, Some(certificate)) => {
+                    self.served(hostnames, certificate, states).await?
                 }
                 _ => {
                     let asked = hostnames.iter().map(|host| http::plain(host, PROBE_PATH));
@@ -177,7 +178,7 @@ impl Sites {
                 .zip(served)
                 .filter(|(_, served)| !served)
                 .map(|(host, _)| host.clone())
-                .chain(self.answered_stranger().await?)
+                .chain(self.answered_unknown_host().await?)
                 .collect();
             if unserved.is_empty() || tokio::time::Instant::now() >= deadline {
                 return Ok(unserved);
@@ -186,14 +187,14 @@ impl Sites {
         }
     }
 
-    /// Of each host name, whether it shows this certificate and its door is as it should be.
+    /// For each host name, whether it has this certificate and is open or closed as it should be.
     async fn served(
         &self,
         hostnames: &[DomainName],
         certificate: &Certificate,
-        standing: &Standing,
+        states: &SiteStates,
     ) -> Result<Vec<bool>, Problem> {
-        let closed = self.deployment.tools().filter(|tool| standing.closed.contains(tool.name.as_str()));
+        let closed = self.deployment.tools().filter(|tool| states.closed.contains(tool.name.as_str()));
         let closed: BTreeSet<DomainName> =
             closed.flat_map(|tool| self.deployment.hostnames_of(tool)).collect();
         let wanted = |host| http::Served {
@@ -204,11 +205,11 @@ impl Sites {
         Ok(hostnames.iter().zip(shown).map(|(host, shown)| shown == Some(wanted(host))).collect())
     }
 
-    /// The host name of nobody, if it was answered on port 80.
-    async fn answered_stranger(&self) -> Result<Option<DomainName>, Problem> {
-        let stranger = STRANGER.parse::<DomainName>().ok().filter(|_| self.stage == Stage::Challenges);
-        Ok(match stranger {
-            Some(stranger) if http::answers(&stranger).await? => Some(stranger),
+    /// The host name that nobody has, if it was answered on port 80.
+    async fn answered_unknown_host(&self) -> Result<Option<DomainName>, Problem> {
+        let unknown = UNKNOWN_HOST.parse::<DomainName>().ok().filter(|_| self.mode == SitesMode::Challenges);
+        Ok(match unknown {
+            Some(unknown) if http::answers(&unknown).await? => Some(unknown),
             _ => None,
         })
     }
@@ -274,10 +275,11 @@ mod tests {
     use chrono::Utc;
     use letsbe_catalog::{CertificatePaths, Door, SiteFile};
     use letsbe_host::{Assessment, machine::FileState};
+    use letsbe_types::paths;
 
-    use super::{Certificate, Facts, Sites, Stage, Standing, decide};
+    use super::{Certificate, Facts, SiteStates, Sites, SitesMode, decide};
     use crate::{
-        owner, paths,
+        owner,
         tests::{Files, deployment},
     };
 
@@ -309,7 +311,7 @@ mod tests {
             (&[agent, noted, (GHOST, SEEN)], &open, &["nocodb"]),
         ];
         for (files, found, wanted) in table {
-            let sites = Sites { deployment: deployment(), stage: Stage::Published };
+            let sites = Sites { deployment: deployment(), mode: SitesMode::Published };
             let closed = sites.without_owner(&server(files), found).await.expect("read");
             assert!(closed.iter().eq(wanted), "{files:?}: {closed:?}");
         }
@@ -320,7 +322,7 @@ mod tests {
         let paths = CertificatePaths::certbot("letsbe");
         let names =
             |names: &[&str]| names.iter().map(|name| name.parse().expect("a name")).collect::<Vec<_>>();
-        let standing = |covered: &[&str], closed: &[&str]| Standing {
+        let states = |covered: &[&str], closed: &[&str]| SiteStates {
             certificate: Some(Certificate {
                 names: covered.iter().map(|name| (*name).to_owned()).collect(),
                 begins: Utc::now(),
@@ -330,19 +332,19 @@ mod tests {
             closed: closed.iter().map(|name| (*name).to_owned()).collect(),
         };
         let (blog, tables) = (names(&["blog.example.com"]), names(&["tables.example.com"]));
-        let half = standing(&["example.com", "blog.example.com"], &["nocodb"]);
-        assert_eq!(half.door(&blog, "ghost", &paths), Door::Open(&paths));
-        assert_eq!(half.door(&tables, "nocodb", &paths), Door::Challenge);
-        let whole = standing(&["blog.example.com", "tables.example.com"], &["nocodb"]);
-        assert_eq!(whole.door(&tables, "nocodb", &paths), Door::Closed(&paths));
-        let refused = |stage, standing: &Standing| {
-            let sites = Sites { deployment: deployment(), stage };
-            sites.refuse(standing, &names(&["blog.example.com", "tables.example.com"])).err().map(|p| p.code)
+        let half = states(&["example.com", "blog.example.com"], &["nocodb"]);
+        assert_eq!(half.access(&blog, "ghost", &paths), Door::Open(&paths));
+        assert_eq!(half.access(&tables, "nocodb", &paths), Door::Challenge);
+        let whole = states(&["blog.example.com", "tables.example.com"], &["nocodb"]);
+        assert_eq!(whole.access(&tables, "nocodb", &paths), Door::Closed(&paths));
+        let refused = |mode, states: &SiteStates| {
+            let sites = Sites { deployment: deployment(), mode };
+            sites.refuse(states, &names(&["blog.example.com", "tables.example.com"])).err().map(|p| p.code)
         };
-        assert_eq!(refused(Stage::Challenges, &half), None);
-        assert_eq!(refused(Stage::Published, &half).as_deref(), Some("NODE049"));
-        assert_eq!(refused(Stage::Published, &whole), None);
-        assert_eq!(refused(Stage::Opened, &whole).as_deref(), Some("NODE101"));
+        assert_eq!(refused(SitesMode::Challenges, &half), None);
+        assert_eq!(refused(SitesMode::Published, &half).as_deref(), Some("NODE049"));
+        assert_eq!(refused(SitesMode::Published, &whole), None);
+        assert_eq!(refused(SitesMode::Opened, &whole).as_deref(), Some("NODE101"));
     }
 
     #[test]

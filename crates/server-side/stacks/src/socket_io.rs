@@ -8,14 +8,14 @@ use super::http::{in_words, text};
 
 /// Packets of one reply are divided by this.
 const DIVIDER: char = '\u{1e}';
-/// More replies are not waited for; a tool tells some events of its own before it acknowledges ours.
+/// At most so many replies are read; a tool sends some events of its own before it acknowledges ours.
 const MOST_POLLS: usize = 64;
 
 /// Opens a line, emits the event (a JSON list of its name and arguments), and answers the acknowledgement's arguments
 /// as a JSON list.
 ///
 /// # Errors
-/// What went wrong, in words; nothing of what was said is quoted.
+/// What went wrong, in words; nothing of the reply is quoted.
 pub(super) async fn call(
     client: &Client,
     endpoint: &str,
@@ -34,7 +34,7 @@ pub(super) async fn call(
     line.wait_for("40").await?;
     line.post(&format!("420{event}")).await?;
     let acknowledged = line.wait_for("430").await;
-    // Whether it takes leave makes no difference: a line that is left falls silent by itself.
+    // Whether the connection is closed properly makes no difference: the tool drops an idle one.
     let _ = line.post("1").await;
     acknowledged
 }

@@ -1,11 +1,11 @@
 //! `uploads.served`: the owner of a tool that shows files puts them there over SFTP, and can do nothing else on the server.
 //!
-//! An SSH server of its own, so that nothing changes for the operator's: one user without a shell, by password, shut into
-//! a folder of root in which only the tool's folder is seen. Where no tool takes uploads, all of it is taken away.
+//! An SSH server of its own, so that nothing changes for the operator's: one user without a shell, by password, in a
+//! chroot that shows only the tool's folder. Where no tool accepts uploads, all of it is removed.
 
 mod count;
 mod decide;
-mod room;
+mod quota;
 mod settings;
 mod watch;
 
@@ -26,9 +26,9 @@ use letsbe_host::{
 use letsbe_types::{Problem, job::DesiredServer};
 use letsbe_vault::Credentials;
 
-use super::{deployment::Deployment, reading, visit::credentials_missing};
-use decide::{Found, Wanted, Watcher, decide, give, hashed};
-pub use room::{Bound as UploadBound, Full as UploadsFull};
+use super::{deployment::Deployment, reading, setup_tool::credentials_missing};
+use decide::{Found, Wanted, Watcher, change_owner, decide, hashed};
+pub use quota::{Bound as UploadBound, Full as UploadsFull};
 pub(crate) use settings::unit;
 use settings::{CONFIGURATION, FOLDERS, UNIT_FILE, configuration};
 pub use settings::{FULL as UPLOADS_FULL_FILE, full_reason as uploads_full_reason};
@@ -44,10 +44,10 @@ pub(crate) struct Uploads {
     credentials: Option<Credentials>,
 }
 
-/// The operation that gives the user for uploads these credentials; `None` for a tool that takes no uploads.
+/// The operation that gives the user for uploads these credentials; `None` for a tool that accepts no uploads.
 ///
 /// # Errors
-/// The wishes do not fit the catalog.
+/// The desired server does not fit the catalog.
 pub fn upload_operation(
     catalog: Arc<Catalog>,
     desired: &DesiredServer,
@@ -67,7 +67,7 @@ pub fn uploads_restored(tool: &Tool) -> Vec<Command> {
     let Some(upload) = &tool.upload else { return Vec::new() };
     // Nothing is left to start where nothing runs.
     let restart = ["try-restart", "--quiet", UPLOAD_SERVICE];
-    vec![give(&upload.path), Command::new("systemctl", restart).tolerated()]
+    vec![change_owner(&upload.path), Command::new("systemctl", restart).tolerated()]
 }
 
 impl Uploads {

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, path::Path};
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, Machine};
+use letsbe_protocol::NodeCommand;
 use letsbe_types::{Problem, Secret, job::DesiredServer};
 use letsbe_vault::{CREDENTIALS_FILE, Credentials, Given, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
 
-use super::{paths, reading};
+use super::reading;
 use crate::backups::without_secret;
 
 pub(crate) struct VaultSeeded;
@@ -37,7 +38,7 @@ impl Converge for VaultSeeded {
     }
 
     fn converge(&self, facts: &Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
-        let given = given(desired);
+        let given = desired_secrets(desired);
         let because = match facts {
             Facts { vault: None, .. } => "there is no vault yet".to_owned(),
             Facts { vault: Some(vault), inbox, .. } => {
@@ -60,9 +61,9 @@ impl Converge for VaultSeeded {
     }
 }
 
-/// The keys of the model providers, and what opens the backups' destination; one that the wishes do not carry any
-/// more is in the vault.
-fn given(desired: &DesiredServer) -> Given {
+/// The keys of the model providers, and what opens the backups' destination; one that the desired server does not carry
+/// any more is in the vault.
+fn desired_secrets(desired: &DesiredServer) -> Given {
     let keys = desired.models.iter().flat_map(|models| &models.keys);
     let keys = keys.filter(|(_, key)| !key.0.is_empty());
     let models = keys.map(|(provider, key)| (provider.clone(), Secret::from(key.0.as_str()))).collect();
@@ -76,7 +77,7 @@ fn seed(given: &Given) -> Command {
         given.models.iter().map(|(name, key)| (name, key.expose())).collect();
     let destination_secret = given.destination_secret.as_ref().map(Secret::expose);
     let input = serde_json::json!({ "models": models, "destination_secret": destination_secret }).to_string();
-    Command::new(paths::NODE_PROGRAM, ["vault", "seed"]).with_input(Secret::new(input)).retried(3)
+    Command::node(NodeCommand::VaultSeed).with_input(Secret::new(input)).retried(3)
 }
 
 #[cfg(test)]
@@ -88,7 +89,7 @@ mod tests {
     use letsbe_vault::{Credentials, REGISTRY_KEY_FILE, VAULT_FILE, Vault};
     use rand::{SeedableRng as _, rngs::StdRng};
 
-    use super::{Facts, VaultSeeded, given};
+    use super::{Facts, VaultSeeded, desired_secrets};
     use crate::tests::{Files, desired};
 
     const SEED: &str = "run /opt/letsbe/bin/letsbe-node vault seed <‹input›";
@@ -106,7 +107,7 @@ mod tests {
     fn seeded(inbox: &Credentials, desired: &DesiredServer) -> Vault {
         let mut vault = Vault::default();
         let now = chrono::DateTime::from_timestamp(1_795_000_000, 0).expect("a time");
-        vault.seed(inbox, &given(desired), &mut StdRng::seed_from_u64(1), now);
+        vault.seed(inbox, &desired_secrets(desired), &mut StdRng::seed_from_u64(1), now);
         vault
     }
 

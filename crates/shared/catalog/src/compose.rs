@@ -15,7 +15,8 @@ const CONTAINERS: &str = "/run/letsbe/docker";
 /// Folder of the sockets between the agent and the secrets proxy.
 const GUARDIAN: &str = "/run/letsbe/guardian";
 /// What of the server's own folders a container may see.
-const MOUNTABLE: [&str; 4] = ["/opt/letsbe/", "/etc/letsencrypt", GUARDIAN, CONTAINERS];
+const MOUNTABLE: [&str; 4] =
+    [concat!(letsbe_types::server_home!(), "/"), "/etc/letsencrypt", GUARDIAN, CONTAINERS];
 
 /// Why a service is not bounded: the bounds are written behind this line.
 const CONFINED: &str =

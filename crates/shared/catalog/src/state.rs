@@ -10,9 +10,9 @@ use crate::{DatabaseEngine, Kind, State, StateMethod, Tool, compose::texts};
 type Found = Vec<(String, String)>;
 
 /// Where a tool may keep files outside its volumes.
-const TOOL_DATA: &str = "/opt/letsbe/data/";
+const TOOL_DATA: &str = concat!(letsbe_types::server_home!(), "/data/");
 /// Where the platform's own entries may.
-const PLATFORM_DATA: [&str; 2] = ["/opt/letsbe/", "/etc/letsencrypt"];
+const PLATFORM_DATA: [&str; 2] = [concat!(letsbe_types::server_home!(), "/"), "/etc/letsencrypt"];
 /// Images whose content is a database's, by the last part of their name.
 const DATABASE_IMAGES: [&str; 6] = ["mariadb", "mongo", "mysql", "percona", "postgis", "postgres"];
 /// Names stand in commands and in names of files.

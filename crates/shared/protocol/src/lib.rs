@@ -1,21 +1,20 @@
 //! The protocol between our side of an SSH connection and the node program on the server.
 //!
-//! One command's input and output: what is sent ([`bundle`], [`desired`]), the lines that come back ([`NodeLine`]), and
-//! the exit codes. Both sides name the same user, port and paths here.
+//! One command's input and output: what is sent ([`bundle`], [`desired`]), the node program's commands
+//! ([`NodeCommand`]), the lines that come back ([`NodeLine`]), and the exit codes. Both sides name the same user and
+//! port here; the paths of a server are in `letsbe_types::paths`.
 //!
 //! It must never open a connection, start a process, or change what an older program on a live server can read.
 
 pub mod bundle;
+mod command;
 pub mod desired;
 pub mod hub_address;
 mod lines;
 
+pub use command::{BackupCommand, NodeCommand, RecoveredPart, RunCommand, Wanted};
 pub use lines::{Installed, NodeLine, PlannedAssessment, PlannedOperation};
 
-/// Where the node program is installed.
-pub const NODE_PROGRAM: &str = "/opt/letsbe/bin/letsbe-node";
-/// Where the bundle is unpacked.
-pub const BUNDLE_FOLDER: &str = "/opt/letsbe/bundle";
 /// The only user who may log in from outside; the provisioner logs in as it once it exists.
 pub const ADMIN_USER: &str = "letsbe-admin";
 /// The port that SSH ends up on.

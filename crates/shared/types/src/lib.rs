@@ -14,6 +14,7 @@ pub mod ids;
 pub mod job;
 mod language;
 pub mod link;
+pub mod paths;
 pub mod print;
 mod printable;
 mod problem;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where the credentials are kept on the tenant's server (mode 0600, runbook 3.2 step 9).
-pub const CREDENTIALS_FILE: &str = "/opt/letsbe/env/credentials.env";
+pub const CREDENTIALS_FILE: &str = letsbe_types::paths::CREDENTIALS;
 
 /// Starts the lines of one tool. Names alone would be ambiguous: `a` + `B_C` is also `a-b` + `C`.
 const SECTION: &str = "# tool: ";

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The sealed vault.
-pub const VAULT_FILE: &str = "/opt/letsbe/state/vault.sealed";
+pub const VAULT_FILE: &str = letsbe_types::paths::VAULT;
 /// Its key: 64 hexadecimal digits (mode 0600).
 pub const REGISTRY_KEY_FILE: &str = "/etc/letsbe/registry.key";
 

@@ -99,7 +99,7 @@ impl Running {
         self.code
     }
 
-    /// What it said on its error output, without characters that could steer a terminal.
+    /// Its error output, without characters that could steer a terminal.
     #[must_use]
     pub fn stderr(&self) -> String {
         harmless(String::from_utf8_lossy(&self.stderr).trim())

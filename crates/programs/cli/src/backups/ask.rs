@@ -13,6 +13,7 @@ use letsbe_types::{
         TenantBackups,
     },
     ids::OrderId,
+    paths::NODE_PROGRAM,
     tenant::CommandWork,
 };
 use serde_json::json;
@@ -232,7 +233,7 @@ fn who_takes_it(order: &OrderSummary, file: &Path) -> String {
     if state == LIVE {
         return format!(
             "a recovery would use it. The server itself goes on with the former one until you tell it:\n  ssh -p 22022 \
-             letsbe-admin@{domain} sudo /opt/letsbe/bin/letsbe-node backup destination set < '{}'",
+             letsbe-admin@{domain} sudo {NODE_PROGRAM} backup destination set < '{}'",
             file.display()
         );
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::allow::Shape;
 
 /// Folder of the stacks.
-const STACKS: &str = "/opt/letsbe/stacks/";
+const STACKS: &str = concat!(letsbe_types::server_home!(), "/stacks/");
 /// Stacks that a person restarts by the agent's own ways only.
 pub(super) const PLATFORM: [&str; 3] = ["nginx", "openclaw", "secrets-proxy"];
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use letsbe_host::Command;
-use letsbe_types::Problem;
+use letsbe_types::{Problem, paths::HOME};
 use serde_json::{Value, json};
 
 use crate::gate::{execute::Work, process};
@@ -34,7 +34,7 @@ pub(super) async fn disk(work: &Work) -> Result<Value, Problem> {
     let docker = Command::new("docker", ["system", "df", "--format", "{{json .}}"]);
     let docker = output(docker, work, "Asking Docker for its disk use").await?;
     let docker: Vec<Value> = docker.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let folders = Command::words("du --summarize --block-size=1 /opt/letsbe /var/log /var/lib/docker");
+    let folders = Command::words(&format!("du --summarize --block-size=1 {HOME} /var/log /var/lib/docker"));
     // A file may go away while it is counted; what was counted is still told.
     let folders = process::run(&folders, &work.id, &work.redactor).await?.stdout;
     let folders: BTreeMap<&str, u64> = folders

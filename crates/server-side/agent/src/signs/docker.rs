@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 /// Where the engine listens.
 const SOCKET: &str = "/var/run/docker.sock";
 /// Folder of the stacks: a container whose compose file lies elsewhere is not ours.
-const STACKS: &str = "/opt/letsbe/stacks/";
+const STACKS: &str = concat!(letsbe_types::server_home!(), "/stacks/");
 const PATIENCE: Duration = Duration::from_secs(10);
 /// No answer is longer.
 const ANSWER_BYTES: usize = 8 << 20;

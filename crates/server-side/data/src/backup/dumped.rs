@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use letsbe_backup::{DatabaseSource, Item, ItemFacts, NewItem, Repository, Stored};
+use letsbe_protocol::{BackupCommand, NodeCommand};
 use letsbe_types::Problem;
 
 use super::{reserve, tap};
@@ -33,11 +34,10 @@ impl Tapped {
     /// # Errors
     /// Why the tap failed, in its own words; or that the facts and what was stored do not agree.
     pub(super) async fn run(self) -> Result<StoredItem, Problem> {
-        let words = ["backup", "dump", "--tool", &self.item.tool, "--database", &self.database, "--facts"];
+        let (tool, database, facts) = (self.item.tool.clone(), self.database.clone(), self.facts.clone());
+        let dump = NodeCommand::from(BackupCommand::Dump { tool, database, facts });
         let program = self.program.to_string_lossy().into_owned();
-        let folder = self.facts.to_string_lossy().into_owned();
-        let command: Vec<String> =
-            std::iter::once(program).chain(words.map(str::to_owned)).chain([folder]).collect();
+        let command: Vec<String> = std::iter::once(program).chain(dump.argv()).collect();
         let result = self.repository.store_command(&self.item, &self.file, &command).await;
         // A dump whose way is blocked fails, too: then it is the disk that tells why.
         let why = |problem: Problem| match tap::why(&self.facts, &self.database) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use letsbe_host::{Command, Machine};
-use letsbe_types::Problem;
+use letsbe_types::{Problem, paths::HOME};
 
 use letsbe_base::output;
 
@@ -52,7 +52,7 @@ fn require(what: &str, needed: u64, disk: Disk) -> Result<(), Problem> {
             output::size(needed),
             output::size(disk.free)
         ),
-        "Make room on the server (`docker system df`, `du -sh /opt/letsbe/*`), or order a larger disk.",
+        format!("Make room on the server (`docker system df`, `du -sh {HOME}/*`), or order a larger disk."),
     ))
 }
 

@@ -120,7 +120,7 @@ fn certificate(unpacked: &Unpacked) -> Option<Result<String, String>> {
 
 /// Whether the vault in it opens with this server's key.
 fn vault(unpacked: &Unpacked, key: &Path) -> Option<Result<String, String>> {
-    if !unpacked.path.ends_with("opt/letsbe/state") {
+    if !unpacked.path.ends_with(letsbe_types::paths::STATE.trim_start_matches('/')) {
         return None;
     }
     let sealed = unpacked.folder.join("vault.sealed");

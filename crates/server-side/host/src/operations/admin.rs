@@ -4,9 +4,9 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use letsbe_protocol::desired::authorized_keys;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths::NODE_PROGRAM};
 
-use super::{ADMIN, NODE, NODE_ON_PATH};
+use super::{ADMIN, NODE_ON_PATH};
 use crate::{
     change::{Change, Command, FileWrite},
     facts::{
@@ -58,7 +58,7 @@ pub(super) struct Found {
 fn sudoers() -> String {
     format!(
         "# Written by LetsBe. Root's rights for one program, and for looking.\n\
-         {ADMIN} ALL=(root) NOPASSWD: {NODE}, {NODE_ON_PATH}\n\
+         {ADMIN} ALL=(root) NOPASSWD: {NODE_PROGRAM}, {NODE_ON_PATH}\n\
          {ADMIN} ALL=(root) NOPASSWD: {}\n",
         LOOKS.join(", ")
     )

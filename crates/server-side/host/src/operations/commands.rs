@@ -4,9 +4,10 @@
 //! that is on this user's path only: root, and every operation, finds the real ones.
 
 use async_trait::async_trait;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_protocol::NodeCommand;
+use letsbe_types::{Problem, job::DesiredServer, paths, server_home};
 
-use super::{ADMIN, NODE, NODE_ON_PATH};
+use super::{ADMIN, NODE_ON_PATH};
 use crate::{
     change::{Change, FileWrite},
     facts::{ask, holds, system::parse_account, text_of},
@@ -15,20 +16,33 @@ use crate::{
 };
 
 /// Where they lie.
-const FOLDER: &str = "/opt/letsbe/bin/as-written";
+const FOLDER: &str = paths::AS_WRITTEN;
 /// The programs that the node program answers for.
 pub const AS_WRITTEN: [&str; 4] = ["certbot", "fail2ban-client", "iptables", "ufw"];
 /// Docker's own program; only Compose in the folder of a stack is another's.
-const DOCKER: &str = "#!/bin/sh
+fn docker() -> String {
+    let (stacks, as_written) = (paths::STACKS, as_written("docker"));
+    format!(
+        "#!/bin/sh
 # Written by LetsBe. Compose in a stack's folder reads .env files of root's; everything else is Docker's own.
 case \"$1:$PWD/\" in
-compose:/opt/letsbe/stacks/*) exec /opt/letsbe/bin/letsbe-node as-written docker \"$@\" ;;
+compose:{stacks}/*) exec {as_written} \"$@\" ;;
 esac
 exec /usr/bin/docker \"$@\"
-";
+"
+    )
+}
+
+fn as_written(program: &str) -> String {
+    NodeCommand::AsWritten { program: program.to_owned() }.as_line()
+}
+
 /// bash reads it for interactive shells and for commands over SSH.
-const BASHRC: &str = "# Written by LetsBe; lines of your own belong into ~/.bash_aliases.
-PATH=/opt/letsbe/bin/as-written:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin
+const BASHRC: &str = concat!(
+    "# Written by LetsBe; lines of your own belong into ~/.bash_aliases.
+PATH=",
+    server_home!(),
+    "/bin/as-written:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin
 export PATH
 case $- in
 *i*)
@@ -36,7 +50,8 @@ case $- in
     if [ -f /usr/share/bash-completion/bash_completion ]; then . /usr/share/bash-completion/bash_completion; fi
     ;;
 esac
-";
+"
+);
 
 /// The commands of `letsbe-admin`.
 pub(super) struct AdminCommands;
@@ -51,13 +66,15 @@ pub(super) struct Found {
 
 /// Root's files: the node program on the path, and one for each program.
 fn files() -> Vec<FileWrite> {
-    let started = |path: String, before: &str| {
-        let text = format!("#!/bin/sh\n# Written by LetsBe.\nexec {NODE}{before} \"$@\"\n");
+    let started = |path: String, command: &str| {
+        let text = format!("#!/bin/sh\n# Written by LetsBe.\nexec {command} \"$@\"\n");
         FileWrite::new(path, 0o755, text)
     };
-    let mut files =
-        vec![started(NODE_ON_PATH.to_owned(), ""), FileWrite::new(format!("{FOLDER}/docker"), 0o755, DOCKER)];
-    files.extend(AS_WRITTEN.map(|name| started(format!("{FOLDER}/{name}"), &format!(" as-written {name}"))));
+    let mut files = vec![
+        started(NODE_ON_PATH.to_owned(), paths::NODE_PROGRAM),
+        FileWrite::new(format!("{FOLDER}/docker"), 0o755, docker()),
+    ];
+    files.extend(AS_WRITTEN.map(|name| started(format!("{FOLDER}/{name}"), &as_written(name))));
     files
 }
 

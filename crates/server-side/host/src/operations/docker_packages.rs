@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use letsbe_types::{
     Problem,
     job::{DesiredServer, DockerSource},
+    paths::STATE,
 };
 
-use super::{STATE, apt_get, apt_update};
+use super::{apt_get, apt_update};
 use crate::{
     change::{Change, Command, FileWrite},
     facts::{

@@ -1,7 +1,7 @@
 //! Steps 1 and 4: our folders.
 
 use async_trait::async_trait;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 
 use crate::{
     change::Change,
@@ -13,21 +13,20 @@ use crate::{
 /// Folder and mode. What holds secrets or customers' data is closed to everybody but root; in the folder of backups the
 /// status can be read by its name, and nothing can be listed.
 const FOLDERS: [(&str, u32); 10] = [
-    ("/opt/letsbe", 0o755),
-    ("/opt/letsbe/stacks", 0o755),
-    ("/opt/letsbe/env", 0o700),
-    ("/opt/letsbe/backups", 0o711),
-    ("/opt/letsbe/nginx", 0o755),
-    ("/opt/letsbe/scripts", 0o755),
-    ("/opt/letsbe/state", 0o700),
-    ("/opt/letsbe/data", 0o755),
-    ("/opt/letsbe/bin", 0o755),
+    (paths::HOME, 0o755),
+    (paths::STACKS, 0o755),
+    (paths::ENV, 0o700),
+    (paths::BACKUPS, 0o711),
+    (paths::NGINX, 0o755),
+    (paths::SCRIPTS, 0o755),
+    (paths::STATE, 0o700),
+    (paths::DATA, 0o755),
+    (paths::BIN, 0o755),
     ("/var/log/letsbe", 0o750),
 ];
 
 /// What nginx mounts: the sites' configurations and the folder that ACME challenges are answered from.
-const NGINX_FOLDERS: [(&str, u32); 2] =
-    [("/opt/letsbe/nginx/sites", 0o755), ("/opt/letsbe/nginx/webroot", 0o755)];
+const NGINX_FOLDERS: [(&str, u32); 2] = [(paths::NGINX_SITES, 0o755), (paths::NGINX_WEBROOT, 0o755)];
 
 /// Our folders.
 pub(super) struct Folders;

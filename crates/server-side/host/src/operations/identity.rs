@@ -1,9 +1,8 @@
 //! Step 1, first of all: this server is the one that was meant.
 
 use async_trait::async_trait;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths::STATE};
 
-use super::STATE;
 use crate::{
     change::{Change, FileWrite},
     facts::text_of,

@@ -22,20 +22,14 @@ use std::collections::BTreeSet;
 use crate::{change::Command, operation::Operation};
 use letsbe_catalog::UPLOAD_PORT;
 
-/// Where everything of ours lives.
-pub const HOME: &str = "/opt/letsbe";
-/// Where our own records lie.
-pub const STATE: &str = "/opt/letsbe/state";
-/// The node program.
-pub const NODE: &str = "/opt/letsbe/bin/letsbe-node";
-/// The same, where people and `sudo` find it.
+/// The node program, where people and `sudo` find it.
 pub const NODE_ON_PATH: &str = "/usr/local/bin/letsbe-node";
 /// The only user who may log in from outside.
-pub const ADMIN: &str = "letsbe-admin";
+pub const ADMIN: &str = letsbe_protocol::ADMIN_USER;
 /// The SSH server that takes uploads and does nothing else, where the owner of a tool uploads to it.
 pub const UPLOAD_SERVICE: &str = "letsbe-sftp.service";
 /// The SSH port of a provisioned server.
-pub const SSH_PORT: u16 = 22022;
+pub const SSH_PORT: u16 = letsbe_protocol::ADMIN_PORT;
 
 /// Steps 1 to 8, sorted by step; `ports` are those that the selected tools need open.
 #[must_use]

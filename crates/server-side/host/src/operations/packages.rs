@@ -1,9 +1,9 @@
 //! Step 1: the system's packages.
 
 use async_trait::async_trait;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths::STATE};
 
-use super::{STATE, apt_get, apt_update};
+use super::{apt_get, apt_update};
 use crate::{
     change::{Change, Command, FileWrite},
     facts::{

@@ -8,11 +8,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
-use letsbe_types::{Problem, job::DesiredServer, job::RunEventKind};
+use letsbe_protocol::NodeCommand;
+use letsbe_types::{Problem, job::DesiredServer, job::RunEventKind, paths::NODE_PROGRAM};
 
 pub use super::ssh_state::{Phase, STATE_FILE, SshState};
 use super::{
-    ADMIN, NODE, SSH_PORT,
+    ADMIN, SSH_PORT,
     ssh_files::{SSHD_CONFIG, config_files},
     ssh_settings::{
         DROP_IN, EFFECTIVE, SOCKET_DROP_IN, both_ports, final_settings, keeping, listen, restart, settled,
@@ -162,7 +163,7 @@ impl Converge for SshMove {
         let listeners = parse_listeners(&ask(machine, "ss -Htlnp").await?.stdout);
         let ours = |process: &str| matches!(process, "sshd" | "systemd");
         let rules = text_of(machine, "/etc/ufw/user.rules").await?.unwrap_or_default();
-        let stat = ask(machine, &format!("stat -c %Y|%n {DROP_IN} {NODE}")).await?.stdout;
+        let stat = ask(machine, &format!("stat -c %Y|%n {DROP_IN} {NODE_PROGRAM}")).await?.stdout;
         let time_of = |path: &str| {
             stat.lines().find_map(|line| line.strip_suffix(path)?.strip_suffix('|')?.parse::<u64>().ok())
         };
@@ -187,7 +188,7 @@ impl Converge for SshMove {
                 .find(|listener| listener.port == SSH_PORT && !ours(&listener.process))
                 .map(|listener| format!("{} (id {})", listener.process, listener.pid)),
             old_port_admitted: parse_rules(&rules).iter().any(|rule| rule.admits_tcp(22)),
-            node_there: time_of(NODE).is_some(),
+            node_there: time_of(NODE_PROGRAM).is_some(),
         })
     }
 
@@ -229,7 +230,7 @@ fn refuse_hopeless(found: &Found) -> Result<(), Problem> {
     if !found.node_there {
         return Err(Problem::permanent(
             "HOST018",
-            format!("{NODE} is not there, so nothing could put SSH back if the move went wrong"),
+            format!("{NODE_PROGRAM} is not there, so nothing could put SSH back if the move went wrong"),
             "The provisioner uploads it first; retry the order.",
         ));
     }
@@ -253,7 +254,8 @@ impl SshMove {
         let seconds = (self.patience + MARGIN).as_secs();
         let unit = TIMER.trim_end_matches(".timer");
         let arm = format!(
-            "systemd-run --on-active={seconds}s --timer-property=AccuracySec=1s --unit={unit} --collect {NODE} revert-ssh"
+            "systemd-run --on-active={seconds}s --timer-property=AccuracySec=1s --unit={unit} --collect {}",
+            NodeCommand::RevertSsh.as_line()
         );
         changes.push(record(&SshState { phase: Phase::Both, previous }));
         changes.push(Change::Run(Command::words(&arm)));

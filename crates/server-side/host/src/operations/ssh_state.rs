@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{facts::text_of, machine::Machine};
 
 /// Where the record lies.
-pub const STATE_FILE: &str = "/opt/letsbe/state/ssh-move.json";
+pub const STATE_FILE: &str = letsbe_types::paths::SSH_MOVE;
 
 /// How far the move has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,8 +12,8 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{Local, Utc};
 use letsbe_host::LocalMachine;
-use letsbe_stacks::{Pins, paths};
-use letsbe_types::{Problem, ids::JobId, job::DesiredServer};
+use letsbe_stacks::Pins;
+use letsbe_types::{Problem, ids::JobId, job::DesiredServer, paths};
 use letsbe_vault::VaultFiles;
 use serde_json::json;
 
@@ -136,7 +136,7 @@ async fn print_plan(layout: &Layout, to: &str, forced: Forced, as_json: bool) ->
     let steps = if decide::may_begin(&from, to, Local::now().fixed_offset(), forced)? {
         vec![
             format!("fetch the image of v{to}"),
-            format!("stop {}, copy its state to /opt/letsbe/backups, prove the copy", volume::CONTAINER),
+            format!("stop {}, copy its state to {}, prove the copy", volume::CONTAINER, paths::BACKUPS),
             format!("pin v{to} in {}", paths::PINS),
             "make the container anew from the new image".to_owned(),
             "compare the version that the program names with the image's; wait until it is healthy"

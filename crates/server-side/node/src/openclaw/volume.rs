@@ -13,7 +13,7 @@ pub(super) const CONTAINER: &str = "letsbe-openclaw";
 /// The volume with the state.
 const VOLUME: &str = "letsbe-openclaw_state";
 /// Folder of the copy.
-const BACKUPS: &str = "/opt/letsbe/backups";
+const BACKUPS: &str = letsbe_types::paths::BACKUPS;
 /// The copy (runbook 7.2).
 const COPY: &str = "openclaw-pre-update.tar.gz";
 /// Seconds that a gateway gets to end its work.

@@ -21,7 +21,11 @@ pub(super) fn allowed(program: &str) -> &'static str {
         "fail2ban-client" => "fail2ban-client status [sshd]; fail2ban-client set sshd unbanip <address>",
         "iptables" => "iptables -L|-S [chain] [-n] [-v]",
         "ufw" => "ufw status [verbose|numbered]",
-        "docker" => "docker compose ps|top|logs|restart|start|stop|up -d, in a folder of /opt/letsbe/stacks",
+        "docker" => concat!(
+            "docker compose ps|top|logs|restart|start|stop|up -d, in a folder of ",
+            letsbe_types::server_home!(),
+            "/stacks"
+        ),
         _ => "nothing",
     }
 }

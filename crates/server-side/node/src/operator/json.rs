@@ -2,7 +2,7 @@
 //! are bytes. What cannot be read is a problem, never an empty list.
 
 use letsbe_host::{Command, Machine};
-use letsbe_types::Problem;
+use letsbe_types::{Problem, paths::HOME};
 use serde_json::{Value, json};
 
 use letsbe_base::readings;
@@ -19,7 +19,7 @@ pub(super) async fn containers(machine: &dyn Machine) -> Result<Value, Problem> 
 
 /// `letsbe-node disk --json`.
 pub(super) async fn disk(machine: &dyn Machine) -> Result<Value, Problem> {
-    let df = Command::words("df --block-size=1 --output=target,size,used,avail,pcent /opt/letsbe");
+    let df = Command::words(&format!("df --block-size=1 --output=target,size,used,avail,pcent {HOME}"));
     let file_systems = readings::file_systems(&output(machine, &df).await?);
     let file_systems = understood(&df, (!file_systems.is_empty()).then_some(file_systems))?;
     let command = Command::new("docker", ["system", "df", "--format", "{{json .}}"]);

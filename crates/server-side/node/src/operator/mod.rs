@@ -16,8 +16,7 @@ use std::{
 
 use clap::Subcommand;
 use letsbe_host::LocalMachine;
-use letsbe_stacks::paths::ACME_ROOTS;
-use letsbe_types::Problem;
+use letsbe_types::{Problem, paths::ACME_ROOTS};
 use tokio::process::Command;
 
 use letsbe_base::{layout::Layout, output, planned::Planned};
@@ -155,7 +154,9 @@ pub(crate) async fn carry_out(layout: &Layout, command: OperatorCommand) -> Resu
         OperatorCommand::Fail2ban { json: true } => print(json::jail(&LocalMachine).await?),
         OperatorCommand::Fail2ban { .. } => in_turn(&["fail2ban-client status sshd"]).await,
         OperatorCommand::Disk { json: true } => print(json::disk(&LocalMachine).await?),
-        OperatorCommand::Disk { .. } => in_turn(&["df -h /opt/letsbe", "docker system df"]).await,
+        OperatorCommand::Disk { .. } => {
+            in_turn(&[concat!("df -h ", letsbe_types::server_home!()), "docker system df"]).await
+        }
         OperatorCommand::Memory { json: true } => print(json::memory(&LocalMachine).await?),
         OperatorCommand::Memory { .. } => in_turn(&["free -h", "docker stats --no-stream"]).await,
         OperatorCommand::Audit { lines, json } => audit(layout, lines, json),

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_protocol::{EXIT_STALE, NodeLine};
+use letsbe_protocol::{EXIT_STALE, NodeCommand, NodeLine, RunCommand};
 use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
 
 use super::{Request, attach, decide, print, print_line, read_desired, unit};
@@ -62,8 +62,7 @@ async fn launch(layout: &Layout, job: JobId) -> Result<(), Problem> {
     arguments.push(format!("--unit={}", unit(job)));
     arguments.extend(crash_log(layout)?);
     arguments.push(layout.program().to_string_lossy().into_owned());
-    arguments.extend(["run", "execute", "--job"].map(str::to_owned));
-    arguments.push(job.to_string());
+    arguments.extend(NodeCommand::from(RunCommand::Execute { job }).argv());
     let failed = |what: String| {
         Problem::transient(
             "NODE007",

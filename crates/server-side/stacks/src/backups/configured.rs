@@ -2,26 +2,27 @@
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine, machine::FileState};
-use letsbe_types::{Problem, backup::Destination, job::DesiredServer};
+use letsbe_protocol::{BackupCommand, NodeCommand};
+use letsbe_types::{
+    Problem,
+    backup::Destination,
+    job::DesiredServer,
+    paths::{BACKUP_SCRIPT, BACKUPS, DESTINATION, RESTORE_SCRIPT},
+};
 
-use super::{DESTINATION, sandbox, without_secret};
+use super::{sandbox, without_secret};
 use crate::{is_written, read_file, read_unit};
 
 pub(super) const TIMER: &str = "letsbe-backup.timer";
-const BACKUPS: &str = "/opt/letsbe/backups";
 /// restic's cache, beside the repository.
 const CACHE: &str = "cache";
 
 /// The nightly run's unit; its text is [`sandbox::nightly_unit`].
 const SERVICE: &str = "/etc/systemd/system/letsbe-backup.service";
-/// The runbook's commands (4.1, 5.1) and the nightly run.
+/// The runbook's commands (4.1, 5.1) and the nightly run; a text that names the node program is written by [`file`].
 const FILES: [(&str, u32, &str); 6] = [
-    (
-        "/opt/letsbe/scripts/backups.sh",
-        0o755,
-        "#!/bin/sh\nexec /opt/letsbe/bin/letsbe-node backup run \"$@\"\n",
-    ),
-    ("/opt/letsbe/scripts/restore.sh", 0o755, "#!/bin/sh\nexec /opt/letsbe/bin/letsbe-node restore \"$@\"\n"),
+    (BACKUP_SCRIPT, 0o755, ""),
+    (RESTORE_SCRIPT, 0o755, ""),
     (SERVICE, 0o644, ""),
     (
         "/etc/systemd/system/letsbe-backup.timer",
@@ -110,11 +111,18 @@ pub(super) async fn timer_runs(machine: &dyn Machine) -> Result<bool, Problem> {
     Ok(is("UnitFileState", "enabled") && is("ActiveState", "active"))
 }
 
-fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
-    let wanted = FILES.map(|(path, mode, text)| match path {
+fn file(path: &str, mode: u32, text: &str) -> FileWrite {
+    let script = |command: NodeCommand| format!("#!/bin/sh\nexec {} \"$@\"\n", command.as_line());
+    match path {
+        BACKUP_SCRIPT => FileWrite::new(path, mode, script(BackupCommand::Run.into())),
+        RESTORE_SCRIPT => FileWrite::new(path, mode, script(NodeCommand::Restore)),
         SERVICE => FileWrite::new(path, mode, sandbox::nightly_unit()),
         _ => FileWrite::new(path, mode, text),
-    });
+    }
+}
+
+fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
+    let wanted = FILES.map(|(path, mode, text)| file(path, mode, text));
     let differing: Vec<FileWrite> = wanted
         .into_iter()
         .zip(&facts.files)
@@ -131,7 +139,7 @@ fn decide(facts: &Facts, desired: &DesiredServer) -> Assessment {
     because.extend(differing.iter().map(|file| format!("{} is not as it should be", file.path.display())));
     let units_differ = differing.iter().any(|file| file.path.starts_with("/etc/systemd"));
     changes.extend(differing.into_iter().map(Change::Write));
-    // Nothing said is nothing written: who works with the server's own record must not take its destination away.
+    // Without a destination nothing is written: a run from the server's own record must not remove its destination.
     if let Some(wanted) = &desired.backups
         && let (wanted, _) = without_secret(wanted)
         && !is_kept(&wanted, facts.destination.as_ref())
@@ -169,7 +177,7 @@ pub(super) fn words(destination: &Destination) -> String {
     }
 }
 
-/// Whether the file says this destination, in whatever form: it may have been set on the server itself.
+/// Whether the file names this destination, in whatever form: it may have been set on the server itself.
 fn is_kept(wanted: &Destination, found: Option<&FileState>) -> bool {
     found.is_some_and(|file| {
         file.mode == 0o600
@@ -185,7 +193,7 @@ mod tests {
     use super::{FILES, Facts, decide};
     use crate::{backups::tests::destination, tests::desired};
 
-    fn wishes() -> DesiredServer {
+    fn desired_server() -> DesiredServer {
         DesiredServer { backups: Some(destination()), ..desired() }
     }
 
@@ -218,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_timer_the_commands_and_the_destination_are_there_and_the_secret_is_not() {
-        let first = decide(&fresh(), &wishes());
+        let first = decide(&fresh(), &desired_server());
         assert!(!format!("{first:?}").contains("canary"));
         assert_eq!(
             lines(&first).last().map(String::as_str),
@@ -231,24 +239,24 @@ mod tests {
         for index in [0, 1] {
             assert_eq!(facts.files[index].as_ref().expect("written").mode, 0o755);
         }
-        let Assessment::Converged { why } = decide(&facts, &wishes()) else { panic!("converged") };
+        let Assessment::Converged { why } = decide(&facts, &desired_server()) else { panic!("converged") };
         assert!(why.contains("the bucket backups at"), "{why}");
     }
 
     #[test]
     fn a_destination_stays_when_nothing_is_said_about_it_and_another_one_replaces_it() {
-        let facts = after(&decide(&fresh(), &wishes()));
+        let facts = after(&decide(&fresh(), &desired_server()));
         assert!(lines(&decide(&facts, &desired())).is_empty());
-        let mut moved = wishes();
+        let mut moved = desired_server();
         if let Some(letsbe_types::backup::Destination::S3(s3)) = &mut moved.backups {
             s3.prefix = "elsewhere".to_owned();
         }
         let [line] = &lines(&decide(&facts, &moved))[..] else { panic!("one change") };
         assert!(line.starts_with("write /opt/letsbe/state/destination.json (mode 0600"), "{line}");
-        let mut compact = after(&decide(&fresh(), &wishes()));
+        let mut compact = after(&decide(&fresh(), &desired_server()));
         let file = compact.destination.as_mut().expect("written");
         file.content = file.content.split_whitespace().collect();
-        assert!(lines(&decide(&compact, &wishes())).is_empty(), "the same in another form");
+        assert!(lines(&decide(&compact, &desired_server())).is_empty(), "the same in another form");
         let alone = decide(&Facts { destination: None, ..facts }, &desired());
         let Assessment::Converged { why } = alone else { panic!("converged") };
         assert!(why.contains("this server only"), "{why}");
@@ -256,8 +264,8 @@ mod tests {
 
     #[test]
     fn what_is_not_as_it_should_be_is_mended_and_nothing_else() {
-        let good = || after(&decide(&fresh(), &wishes()));
-        let only = |facts: &Facts| lines(&decide(facts, &wishes()));
+        let good = || after(&decide(&fresh(), &desired_server()));
+        let only = |facts: &Facts| lines(&decide(facts, &desired_server()));
         let restart =
             ["run systemctl enable letsbe-backup.timer", "run systemctl restart letsbe-backup.timer"];
         assert_eq!(only(&Facts { timer_runs: false, ..good() }), restart);

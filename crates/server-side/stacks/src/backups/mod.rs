@@ -1,8 +1,8 @@
-//! Backups on a server that is provisioned: the nightly timer and where copies go (step 10), a look at all of it (step
-//! 11); and what is brought back when the server stands in for one that was lost.
+//! Backups on a server that is provisioned: the nightly timer and the destination of copies (step 10), a check of both
+//! (step 11), and the restore of a lost server onto this one.
 //!
-//! It must never write the destination's secret into a file of its own, take a destination away because nothing was
-//! said about it, or put anything in the place of a vault that is there.
+//! It must never write the destination's secret into a file of its own, remove a destination because the job
+//! names none, or replace a vault that is there.
 
 mod configured;
 mod ready;
@@ -16,14 +16,6 @@ pub(crate) use ready::BackupsReady;
 pub(crate) use recovery::{KeysReceived, RecoveryComplete, ToolsRestored, VaultRestored, is_back};
 pub use recovery::{OPENCLAW, RecoveryRecord, age};
 
-/// The restic program of the installed bundle.
-pub const RESTIC: &str = "/opt/letsbe/bundle/programs/restic";
-/// The rclone program of the installed bundle.
-pub const RCLONE: &str = "/opt/letsbe/bundle/programs/rclone";
-/// Where copies go, without the secret that opens it.
-pub const DESTINATION: &str = "/opt/letsbe/state/destination.json";
-/// What was brought back to this server, if anything was.
-pub const RECOVERY_RECORD: &str = "/opt/letsbe/state/recovery.json";
 /// The keys from the escrow, in memory, until the vault is restored.
 pub const RECOVERY_KEYS: &str = "/run/letsbe/recovery-keys.json";
 

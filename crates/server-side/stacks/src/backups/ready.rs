@@ -2,10 +2,15 @@
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Command, Converge, Machine};
-use letsbe_types::{Problem, backup::RESTIC_MIN, job::DesiredServer};
+use letsbe_types::{
+    Problem,
+    backup::RESTIC_MIN,
+    job::DesiredServer,
+    paths::{RCLONE, RESTIC},
+};
 use letsbe_vault::BACKUP_KEY;
 
-use super::{RCLONE, RESTIC, configured::timer_runs};
+use super::configured::timer_runs;
 use crate::{read_vault, run};
 
 pub(crate) struct BackupsReady;

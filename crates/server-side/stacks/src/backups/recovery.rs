@@ -1,7 +1,7 @@
-//! A lost server is brought back (runbook 5.2): the keys come from the escrow, the vault and the certificates come
-//! back before a tool is started, and the tools' data before anybody sets them up anew.
+//! A lost server is restored (runbook 5.2): the keys come from the escrow, the vault and the certificates are restored
+//! before a tool is started, and the tools' data before anybody sets them up again.
 //!
-//! What is brought back is done by `letsbe-node run recover`, which writes a record as it goes on; the operations here
+//! The restore itself is done by `letsbe-node run recover`, which writes a record as it goes on; the operations here
 //! decide from that record. A run that was killed goes on where it was.
 
 mod record;
@@ -10,23 +10,24 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, Machine, Question};
+use letsbe_protocol::{RecoveredPart, RunCommand};
 use letsbe_types::{Problem, Secret, job::DesiredServer};
 
 pub(crate) use self::record::is_back;
 use self::record::read_record;
 pub use self::record::{RecoveryRecord, age};
 use super::RECOVERY_KEYS;
-use crate::{paths::NODE_PROGRAM, read_file, read_vault};
+use crate::{read_file, read_vault};
 
 /// The platform's part that comes back with the tools: its container must be there first.
 pub const OPENCLAW: &str = "openclaw";
 /// A person has to be found who can open the escrow.
 const KEYS_PATIENCE: Duration = Duration::from_secs(24 * 3600);
-/// The vault and the certificates are small; the far side may be slow.
+/// The vault and the certificates are small; the remote may be slow.
 const PLATFORM_PATIENCE: Duration = Duration::from_secs(1800);
 /// All data of a server, over the network.
 const TOOLS_PATIENCE: Duration = Duration::from_secs(24 * 3600);
-/// Killed (memory ran out), it goes on where it was; killed more often than this, the run fails and says so.
+/// Killed (memory ran out), it resumes; killed more often than this, the run fails.
 const RESTARTS: u32 = 3;
 
 const NEW_SERVER: &str = "this server stands in for no other";
@@ -49,7 +50,7 @@ impl Facts {
         Ok(Self { record, vault, keys_wait })
     }
 
-    /// The record, if what it says still holds.
+    /// The record, if it is still valid.
     fn settled(&self) -> Option<&RecoveryRecord> {
         self.record.as_ref().filter(|_| self.vault)
     }
@@ -59,15 +60,15 @@ fn skipped() -> Assessment {
     Assessment::Skipped { why: NEW_SERVER.to_owned() }
 }
 
-/// `letsbe-node run recover <part>`; the wishes go through standard input, they hold what opens the far side.
-fn recover(part: &str, desired: &DesiredServer, patience: Duration) -> Change {
-    let wishes = DesiredServer { hub: None, models: None, backups: None, ..desired.clone() };
-    let input = Secret::new(serde_json::to_string(&wishes).unwrap_or_default());
-    let program = Command::new(NODE_PROGRAM, ["run", "recover", part]);
+/// `letsbe-node run recover <part>`; the desired server goes through standard input: it holds what opens the remote.
+fn recover(part: RecoveredPart, desired: &DesiredServer, patience: Duration) -> Change {
+    let needed = DesiredServer { hub: None, models: None, backups: None, ..desired.clone() };
+    let input = Secret::new(serde_json::to_string(&needed).unwrap_or_default());
+    let program = Command::node(RunCommand::Recover { part });
     Change::Run(program.with_input(input).within(patience).restarted(RESTARTS))
 }
 
-/// `keys.received`: somebody has brought the keys from the escrow, or they are not needed any more.
+/// `keys.received`: the keys from the escrow were provided, or they are not needed any more.
 pub(crate) struct KeysReceived;
 
 #[async_trait]
@@ -114,7 +115,7 @@ impl Converge for VaultRestored {
             Some(_) => Assessment::converged("vault and certificates are those of the lost server"),
             None => Assessment::needed(
                 "vault and certificates are not those of the lost server",
-                vec![recover("platform", desired, PLATFORM_PATIENCE)],
+                vec![recover(RecoveredPart::Platform, desired, PLATFORM_PATIENCE)],
             ),
         })
     }
@@ -142,7 +143,7 @@ impl Converge for ToolsRestored {
             Assessment::converged("every tool was brought back")
         } else {
             let because = format!("not brought back yet: {}", outstanding.join(", "));
-            Assessment::needed(because, vec![recover("tools", desired, TOOLS_PATIENCE)])
+            Assessment::needed(because, vec![recover(RecoveredPart::Tools, desired, TOOLS_PATIENCE)])
         })
     }
 }
@@ -155,7 +156,7 @@ fn outstanding<'a>(record: Option<&RecoveryRecord>, desired: &'a DesiredServer) 
     }
 }
 
-/// `recovery.complete`: tells what came back, with numbers and ages; a tool without data is a warning.
+/// `recovery.complete`: reports what was restored, with numbers and ages; a tool without data is a warning.
 pub(crate) struct RecoveryComplete;
 
 #[async_trait]
@@ -201,11 +202,12 @@ mod tests {
         Problem,
         ids::SetId,
         job::{DesiredServer, RestoreFrom, RestoredTool},
+        paths::RECOVERY_RECORD,
     };
 
     use super::{Facts, KeysReceived, RecoveryComplete, RecoveryRecord, ToolsRestored, VaultRestored, age};
     use crate::{
-        backups::{RECOVERY_RECORD, tests::destination},
+        backups::tests::destination,
         tests::{Files, desired},
     };
 
@@ -213,7 +215,7 @@ mod tests {
         DateTime::from_timestamp(1_795_003_200, 0).expect("a time")
     }
 
-    fn wishes() -> DesiredServer {
+    fn desired_server() -> DesiredServer {
         let restore = RestoreFrom { source: destination(), at: None, as_of: None };
         DesiredServer { restore: Some(restore), ..desired() }
     }
@@ -291,10 +293,10 @@ mod tests {
         ];
         for (index, (facts, keys, vault, tools, complete)) in table.iter().enumerate() {
             let lines = [
-                (line(KeysReceived.converge(facts, &wishes())), keys),
-                (line(VaultRestored.converge(facts, &wishes())), vault),
-                (line(ToolsRestored.converge(facts, &wishes())), tools),
-                (line(RecoveryComplete.converge(facts, &wishes())), complete),
+                (line(KeysReceived.converge(facts, &desired_server())), keys),
+                (line(VaultRestored.converge(facts, &desired_server())), vault),
+                (line(ToolsRestored.converge(facts, &desired_server())), tools),
+                (line(RecoveryComplete.converge(facts, &desired_server())), complete),
             ];
             for (found, expected) in lines {
                 assert!(found.contains(*expected), "case {index}: {found} lacks {expected}");
@@ -305,7 +307,7 @@ mod tests {
     #[test]
     fn the_journal_says_what_came_back_with_its_age_and_what_did_not() {
         let facts = |record| Facts { record: Some(record), vault: true, keys_wait: false };
-        let told = line(RecoveryComplete.converge(&facts(all()), &wishes()));
+        let told = line(RecoveryComplete.converge(&facts(all()), &desired_server()));
         for part in
             ["ghost 5012 rows, 1200 files, 10 h 0 min old (", "nocodb 3 rows", "2 d 2 h old", "letsbe"]
         {
@@ -314,7 +316,7 @@ mod tests {
         let mut lost = all();
         lost.back.retain(|back| back.tool != "nocodb");
         lost.without_data.insert("nocodb".to_owned(), "there is no set of it".to_owned());
-        let told = line(RecoveryComplete.converge(&facts(lost), &wishes()));
+        let told = line(RecoveryComplete.converge(&facts(lost), &desired_server()));
         assert!(
             told.starts_with("warned: nocodb begins anew: there is no set of it; brought back: "),
             "{told}"
@@ -323,22 +325,25 @@ mod tests {
     }
 
     #[test]
-    fn the_far_sides_secret_goes_to_the_program_and_the_hubs_token_does_not() {
+    fn the_remotes_secret_goes_to_the_program_and_the_hubs_token_does_not() {
         let facts = Facts { record: None, vault: false, keys_wait: true };
-        let Ok(Assessment::Needed { changes, .. }) = VaultRestored.converge(&facts, &wishes()) else {
+        let Ok(Assessment::Needed { changes, .. }) = VaultRestored.converge(&facts, &desired_server()) else {
             panic!("needed")
         };
         let Change::Run(command) = &changes[0] else { panic!("a run") };
         let input = command.input.as_ref().expect("input").expose();
         assert!(input.contains("canary-secret") && !input.contains("token-canary"));
-        assert_eq!(serde_json::from_str::<DesiredServer>(input).expect("reads").restore, wishes().restore);
+        assert_eq!(
+            serde_json::from_str::<DesiredServer>(input).expect("reads").restore,
+            desired_server().restore
+        );
     }
 
     #[tokio::test]
     async fn a_damaged_record_stops_the_run() {
         let state = FileState { content: "{".to_owned(), mode: 0o600, uid: 0 };
         let machine = Files([(PathBuf::from(RECOVERY_RECORD), state)].into());
-        let stopped = VaultRestored.assess(&machine, &wishes()).await;
+        let stopped = VaultRestored.assess(&machine, &desired_server()).await;
         assert_eq!(stopped.expect_err("stops").code, "NODE084");
         assert!(VaultRestored.assess(&machine, &desired()).await.is_ok());
     }

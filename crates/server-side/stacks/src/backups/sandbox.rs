@@ -1,6 +1,9 @@
 //! What the units may do that work on backups: they need root's right to read every file of a tool and to put it back, and
 //! nothing else of what root may do.
 
+use letsbe_protocol::{BackupCommand, NodeCommand};
+use letsbe_types::server_home;
+
 use crate::hardening;
 
 /// Settings of each such unit, as systemd has them: of the nightly one in its file, of those that are started by hand or for
@@ -11,7 +14,7 @@ const SANDBOX: [&str; 24] = [
     "TasksMax=512",
     "NoNewPrivileges",
     "ProtectSystem",
-    "ReadWritePaths=-/opt/letsbe -/run/letsbe -/var/log/letsbe -/var/lib/docker/volumes",
+    concat!("ReadWritePaths=-", server_home!(), " -/run/letsbe -/var/log/letsbe -/var/lib/docker/volumes"),
     "ProtectHome=read-only",
     "PrivateTmp",
     "PrivateDevices",
@@ -42,6 +45,8 @@ pub const BACKGROUND: [&str; 3] = ["Nice=10", "IOSchedulingClass=idle", "CPUWeig
 
 /// The unit file of the nightly run.
 pub(crate) fn nightly_unit() -> String {
+    let [nightly, resume] =
+        [BackupCommand::Nightly, BackupCommand::Resume].map(|command| NodeCommand::from(command).as_line());
     format!(
         "# Written by letsbe-node.
 [Unit]
@@ -51,9 +56,9 @@ Wants=network-online.target
 
 [Service]
 Type=oneshot
-ExecStart=/opt/letsbe/bin/letsbe-node backup nightly
+ExecStart={nightly}
 # Whatever happened, no tool stays paused.
-ExecStopPost=/opt/letsbe/bin/letsbe-node backup resume
+ExecStopPost={resume}
 TimeoutStartSec=8h
 {}
 {}

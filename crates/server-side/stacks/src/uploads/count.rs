@@ -2,17 +2,17 @@
 
 use std::{io::ErrorKind, os::unix::fs::MetadataExt as _, path::Path};
 
-use super::room::{Bound, Held};
+use super::quota::{Bound, Usage};
 
 /// So deep lies what is read. Each level keeps a folder open, and a buffer.
 pub(super) const DEEPEST: usize = 100;
-/// After so many files and folders the disk is looked at.
+/// After so many files and folders the disk is checked.
 const LOOKS_AFTER: u64 = 1000;
 
 /// Counts, and stops where either bound is reached or the disk is low: more need not be known. Its memory is bounded by
 /// the depth, whatever the folder holds.
-pub(super) fn count(folder: &Path, bound: Bound, is_low: impl Fn() -> bool) -> Held {
-    let mut held = Held::default();
+pub(super) fn count(folder: &Path, bound: Bound, is_low: impl Fn() -> bool) -> Usage {
+    let mut held = Usage::default();
     let walk = walkdir::WalkDir::new(folder).min_depth(1).max_depth(DEEPEST).same_file_system(true);
     // With fewer that are open, the rest of a folder would be read into memory to close it: all names of a wide one.
     for entry in walk.max_open(usize::MAX) {
@@ -32,7 +32,7 @@ pub(super) fn count(folder: &Path, bound: Bound, is_low: impl Fn() -> bool) -> H
     held
 }
 
-fn unread(held: &mut Held, error: &walkdir::Error) {
+fn unread(held: &mut Usage, error: &walkdir::Error) {
     let why = error.io_error();
     if why.is_some_and(|why| why.kind() == ErrorKind::NotFound) {
         // Removed in the meantime.
@@ -88,8 +88,7 @@ mod tests {
         for number in 0..50 {
             below(&wide.join(format!("deep{number}")), 14, 1);
         }
-        let name =
-            "stacks::uploads::count::tests::a_wide_folder_that_deep_ones_lie_in_is_counted_in_little_memory";
+        let name = "uploads::count::tests::a_wide_folder_that_deep_ones_lie_in_is_counted_in_little_memory";
         let counted = std::process::Command::new(std::env::current_exe().expect("it runs"))
             .args(["--exact", name, "--nocapture"])
             .env(COUNTED, folder.path())

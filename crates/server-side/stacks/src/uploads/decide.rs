@@ -11,7 +11,7 @@ use sha_crypt::{PasswordHasher as _, ShaCrypt};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    room::Bound,
+    quota::Bound,
     settings::{CONFIGURATION, COUNTING, FOLDERS, FULL, FULL_BANNER, UNIT_FILE, configuration, unit},
     watch::{WATCH_SERVICE, WATCH_UNIT_FILE, watch_unit},
 };
@@ -82,7 +82,7 @@ fn refused(what: &str) -> Problem {
 }
 
 /// Everything in a folder becomes the user's; no link is followed.
-pub(super) fn give(path: &str) -> Command {
+pub(super) fn change_owner(path: &str) -> Command {
     Command::words(&format!("chown -hR {ID}:{ID} {path}")).within(std::time::Duration::from_secs(900))
 }
 
@@ -211,7 +211,7 @@ fn folders(found: &Found, path: &str, because: &mut Vec<&'static str>, changes: 
     }
     // `chown` gives a folder after what is in it: as long as this one is root's, not everything has been given.
     changes.push(make(path, MODE, "root:root"));
-    changes.push(Change::Run(give(path)));
+    changes.push(Change::Run(change_owner(path)));
 }
 
 /// Nothing is left of it, but the files that were uploaded.

@@ -2,6 +2,7 @@
 
 use letsbe_catalog::{UPLOAD_PORT, UPLOAD_USER};
 use letsbe_host::operations::ssh_settings::algorithms;
+use letsbe_types::paths;
 
 use crate::hardening;
 
@@ -11,19 +12,19 @@ pub(super) const UNIT_FILE: &str = "/etc/systemd/system/letsbe-sftp.service";
 /// While nothing more may be uploaded: what is set before all else, with the reason in its first line. The folder is the
 /// watch's own.
 pub const FULL: &str = "/var/lib/letsbe-sftp/full.conf";
-/// And what the owner is told with each login.
+/// And the banner that the owner sees at each login then.
 pub(super) const FULL_BANNER: &str = "/var/lib/letsbe-sftp/full.txt";
 /// There while the watch counts: it stays where that was the watch's end.
 pub(super) const COUNTING: &str = "/var/lib/letsbe-sftp/counting";
 /// How [`FULL`] begins.
 const REASON: &str = "# Nothing more can be uploaded: ";
 /// What the user sees as `/`.
-const ROOT: &str = "/opt/letsbe/sftp/website";
+const ROOT: &str = paths::UPLOADS_ROOT;
 /// Folders of root, and their modes: sshd takes no other for a root. The last one is where the tool's folder is seen.
 pub(super) const FOLDERS: [(&str, u32); 3] =
-    [("/opt/letsbe/sftp", 0o755), (ROOT, 0o755), ("/opt/letsbe/sftp/website/pages", 0o755)];
+    [(paths::UPLOADS, 0o755), (ROOT, 0o755), (paths::UPLOADS_PAGES, 0o755)];
 
-/// Requests that are never taken. What links name is nothing that belongs on a site; copies within the server fill a disk
+/// Requests that are always refused. What links name is nothing that belongs on a site; copies within the server fill a disk
 /// quicker than anybody could see it.
 const NEVER: &str = "symlink,hardlink,copy-data";
 

@@ -6,11 +6,12 @@ use std::{
 };
 
 use letsbe_host::{Command, FileWrite, Machine, MachineError, operations::UPLOAD_SERVICE};
+use letsbe_protocol::NodeCommand;
 use letsbe_types::Problem;
 
 use super::{
     count::count,
-    room::{Bound, Disk, Full, Held, decide},
+    quota::{Bound, Disk, Full, Usage, decide},
     settings::{COUNTING, FULL, FULL_BANNER, full_settings, kept_from},
 };
 use crate::reading::unreadable;
@@ -29,12 +30,12 @@ pub struct Watch {
     bound: Bound,
     disk: fn(&Path) -> std::io::Result<Disk>,
     last: Option<Count>,
-    /// What the service was told last; `None` before it was told anything.
-    told: Option<Option<Full>>,
+    /// What was written for the service last; `None` before anything was.
+    written: Option<Option<Full>>,
 }
 
 struct Count {
-    held: Held,
+    held: Usage,
     disk: Disk,
     ended: Instant,
     took: Duration,
@@ -44,18 +45,18 @@ impl Watch {
     /// Watches the folder at this path, as this process sees it.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, bound: Bound) -> Self {
-        Self { folder: folder.into(), bound, disk, last: None, told: None }
+        Self { folder: folder.into(), bound, disk, last: None, written: None }
     }
 
-    /// One look: uploads are closed or opened if it is time. Answers why they are closed.
+    /// One check: uploads are closed or opened if it is time. Answers why they are closed.
     ///
     /// # Errors
-    /// The disk cannot be asked, or the service not be told; it is tried again with the next look.
-    pub async fn look(&mut self, machine: &dyn Machine, now: Instant) -> Result<Option<Full>, Problem> {
+    /// The disk cannot be asked, or the service not be restarted; it is tried again with the next check.
+    pub async fn check(&mut self, machine: &dyn Machine, now: Instant) -> Result<Option<Full>, Problem> {
         let disk = self.disk()?;
-        let before = match self.told {
-            Some(told) => told,
-            // Whoever watched before may have closed them; why is found anew.
+        let before = match self.written {
+            Some(written) => written,
+            // A previous process may have closed them; the reason is found again.
             None => is_there(machine, FULL).await?.then_some(Full::Bytes),
         };
         let held = self.last.as_ref().map(|last| last.held).unwrap_or_default();
@@ -63,11 +64,11 @@ impl Watch {
         let is_due = self.last.as_ref().is_none_or(|last| self.is_due(last, &disk, now));
         // A count takes its time, and on a low disk whatever it finds changes nothing.
         if wanted == Some(Full::Disk) || !is_due {
-            return self.say(machine, before, wanted.or(before)).await;
+            return self.apply(machine, before, wanted.or(before)).await;
         }
         let before = match is_there(machine, COUNTING).await? {
             // Whoever watched before died while he counted, and this one may, too.
-            true if self.told.is_none() => self.say(machine, before, Some(Full::Unread)).await?,
+            true if self.written.is_none() => self.apply(machine, before, Some(Full::Unread)).await?,
             _ => before,
         };
         let mark = FileWrite::new(COUNTING, 0o644, "A count has begun.\n".to_owned());
@@ -75,16 +76,16 @@ impl Watch {
         let held = self.count(disk, before, now);
         machine.remove(COUNTING.as_ref()).await.map_err(|error| unreadable(&error))?;
         let wanted = decide(&held, &self.disk()?, self.bound, before);
-        self.say(machine, before, wanted).await
+        self.apply(machine, before, wanted).await
     }
 
     fn disk(&self) -> Result<Disk, Problem> {
         (self.disk)(&self.folder).map_err(|error| unreadable(&failed(&self.folder, error)))
     }
 
-    fn count(&mut self, disk: Disk, before: Option<Full>, now: Instant) -> Held {
+    fn count(&mut self, disk: Disk, before: Option<Full>, now: Instant) -> Usage {
         let is_low = || {
-            let nothing = Held::default();
+            let nothing = Usage::default();
             self.disk().is_ok_and(|disk| decide(&nothing, &disk, self.bound, before) == Some(Full::Disk))
         };
         let begun = Instant::now();
@@ -106,21 +107,21 @@ impl Watch {
                     || is_spent(last.disk.free_files, disk.free_files, files_left)))
     }
 
-    async fn say(
+    async fn apply(
         &mut self,
         machine: &dyn Machine,
         before: Option<Full>,
         wanted: Option<Full>,
     ) -> Result<Option<Full>, Problem> {
-        if self.told != Some(wanted) {
-            self.tell(machine, before, wanted).await?;
-            self.told = Some(wanted);
+        if self.written != Some(wanted) {
+            self.write(machine, before, wanted).await?;
+            self.written = Some(wanted);
         }
         Ok(wanted)
     }
 
-    /// A service that closes is started anew: whoever uploads just now is cut off.
-    async fn tell(
+    /// The service is restarted when uploads are closed: present connections are cut off.
+    async fn write(
         &self,
         machine: &dyn Machine,
         before: Option<Full>,
@@ -140,7 +141,7 @@ impl Watch {
             }
             tracing::info!("there is room again: uploads are taken");
         }
-        let is_known = self.told.is_some() && before.is_some() == wanted.is_some();
+        let is_known = self.written.is_some() && before.is_some() == wanted.is_some();
         if is_known || (before, wanted) == (None, None) {
             return Ok(());
         }
@@ -175,6 +176,7 @@ async fn is_there(machine: &dyn Machine, path: &str) -> Result<bool, Problem> {
 /// Its unit. Root's rights are one: to read whatever its owner has closed.
 pub(crate) fn watch_unit(path: &str, bound: Bound) -> String {
     let Bound { bytes, files } = bound;
+    let start = NodeCommand::WatchUploads { folder: path.into(), bytes, files }.as_line();
     format!(
         "# Written by LetsBe.
 [Unit]
@@ -183,7 +185,7 @@ Before={UPLOAD_SERVICE}
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=/opt/letsbe/bin/letsbe-node watch-uploads --folder {path} --bytes {bytes} --files {files}
+ExecStart={start}
 Restart=always
 RestartSec=5
 UMask=0022

@@ -1,4 +1,4 @@
-//! `containers.healthy` and `ports.on_loopback`: what Docker says of our containers.
+//! `containers.healthy` and `ports.on_loopback`: the state of our containers in Docker.
 
 use std::sync::Arc;
 

@@ -5,15 +5,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{Assessment, Converge, Machine};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 use serde::Deserialize;
 
 use super::{STEP, failed};
-use crate::{paths, read_file, read_unit};
+use crate::{read_file, read_unit};
 
 /// The agent sends its first heartbeat as soon as it runs.
 const PATIENCE: Duration = Duration::from_secs(30);
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// An older one means that the Hub is out of reach now: the server works without it, but somebody should know.
 const STALE: TimeDelta = TimeDelta::minutes(15);
 
@@ -30,7 +30,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// systemd tells whole seconds.
+    /// systemd reports whole seconds.
     fn is_fresh(&self) -> bool {
         self.started.zip(self.accepted).is_some_and(|(started, accepted)| accepted >= started)
     }
@@ -58,7 +58,7 @@ impl Converge for HeartbeatAccepted {
             if facts.is_fresh() || facts.started.is_none() || tokio::time::Instant::now() >= deadline {
                 return Ok(facts);
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 

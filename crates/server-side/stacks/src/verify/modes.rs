@@ -4,11 +4,11 @@ use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Converge, Machine};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 use letsbe_vault::{CREDENTIALS_FILE, REGISTRY_KEY_FILE, VAULT_FILE};
 
 use super::{STEP, failed};
-use crate::{Deployment, paths, read_file};
+use crate::{Deployment, read_file};
 
 pub(super) struct SecretsPrivate {
     pub(super) deployment: Arc<Deployment>,

@@ -1,4 +1,4 @@
-//! `proxy.ready`: the agent has given the secrets proxy what it must know, so that models can be asked.
+//! `proxy.ready`: the agent has sent the secrets proxy its configuration, so that models can be asked.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -3,8 +3,8 @@
 
 mod ban;
 mod namespace;
+mod quota;
 mod returned;
-mod room;
 mod site;
 
 use std::{os::unix::process::CommandExt as _, sync::Arc};
@@ -48,7 +48,7 @@ fn desired(tool: &str) -> DesiredServer {
         "certificates": { "directory_url": null, "directory_roots_pem": null, "issued_roots_pem": null,
                           "contact": "ssl@example.com" },
     }))
-    .expect("a valid wish")
+    .expect("a desired server")
 }
 
 fn credentials(password: &str) -> Credentials {

@@ -12,9 +12,9 @@ pub(crate) const STAGE_LABEL: &str = "letsbe.stage";
 /// Who made it, for people who look at it with Docker.
 pub(crate) const KEEP_LABEL: &str = "letsbe.keep";
 /// Where tools keep files on the server.
-const DATA: &str = "/opt/letsbe/data/";
+const DATA: &str = concat!(letsbe_types::server_home!(), "/data/");
 /// The platform's own folders: their read-only files may be seen by a stage too.
-const HOME: &str = "/opt/letsbe/";
+const HOME: &str = concat!(letsbe_types::server_home!(), "/");
 
 /// What a stage is called and where its folders are.
 #[derive(Debug, Clone, Copy)]

@@ -13,10 +13,11 @@ use std::{io::Read as _, path::Path, time::Duration};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::ValueEnum;
 use letsbe_backup::{BackupSet, Item, ItemFacts, Manifest, Repository, differences, selection::Wish};
-use letsbe_stacks::backups::{RECOVERY_RECORD, RecoveryRecord};
+use letsbe_stacks::backups::RecoveryRecord;
 use letsbe_types::{
     Problem, Secret,
     job::{DesiredServer, RestoreFrom, RunEvent, RunEventKind},
+    paths::RECOVERY_RECORD,
 };
 
 use self::source::Source;

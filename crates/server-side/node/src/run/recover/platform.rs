@@ -16,6 +16,7 @@ use letsbe_types::{
     clock::milliseconds,
     crash,
     job::{DesiredServer, RestoreFrom, RestoredTool},
+    paths::STATE,
 };
 use letsbe_vault::{EscrowKeys, REGISTRY_KEY_FILE, VAULT_FILE, Vault, VaultFiles};
 use serde_json::Value;
@@ -31,7 +32,6 @@ use letsbe_base::{files, layout::Layout};
 /// The set with vault and records, and the one with the certificates.
 const LETSBE: &str = "letsbe";
 const NGINX: &str = "nginx";
-const STATE: &str = "/opt/letsbe/state";
 const CERTIFICATES: &str = "/etc/letsencrypt";
 const LOGS: &str = "/var/log/letsbe";
 

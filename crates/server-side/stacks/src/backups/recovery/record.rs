@@ -1,15 +1,15 @@
-//! The record of what was brought back, as the program writes it.
+//! The record of what was restored, as the program writes it.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::Machine;
-use letsbe_types::{Problem, job::RestoredTool};
+use letsbe_types::{Problem, job::RestoredTool, paths::RECOVERY_RECORD};
 use serde::{Deserialize, Serialize};
 
-use crate::{backups::RECOVERY_RECORD, read_file};
+use crate::read_file;
 
-/// `recovery.json`: what was brought back. Written by `letsbe-node run recover`; there once the vault is.
+/// `recovery.json`: what was restored. Written by `letsbe-node run recover`; there once the vault is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryRecord {
     /// When it began: the age of the data is counted from here.

@@ -76,7 +76,7 @@ async fn uploads_are_closed_before_a_count_on_a_low_disk_and_after_one_that_its_
         let machine = Remembering { file, ..Remembering::default() };
         let bound = Bound { bytes: 1000, files: 1000 };
         let mut watch = Watch { disk, ..Watch::new(folder.path(), bound) };
-        assert_eq!(watch.look(&machine, Instant::now()).await.expect("it looks"), wanted, "{file:?}");
+        assert_eq!(watch.check(&machine, Instant::now()).await.expect("it looks"), wanted, "{file:?}");
         assert_eq!(*machine.done.lock().expect("whole"), done, "{file:?} {wanted:?}");
     }
 }

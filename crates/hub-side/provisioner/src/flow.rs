@@ -4,16 +4,16 @@
 
 mod answers;
 mod connect;
+pub mod crash_points;
 mod follow;
 mod install;
 mod plan;
-pub mod points;
 mod verify;
 
 use std::{sync::Arc, time::Duration};
 
 use letsbe_protocol::{
-    ADMIN_USER, NODE_PROGRAM,
+    ADMIN_USER, NodeCommand,
     bundle::{self, Bundle},
 };
 use letsbe_types::{
@@ -35,7 +35,7 @@ use crate::{
 /// How often a run whose unit vanished is started again.
 const RESTARTS_MAX: u32 = 10;
 
-/// What is going on, for whoever watches.
+/// Progress of a job, for a person or a log.
 #[derive(Debug, Clone)]
 pub enum Progress {
     /// Logged in.
@@ -92,13 +92,13 @@ pub async fn run(job: &ProvisionJob, options: Options, watcher: Watcher<'_>) -> 
     let result = result.unwrap_or_else(|_| Err(too_long(job, patience)));
     if let Some(reporter) = reporter {
         reporter.finish(result.as_ref().err().cloned()).await?;
-        crash::point(&points::flow::REPORTED);
+        crash::point(&crash_points::flow::REPORTED);
     }
     result
 }
 
 /// How long a job may take: an hour is much, but a server that is brought back waits a day for its keys, and its data
-/// may come over a slow line. Without an end a server that only says nothing holds one of few places for ever.
+/// may come over a slow line. Without a limit a server that sends nothing would occupy one of few workers for ever.
 #[must_use]
 pub const fn patience(job: &ProvisionJob) -> Duration {
     let hours = if job.desired.restore.is_some() { 72 } else { 6 };
@@ -135,10 +135,10 @@ async fn packed_bundle(packed: JoinHandle<Result<Bundle, Problem>>) -> Result<Bu
     packed.await.map_err(|error| Problem::transient("NODE001", error.to_string(), "Retry the order."))?
 }
 
-/// The node program with arguments, as root.
-fn node(session: &Session, arguments: &[&str]) -> Vec<String> {
+/// A command of the node program, as root.
+fn node(session: &Session, command: impl Into<NodeCommand>) -> Vec<String> {
     let sudo: &[&str] = if session.user() == "root" { &[] } else { &["sudo", "-n"] };
-    sudo.iter().chain(&[NODE_PROGRAM]).chain(arguments).map(|&word| word.to_owned()).collect()
+    sudo.iter().map(|&word| word.to_owned()).chain(command.into().command_line()).collect()
 }
 
 struct Flow<'a> {
@@ -200,7 +200,7 @@ impl<'a> Flow<'a> {
         if let Some(reporter) = self.reporter {
             reporter.host_key(session.host_key()).await;
         }
-        crash::point(&points::flow::CONNECTED);
+        crash::point(&crash_points::flow::CONNECTED);
         let bundle = packed_bundle(packed).await?;
         // A server that was hardened before is checked while its run goes on: if the run changes nothing, what the
         // checks saw is what it left.
@@ -212,7 +212,7 @@ impl<'a> Flow<'a> {
                 Ok(End::Stale(there)) if !installed => {
                     self.install(&session, &bundle, &there).await?;
                     installed = true;
-                    crash::point(&points::flow::UPLOADED);
+                    crash::point(&crash_points::flow::UPLOADED);
                 }
                 Ok(End::Gone) if restarts < RESTARTS_MAX => restarts += 1,
                 Ok(_) => {

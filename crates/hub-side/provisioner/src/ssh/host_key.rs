@@ -1,5 +1,5 @@
-//! The host key of a server that nobody has logged in to yet: looked at, compared, or read from a file. Nothing but a
-//! key exchange happens here.
+//! The host key of a server that nobody has logged in to yet: read from the server, compared, or read from a file.
+//! Nothing but a key exchange happens here.
 
 use std::{net::IpAddr, path::Path};
 

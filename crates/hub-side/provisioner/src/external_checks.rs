@@ -1,6 +1,6 @@
-//! What only somebody outside can prove: that the server's doors are the ones that shall be open, and no others.
+//! Checks of a server from outside: its pages, its open and closed ports, and who may log in.
 
-mod log_ins;
+mod logins;
 
 use std::{
     collections::BTreeSet,
@@ -81,7 +81,7 @@ struct Expected {
 }
 
 struct Ports {
-    /// Must be open: [`OPEN`], and the port for uploads where a tool takes them.
+    /// Must be open: [`OPEN`], and the port for uploads where a tool accepts them.
     open: Vec<u16>,
     /// May be open: also the mail ports of a selected mail tool.
     allowed: BTreeSet<u16>,
@@ -151,7 +151,7 @@ fn ports(catalog: &Catalog, selection: &Selection) -> Ports {
     Ports { open, allowed, inner }
 }
 
-/// For each host name what the entry of its tool says; the landing page answers on the domain that no tool has.
+/// For each host name the public probe of its tool; the landing page answers on the domain that no tool has.
 fn pages(catalog: &Catalog, selection: &Selection, domain: &DomainName) -> Vec<Page> {
     let of = |name: DomainName| {
         let serves = |label: &str| domain.child(label).is_ok_and(|own| own == name);
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_for_uploads_must_be_open_where_a_tool_takes_them_and_must_not_elsewhere() {
+    fn the_port_for_uploads_must_be_open_where_a_tool_accepts_them_and_must_not_elsewhere() {
         for (tool, takes) in [("static-website", true), ("ghost", false)] {
             let mut job = job();
             job.desired.tools = vec![tool.to_owned()];
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_is_the_problem_and_all_results_are_told() {
+    fn the_first_failure_is_the_problem_and_all_results_are_reported() {
         let failure = |code| Outcome::Failed { problem: Problem::transient(code, "m", "h") };
         let fine = || Outcome::Converged { why: "w".to_owned() };
         let (events, problem) =

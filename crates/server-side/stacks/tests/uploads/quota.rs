@@ -32,7 +32,7 @@ impl Watched {
     /// What the watch finds so much later.
     async fn after(&mut self, later: Duration) -> Option<UploadsFull> {
         self.now = self.now.max(Instant::now()) + later;
-        self.watch.look(&self.server, self.now).await.expect("it looks")
+        self.watch.check(&self.server, self.now).await.expect("it looks")
     }
 
     async fn does(&self, words: &str) {

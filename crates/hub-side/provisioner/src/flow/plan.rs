@@ -6,7 +6,7 @@ use std::{
 };
 
 use letsbe_protocol::{
-    EXIT_STALE, Installed, NodeLine, PlannedOperation,
+    EXIT_STALE, Installed, NodeCommand, NodeLine, PlannedOperation, RunCommand, Wanted,
     bundle::{self, Bundle},
 };
 use letsbe_types::{Problem, job::ProvisionJob};
@@ -23,7 +23,7 @@ use crate::{
 /// When the server cannot be reached, or the node program refuses.
 pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<PlannedOperation>, Problem> {
     job::check(job)?;
-    // Somebody waits for the answer: an address where nobody is, is said to be one.
+    // A person waits for the answer: an unreachable server is reported at once.
     let options = Options { connect_patience: Some(Duration::ZERO), ..Options::default() };
     let mut flow = Flow::new(job, options, None, watcher)?;
     let packed = pack_in_background(job);
@@ -31,10 +31,8 @@ pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<Planne
     let bundle = packed_bundle(packed).await?;
     let desired = desired_json(&job.desired)?;
     if session.user() != "root" {
-        let hashes = ["--node-sha256", &bundle.node_sha256, "--bundle-sha256", &bundle.bundle_sha256];
-        let program = node(&session, &["run", "plan"]);
-        let arguments = program.iter().map(String::as_str).chain(hashes);
-        let output = session.run(&arguments.collect::<Vec<_>>(), &desired).await?;
+        let plan = RunCommand::Plan { bundle: None, wanted: Wanted::from(&bundle) };
+        let output = session.run(&node(&session, plan), &desired).await?;
         return planned_there(job, &output);
     }
     let made = session.run(&["mktemp", "-d", "/tmp/letsbe-plan-XXXXXXXX"], b"").await?;
@@ -44,7 +42,7 @@ pub async fn plan(job: &ProvisionJob, watcher: Watcher<'_>) -> Result<Vec<Planne
     result
 }
 
-/// What the program that is installed there says, if it is this release's. Another one's is not replaced for a plan: the
+/// The plan of the installed program, if it is of this release. Another release is not replaced for a plan: the
 /// agent and the gate run it.
 fn planned_there(job: &ProvisionJob, output: &ssh::Output) -> Result<Vec<PlannedOperation>, Problem> {
     if output.code == EXIT_STALE { Err(another_release(job)) } else { planned(output) }
@@ -73,8 +71,10 @@ async fn plan_from(
 ) -> Result<Vec<PlannedOperation>, Problem> {
     flow.upload(session, bundle, folder, &Installed::default()).await?;
     let program = folder.join(bundle::NODE_FILE).to_string_lossy().into_owned();
-    let tar = folder.join(bundle::TAR_FILE).to_string_lossy().into_owned();
-    planned(&session.run(&[&program, "run", "plan", "--bundle", &tar], desired).await?)
+    let plan = RunCommand::Plan { bundle: Some(folder.join(bundle::TAR_FILE)), wanted: Wanted::default() };
+    let mut arguments = NodeCommand::from(plan).argv();
+    arguments.insert(0, program);
+    planned(&session.run(&arguments, desired).await?)
 }
 
 fn planned(output: &ssh::Output) -> Result<Vec<PlannedOperation>, Problem> {

@@ -1,7 +1,8 @@
 //! A run is started or joined, and its journal read to the end; what it asks of us is answered meanwhile.
 
 use letsbe_protocol::{
-    ADMIN_PORT, ADMIN_USER, EXIT_GONE, EXIT_NO_PROGRAM, EXIT_STALE, Installed, NodeLine, bundle::Bundle,
+    ADMIN_PORT, ADMIN_USER, EXIT_GONE, EXIT_NO_PROGRAM, EXIT_STALE, Installed, NodeLine, RunCommand,
+    bundle::Bundle,
 };
 use letsbe_types::{
     Problem, crash, harmless,
@@ -11,7 +12,7 @@ use letsbe_types::{
 use super::{
     Flow, Progress,
     answers::{self, KeySource},
-    desired_json, node, points, unexpected,
+    crash_points, desired_json, node, unexpected,
 };
 use crate::ssh::{self, Session};
 
@@ -32,19 +33,21 @@ pub(super) enum End {
 impl Flow<'_> {
     /// Starts the run, or joins the one that is there, and reads its journal to the end.
     pub(super) async fn follow(&mut self, session: &Session, bundle: &Bundle) -> Result<End, Problem> {
-        let (id, from) = (self.job.id.to_string(), (self.last + 1).to_string());
-        let clock = chrono::Utc::now().timestamp().to_string();
-        let hashes = ["--node-sha256", &bundle.node_sha256, "--bundle-sha256", &bundle.bundle_sha256];
-        let mut program = node(session, &["run", "start", "--job", &id, "--from", &from, "--clock", &clock]);
-        program.extend(hashes.map(str::to_owned));
-        let mut running = session.start(&program, &desired_json(&self.job.desired)?).await?;
+        let start = RunCommand::Start {
+            job: self.job.id,
+            from: self.last + 1,
+            clock: chrono::Utc::now().timestamp(),
+            wanted: bundle.into(),
+        };
+        let mut running = session.start(&node(session, start), &desired_json(&self.job.desired)?).await?;
         let mut stale = Installed::default();
         let mut refusal = None;
         while let Some(line) = running.next_line().await? {
             self.count(&line)?;
             match serde_json::from_str(&line) {
                 Ok(NodeLine::Event(event)) => {
-                    let cut = points::cut_after(&event.event).is_some_and(|point| crash::strikes(&point));
+                    let cut =
+                        crash_points::cut_after(&event.event).is_some_and(|point| crash::strikes(&point));
                     self.handle(event).await;
                     if cut {
                         return Err(Problem::transient(
@@ -98,7 +101,7 @@ impl Flow<'_> {
             return;
         }
         if self.last == 0 {
-            crash::point(&points::flow::STARTED);
+            crash::point(&crash_points::flow::STARTED);
         }
         self.last = event.sequence;
         // Whatever comes after the request shows that it was answered, or is over.

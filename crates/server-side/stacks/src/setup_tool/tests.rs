@@ -14,11 +14,11 @@ use letsbe_catalog::Tool;
 use letsbe_types::Secret;
 use serde_json::{Value, json};
 
-use super::{Past, Proof, Values, Visit};
+use super::{Past, Proof, ToolSetup, Values};
 use crate::tests::{catalog, deployment};
 
 const OWNER: (&str, &str) = ("owner@example.com", "the-vaults-password");
-const STRANGER: (&str, &str) = ("mallory@evil.example", "her-own");
+const OTHER_OWNER: (&str, &str) = ("mallory@evil.example", "her-own");
 
 /// Accounts of one tool, and what was asked of it.
 #[derive(Default)]
@@ -55,9 +55,9 @@ fn values() -> Values {
 
 async fn settle(tool: &Tool, past: Past) -> Result<Proof, String> {
     let deployment = deployment();
-    let visit = Visit::new(&deployment, tool, values()).expect("a set-up");
-    let fresh = visit.is_fresh().await.expect("it speaks");
-    visit.settle(fresh, past).await.map_err(|problem| {
+    let setup = ToolSetup::new(&deployment, tool, values()).expect("a set-up");
+    let fresh = setup.is_fresh().await.expect("it speaks");
+    setup.settle(fresh, past).await.map_err(|problem| {
         assert!(!problem.message.contains(OWNER.1), "no password is told: {problem}");
         problem.code
     })
@@ -141,9 +141,9 @@ async fn a_set_up_that_was_cut_off_after_its_first_request_is_finished_and_nobod
         let shared = accounts(&[]);
         let tool = tool("ghost", ghost(&shared)).await;
         let deployment = deployment();
-        let visit = Visit::new(&deployment, &tool, values()).expect("a set-up");
-        let first = &visit.setup.requests[..1];
-        assert!(visit.say(first).await.expect("it speaks").is_ok());
+        let setup = ToolSetup::new(&deployment, &tool, values()).expect("a set-up");
+        let first = &setup.setup.requests[..1];
+        assert!(setup.send(first).await.expect("it speaks").is_ok());
         assert_eq!(settle(&tool, past).await, Ok(Proof::LoggedIn), "{past:?}");
         assert_eq!(FIRST_CONTENT.map(|first| asked(&shared, first)), wanted, "{past:?}");
         assert_eq!(asked(&shared, "setup"), 1, "{past:?}");
@@ -152,7 +152,7 @@ async fn a_set_up_that_was_cut_off_after_its_first_request_is_finished_and_nobod
 
 #[tokio::test]
 async fn a_tool_that_a_stranger_has_set_up_is_not_ours() {
-    let shared = accounts(&[STRANGER]);
+    let shared = accounts(&[OTHER_OWNER]);
     let tool = tool("ghost", ghost(&shared)).await;
     assert_eq!(settle(&tool, Past::Unknown).await, Err("NODE100".to_owned()));
     assert_eq!(asked(&shared, "setup"), 0, "nothing was changed");
@@ -162,7 +162,7 @@ async fn a_tool_that_a_stranger_has_set_up_is_not_ours() {
 
 #[tokio::test]
 async fn an_account_of_his_that_is_not_the_owners_is_not_enough() {
-    let shared = accounts(&[STRANGER, OWNER]);
+    let shared = accounts(&[OTHER_OWNER, OWNER]);
     shared.lock().expect("no panic").role = "Contributor";
     let tool = tool("ghost", ghost(&shared)).await;
     assert_eq!(settle(&tool, Past::Unknown).await, Err("NODE100".to_owned()));
@@ -227,7 +227,7 @@ async fn wordpress_is_ours_only_if_our_administrator_logs_in() {
     let fresh = accounts(&[]);
     let ours = tool("wordpress", wordpress(&fresh)).await;
     assert_eq!(settle(&ours, Past::Unknown).await, Ok(Proof::LoggedIn));
-    let taken = accounts(&[STRANGER]);
+    let taken = accounts(&[OTHER_OWNER]);
     let theirs = tool("wordpress", wordpress(&taken)).await;
     assert_eq!(settle(&theirs, Past::Unknown).await, Err("NODE100".to_owned()));
 }
@@ -249,7 +249,7 @@ fn uptime_kuma(shared: &Shared) -> Router {
         // One packet of its own comes first, as a rule.
         if line.waiting.is_empty() { "6".to_owned() } else { line.waiting.remove(0) }
     }
-    async fn say(State((shared, line)): State<Both>, body: String) -> (StatusCode, &'static str) {
+    async fn send(State((shared, line)): State<Both>, body: String) -> (StatusCode, &'static str) {
         let (mut accounts, mut line) = (shared.lock().expect("no panic"), line.lock().expect("no panic"));
         match body.as_str() {
             "40" => {
@@ -285,7 +285,7 @@ fn uptime_kuma(shared: &Shared) -> Router {
         (StatusCode::OK, "ok")
     }
     let state: Both = (Arc::clone(shared), Arc::default());
-    Router::new().route("/socket.io/", get(poll).post(say)).with_state(state)
+    Router::new().route("/socket.io/", get(poll).post(send)).with_state(state)
 }
 
 #[tokio::test]
@@ -294,7 +294,7 @@ async fn the_first_visitor_of_uptime_kuma_is_the_customer() {
     let ours = tool("uptime-kuma", uptime_kuma(&fresh)).await;
     assert_eq!(settle(&ours, Past::Unknown).await, Ok(Proof::LoggedIn));
     assert_eq!(fresh.lock().expect("no panic").users, [(OWNER.0.to_owned(), OWNER.1.to_owned())]);
-    let taken = accounts(&[STRANGER]);
+    let taken = accounts(&[OTHER_OWNER]);
     let theirs = tool("uptime-kuma", uptime_kuma(&taken)).await;
     assert_eq!(settle(&theirs, Past::Unknown).await, Err("NODE100".to_owned()));
 }

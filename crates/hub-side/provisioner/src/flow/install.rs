@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use letsbe_protocol::{
-    Installed, NodeLine,
+    Installed, NodeCommand, NodeLine,
     bundle::{self, Bundle},
 };
-use letsbe_types::Problem;
+use letsbe_types::{
+    Problem,
+    paths::{ADMIN_INCOMING, INCOMING},
+};
 
 use super::{Flow, Progress, node, unexpected};
 use crate::ssh::Session;
@@ -20,24 +23,17 @@ impl Flow<'_> {
         there: &Installed,
     ) -> Result<(), Problem> {
         let root = session.user() == "root";
-        let home = if root { "/opt/letsbe" } else { "/home/letsbe-admin" };
-        let folder = Path::new(home).join("incoming");
+        let folder = Path::new(if root { INCOMING } else { ADMIN_INCOMING });
         let incoming = folder.to_string_lossy().into_owned();
         let made = session.run(&["mkdir", "-p", "-m", "700", &incoming], b"").await?;
         if made.code != 0 {
             return Err(unexpected("mkdir", &made));
         }
-        let with_node = self.upload(session, bundle, &folder, there).await?;
-        let mut program = node(session, &["install"]);
+        let with_node = self.upload(session, bundle, folder, there).await?;
+        let install = NodeCommand::Install { from: folder.to_owned(), wanted: bundle.into() };
+        let mut program = node(session, install);
         if root && with_node {
             program[0] = folder.join(bundle::NODE_FILE).to_string_lossy().into_owned();
-        }
-        for (name, value) in [
-            ("--from", &incoming),
-            ("--node-sha256", &bundle.node_sha256),
-            ("--bundle-sha256", &bundle.bundle_sha256),
-        ] {
-            program.extend([name.to_owned(), value.clone()]);
         }
         let output = session.run(&program, b"").await?;
         let refusal = output.lines.iter().find_map(|line| match serde_json::from_str(line) {
@@ -62,13 +58,13 @@ impl Flow<'_> {
         let with_node = there.node_sha256.as_ref() != Some(&bundle.node_sha256);
         if with_node {
             let file = bundle::NODE_FILE;
-            let mut tell = |sent, total| (self.watcher)(Progress::Uploading { file, sent, total });
-            session.upload(&bundle.node, &folder.join(file), 0o755, &mut tell).await?;
+            let mut progress = |sent, total| (self.watcher)(Progress::Uploading { file, sent, total });
+            session.upload(&bundle.node, &folder.join(file), 0o755, &mut progress).await?;
         }
         if there.bundle_sha256.as_ref() != Some(&bundle.bundle_sha256) {
             let file = bundle::TAR_FILE;
-            let mut tell = |sent, total| (self.watcher)(Progress::Uploading { file, sent, total });
-            session.upload(bundle.tar.path(), &folder.join(file), 0o644, &mut tell).await?;
+            let mut progress = |sent, total| (self.watcher)(Progress::Uploading { file, sent, total });
+            session.upload(bundle.tar.path(), &folder.join(file), 0o644, &mut progress).await?;
         }
         Ok(with_node)
     }

@@ -3,14 +3,14 @@
 //! Whoever has the password could fill the disk, and databases stop on a full one. A quota of ext4 needs a mount option and,
 //! for projects, a file system that is not in use; a file system of its own in a file could not change places with a
 //! restored folder, as restores do it (a mount point cannot be renamed), and what is live would have to be moved. So the
-//! disk is looked at every other second, also while the folder is counted. The folder is counted once a minute, and when
+//! disk is checked every other second, also while the folder is counted. The folder is counted once a minute, and when
 //! the disk has lost what the folder may still grow by: ten seconds after the last count at the latest. When either bound
-//! is reached the service takes only what makes room.
+//! is reached the service accepts only what frees space.
 //!
 //! So the bound of the folder can be passed by what comes in while it is counted and in the rest after; and it does not
 //! hold for what no count sees: a file that was removed while it is still written to, a folder that is renamed while it is
 //! counted. The reserve of the disk holds for all of it: whoever is cut off loses his open files, and those give their room
-//! back. Copies within the server, which could be quicker than the look, are never taken.
+//! back. Copies within the server, which could be quicker than the check, are always refused.
 
 /// Of the disk, so much stays free for others: on a small one, a twentieth.
 const RESERVE: u64 = 5 << 30;
@@ -28,7 +28,7 @@ pub struct Bound {
 
 /// What the folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Held {
+pub(super) struct Usage {
     pub(super) bytes: u64,
     pub(super) files: u64,
     /// Something in it lies so deep that what is beneath is not counted.
@@ -37,7 +37,7 @@ pub(super) struct Held {
     pub(super) unread: bool,
 }
 
-/// What is left of the disk, for whoever is not root.
+/// What is left of the disk for users other than root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Disk {
     pub(super) free: u64,
@@ -47,7 +47,7 @@ pub(super) struct Disk {
     pub(super) all_files: u64,
 }
 
-/// Why nothing more is taken.
+/// Why nothing more is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
     /// The folder holds what it may.
@@ -58,7 +58,7 @@ pub enum Full {
     Hidden,
     /// It cannot be counted, or the last count did not end.
     Unread,
-    /// The server's disk has no more to give.
+    /// The server's disk is nearly full.
     Disk,
 }
 
@@ -132,7 +132,7 @@ impl Full {
 }
 
 /// Whether anything more may be uploaded, by what is there; `now` is how it was until now.
-pub(super) fn decide(held: &Held, disk: &Disk, bound: Bound, now: Option<Full>) -> Option<Full> {
+pub(super) fn decide(held: &Usage, disk: &Disk, bound: Bound, now: Option<Full>) -> Option<Full> {
     let (least, whole) = if now.is_some() { OPENS_BELOW } else { (1, 1) };
     let reached = |found: u64, most: u64| found >= most / whole * least;
     let reserve = |most: u64, all: u64| most.min(all / 20) / least * whole;
@@ -155,7 +155,7 @@ pub(super) fn decide(held: &Held, disk: &Disk, bound: Bound, now: Option<Full>) 
 
 #[cfg(test)]
 mod tests {
-    use super::{Bound, Disk, Full, Held, decide};
+    use super::{Bound, Disk, Full, Usage, decide};
 
     const GB: u64 = 1_000_000_000;
     const BOUND: Bound = Bound { bytes: 10 * GB, files: 1000 };
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn uploads_end_at_each_bound_and_begin_again_well_below_it() {
-        let held = |bytes, files| Held { bytes, files, ..Held::default() };
+        let held = |bytes, files| Usage { bytes, files, ..Usage::default() };
         let (open, bytes) = (None, Some(Full::Bytes));
         for (found, disk, now, wanted) in [
             (held(0, 1), DISK, open, open),
@@ -174,8 +174,8 @@ mod tests {
             (held(94 * GB / 10, 1), DISK, bytes, open),
             (held(0, 951), DISK, Some(Full::Files), Some(Full::Files)),
             (held(0, 949), DISK, Some(Full::Files), open),
-            (Held { too_deep: true, ..held(0, 1) }, DISK, open, Some(Full::Hidden)),
-            (Held { unread: true, ..held(0, 1) }, DISK, open, Some(Full::Unread)),
+            (Usage { too_deep: true, ..held(0, 1) }, DISK, open, Some(Full::Hidden)),
+            (Usage { unread: true, ..held(0, 1) }, DISK, open, Some(Full::Unread)),
             (held(0, 1), Disk { free: (5 << 30) - 1, ..DISK }, open, Some(Full::Disk)),
             (held(0, 1), Disk { free: 5 << 30, ..DISK }, open, open),
             (held(0, 1), Disk { free: 5 << 30, ..DISK }, Some(Full::Disk), Some(Full::Disk)),

@@ -1,10 +1,10 @@
-//! What is said to one tool over the loopback interface to give it its owner.
+//! `letsbe-node setup-tool`: sends a tool the requests that create its owner, over the loopback interface.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use letsbe_catalog::{Catalog, Exchange, Setup, Tool, render_exchange};
 use letsbe_host::Machine;
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Problem, Secret, paths};
 
 use super::{
     deployment::{Deployment, declared, not_rendered},
@@ -67,26 +67,26 @@ pub(crate) async fn persist(
     }
 }
 
-/// What is known of a tool's data before it is visited.
+/// What is known of a tool's data before it is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Past {
-    /// Nothing: whoever has set it up may live in it.
+    /// Nothing: it may be in use already.
     Unknown,
     /// We began to set it up, and were cut off.
     Begun,
-    /// It was brought back.
+    /// It was restored from a backup.
     Restored,
 }
 
 /// One tool with a set-up, and what is known of its accounts.
-pub(crate) struct Visit<'a> {
+pub(crate) struct ToolSetup<'a> {
     deployment: &'a Deployment,
     tool: &'a Tool,
     setup: &'a Setup,
     values: Values,
 }
 
-impl<'a> Visit<'a> {
+impl<'a> ToolSetup<'a> {
     /// # Errors
     /// When the tool has no set-up.
     pub(crate) fn new(deployment: &'a Deployment, tool: &'a Tool, values: Values) -> Result<Self, Problem> {
@@ -95,13 +95,13 @@ impl<'a> Visit<'a> {
     }
 
     /// Whether the tool answers that nobody has set it up.
-    pub(crate) async fn says_fresh(&self) -> Result<bool, Problem> {
+    pub(crate) async fn reports_fresh(&self) -> Result<bool, Problem> {
         let Some(question) = &self.setup.fresh_when else { return Ok(false) };
         let answer = self.deployment.ask(self.tool, self.setup.port, question, &self.values).await?;
         Ok(answer.is_ok())
     }
 
-    /// The same, asked until the tool has spoken; `None` where it does not say such a thing.
+    /// The same, asked until the tool has answered; `None` where it has no answer to this.
     async fn is_fresh(&self) -> Result<Option<bool>, Problem> {
         let Some(question) = &self.setup.fresh_when else { return Ok(None) };
         let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -118,7 +118,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Sends one exchange after the other; the first that is not answered as expected ends it, with its number.
-    async fn say(&self, exchanges: &[Exchange]) -> Result<Result<(), (usize, Missed)>, Problem> {
+    async fn send(&self, exchanges: &[Exchange]) -> Result<Result<(), (usize, Missed)>, Problem> {
         let (mut values, mut cookies) = (self.values.clone(), Cookies::default());
         for (index, exchange) in exchanges.iter().enumerate() {
             let (tool, port) = (self.tool, self.setup.port);
@@ -141,21 +141,21 @@ impl<'a> Visit<'a> {
 
     /// The owner's log-in and whatever else must hold.
     async fn done(&self) -> Result<Result<(), Missed>, Problem> {
-        self.say_until_heard(&self.setup.done_when).await
+        self.send_until_answered(&self.setup.done_when).await
     }
 
     /// What belongs to the set-up once the owner is there.
     async fn finish(&self) -> Result<(), Problem> {
-        let said = self.say_until_heard(&self.setup.then).await?;
-        said.map_err(|missed| failed(self.tool, &format!("what follows on its owner: {missed}")))
+        let sent = self.send_until_answered(&self.setup.then).await?;
+        sent.map_err(|missed| failed(self.tool, &format!("what follows on its owner: {missed}")))
     }
 
-    /// Exchanges that can be repeated: asked until the tool has spoken.
-    async fn say_until_heard(&self, exchanges: &[Exchange]) -> Result<Result<(), Missed>, Problem> {
+    /// Exchanges that can be repeated: sent until the tool has answered.
+    async fn send_until_answered(&self, exchanges: &[Exchange]) -> Result<Result<(), Missed>, Problem> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let mut refused = 0;
         loop {
-            let Err((_, missed)) = self.say(exchanges).await? else { return Ok(Ok(())) };
+            let Err((_, missed)) = self.send(exchanges).await? else { return Ok(Ok(())) };
             refused += u32::from(missed.refused);
             if refused >= LOG_INS || tokio::time::Instant::now() >= deadline {
                 return Ok(Err(missed));
@@ -168,7 +168,7 @@ impl<'a> Visit<'a> {
     async fn set_up(&self) -> Result<(), Problem> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            match self.say(&self.setup.requests).await? {
+            match self.send(&self.setup.requests).await? {
                 Ok(()) => return Ok(()),
                 Err((0, _)) if tokio::time::Instant::now() < deadline => tokio::time::sleep(ASK_AGAIN).await,
                 Err((_, missed)) => return Err(failed(self.tool, &missed.why)),
@@ -176,7 +176,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Gives the tool its owner, or sees that it has him.
+    /// Creates the tool's owner, or checks that there is one.
     ///
     /// # Errors
     /// `NODE051` when it does not answer as its recipe says, `NODE100` when somebody else has set it up.
@@ -207,8 +207,8 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// Gives a tool its owner and writes that down: `letsbe-node setup-tool <tool>`. What the server shall become is read
-/// from standard input, as [`super::setup::ToolsSetUp`] hands it over. The requests carry passwords, so they are made in a
+/// Creates a tool's owner and records it: `letsbe-node setup-tool <tool>`. The desired server is read from standard
+/// input, as [`super::setup::ToolsSetUp`] passes it. The requests carry passwords, so they are made in a
 /// short-lived program that reads them from the credentials file, not from its arguments.
 ///
 /// # Errors
@@ -225,8 +225,8 @@ pub async fn run_setup(machine: &dyn Machine, catalog: &Catalog, name: &str) -> 
 async fn set_up(machine: &dyn Machine, deployment: &Deployment, name: &str) -> Result<(), Problem> {
     let tool = deployment.find(name).ok_or_else(|| unknown(name))?;
     let credentials = reading::credentials(machine).await?.ok_or_else(credentials_missing)?;
-    let visit = Visit::new(deployment, tool, declared(tool, &credentials))?;
-    // Only until every owner was seen on this server: what is thrown away later was not brought back.
+    let setup = ToolSetup::new(deployment, tool, declared(tool, &credentials))?;
+    // Only until every owner was seen on this server: data that is set up again later was not restored.
     let settled = reading::file(machine, owner::ALL_PROVEN).await?.is_some();
     let past = if !settled && backups::is_back(machine, name).await? {
         Past::Restored
@@ -235,11 +235,11 @@ async fn set_up(machine: &dyn Machine, deployment: &Deployment, name: &str) -> R
     } else {
         Past::Unknown
     };
-    let fresh = visit.is_fresh().await?;
+    let fresh = setup.is_fresh().await?;
     if fresh == Some(true) {
         owner::record(machine, tool, Proof::Begun).await?;
     }
-    let proof = visit.settle(fresh, past).await?;
+    let proof = setup.settle(fresh, past).await?;
     owner::record(machine, tool, proof).await
 }
 
@@ -268,7 +268,8 @@ fn not_ours(tool: &Tool, deployment: &Deployment, missed: &Missed) -> Problem {
         format!(
             "Look at its users. If its administrator is the customer: `letsbe-node accept-owner {name}` on the server, \
              then retry the order. If not: bring a backup back, or on a new server throw its data away (`docker compose \
-             down --volumes` in /opt/letsbe/stacks/{name}), then retry."
+             down --volumes` in {}), then retry.",
+            paths::stack(name.as_str()).display()
         ),
     )
 }

@@ -1,14 +1,16 @@
-//! What a run asks of somebody outside, answered on connections of their own, until it is taken or not needed any more.
+//! Answers to what a run asks its provisioner for (an SSH confirmation, the escrow's keys), each over a connection of
+//! its own. Retried until the run accepts the answer or no longer needs it.
 
 use std::time::Duration;
 
+use letsbe_protocol::{NodeCommand, RunCommand};
 use letsbe_types::{Problem, crash, ids::JobId, job::ProvisionJob, recovery::HandedKeys};
 use letsbe_vault::seal_keys;
 use tokio::time::sleep;
 
-use super::{Options, node, points};
+use super::{Options, crash_points, node};
 use crate::{
-    report::KeyDesk,
+    report::EscrowKeyClient,
     ssh::{Session, Target},
 };
 
@@ -20,11 +22,11 @@ pub(super) async fn confirm(target: Target, nonce: String) {
     loop {
         let tried = async {
             let session = Session::connect(&target).await?;
-            session.run(&node(&session, &["confirm-ssh", &nonce]), b"").await
+            session.run(&node(&session, NodeCommand::ConfirmSsh { nonce: nonce.clone() }), b"").await
         };
         match tried.await {
             Ok(output) if output.code == 0 => {
-                crash::point(&points::flow::CONFIRMED);
+                crash::point(&crash_points::flow::CONFIRMED);
                 return;
             }
             Ok(output) => {
@@ -40,15 +42,15 @@ pub(super) async fn confirm(target: Target, nonce: String) {
 pub(super) enum KeySource {
     /// They are here, sealed for the server already.
     Sealed(HandedKeys),
-    /// Somebody gives them to the Hub, sealed; it cannot open them.
-    Hub(KeyDesk, String),
+    /// An operator uploads them to the Hub, sealed; the Hub cannot open them.
+    Hub(EscrowKeyClient, String),
 }
 
 impl KeySource {
     /// Where a job's keys come from.
     ///
     /// # Errors
-    /// Nobody here can give them, or the recipient is none.
+    /// The keys are not available here, or the recipient is not a valid age recipient.
     pub(super) fn of(job: &ProvisionJob, options: &Options, recipient: &str) -> Result<Self, Problem> {
         let recipient = recipient.to_owned();
         match (&options.keys, &job.report) {
@@ -56,7 +58,7 @@ impl KeySource {
                 let sealed = seal_keys(keys, &recipient)?;
                 Ok(Self::Sealed(HandedKeys { recipient, sealed }))
             }
-            (None, Some(target)) => Ok(Self::Hub(KeyDesk::new(target, job.id)?, recipient)),
+            (None, Some(target)) => Ok(Self::Hub(EscrowKeyClient::new(target, job.id)?, recipient)),
             (None, None) => Err(Problem::transient(
                 "NODE080",
                 format!("The server waits for the keys from the escrow, sealed to {recipient}"),
@@ -65,20 +67,20 @@ impl KeySource {
         }
     }
 
-    /// The sealed keys; `None` as long as nobody has given them.
+    /// The sealed keys; `None` until they were provided.
     async fn sealed(&self) -> Result<Option<String>, Problem> {
         match self {
             Self::Sealed(keys) => Ok(Some(keys.sealed.clone())),
-            Self::Hub(desk, recipient) => {
-                let handed = desk.ask().await?.filter(|keys| keys.recipient == *recipient);
+            Self::Hub(hub, recipient) => {
+                let handed = hub.ask().await?.filter(|keys| keys.recipient == *recipient);
                 Ok(handed.map(|keys| keys.sealed))
             }
         }
     }
 }
 
-/// Brings the keys to the run as soon as somebody gives them; tries until it is stopped. What the run refuses once is
-/// not brought again.
+/// Sends the keys to the run as soon as they are provided; retried until it is stopped. Keys that the run refused are
+/// not sent again.
 pub(super) async fn bring_keys(source: KeySource, target: Target, job: JobId) {
     let mut refused = None;
     loop {
@@ -86,7 +88,7 @@ pub(super) async fn bring_keys(source: KeySource, target: Target, job: JobId) {
             Ok(Some(sealed)) if refused.as_ref() != Some(&sealed) => {
                 match hand_over(&target, job, &sealed).await {
                     Ok(true) => {
-                        crash::point(&points::recovery::KEYS_HANDED);
+                        crash::point(&crash_points::recovery::KEYS_HANDED);
                         return;
                     }
                     Ok(false) => refused = Some(sealed),
@@ -103,7 +105,7 @@ pub(super) async fn bring_keys(source: KeySource, target: Target, job: JobId) {
 /// Whether the run took the keys.
 async fn hand_over(target: &Target, job: JobId, sealed: &str) -> Result<bool, Problem> {
     let session = Session::connect(target).await?;
-    let program = node(&session, &["run", "keys", "--job", &job.to_string()]);
+    let program = node(&session, RunCommand::Keys { job });
     let output = session.run(&program, sealed.as_bytes()).await?;
     session.close().await;
     if output.code != 0 {
@@ -121,7 +123,7 @@ mod tests {
     };
 
     use super::KeySource;
-    use crate::{job::tests::job, provisioner::Options};
+    use crate::{flow::Options, job::tests::job};
 
     #[tokio::test]
     async fn keys_that_are_here_are_sealed_for_the_server_that_asked() {

@@ -18,7 +18,7 @@ letsbe_types::crash_points! {
 }
 
 letsbe_types::crash_points! {
-    /// One that brings a lost server back, beside those of [`flow`].
+    /// Restoring a lost server, in addition to those of [`flow`].
     pub mod recovery {
         KEYS_HANDED = "provisioner.keys_handed",
     }

@@ -1,19 +1,19 @@
-//! One tool's stack for somebody who builds it up beside the tool: its files as they are rendered today, its
+//! One tool's stack for a restore sandbox beside the tool: its files as they are rendered today, its
 //! containers' health, and its probes asked at another address. Nothing here changes the tool's own stack.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use letsbe_catalog::{Catalog, render_exchange};
 use letsbe_host::{FileWrite, Machine};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Problem, job::DesiredServer, paths};
 use letsbe_vault::Credentials;
 
 use super::{
     Pins, containers::Container, deployment::Deployment, deployment::declared, deployment::not_rendered,
-    http, paths, reading::SharedContainers, running::never_healthy, running::troubled, visit::PATIENCE,
+    http, reading::SharedContainers, running::never_healthy, running::troubled, setup_tool::PATIENCE,
 };
 
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A tool's stack, rendered; nothing of it is written.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub struct ToolStack {
 /// Renders a tool's stack with these credentials.
 ///
 /// # Errors
-/// The wishes do not fit the catalog, no such tool is among them, or a credential is missing.
+/// The desired server does not fit the catalog, no such tool is among them, or a credential is missing.
 pub async fn tool_stack(
     machine: &dyn Machine,
     catalog: &Arc<Catalog>,
@@ -75,7 +75,7 @@ pub async fn await_healthy(
             let patience = chrono::TimeDelta::from_std(patience).unwrap_or(chrono::TimeDelta::MAX);
             return Err(never_healthy(&troubled, patience));
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -114,7 +114,7 @@ pub async fn probe_at(
                     "The logs of its containers show why.",
                 ));
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         answered.push(format!("{} answers as the catalog says", exchange.path));
     }
