@@ -13,7 +13,7 @@ use letsbe_base::{
     server::TenantServer,
 };
 
-/// SetSelector set is meant.
+/// Which set is meant.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SetSelector {
     /// The newest set of this day (2026-02-25), in the server's time zone.

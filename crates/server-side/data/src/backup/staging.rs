@@ -36,7 +36,7 @@ impl Drop for Staging {
     }
 }
 
-/// The folder whose copies the SQLite items of a tool pause, one folder each by name.
+/// The folder whose copies the SQLite items of a tool hold, one folder each by name.
 fn staging(layout: &Layout, tool: &str) -> PathBuf {
     super::folder(layout).join("staging").join(tool)
 }

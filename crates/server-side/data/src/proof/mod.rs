@@ -1,4 +1,4 @@
-//! Proofs: sets restored on a sandbox of their own, started, probed, compared with their manifests, and removed; the
+//! Proofs: sets restored in a sandbox of their own, started, probed, compared with their manifests, and removed; the
 //! evidence stays.
 //!
 //! It must never touch the tool itself, nor count as a proof what it did not see.

@@ -9,8 +9,8 @@ use std::{
 };
 
 use letsbe_backup::{
-    Access, DatabaseFacts, DatabaseSource, Tally, dump, first_line, others, parse_others, roles, session,
-    variables, with_first_line,
+    Access, DatabaseFacts, DatabaseSource, DumpCounter, dump, first_line, others, parse_others, roles,
+    session, variables, with_first_line,
 };
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::{Command, LocalMachine, Machine as _};
@@ -165,14 +165,14 @@ impl Dump<'_> {
         let words = child.stderr.take().map(said);
         let words =
             tokio::spawn(async move { if let Some(words) = words { words.await } else { String::new() } });
-        let tally = self.passed(&mut child, to).await;
+        let counter = self.passed(&mut child, to).await;
         let status = child.wait().await.map_err(started)?;
         let words = words.await.unwrap_or_default();
-        let tally = tally?;
+        let counter = counter?;
         if !status.success() {
             return Err(self.failed(&ending(status, &words)));
         }
-        let (bytes, sha256, tables) = tally.finish().map_err(|why| self.failed(&why))?;
+        let (bytes, sha256, tables) = counter.finish().map_err(|why| self.failed(&why))?;
         Ok(DatabaseFacts {
             engine: self.database.engine,
             bytes,
@@ -185,20 +185,24 @@ impl Dump<'_> {
         })
     }
 
-    async fn passed(&self, child: &mut Child, to: &mut (impl AsyncWrite + Unpin)) -> Result<Tally, Problem> {
+    async fn passed(
+        &self,
+        child: &mut Child,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<DumpCounter, Problem> {
         let broken = |error: std::io::Error| self.failed(&format!("the dump cannot be passed on: {error}"));
-        let mut tally = Tally::new(self.database.engine);
+        let mut counter = DumpCounter::new(self.database.engine);
         let mut marked = self.database.engine == DatabaseEngine::Postgresql;
-        let Some(mut dump) = child.stdout.take() else { return Ok(tally) };
+        let Some(mut dump) = child.stdout.take() else { return Ok(counter) };
         let mut piece = vec![0; PIECE];
         loop {
             let length = dump.read(&mut piece).await.map_err(broken)?;
             if length == 0 {
                 to.flush().await.map_err(broken)?;
-                return Ok(tally);
+                return Ok(counter);
             }
-            tally.feed(&piece[..length]);
-            if !marked && tally.has_begun() {
+            counter.feed(&piece[..length]);
+            if !marked && counter.has_begun() {
                 self.mark_begun()?;
                 marked = true;
             }

@@ -135,7 +135,7 @@ impl Sandbox {
         }
     }
 
-    /// Starts the tool on the sandbox and asks its health and functional probes.
+    /// Starts the tool in the sandbox and asks its health and functional probes.
     ///
     /// # Errors
     /// When it does not become healthy or answers otherwise.
@@ -173,7 +173,7 @@ impl Sandbox {
         remove_all(&self.layout, &self.record.id).await
     }
 
-    /// Where this server reaches the tool on the sandbox.
+    /// Where this server reaches the tool in the sandbox.
     pub(crate) async fn address(&self, tool: &Tool) -> Result<SocketAddr, Problem> {
         address(tool, &self.record.id).await
     }
@@ -230,7 +230,7 @@ impl Sandbox {
     }
 }
 
-/// Where this server reaches a tool on a sandbox.
+/// Where this server reaches a tool in a sandbox.
 pub(crate) async fn address(tool: &Tool, id: &SandboxId) -> Result<SocketAddr, Problem> {
     let port = tool.ports.iter().find(|port| port.host == tool.health.port);
     let found = port.and_then(|port| {

@@ -16,7 +16,7 @@ const CUSTOM: &[u8] = b"PGDMP";
 const CUSTOM_END: [u8; 4] = [0; 4];
 
 /// Counts what passes by.
-pub struct Tally {
+pub struct DumpCounter {
     hash: Sha256,
     bytes: u64,
     format: Format,
@@ -35,7 +35,7 @@ struct Ends {
     last: [u8; CUSTOM_END.len()],
 }
 
-impl Tally {
+impl DumpCounter {
     /// Nothing has passed yet.
     #[must_use]
     pub fn new(engine: DatabaseEngine) -> Self {
@@ -115,7 +115,7 @@ mod tests {
     use letsbe_catalog::DatabaseEngine::{self, Mariadb, Mongodb, Mysql, Postgresql};
     use proptest::prelude::*;
 
-    use super::Tally;
+    use super::DumpCounter;
 
     const SQL: &[u8] = include_bytes!("examples/mariadb.sql");
 
@@ -124,15 +124,15 @@ mod tests {
     }
 
     fn told(engine: DatabaseEngine, dump: &[u8], cuts: &[usize]) -> (bool, Result<String, String>) {
-        let mut tally = Tally::new(engine);
+        let mut counter = DumpCounter::new(engine);
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (dump.len() + 1)).collect();
         cuts.sort_unstable();
         let mut from = 0;
         for to in cuts.into_iter().chain([dump.len()]) {
-            tally.feed(&dump[from..to]);
+            counter.feed(&dump[from..to]);
             from = to;
         }
-        (tally.has_begun(), tally.finish().map(|told| format!("{told:?}")))
+        (counter.has_begun(), counter.finish().map(|told| format!("{told:?}")))
     }
 
     proptest! {

@@ -217,7 +217,7 @@ pub(super) mod tests {
     }
 
     /// Written by hand after mongo-tools' `common/archive`.
-    pub(in crate::tally) fn example() -> Vec<u8> {
+    pub(in crate::dump_counter) fn example() -> Vec<u8> {
         let about = |collection: &str, kind: &str| {
             document(&[string("db", "shop"), string("collection", collection), string("type", kind)].concat())
         };
