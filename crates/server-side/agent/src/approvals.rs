@@ -22,8 +22,8 @@ use tokio::{sync::watch, time::sleep};
 use tower::ServiceExt as _;
 
 use crate::{
-    gate::{Gate, told_of_closed},
-    guardian::Guardian,
+    context::AgentContext,
+    gate::{Gate, published_of_closed},
 };
 use letsbe_base::files;
 
@@ -46,7 +46,7 @@ pub(crate) trait Approvals: Send + Sync {
     fn known(&self, head: LogHead) -> Result<bool, Problem>;
 }
 
-/// An open gate with its two doors.
+/// An open gate with its two routers.
 #[derive(Clone)]
 struct Open {
     gate: Arc<Gate>,
@@ -55,21 +55,21 @@ struct Open {
 }
 
 /// The way to the command gate.
-pub(crate) struct GateDoor {
-    guardian: Arc<Guardian>,
+pub(crate) struct GateHandle {
+    context: Arc<AgentContext>,
     open: watch::Sender<Option<Open>>,
     told: std::sync::Mutex<Option<Problem>>,
     /// The line up to which the Hub knows the log.
     known: std::sync::Mutex<Option<LogHead>>,
 }
 
-impl GateDoor {
-    /// Closed until [`GateDoor::look`].
-    pub(crate) fn new(guardian: Arc<Guardian>) -> Arc<Self> {
+impl GateHandle {
+    /// Closed until [`GateHandle::poll`].
+    pub(crate) fn new(context: Arc<AgentContext>) -> Arc<Self> {
         // Without it the Hub says it anew.
-        let known = files::read_json(&guardian.layout.state(KNOWN)).unwrap_or_default();
+        let known = files::read_json(&context.layout.state(KNOWN)).unwrap_or_default();
         let (open, told) = (watch::Sender::new(None), std::sync::Mutex::default());
-        Arc::new(Self { guardian, open, told, known: std::sync::Mutex::new(known) })
+        Arc::new(Self { context, open, told, known: std::sync::Mutex::new(known) })
     }
 
     fn now(&self) -> Option<Open> {
@@ -77,7 +77,7 @@ impl GateDoor {
     }
 
     /// Opens the gate if it is closed, else has it look for what has run out.
-    pub(crate) async fn look(&self) {
+    pub(crate) async fn poll(&self) {
         let result = match self.now() {
             Some(open) => open.gate.expire(Utc::now()).await,
             None => self.try_open().await,
@@ -86,13 +86,13 @@ impl GateDoor {
         let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(problem) = problem.as_ref().filter(|problem| told.as_ref() != Some(problem)) {
             tracing::error!("the command gate: {problem} {}", problem.hint);
-            let _ = self.guardian.outbox.tell(TenantEventKind::Trouble { problem: problem.clone() });
+            let _ = self.context.outbox.publish(TenantEventKind::Trouble { problem: problem.clone() });
         }
         *told = problem;
     }
 
     async fn try_open(&self) -> Result<(), Problem> {
-        let gate = Gate::open(Arc::clone(&self.guardian)).await?;
+        let gate = Gate::open(Arc::clone(&self.context)).await?;
         let (tools, control) = (gate.router(), gate.control());
         self.open.send_replace(Some(Open { gate, tools, control }));
         Ok(())
@@ -102,25 +102,25 @@ impl GateDoor {
     pub(crate) async fn keep(&self) {
         loop {
             sleep(INTERVAL).await;
-            self.look().await;
+            self.poll().await;
         }
     }
 
-    /// Passes what nobody else takes on to the gate's door for the AI team.
+    /// Passes what nobody else takes on to the gate's routes for the AI team.
     pub(crate) fn tools(self: &Arc<Self>) -> Router {
         self.pass(|open| open.tools)
     }
 
-    /// Passes what nobody else takes on to the gate's door for root on this server.
+    /// Passes what nobody else takes on to the gate's routes for root on this server.
     pub(crate) fn control(self: &Arc<Self>) -> Router {
         self.pass(|open| open.control)
     }
 
-    fn pass(self: &Arc<Self>, door: fn(Open) -> Router) -> Router {
+    fn pass(self: &Arc<Self>, router: fn(Open) -> Router) -> Router {
         let gate = Arc::clone(self);
         Router::new().fallback(move |request: Request| async move {
             match gate.now() {
-                Some(open) => door(open).oneshot(request).await.into_response(),
+                Some(open) => router(open).oneshot(request).await.into_response(),
                 None => closed(),
             }
         })
@@ -134,7 +134,7 @@ fn closed() -> Response {
 }
 
 #[async_trait]
-impl Approvals for GateDoor {
+impl Approvals for GateHandle {
     async fn decide(&self, id: ApprovalId, approve: bool, by: &str) -> Result<(), Problem> {
         let closed = || {
             let hint = "See `journalctl -u letsbe-agent` on the server for the reason.";
@@ -151,8 +151,8 @@ impl Approvals for GateDoor {
         let known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let from = known.clone().unwrap_or_default();
         let (head, chain) = match self.now() {
-            Some(open) => open.gate.told(&from),
-            None => told_of_closed(&self.guardian.layout, &from),
+            Some(open) => open.gate.published(&from),
+            None => published_of_closed(&self.context.layout, &from),
         };
         match (known, self.now()) {
             (Some(_), _) => (head, chain),
@@ -167,7 +167,7 @@ impl Approvals for GateDoor {
         if known.as_ref() == Some(&head) {
             return Ok(false);
         }
-        files::write_json(&self.guardian.layout.state(KNOWN), &head)?;
+        files::write_json(&self.context.layout.state(KNOWN), &head)?;
         let more = self.now().is_some_and(|open| open.gate.head().entry > head.entry);
         *known = Some(head);
         Ok(more)

@@ -32,7 +32,7 @@ impl Configurations {
     }
 
     /// Takes a newer configuration; an older one, or the same, changes nothing.
-    pub(crate) fn take(&self, new: TenantConfiguration) -> Result<(), Problem> {
+    pub(crate) fn accept(&self, new: TenantConfiguration) -> Result<(), Problem> {
         if new.version <= self.current().version {
             return Ok(());
         }
@@ -80,7 +80,7 @@ mod tests {
         for (offered, pool) in
             [(version(3, 30), 30), (version(2, 20), 30), (version(3, 99), 30), (version(4, 40), 40)]
         {
-            configurations.take(offered).unwrap();
+            configurations.accept(offered).unwrap();
             assert_eq!(configurations.token_pool(), pool);
         }
         assert_eq!(Configurations::open(&layout).unwrap().current().version, 4);

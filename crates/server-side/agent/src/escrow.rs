@@ -9,7 +9,7 @@ use letsbe_types::{Problem, tenant::TenantEventKind};
 use letsbe_vault::{BACKUP_KEY, EscrowKeys, Vault, VaultFiles};
 use serde::{Deserialize, Serialize};
 
-use crate::guardian::Outbox;
+use crate::context::Outbox;
 use letsbe_base::{files, layout::Layout};
 
 /// What was sealed last, and for whom.
@@ -44,7 +44,7 @@ impl Escrow {
 
     /// Seals and tells, if keys or recipients are others than last time. Nothing is sealed before the Hub has named
     /// recipients, and before both keys are there.
-    pub(crate) fn look(&self, recipients: &[String]) -> Result<(), Problem> {
+    pub(crate) fn poll(&self, recipients: &[String]) -> Result<(), Problem> {
         if recipients.is_empty() {
             return Ok(());
         }
@@ -59,7 +59,7 @@ impl Escrow {
         }
         let sealed = letsbe_vault::escrow(&vault, &registry, recipients)?;
         let fingerprint = Some(new.keys.clone());
-        self.outbox.tell(TenantEventKind::Escrowed {
+        self.outbox.publish(TenantEventKind::Escrowed {
             sealed,
             recipients: recipients.to_vec(),
             fingerprint,
@@ -79,7 +79,7 @@ mod tests {
     use letsbe_vault::{BACKUP_KEY, EscrowKeys, Origin, Vault, VaultFiles};
 
     use super::Escrow;
-    use crate::guardian::{Outbox, tests::Told};
+    use crate::context::{Outbox, tests::RecordingOutbox};
     use letsbe_base::layout::Layout;
 
     #[test]
@@ -96,21 +96,21 @@ mod tests {
         let first = ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p".to_owned()];
         let both =
             [first[0].clone(), "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg".to_owned()];
-        let told = Arc::new(Told::default());
+        let told = Arc::new(RecordingOutbox::default());
         let escrow = Escrow::open(&layout, Arc::clone(&told) as Arc<dyn Outbox>).unwrap();
         let count = || told.0.lock().unwrap().len();
-        escrow.look(&first).unwrap();
+        escrow.poll(&first).unwrap();
         put("canary-backup-1");
-        escrow.look(&[]).unwrap();
+        escrow.poll(&[]).unwrap();
         assert_eq!(count(), 0, "without recipients, or keys, nothing leaves");
         for (recipients, expected) in [(&first[..], 1), (&first[..], 1), (&both[..], 2)] {
-            escrow.look(recipients).unwrap();
+            escrow.poll(recipients).unwrap();
             assert_eq!(count(), expected);
         }
         put("canary-backup-2");
         let again = Escrow::open(&layout, Arc::clone(&told) as Arc<dyn Outbox>).unwrap();
         for _ in 0..2 {
-            again.look(&both).unwrap();
+            again.poll(&both).unwrap();
             assert_eq!(count(), 3, "also after a restart");
         }
         let said = serde_json::to_string(&*told.0.lock().unwrap()).unwrap();

@@ -4,40 +4,40 @@
 extern crate letsbe_types;
 
 mod approvals;
-mod beats;
 mod commands;
+mod completions;
 mod configuration;
 mod containers;
-mod doors;
+mod context;
 mod drift;
-mod ended;
 pub mod env_files;
 mod escrow;
+mod file_version;
 pub mod gate;
-mod guardian;
+mod health;
+mod heartbeat;
 pub mod hub;
+mod hub_connection;
+mod jsonl;
 mod limit;
-mod lines;
 mod link;
 mod meter;
 mod models;
 mod outbox;
 mod proofs;
-mod pulse;
 mod refusal;
+mod scheduler;
 mod secrets;
 mod serve;
-mod signs;
-mod stamp;
-mod standing;
-mod tick;
+mod sockets;
 mod updates;
 pub mod uploads;
+mod watchdog;
 mod work;
 
-pub use meter::Pace;
-pub use serve::{AgentStatus, Answer};
-pub use signs::system::{memory_total_mib, read_text};
+pub use health::system::{memory_total_mib, read_text};
+pub use meter::ModelLatency;
+pub use serve::{AgentStatus, StatusReply};
 
 use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
 
@@ -54,42 +54,42 @@ use tokio::{
 };
 
 use self::{
-    approvals::{Approvals, GateDoor},
-    beats::Heart,
-    commands::{Commands, Works},
+    approvals::{Approvals, GateHandle},
+    commands::{Commands, Handlers},
     configuration::Configurations,
     containers::Containers,
     drift::Drift,
     escrow::Escrow,
+    health::{DockerHealth, HealthReporter},
+    heartbeat::HeartbeatTask,
+    hub_connection::HubConnection,
     link::{Link, Proxies},
     meter::Meter,
     models::Models,
     outbox::Queue,
-    pulse::Pulses,
-    secrets::Keeper,
+    scheduler::Scheduler,
+    secrets::SecretCache,
     serve::Control,
-    signs::{DockerSigns, Signs},
-    standing::HubDoor,
-    tick::Tick,
     updates::Updates,
+    watchdog::Watchdog,
 };
-use crate::guardian::{Guardian, Outbox};
+use crate::context::{AgentContext, Outbox};
 use letsbe_base::{files, layout::Layout};
 
-/// The parts that look after the server stand still when they are silent for longer.
-const TICK_SILENCE: Duration = Duration::from_secs(40);
-const HEART_SILENCE: Duration = Duration::from_secs(180);
+/// A part that is silent for longer hangs.
+const SCHEDULER_SILENCE: Duration = Duration::from_secs(40);
+const HEARTBEAT_SILENCE: Duration = Duration::from_secs(180);
 
 /// What the parts are made of: each is given the few that it needs.
 struct Shared {
-    guardian: Arc<Guardian>,
-    keeper: Arc<Keeper>,
+    context: Arc<AgentContext>,
+    secret_cache: Arc<SecretCache>,
     proxies: Arc<Proxies>,
     meter: Arc<Meter>,
     queue: Arc<Queue>,
     configurations: Arc<Configurations>,
-    gate: Arc<GateDoor>,
-    door: Arc<HubDoor>,
+    gate: Arc<GateHandle>,
+    connection: Arc<HubConnection>,
     drift: Arc<Drift>,
     updates: Arc<Updates>,
     escrow: Arc<Escrow>,
@@ -103,10 +103,10 @@ struct Shared {
 struct Agent {
     shared: Shared,
     commands: Arc<Commands>,
-    heart: Heart,
-    tick: Tick,
+    heartbeat_task: HeartbeatTask,
+    scheduler: Scheduler,
     control: Control,
-    pulses: Pulses,
+    watchdog: Watchdog,
 }
 
 /// Where the agent's work can be killed by a test, by the name of the work.
@@ -127,7 +127,7 @@ pub async fn run(layout: &Layout) -> Result<(), Problem> {
     let mut stop =
         signal(SignalKind::terminate()).map_err(|error| files::unusable(Path::new("SIGTERM"), error))?;
     let mut parts = Agent::assemble(layout).await?.start()?;
-    pulse::notify("READY=1");
+    watchdog::notify("READY=1");
     tokio::select! {
         // No part ends by itself; a panic ends one.
         ended = parts.join_next() => {
@@ -139,7 +139,7 @@ pub async fn run(layout: &Layout) -> Result<(), Problem> {
             Err(Problem::transient("NODE076", message, "systemd starts the agent anew. Report this as a bug."))
         }
         _ = stop.recv() => {
-            pulse::notify("STOPPING=1");
+            watchdog::notify("STOPPING=1");
             Ok(())
         }
     }
@@ -155,27 +155,27 @@ impl Shared {
         })?);
         let outbox = || Arc::clone(&queue) as Arc<dyn Outbox>;
         let configurations = Arc::new(Configurations::open(layout)?);
-        let keeper = Arc::new(Keeper::new(layout));
-        keeper.reload().await;
-        let guardian = Arc::new(Guardian {
+        let secret_cache = Arc::new(SecretCache::new(layout));
+        secret_cache.reload().await;
+        let context = Arc::new(AgentContext {
             layout: layout.clone(),
-            secrets: keeper.secrets(),
+            secrets: secret_cache.secrets(),
             configuration: configurations.subscribe(),
             outbox: outbox(),
         });
-        let gate = GateDoor::new(Arc::clone(&guardian));
-        gate.look().await;
+        let gate = GateHandle::new(Arc::clone(&context));
+        gate.poll().await;
         Ok(Self {
             meter: Arc::new(Meter::open(&layout.state("tokens.jsonl"), Utc::now())?),
             updates: Arc::new(Updates::open(layout, outbox(), updates_told)?),
             escrow: Arc::new(Escrow::open(layout, outbox())?),
-            door: Arc::new(HubDoor::new(layout)?),
+            connection: Arc::new(HubConnection::new(layout)?),
             drift: Arc::new(Drift::new(layout)),
             proxies: Arc::default(),
             report: Arc::default(),
             changed: Arc::default(),
-            guardian,
-            keeper,
+            context,
+            secret_cache,
             queue,
             configurations,
             gate,
@@ -183,20 +183,20 @@ impl Shared {
     }
 
     fn commands(&self) -> Result<Arc<Commands>, Problem> {
-        let works = Works {
-            guardian: Arc::clone(&self.guardian),
+        let handlers = Handlers {
+            context: Arc::clone(&self.context),
             approvals: Arc::clone(&self.gate) as Arc<dyn Approvals>,
             drift: Arc::clone(&self.drift),
             report: Arc::clone(&self.report),
         };
-        let path = self.guardian.layout.state("commands.jsonl");
-        Commands::open(&path, Arc::clone(&self.guardian.outbox), Arc::new(works))
+        let path = self.context.layout.state("commands.jsonl");
+        Commands::open(&path, Arc::clone(&self.context.outbox), Arc::new(handlers))
     }
 
-    fn signs(&self) -> Result<Arc<Signs>, Problem> {
-        Ok(Arc::new(Signs {
-            layout: self.guardian.layout.clone(),
-            keeper: Arc::clone(&self.keeper),
+    fn health(&self) -> Result<Arc<HealthReporter>, Problem> {
+        Ok(Arc::new(HealthReporter {
+            layout: self.context.layout.clone(),
+            secret_cache: Arc::clone(&self.secret_cache),
             proxies: Arc::clone(&self.proxies),
             meter: Arc::clone(&self.meter),
             queue: Arc::clone(&self.queue),
@@ -205,13 +205,13 @@ impl Shared {
             drift: Arc::clone(&self.drift),
             updates: Arc::clone(&self.updates),
             escrow: Arc::clone(&self.escrow),
-            docker: DockerSigns::new(Arc::clone(&self.report))?,
+            docker: DockerHealth::new(Arc::clone(&self.report))?,
         }))
     }
 
     fn link(&self) -> Arc<Link> {
         Arc::new(Link {
-            keeper: Arc::clone(&self.keeper),
+            secret_cache: Arc::clone(&self.secret_cache),
             meter: Arc::clone(&self.meter),
             configurations: Arc::clone(&self.configurations),
             proxies: Arc::clone(&self.proxies),
@@ -222,33 +222,33 @@ impl Shared {
 impl Agent {
     async fn assemble(layout: &Layout) -> Result<Self, Problem> {
         let shared = Shared::open(layout).await?;
-        let (commands, signs) = (shared.commands()?, shared.signs()?);
-        let mut pulses = Pulses::default();
-        let heart = Heart {
-            door: Arc::clone(&shared.door),
-            signs: Arc::clone(&signs),
+        let (commands, health) = (shared.commands()?, shared.health()?);
+        let mut watchdog = Watchdog::default();
+        let heartbeat_task = HeartbeatTask {
+            connection: Arc::clone(&shared.connection),
+            health: Arc::clone(&health),
             meter: Arc::clone(&shared.meter),
             queue: Arc::clone(&shared.queue),
             configurations: Arc::clone(&shared.configurations),
             commands: Arc::clone(&commands),
-            models: Models::new(layout, &shared.keeper),
+            models: Models::new(layout, &shared.secret_cache),
             report: Arc::clone(&shared.report),
-            pulse: pulses.part("heartbeats", HEART_SILENCE),
+            watchdog: watchdog.part("heartbeats", HEARTBEAT_SILENCE),
         };
         let control = Control {
             started_at: Utc::now(),
-            keeper: Arc::clone(&shared.keeper),
+            secret_cache: Arc::clone(&shared.secret_cache),
             proxies: Arc::clone(&shared.proxies),
-            door: Arc::clone(&shared.door),
+            connection: Arc::clone(&shared.connection),
             commands: Arc::clone(&commands),
             meter: Arc::clone(&shared.meter),
-            signs,
+            health,
             report: Arc::clone(&shared.report),
         };
-        let tick = Tick {
+        let scheduler = Scheduler {
             changed: Arc::clone(&shared.changed),
-            keeper: Arc::clone(&shared.keeper),
-            door: Arc::clone(&shared.door),
+            secret_cache: Arc::clone(&shared.secret_cache),
+            connection: Arc::clone(&shared.connection),
             meter: Arc::clone(&shared.meter),
             commands: Arc::clone(&commands),
             configurations: Arc::clone(&shared.configurations),
@@ -256,30 +256,30 @@ impl Agent {
             drift: Arc::clone(&shared.drift),
             report: Arc::clone(&shared.report),
             layout: layout.clone(),
-            outbox: Arc::clone(&shared.guardian.outbox),
-            pulse: pulses.part("the vault's watch", TICK_SILENCE),
+            outbox: Arc::clone(&shared.context.outbox),
+            watchdog: watchdog.part("the vault's watch", SCHEDULER_SILENCE),
         };
-        Ok(Self { shared, commands, heart, tick, control, pulses })
+        Ok(Self { shared, commands, heartbeat_task, scheduler, control, watchdog })
     }
 
-    /// Opens the doors and starts everything; no part that is named here ever ends by itself.
+    /// Opens the sockets and starts everything; no part that is named here ever ends by itself.
     fn start(self) -> Result<JoinSet<&'static str>, Problem> {
-        let Self { shared, commands, heart, tick, control, pulses } = self;
-        let layout = shared.guardian.layout.clone();
-        let folder = layout.guardian();
-        doors::shared_folder(&folder, PROXY_USER)?;
-        let link_door = doors::shared(&folder.join(LINK_SOCKET), PROXY_USER)?;
-        let tools_door = doors::shared(&folder.join(GATE_SOCKET), PROXY_USER)?;
-        let control_door = doors::private(&layout.control_socket())?;
+        let Self { shared, commands, heartbeat_task, scheduler, control, watchdog } = self;
+        let layout = shared.context.layout.clone();
+        let folder = layout.link_folder();
+        sockets::shared_folder(&folder, PROXY_USER)?;
+        let link_socket = sockets::shared(&folder.join(LINK_SOCKET), PROXY_USER)?;
+        let tools_socket = sockets::shared(&folder.join(GATE_SOCKET), PROXY_USER)?;
+        let control_socket = sockets::private(&layout.control_socket())?;
 
-        let containers_door = doors::private(&layout.containers().join(containers::SOCKET))?;
+        let containers_socket = sockets::private(&layout.containers().join(containers::SOCKET))?;
         let seen = Containers::new(&layout)?.router();
         let link = shared.link();
         let tools = updates::router(Arc::clone(&shared.updates)).merge(shared.gate.tools());
         let controls = serve::router(Arc::new(control)).merge(shared.gate.control());
-        let Shared { keeper, queue, door, gate, changed, .. } = shared;
-        let (events_door, tick) = (Arc::clone(&door), Arc::new(tick));
-        let (looks, resuming, standing) = (Arc::clone(&tick), layout.clone(), layout.clone());
+        let Shared { secret_cache, queue, connection, gate, changed, .. } = shared;
+        let (events_connection, scheduler) = (Arc::clone(&connection), Arc::new(scheduler));
+        let (looks, resuming, interrupted) = (Arc::clone(&scheduler), layout.clone(), layout.clone());
 
         let mut parts = JoinSet::new();
         let mut part = |name: &'static str, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
@@ -288,26 +288,26 @@ impl Agent {
                 name
             });
         };
-        part("the line to the secrets proxy", Box::pin(link::serve(link_door, link)));
-        part("the door for the AI team", Box::pin(serve::http(tools_door, tools)));
-        part("the door for this server", Box::pin(serve::http(control_door, controls)));
-        part("the containers' socket", Box::pin(serve::http(containers_door, seen)));
-        part("heartbeats", Box::pin(async move { heart.beat().await }));
-        part("events", Box::pin(async move { beats::tell_events(&events_door, &queue).await }));
-        part("commands", Box::pin(async move { commands::ask(&door, &commands).await }));
-        part("the vault's watch", Box::pin(async move { tick.every_second().await }));
+        part("the line to the secrets proxy", Box::pin(link::serve(link_socket, link)));
+        part("the socket for the AI team", Box::pin(serve::http(tools_socket, tools)));
+        part("the socket for this server", Box::pin(serve::http(control_socket, controls)));
+        part("the containers' socket", Box::pin(serve::http(containers_socket, seen)));
+        part("heartbeats", Box::pin(async move { heartbeat_task.run().await }));
+        part("events", Box::pin(async move { heartbeat::send_events(&events_connection, &queue).await }));
+        part("commands", Box::pin(async move { commands::ask(&connection, &commands).await }));
+        part("the vault's watch", Box::pin(async move { scheduler.every_second().await }));
         part("the look for drift", Box::pin(async move { looks.every_hour().await }));
         part(
             "unfinished rotations",
-            Box::pin(async move { tick::resume_rotation(&keeper, &resuming).await }),
+            Box::pin(async move { scheduler::resume_rotation(&secret_cache, &resuming).await }),
         );
         part(
             "unfinished backups and restores",
-            Box::pin(async move { tick::resume_backups(&standing).await }),
+            Box::pin(async move { scheduler::resume_backups(&interrupted).await }),
         );
         part("the command gate", Box::pin(async move { gate.keep().await }));
         part("the watch over the tools' files", Box::pin(env_files::watch(layout, changed)));
-        part("the watchdog", Box::pin(async move { pulses.feed().await }));
+        part("the watchdog", Box::pin(async move { watchdog.feed().await }));
         Ok(parts)
     }
 }

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use super::{
     configuration::Configurations,
     meter::Meter,
-    secrets::{Keeper, ProxyWord},
+    secrets::{ProxyWord, SecretCache},
 };
 
 /// Longest line that the proxy may say.
@@ -61,7 +61,7 @@ impl Proxies {
 
 /// What a line needs.
 pub(crate) struct Link {
-    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) secret_cache: Arc<SecretCache>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) configurations: Arc<Configurations>,
     pub(crate) proxies: Arc<Proxies>,
@@ -117,13 +117,13 @@ impl Line {
     async fn keep(&mut self, stream: UnixStream) -> &'static str {
         let (read, mut write) = stream.into_split();
         let mut heard = Heard::new(read);
-        let mut content = self.link.keeper.content();
+        let mut content = self.link.secret_cache.content();
         self.link.proxies.0.send_modify(|lines| {
             lines.insert(self.number, 0);
         });
         let first = content.borrow_and_update().clone();
         if let Some(first) = first
-            && say(&mut write, &vault_line(&first)).await.is_err()
+            && write_line(&mut write, &vault_line(&first)).await.is_err()
         {
             return "the proxy does not listen";
         }
@@ -132,7 +132,7 @@ impl Line {
                 changed = content.changed() => {
                     let new = content.borrow_and_update().clone();
                     let Some(new) = new.filter(|_| changed.is_ok()) else { return "the vault cannot be read" };
-                    if say(&mut write, &vault_line(&new)).await.is_err() {
+                    if write_line(&mut write, &vault_line(&new)).await.is_err() {
                         return "the proxy does not listen";
                     }
                 }
@@ -145,7 +145,7 @@ impl Line {
                     let Ok(word) = word else { return "the proxy said something unknown" };
                     let Ok(answer) = self.hear(word) else { return "what was used cannot be written down" };
                     if let Some(answer) = answer
-                        && say(&mut write, &answer.to_line()).await.is_err()
+                        && write_line(&mut write, &answer.to_line()).await.is_err()
                     {
                         return "the proxy does not listen";
                     }
@@ -189,7 +189,7 @@ fn vault_line(content: &VaultContent) -> Secret<String> {
     ToProxy::Vault(content.clone()).to_line()
 }
 
-async fn say(write: &mut OwnedWriteHalf, line: &Secret<String>) -> Result<(), ()> {
+async fn write_line(write: &mut OwnedWriteHalf, line: &Secret<String>) -> Result<(), ()> {
     if line.expose().len() > LINE_BYTES {
         tracing::error!("the secrets are more than one line to the proxy can hold; it is cut off");
         return Err(());

@@ -12,25 +12,25 @@ use letsbe_types::{
 };
 use letsbe_vault::{Credentials, MODELS, Origin, Vault, VaultFiles};
 
-use super::secrets::Keeper;
-use crate::{guardian::Secrets, hub::Client};
+use super::secrets::SecretCache;
+use crate::{context::Secrets, hub::Client};
 use letsbe_base::{files, layout::Layout};
 
 /// Keeps the access to models as the Hub wants it.
 pub(crate) struct Models {
     layout: Layout,
-    keeper: Arc<Keeper>,
+    secret_cache: Arc<SecretCache>,
 }
 
 impl Models {
-    pub(crate) fn new(layout: &Layout, keeper: &Arc<Keeper>) -> Self {
-        Self { layout: layout.clone(), keeper: Arc::clone(keeper) }
+    pub(crate) fn new(layout: &Layout, secret_cache: &Arc<SecretCache>) -> Self {
+        Self { layout: layout.clone(), secret_cache: Arc::clone(secret_cache) }
     }
 
     /// Fetches the access if it is not the one that the Hub wants. What fails is tried again with the next heartbeat.
     pub(crate) async fn follow(&self, hub: &Client, wanted: Option<&str>) {
         let Some(wanted) = wanted else { return };
-        let secrets = self.keeper.secrets().borrow().clone();
+        let secrets = self.secret_cache.secrets().borrow().clone();
         let fetched = match secrets {
             // Without a vault nobody knows which key there is, and none could be kept.
             None => return,
@@ -50,7 +50,7 @@ impl Models {
         let layout = self.layout.clone();
         let kept = tokio::task::spawn_blocking(move || keep(&layout, &grant, Utc::now())).await;
         kept.map_err(|error| not_kept(&error)).flatten()?;
-        self.keeper.look().await;
+        self.secret_cache.poll().await;
         tracing::info!("the access to models is the one that the Hub wants");
         Ok(())
     }
@@ -115,7 +115,7 @@ mod tests {
     use letsbe_vault::{Origin, Vault, VaultFiles};
     use tokio::sync::Mutex;
 
-    use super::{Keeper, Models};
+    use super::{Models, SecretCache};
     use crate::hub::{AgentState, Client};
     use letsbe_base::{files, layout::Layout};
 
@@ -168,11 +168,11 @@ mod tests {
         let grant = |key: &str| ModelGrant { models: models.clone(), relay_key: ProviderKey(key.to_owned()) };
         let wanted = |key: &str| fingerprint(&models, |_| Some(key)).clone();
         given.lock().await.extend([grant("relay-1"), grant("relay-2")]);
-        let keeper = Arc::new(Keeper::new(&layout));
+        let secret_cache = Arc::new(SecretCache::new(&layout));
         let client =
             Client::new(&AgentState { hub_url: url, agent_key: "agent-key".to_owned(), registered_by: None })
                 .unwrap();
-        let following = Models::new(&layout, &keeper);
+        let following = Models::new(&layout, &secret_cache);
         let key = || Vault::open(&vault_files).unwrap().unwrap().entry("models", "lab").unwrap().clone();
 
         let first = wanted(&key_hash("relay-1"));
@@ -182,7 +182,7 @@ mod tests {
             "sk-of-all-tenants",
             "nothing is done while the vault is not read"
         );
-        keeper.reload().await;
+        secret_cache.reload().await;
         following.follow(&client, None).await;
         assert_eq!(given.lock().await.len(), 2, "a Hub that relays nothing is asked for nothing");
         // Twice: the second time all is as it should be, and nothing is fetched.

@@ -6,19 +6,19 @@ use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, backup::Proof, ids::SetId, tenant::TenantEventKind};
 use serde::{Deserialize, Serialize};
 
-use super::stamp::Stamp;
-use crate::guardian::Outbox;
+use super::file_version::FileVersion;
+use crate::context::Outbox;
 use letsbe_base::{files, layout::Layout};
 use letsbe_data::proof::evidence;
 
 /// The last proof that was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Told {
+struct LastReported {
     set: SetId,
     began_at: DateTime<Utc>,
 }
 
-impl Told {
+impl LastReported {
     fn of(proof: &Proof) -> Self {
         Self { set: proof.set, began_at: proof.began_at }
     }
@@ -28,7 +28,7 @@ impl Told {
 pub(crate) struct Proofs {
     layout: Layout,
     kept: PathBuf,
-    seen: Option<Stamp>,
+    seen: Option<FileVersion>,
 }
 
 impl Proofs {
@@ -37,28 +37,28 @@ impl Proofs {
     }
 
     /// Tells what is new. A kill in between tells a proof again; the Hub keeps it once.
-    pub(crate) fn look(&mut self, outbox: &dyn Outbox) -> Result<(), Problem> {
-        let stamp = Stamp::of(&[&evidence::path(&self.layout)]);
-        if self.seen.as_ref() == Some(&stamp) {
+    pub(crate) fn poll(&mut self, outbox: &dyn Outbox) -> Result<(), Problem> {
+        let version = FileVersion::of(&[&evidence::path(&self.layout)]);
+        if self.seen.as_ref() == Some(&version) {
             return Ok(());
         }
-        let last: Option<Told> = files::read_json(&self.kept).unwrap_or_else(|problem| {
+        let last: Option<LastReported> = files::read_json(&self.kept).unwrap_or_else(|problem| {
             tracing::warn!(%problem, "which proofs were told is not known");
             None
         });
         for proof in untold(evidence::read(&self.layout)?, last) {
-            let told = Told::of(&proof);
-            outbox.tell(TenantEventKind::Proven { proof })?;
+            let told = LastReported::of(&proof);
+            outbox.publish(TenantEventKind::Proven { proof })?;
             files::write_json(&self.kept, &told)?;
         }
-        self.seen = Some(stamp);
+        self.seen = Some(version);
         Ok(())
     }
 }
 
 /// What stands behind the last one that was told. If that is not there any more, nothing that is there was told.
-fn untold(mut proofs: Vec<Proof>, last: Option<Told>) -> Vec<Proof> {
-    let told = proofs.iter().rposition(|proof| Some(Told::of(proof)) == last);
+fn untold(mut proofs: Vec<Proof>, last: Option<LastReported>) -> Vec<Proof> {
+    let told = proofs.iter().rposition(|proof| Some(LastReported::of(proof)) == last);
     proofs.split_off(told.map_or(0, |told| told + 1))
 }
 
@@ -70,7 +70,7 @@ mod tests {
     use letsbe_types::{Problem, backup::Proof, ids::SetId, tenant::TenantEventKind};
 
     use super::Proofs;
-    use crate::guardian::Outbox;
+    use crate::context::Outbox;
     use letsbe_base::{files, layout::Layout};
     use letsbe_data::proof::evidence;
 
@@ -92,7 +92,7 @@ mod tests {
     struct Room(Mutex<(usize, Vec<String>)>);
 
     impl Outbox for Room {
-        fn tell(&self, event: TenantEventKind) -> Result<(), Problem> {
+        fn publish(&self, event: TenantEventKind) -> Result<(), Problem> {
             let TenantEventKind::Proven { proof } = event else { panic!("{event:?}") };
             let mut inner = self.0.lock().unwrap();
             if inner.0 == 0 {
@@ -117,23 +117,23 @@ mod tests {
         };
         let room = Room(Mutex::new((2, vec![])));
         let told = || std::mem::take(&mut room.0.lock().unwrap().1);
-        Proofs::new(&layout).look(&room).unwrap();
+        Proofs::new(&layout).poll(&room).unwrap();
         assert_eq!(told(), [""; 0]);
         keep(&["a", "b", "c"]);
         let mut agent = Proofs::new(&layout);
-        assert!(agent.look(&room).is_err(), "two are kept, the third is not");
+        assert!(agent.poll(&room).is_err(), "two are kept, the third is not");
         assert_eq!(told(), ["a", "b"]);
         room.0.lock().unwrap().0 = 100;
-        agent.look(&room).unwrap();
-        agent.look(&room).unwrap();
-        Proofs::new(&layout).look(&room).unwrap();
+        agent.poll(&room).unwrap();
+        agent.poll(&room).unwrap();
+        Proofs::new(&layout).poll(&room).unwrap();
         assert_eq!(told(), ["c"]);
         keep(&["a", "b", "c", "d"]);
-        agent.look(&room).unwrap();
+        agent.poll(&room).unwrap();
         assert_eq!(told(), ["d"]);
         // The evidence begins anew, for example after the server was built again.
         keep(&["x", "y"]);
-        agent.look(&room).unwrap();
+        agent.poll(&room).unwrap();
         assert_eq!(told(), ["x", "y"]);
     }
 }

@@ -14,8 +14,8 @@ use letsbe_vault::{Vault, VaultFiles};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
-use super::{ended::Census, link::Proxies, stamp::Stamp};
-use crate::guardian::Secrets;
+use super::{completions::RotationState, file_version::FileVersion, link::Proxies};
+use crate::context::Secrets;
 use letsbe_base::{files, layout::Layout};
 
 /// A reload is answered after this time at the latest.
@@ -56,17 +56,17 @@ pub(crate) enum ProxyWord {
 }
 
 /// Keeps the secrets in force.
-pub(crate) struct Keeper {
+pub(crate) struct SecretCache {
     layout: Layout,
     secrets: watch::Sender<Option<Arc<Secrets>>>,
     content: watch::Sender<Option<Arc<VaultContent>>>,
     facts: watch::Sender<VaultFacts>,
-    census: watch::Sender<Option<Census>>,
-    seen: Mutex<Option<Stamp>>,
+    census: watch::Sender<Option<RotationState>>,
+    seen: Mutex<Option<FileVersion>>,
 }
 
-impl Keeper {
-    /// Holds nothing until [`Keeper::reload`].
+impl SecretCache {
+    /// Holds nothing until [`SecretCache::reload`].
     pub(crate) fn new(layout: &Layout) -> Self {
         Self {
             layout: layout.clone(),
@@ -94,12 +94,12 @@ impl Keeper {
     }
 
     /// How rotations stand; `None` while the vault cannot be read.
-    pub(crate) fn census(&self) -> Option<Census> {
+    pub(crate) fn census(&self) -> Option<RotationState> {
         self.census.borrow().clone()
     }
 
     /// Reads the vault if its file has changed.
-    pub(crate) async fn look(&self) {
+    pub(crate) async fn poll(&self) {
         let seen = self.seen.lock().await;
         if seen.as_ref() == Some(&self.stamp()) {
             return;
@@ -108,9 +108,9 @@ impl Keeper {
         self.reload().await;
     }
 
-    fn stamp(&self) -> Stamp {
+    fn stamp(&self) -> FileVersion {
         let files = VaultFiles::under(&self.layout.root());
-        Stamp::of(&[&files.sealed, &files.key, &self.layout.state("models.json")])
+        FileVersion::of(&[&files.sealed, &files.key, &self.layout.state("models.json")])
     }
 
     /// Reads the vault and publishes what is new.
@@ -188,7 +188,7 @@ const SEE_VAULT: &str = "See `letsbe-node vault list` and the disk's health.";
 struct Loaded {
     secrets: Option<Arc<Secrets>>,
     content: Option<VaultContent>,
-    census: Option<Census>,
+    census: Option<RotationState>,
     facts: VaultFacts,
 }
 
@@ -213,7 +213,12 @@ impl Loaded {
             models,
             client_key: key.present.clone(),
         });
-        Ok(Self { secrets: Some(secrets), content, census: Some(Census::of(&vault)), facts: facts(&vault) })
+        Ok(Self {
+            secrets: Some(secrets),
+            content,
+            census: Some(RotationState::of(&vault)),
+            facts: facts(&vault),
+        })
     }
 }
 

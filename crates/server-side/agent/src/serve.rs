@@ -16,11 +16,11 @@ use tokio::{net::UnixListener, sync::Notify};
 
 use super::{
     commands::Commands,
+    health::HealthReporter,
+    hub_connection::{ConnectionState, HubConnection},
     link::Proxies,
-    meter::{Meter, Pace},
-    secrets::{Keeper, ProxyWord, Reloaded, VaultFacts},
-    signs::Signs,
-    standing::{HubDoor, Standing},
+    meter::{Meter, ModelLatency},
+    secrets::{ProxyWord, Reloaded, SecretCache, VaultFacts},
 };
 use crate::refusal::Refusal;
 
@@ -33,19 +33,19 @@ pub struct AgentStatus {
     /// When it started.
     pub started_at: DateTime<Utc>,
     /// How it stands with the Hub.
-    pub hub: Standing,
+    pub hub: ConnectionState,
     /// What of the vault may be told.
     pub vault: VaultFacts,
     /// Commands of the Hub that are being carried out.
     pub commands_at_work: usize,
     /// How long models let people wait.
     #[serde(default)]
-    pub models: Vec<Pace>,
+    pub models: Vec<ModelLatency>,
 }
 
 /// Answer to `GET /status`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Answer {
+pub struct StatusReply {
     /// How the agent itself is.
     pub agent: AgentStatus,
     /// What the next heartbeat would tell.
@@ -55,12 +55,12 @@ pub struct Answer {
 /// What is answered for this server's own programs.
 pub(crate) struct Control {
     pub(crate) started_at: DateTime<Utc>,
-    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) secret_cache: Arc<SecretCache>,
     pub(crate) proxies: Arc<Proxies>,
-    pub(crate) door: Arc<HubDoor>,
+    pub(crate) connection: Arc<HubConnection>,
     pub(crate) commands: Arc<Commands>,
     pub(crate) meter: Arc<Meter>,
-    pub(crate) signs: Arc<Signs>,
+    pub(crate) health: Arc<HealthReporter>,
     pub(crate) report: Arc<Notify>,
 }
 
@@ -74,21 +74,21 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .with_state(control)
 }
 
-async fn status(State(control): State<Arc<Control>>) -> Json<Answer> {
+async fn status(State(control): State<Arc<Control>>) -> Json<StatusReply> {
     let agent = AgentStatus {
         started_at: control.started_at,
-        hub: control.door.standing(),
-        vault: control.keeper.facts(),
+        hub: control.connection.state(),
+        vault: control.secret_cache.facts(),
         commands_at_work: control.commands.at_work(),
         models: control.meter.paces(),
     };
-    Json(Answer { agent, vital_signs: control.signs.collect().await })
+    Json(StatusReply { agent, vital_signs: control.health.collect().await })
 }
 
 /// Well only if nothing can leave under the old state any more.
 async fn reload(State(control): State<Arc<Control>>) -> Result<Json<Reloaded>, Refusal> {
-    let reloaded = control.keeper.reload_everywhere(&control.proxies).await;
-    match (control.keeper.facts().problem, reloaded.proxy) {
+    let reloaded = control.secret_cache.reload_everywhere(&control.proxies).await;
+    match (control.secret_cache.facts().problem, reloaded.proxy) {
         (Some(problem), _) => Err(Refusal(problem)),
         (None, ProxyWord::Late) => Err(Refusal(Problem::transient(
             "NODE075",

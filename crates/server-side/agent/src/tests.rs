@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use super::Agent;
-use crate::guardian::Outbox;
+use crate::context::Outbox;
 use letsbe_base::{control, files, layout::Layout};
 
 /// A Hub.
@@ -144,7 +144,7 @@ impl Server {
 
     async fn start(&self) -> Life {
         let agent = Agent::assemble(&self.layout).await.unwrap();
-        let outbox = Arc::clone(&agent.shared.guardian.outbox);
+        let outbox = Arc::clone(&agent.shared.context.outbox);
         Life { outbox, _parts: agent.start().unwrap() }
     }
 
@@ -168,7 +168,7 @@ impl Life {
     /// Something happens here.
     fn happen(&self, number: usize) {
         let problem = Problem::permanent("X", number.to_string(), "");
-        self.outbox.tell(TenantEventKind::Trouble { problem }).unwrap();
+        self.outbox.publish(TenantEventKind::Trouble { problem }).unwrap();
     }
 }
 

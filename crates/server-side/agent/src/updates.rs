@@ -20,7 +20,7 @@ use letsbe_types::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{guardian::Outbox, limit::Limit};
+use crate::{context::Outbox, limit::Limit};
 use letsbe_base::{files, layout::Layout};
 
 /// A message of Diun is not longer.
@@ -31,7 +31,7 @@ pub(crate) struct Updates {
     path: PathBuf,
     outbox: Arc<dyn Outbox>,
     seen: Mutex<Vec<UpdateSign>>,
-    /// The door has no key: whoever floods it must not push other events out of the queue.
+    /// The socket asks for no key: whoever floods it must not push other events out of the queue.
     limit: Limit,
 }
 
@@ -68,7 +68,7 @@ impl Updates {
         add(&mut new, update.clone());
         tracing::info!(image = update.image, "a newer image was seen");
         // Told first: what a kill keeps from being written down is found among what was told.
-        self.outbox.tell(TenantEventKind::UpdateSeen { update })?;
+        self.outbox.publish(TenantEventKind::UpdateSeen { update })?;
         files::write_json(&self.path, &new)?;
         *seen = new;
         Ok(())

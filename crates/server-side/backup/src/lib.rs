@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod dump_counter;
 mod engine;
 mod location;
 mod manifest;
@@ -9,8 +10,8 @@ pub mod selection;
 mod set;
 mod source;
 mod spelling;
-mod tally;
 
+pub use dump_counter::DumpCounter;
 pub use engine::{
     Access, asked, contents, counts, drop_order, dump, first_line, in_order, is_last_count, keep_order, load,
     load_with_owners, make_roles, others, parse_counts, parse_others, parse_snapshot, prepare, ready,
@@ -24,4 +25,3 @@ pub use repository::{Damage, Listed, NewItem, Repository, Stored, bring_back};
 pub use set::{BackupSet, Item, SetKind, Snapshot, sets};
 pub use source::{DatabaseSource, FilesSource, Source, SqliteSource, platform_sources, sources, volume};
 pub use spelling::spelled;
-pub use tally::Tally;

@@ -99,7 +99,7 @@ impl Layout {
     }
 
     /// Folder of the sockets that the secrets proxy may use.
-    pub fn guardian(&self) -> PathBuf {
+    pub fn link_folder(&self) -> PathBuf {
         self.root.join(letsbe_types::link::FOLDER.trim_start_matches('/'))
     }
 

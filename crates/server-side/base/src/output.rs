@@ -1,4 +1,4 @@
-//! How numbers and moments are said to people.
+//! What is printed: results as JSON or as lines for people, progress, sizes and moments.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -10,7 +10,7 @@ use crate::files;
 
 /// To whom progress is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Voice {
+pub enum Progress {
     /// Nobody: a program reads the result.
     Silent,
     /// A person at a terminal.
@@ -19,8 +19,8 @@ pub enum Voice {
     Log,
 }
 
-impl Voice {
-    /// The voice for whoever called this program.
+impl Progress {
+    /// The progress for whoever called this program.
     pub fn of_caller(json: bool) -> Self {
         if json {
             Self::Silent
@@ -31,8 +31,8 @@ impl Voice {
         }
     }
 
-    /// Says it. Nobody has to listen: a terminal that is gone is no reason to stop.
-    pub fn say(self, text: &str) {
+    /// Prints a line of progress. Nobody has to listen: a terminal that is gone is no reason to stop.
+    pub fn print(self, text: &str) {
         match self {
             Self::Silent => {}
             Self::Terminal => drop(writeln!(std::io::stderr().lock(), "{text}")),

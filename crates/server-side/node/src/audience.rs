@@ -34,16 +34,16 @@ impl Audience {
     }
 
     /// Says what went wrong. Nobody has to listen.
-    pub(crate) fn tell(self, problem: Problem) {
-        self.say("error", problem);
+    pub(crate) fn print(self, problem: Problem) {
+        self.print_as("error", problem);
     }
 
     /// Says what would stop something that was only planned.
-    pub(crate) fn tell_stop(self, problem: Problem) {
-        self.say("would stop", problem);
+    pub(crate) fn print_stop(self, problem: Problem) {
+        self.print_as("would stop", problem);
     }
 
-    fn say(self, what: &str, problem: Problem) {
+    fn print_as(self, what: &str, problem: Problem) {
         if self != Self::Program {
             drop(writeln!(std::io::stderr().lock(), "{what}: {}", in_words(&problem)));
         }

@@ -240,11 +240,11 @@ async fn main() -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(problem) if planned => {
-            audience.tell_stop(problem);
+            audience.print_stop(problem);
             ExitCode::from(WOULD_STOP)
         }
         Err(problem) => {
-            audience.tell(problem);
+            audience.print(problem);
             ExitCode::FAILURE
         }
     }
@@ -261,7 +261,7 @@ fn wrong(refused: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let message = said.split("\n\nUsage:").next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message).trim();
     let hint = "`letsbe-node --help` shows the commands; --help after a command what it takes.";
-    Audience::Program.tell(Problem::permanent("NODE082", message, hint));
+    Audience::Program.print(Problem::permanent("NODE082", message, hint));
     ExitCode::from(2)
 }
 

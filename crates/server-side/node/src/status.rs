@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::install;
 use letsbe_agent::{
-    AgentStatus, Answer, Pace,
+    AgentStatus, ModelLatency, StatusReply,
     hub::{self, AgentState, HeartbeatState},
     memory_total_mib, read_text, uploads,
 };
@@ -112,13 +112,13 @@ async fn read(layout: &Layout) -> Result<Status, Problem> {
     let lock: Option<HostLock> = files::read_json(&layout.state("lock.json"))?;
     let agent: Option<AgentState> = files::read_json(&layout.state("agent.json"))?;
     let said = control::call(layout, "GET", "/status", None).await.and_then(|said| {
-        serde_json::from_value::<Answer>(said).map_err(|error| {
+        serde_json::from_value::<StatusReply>(said).map_err(|error| {
             let message = format!("The agent's answer cannot be read: {error}");
             Problem::transient("NODE071", message, "It runs another version: restart letsbe-agent.")
         })
     });
     let (agent_says, vital_signs, problem) = match said {
-        Ok(Answer { agent, vital_signs }) => (Some(agent), Some(VitalSigns::of(vital_signs)), None),
+        Ok(StatusReply { agent, vital_signs }) => (Some(agent), Some(VitalSigns::of(vital_signs)), None),
         Err(problem) => (None, None, Some(problem)),
     };
     let desired: Option<DesiredServer> = files::read_json(&layout.state("server.json"))?;
@@ -212,7 +212,7 @@ fn of_agent(agent: &AgentStatus, now: DateTime<Utc>) -> Vec<Row> {
         None => (Mood::Fine, format!("{} secrets{rotating}", vault.secrets)),
     };
     let waits = agent.models.iter().map(|pace| {
-        let Pace { model, answers, first_token_ms_mean: mean, first_token_ms_max: max } = pace;
+        let ModelLatency { model, answers, first_token_ms_mean: mean, first_token_ms_max: max } = pace;
         format!("{model}: first token after {mean} ms, {max} ms at most, of {answers}")
     });
     let waits: Vec<String> = waits.collect();

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, process::Stdio};
 
-use letsbe_backup::{Tally, dump, make_roles, prepare, roles, server_version};
+use letsbe_backup::{DumpCounter, dump, make_roles, prepare, roles, server_version};
 use letsbe_lab::docker;
 use tokio::io::AsyncReadExt as _;
 
@@ -136,11 +136,11 @@ async fn cut_off(server: &Server) {
     // What it says is not looked at: MariaDB's client fails without a word.
     let mut child = command.process().stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("docker");
     let mut output = child.stdout.take().expect("an output");
-    let (mut tally, mut piece) = (Tally::new(server.source.engine), [0; 4096]);
-    while !tally.has_begun() {
+    let (mut counter, mut piece) = (DumpCounter::new(server.source.engine), [0; 4096]);
+    while !counter.has_begun() {
         let length = output.read(&mut piece).await.expect("read");
         assert!(length > 0, "it ends before it has begun");
-        tally.feed(&piece[..length]);
+        counter.feed(&piece[..length]);
     }
     // Nobody reads on, and no pipe holds what is to come.
     let others = "SELECT CONCAT('KILL ', id, ';') FROM information_schema.processlist \
@@ -149,9 +149,9 @@ async fn cut_off(server: &Server) {
     told(server, kill.lines().find(|line| line.starts_with("KILL ")).expect("the dump's connection")).await;
     let mut rest = Vec::new();
     output.read_to_end(&mut rest).await.expect("read");
-    tally.feed(&rest);
+    counter.feed(&rest);
     assert!(!child.wait().await.expect("an end").success());
-    assert!(tally.finish().expect_err("refused").contains("cut off"));
+    assert!(counter.finish().expect_err("refused").contains("cut off"));
 }
 
 /// A view that has lost its table is named; without it there is no dump.

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use letsbe_backup::{
-    Tally, is_last_count, load_with_owners, make_roles, parse_counts, parse_snapshot, roles, session,
+    DumpCounter, is_last_count, load_with_owners, make_roles, parse_counts, parse_snapshot, roles, session,
     snapshot_statements,
 };
 use letsbe_catalog::DatabaseEngine;
@@ -97,12 +97,12 @@ pub(crate) async fn round_trip() {
     refuses(&copy, &dump).await;
 }
 
-/// A dump that was cut off does not load, a database in use is not replaced, and the tally sees the former too.
+/// A dump that was cut off does not load, a database in use is not replaced, and the counter sees the former too.
 async fn refuses(copy: &Server, dump: &[u8]) {
     let cut = &dump[..dump.len() * 2 / 3];
-    let mut tally = Tally::new(DatabaseEngine::Postgresql);
-    tally.feed(cut);
-    assert!(tally.finish().expect_err("refused").contains("cut off"));
+    let mut counter = DumpCounter::new(DatabaseEngine::Postgresql);
+    counter.feed(cut);
+    assert!(counter.finish().expect_err("refused").contains("cut off"));
     let busy = copy.with(session).process().stdin(Stdio::piped()).spawn().expect("docker");
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop';";
     eventually("the session", std::time::Duration::from_secs(30), || async {

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, process::Stdio, time::Duration};
 
-use letsbe_backup::{Access, DatabaseSource, Tally, counts, dump, load, parse_counts, ready, variables};
+use letsbe_backup::{
+    Access, DatabaseSource, DumpCounter, counts, dump, load, parse_counts, ready, variables,
+};
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::Command;
 use letsbe_lab::{docker, images, wait::eventually};
@@ -15,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Hard to hand over: what it is must not matter.
 const PASSWORD: &str = "ro'ot \"#$ä\\ =x";
 
-/// What a tally says: bytes, hash, rows.
+/// What a counter says: bytes, hash, rows.
 pub(crate) type Told = (u64, String, BTreeMap<String, u64>);
 
 pub(crate) struct Server {
@@ -87,15 +89,15 @@ impl Server {
         parse_counts(&String::from_utf8(ended.output).expect("text")).expect("counts")
     }
 
-    /// The dump, and what a tally said of it.
+    /// The dump, and what a counter said of it.
     pub(crate) async fn dumped(&self, snapshot: Option<&str>) -> (Vec<u8>, Told) {
         let command = self.with(|source, access| dump(source, access, snapshot));
         let ended = run(&command, b"").await;
         assert!(ended.success, "{}", ended.errors);
-        let mut tally = Tally::new(self.source.engine);
-        ended.output.chunks(60_000).for_each(|piece| tally.feed(piece));
-        assert!(tally.has_begun());
-        let told = tally.finish().expect("a whole dump");
+        let mut counter = DumpCounter::new(self.source.engine);
+        ended.output.chunks(60_000).for_each(|piece| counter.feed(piece));
+        assert!(counter.has_begun());
+        let told = counter.finish().expect("a whole dump");
         (ended.output, told)
     }
 

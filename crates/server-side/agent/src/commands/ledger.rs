@@ -17,7 +17,7 @@ const KNOWN_MAX: usize = 10_000;
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
-pub(crate) enum Line {
+pub(crate) enum LedgerRecord {
     /// Work begins; on the disk before it does.
     Begun {
         /// Which.
@@ -81,17 +81,17 @@ impl Ledger {
     }
 
     /// Takes a line of the journal into account.
-    pub(crate) fn apply(&mut self, line: Line) {
+    pub(crate) fn apply(&mut self, line: LedgerRecord) {
         match line {
-            Line::Begun { command, at, expires_at } => {
+            LedgerRecord::Begun { command, at, expires_at } => {
                 self.0.entry(command).or_insert(Known { at, expires_at, result: None, told: false });
             }
-            Line::Ended { result, expires_at } => {
+            LedgerRecord::Ended { result, expires_at } => {
                 let at = result.finished_at;
                 let new = Known { at, expires_at, result: None, told: false };
                 self.0.entry(result.command).or_insert(new).result.get_or_insert(result);
             }
-            Line::Told { command } => {
+            LedgerRecord::Told { command } => {
                 if let Some(known) = self.0.get_mut(&command) {
                     known.told = true;
                 }
@@ -100,12 +100,12 @@ impl Ledger {
     }
 
     /// Lines for what was begun and not ended: whoever was at work is gone.
-    pub(crate) fn interrupted(&self, now: DateTime<Utc>) -> Vec<Line> {
+    pub(crate) fn interrupted(&self, now: DateTime<Utc>) -> Vec<LedgerRecord> {
         let open = self.0.iter().filter(|(_, known)| known.result.is_none());
         open.map(|(command, known)| {
             let outcome = CommandOutcome::Interrupted;
             let result = CommandResult { command: *command, finished_at: now, outcome };
-            Line::Ended { result, expires_at: known.expires_at }
+            LedgerRecord::Ended { result, expires_at: known.expires_at }
         })
         .collect()
     }
@@ -122,13 +122,13 @@ impl Ledger {
     }
 
     /// Forgets what is old; answers the lines that make up the rest.
-    pub(crate) fn tidy(&mut self, now: DateTime<Utc>) -> Vec<Line> {
+    pub(crate) fn tidy(&mut self, now: DateTime<Utc>) -> Vec<LedgerRecord> {
         self.0.retain(|_, known| !known.told || now - known.at < REMEMBERED || known.expires_at > now);
         let lines = self.0.iter().flat_map(|(command, known)| {
             let (command, at, expires_at) = (*command, known.at, known.expires_at);
-            let begun = Line::Begun { command, at, expires_at };
-            let ended = known.result.clone().map(|result| Line::Ended { result, expires_at });
-            let told = known.told.then_some(Line::Told { command });
+            let begun = LedgerRecord::Begun { command, at, expires_at };
+            let ended = known.result.clone().map(|result| LedgerRecord::Ended { result, expires_at });
+            let told = known.told.then_some(LedgerRecord::Told { command });
             std::iter::once(begun).chain(ended).chain(told)
         });
         lines.collect()

@@ -1,7 +1,7 @@
 //! Commands of the Hub: each is begun once at most, and its result is told until the Hub has it.
 
+mod handlers;
 mod ledger;
-mod works;
 
 use std::{
     path::Path,
@@ -18,10 +18,10 @@ use letsbe_types::{
 };
 use tokio::{sync::Semaphore, time::sleep};
 
-use self::ledger::{Ledger, Line, Verdict};
-pub(crate) use self::works::Works;
-use super::{lines::Lines, standing::HubDoor};
-use crate::guardian::Outbox;
+pub(crate) use self::handlers::Handlers;
+use self::ledger::{Ledger, LedgerRecord, Verdict};
+use super::{hub_connection::HubConnection, jsonl::JsonLines};
+use crate::context::Outbox;
 
 letsbe_types::crash_points! {
     /// Where the agent can be killed around a command of the Hub.
@@ -42,29 +42,29 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The journal is written anew when it is longer.
 const JOURNAL_BYTES: u64 = 1 << 20;
 
-/// Whoever carries commands out.
+/// Carries commands of the Hub out.
 #[async_trait]
-pub(crate) trait Carry: Send + Sync + 'static {
+pub(crate) trait CommandHandler: Send + Sync + 'static {
     /// Carries one out; answers in one line, without secrets.
     async fn carry_out(&self, id: CommandId, work: CommandWork) -> Result<String, Problem>;
 }
 
 /// The commands of this server.
 pub(crate) struct Commands {
-    inner: Mutex<Inner>,
+    inner: Mutex<JournaledLedger>,
     outbox: Arc<dyn Outbox>,
-    carry: Arc<dyn Carry>,
+    handler: Arc<dyn CommandHandler>,
     room: Arc<Semaphore>,
 }
 
-struct Inner {
+struct JournaledLedger {
     ledger: Ledger,
-    journal: Lines,
+    journal: JsonLines,
 }
 
-impl Inner {
+impl JournaledLedger {
     /// On the disk when this returns.
-    fn write(&mut self, line: Line) -> Result<(), Problem> {
+    fn write(&mut self, line: LedgerRecord) -> Result<(), Problem> {
         self.journal.append(&line)?;
         self.journal.sync()?;
         self.ledger.apply(line);
@@ -78,18 +78,18 @@ impl Inner {
         outbox: &dyn Outbox,
     ) -> Result<(), Problem> {
         let result = CommandResult { command: command.id, finished_at: Utc::now(), outcome };
-        self.write(Line::Ended { result, expires_at: command.expires_at })?;
+        self.write(LedgerRecord::Ended { result, expires_at: command.expires_at })?;
         letsbe_types::crash::point(&points::ENDED);
-        self.tell(outbox)
+        self.publish(outbox)
     }
 
     /// A kill between the two lines tells a result twice; the Hub takes the first.
-    fn tell(&mut self, outbox: &dyn Outbox) -> Result<(), Problem> {
+    fn publish(&mut self, outbox: &dyn Outbox) -> Result<(), Problem> {
         for result in self.ledger.untold() {
             let command = result.command;
-            outbox.tell(TenantEventKind::CommandFinished { result })?;
+            outbox.publish(TenantEventKind::CommandFinished { result })?;
             letsbe_types::crash::point(&points::TOLD);
-            self.write(Line::Told { command })?;
+            self.write(LedgerRecord::Told { command })?;
         }
         Ok(())
     }
@@ -100,20 +100,20 @@ impl Commands {
     pub(crate) fn open(
         path: &Path,
         outbox: Arc<dyn Outbox>,
-        carry: Arc<dyn Carry>,
+        handler: Arc<dyn CommandHandler>,
     ) -> Result<Arc<Self>, Problem> {
-        let (journal, lines) = Lines::open::<Line>(path)?;
+        let (journal, lines) = JsonLines::open::<LedgerRecord>(path)?;
         let mut ledger = Ledger::default();
         lines.into_iter().for_each(|line| ledger.apply(line));
         let interrupted = ledger.interrupted(Utc::now());
-        let mut inner = Inner { ledger, journal };
+        let mut inner = JournaledLedger { ledger, journal };
         interrupted.into_iter().try_for_each(|line| inner.write(line))?;
-        inner.tell(outbox.as_ref())?;
+        inner.publish(outbox.as_ref())?;
         let room = Arc::new(Semaphore::new(AT_WORK_MAX));
-        Ok(Arc::new(Self { inner: Mutex::new(inner), outbox, carry, room }))
+        Ok(Arc::new(Self { inner: Mutex::new(inner), outbox, handler, room }))
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, JournaledLedger> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -123,7 +123,7 @@ impl Commands {
     }
 
     /// Begins what is new. Answers whether anything was.
-    pub(crate) fn take(self: &Arc<Self>, given: Vec<TenantCommand>) -> Result<bool, Problem> {
+    pub(crate) fn accept(self: &Arc<Self>, given: Vec<TenantCommand>) -> Result<bool, Problem> {
         let mut news = false;
         for command in given {
             // Heartbeats and the long poll give the same command: judged and written down in one go.
@@ -140,7 +140,7 @@ impl Commands {
                     let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else { break };
                     news = true;
                     let (id, expires_at) = (command.id, command.expires_at);
-                    inner.write(Line::Begun { command: id, at: Utc::now(), expires_at })?;
+                    inner.write(LedgerRecord::Begun { command: id, at: Utc::now(), expires_at })?;
                     letsbe_types::crash::point(&points::BEGUN);
                     let commands = Arc::clone(self);
                     tokio::spawn(async move {
@@ -155,7 +155,7 @@ impl Commands {
 
     async fn work(&self, command: TenantCommand) {
         tracing::info!(command = %command.id, work = ?command.work, "a command of the Hub is begun");
-        let outcome = match self.carry.carry_out(command.id, command.work.clone()).await {
+        let outcome = match self.handler.carry_out(command.id, command.work.clone()).await {
             Ok(summary) => CommandOutcome::Done { summary },
             Err(problem) => CommandOutcome::Failed { problem },
         };
@@ -169,7 +169,7 @@ impl Commands {
     /// Tells what could not be told before, and keeps the journal short.
     pub(crate) fn tidy(&self) -> Result<(), Problem> {
         let mut inner = self.inner();
-        inner.tell(self.outbox.as_ref())?;
+        inner.publish(self.outbox.as_ref())?;
         if inner.journal.bytes() > JOURNAL_BYTES {
             let lines = inner.ledger.tidy(Utc::now());
             inner.journal.replace(lines)?;
@@ -179,15 +179,15 @@ impl Commands {
 }
 
 /// Asks the Hub for commands for ever.
-pub(crate) async fn ask(door: &HubDoor, commands: &Arc<Commands>) {
+pub(crate) async fn ask(connection: &HubConnection, commands: &Arc<Commands>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        let hub = door.client().await;
-        match door.note(hub.commands().await) {
+        let hub = connection.client().await;
+        match connection.note(hub.commands().await) {
             Ok(reply) => {
                 pause = FIRST_PAUSE;
                 let nothing = reply.commands.is_empty();
-                match commands.take(reply.commands) {
+                match commands.accept(reply.commands) {
                     Ok(news) if news || nothing => {}
                     Ok(_) => sleep(BUSY_PAUSE).await,
                     Err(problem) => {
@@ -200,11 +200,11 @@ pub(crate) async fn ask(door: &HubDoor, commands: &Arc<Commands>) {
             }
             Err(problem) => {
                 tracing::debug!(%problem, "the Hub was not asked for commands");
-                door.pause(pause).await;
+                connection.pause(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
-        door.until_heard().await;
+        connection.until_heard().await;
     }
 }
 

@@ -14,8 +14,8 @@ use letsbe_types::{
 use proptest::prelude::*;
 use tokio::{runtime::Runtime, sync::watch};
 
-use super::{Carry, Commands, Ledger, Line, Verdict};
-use crate::guardian::Outbox;
+use super::{CommandHandler, Commands, Ledger, LedgerRecord, Verdict};
+use crate::context::Outbox;
 
 fn command(number: u8, expires_at: DateTime<Utc>) -> TenantCommand {
     let id = CommandId(uuid::Uuid::from_u128(u128::from(number) + 1));
@@ -29,7 +29,7 @@ struct Worker {
 }
 
 #[async_trait]
-impl Carry for Worker {
+impl CommandHandler for Worker {
     async fn carry_out(&self, id: CommandId, _: CommandWork) -> Result<String, Problem> {
         *self.begun.lock().unwrap().entry(id).or_default() += 1;
         let _ = self.ended.clone().wait_for(|ended| ended.contains(&id)).await;
@@ -41,7 +41,7 @@ impl Carry for Worker {
 struct Told(watch::Sender<Vec<(CommandId, CommandOutcome)>>);
 
 impl Outbox for Told {
-    fn tell(&self, event: TenantEventKind) -> Result<(), Problem> {
+    fn publish(&self, event: TenantEventKind) -> Result<(), Problem> {
         let TenantEventKind::CommandFinished { result } = event else { panic!("{event:?}") };
         self.0.send_modify(|told| told.push((result.command, result.outcome)));
         Ok(())
@@ -78,19 +78,19 @@ impl World {
 
 /// One thing that can happen.
 #[derive(Debug, Clone)]
-enum Step {
+enum CommandStep {
     Give(u8),
     GiveExpired(u8),
     End(u8),
     Kill,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<CommandStep>> {
     let step = prop_oneof![
-        4 => (0..6_u8).prop_map(Step::Give),
-        1 => (6..8_u8).prop_map(Step::GiveExpired),
-        3 => (0..6_u8).prop_map(Step::End),
-        2 => Just(Step::Kill),
+        4 => (0..6_u8).prop_map(CommandStep::Give),
+        1 => (6..8_u8).prop_map(CommandStep::GiveExpired),
+        3 => (0..6_u8).prop_map(CommandStep::End),
+        2 => Just(CommandStep::Kill),
     ];
     proptest::collection::vec(step, 1..30)
 }
@@ -109,23 +109,23 @@ proptest! {
         let mut expected: BTreeMap<CommandId, Option<CommandOutcome>> = BTreeMap::new();
         for step in steps {
             match step {
-                Step::Give(number) => {
+                CommandStep::Give(number) => {
                     let command = command(number, Utc::now() + TimeDelta::hours(1));
                     let id = command.id;
                     life.runtime.block_on(async {
-                        life.commands.take(vec![command]).unwrap();
+                        life.commands.accept(vec![command]).unwrap();
                         while !world.begun.lock().unwrap().contains_key(&id) {
                             tokio::task::yield_now().await;
                         }
                     });
                     expected.entry(id).or_insert(None);
                 }
-                Step::GiveExpired(number) => {
+                CommandStep::GiveExpired(number) => {
                     let command = command(number, Utc::now() - TimeDelta::seconds(1));
                     expected.insert(command.id, Some(CommandOutcome::Expired));
-                    life.commands.take(vec![command]).unwrap();
+                    life.commands.accept(vec![command]).unwrap();
                 }
-                Step::End(number) => {
+                CommandStep::End(number) => {
                     let id = command(number, Utc::now()).id;
                     let Some(open @ None) = expected.get_mut(&id) else { continue };
                     *open = Some(CommandOutcome::Done { summary: "done".to_owned() });
@@ -133,7 +133,7 @@ proptest! {
                     let mut told = world.told.0.subscribe();
                     life.runtime.block_on(told.wait_for(|told| told.iter().any(|(of, _)| *of == id))).unwrap();
                 }
-                Step::Kill => {
+                CommandStep::Kill => {
                     drop(life);
                     life = world.live();
                     for outcome in expected.values_mut() {
@@ -157,11 +157,11 @@ fn ids_are_remembered_for_thirty_days_and_as_long_as_the_hub_may_give_them() {
     for (number, age, expires_in) in [(1, 29, -1), (2, 31, -1), (3, 31, 1)] {
         let command = command(number, now + TimeDelta::days(expires_in));
         let at = now - TimeDelta::days(age);
-        ledger.apply(Line::Begun { command: command.id, at, expires_at: command.expires_at });
+        ledger.apply(LedgerRecord::Begun { command: command.id, at, expires_at: command.expires_at });
         let outcome = CommandOutcome::Interrupted;
         let result = letsbe_types::tenant::CommandResult { command: command.id, finished_at: at, outcome };
-        ledger.apply(Line::Ended { result, expires_at: command.expires_at });
-        ledger.apply(Line::Told { command: command.id });
+        ledger.apply(LedgerRecord::Ended { result, expires_at: command.expires_at });
+        ledger.apply(LedgerRecord::Told { command: command.id });
     }
     let lines = ledger.tidy(now);
     let mut again = Ledger::default();
@@ -187,7 +187,7 @@ fn a_command_that_is_given_many_times_at_once_is_begun_once() {
         for _ in 0..8 {
             scope.spawn(|| {
                 let _runtime = life.runtime.enter();
-                life.commands.take(given.clone()).unwrap();
+                life.commands.accept(given.clone()).unwrap();
             });
         }
     });

@@ -1,4 +1,4 @@
-//! Questions and answers of both doors.
+//! Requests and answers of both endpoints.
 
 use axum::{
     Json,

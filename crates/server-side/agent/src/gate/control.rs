@@ -44,7 +44,7 @@ impl Gate {
     }
 
     fn held(&self, id: ApprovalId) -> Result<Held, Refusal> {
-        let held = self.store.look(|approvals| approvals.get(id).cloned());
+        let held = self.store.read(|approvals| approvals.get(id).cloned());
         held.map_err(|error| Refusal(problem::approval(&error)))
     }
 }
@@ -52,7 +52,7 @@ impl Gate {
 async fn list(State(gate): State<Arc<Gate>>, Query(which): Query<Which>) -> Json<Vec<Approval>> {
     let wanted = |held: &&Held| which.all || held.approval.state == ApprovalState::Pending;
     let listed = |held: &Held| held.approval.clone();
-    Json(gate.store.look(|approvals| approvals.iter().filter(wanted).map(listed).collect()))
+    Json(gate.store.read(|approvals| approvals.iter().filter(wanted).map(listed).collect()))
 }
 
 async fn show(State(gate): State<Arc<Gate>>, Path(id): Path<ApprovalId>) -> Result<Json<Held>, Refusal> {

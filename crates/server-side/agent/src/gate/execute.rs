@@ -6,7 +6,7 @@ use crate::gate::{
     clean, problem,
     process::{self, MARK, Output},
     reads,
-    words::Filled,
+    secret_refs::Filled,
 };
 use async_trait::async_trait;
 use letsbe_base::{files, layout::Layout};
@@ -43,11 +43,11 @@ pub(super) trait Executor: Send + Sync {
 }
 
 /// This server.
-pub(super) struct Server {
+pub(super) struct ServerExecutor {
     layout: Layout,
 }
 
-impl Server {
+impl ServerExecutor {
     pub(super) fn new(layout: Layout) -> Self {
         // What a crash left of variables; nothing of ours is under way yet.
         let folder = variables(&layout);
@@ -141,7 +141,7 @@ fn variables_file(layout: &Layout, work: &Work) -> Result<tempfile::NamedTempFil
 }
 
 #[async_trait]
-impl Executor for Server {
+impl Executor for ServerExecutor {
     async fn carry_out(&self, work: Work) -> Result<Done, Problem> {
         let read =
             |result: Value| Done { exit_code: Some(0), bytes: result.to_string().len() as u64, result };
@@ -186,7 +186,7 @@ mod tests {
     use letsbe_redact::Redactor;
 
     use super::{Work, in_container, variables_file};
-    use crate::gate::words::Filled;
+    use crate::gate::secret_refs::Filled;
     use letsbe_base::layout::Layout;
 
     fn work(env: &str) -> (Run, Work) {

@@ -1,4 +1,4 @@
-//! Who may ask at all: programs of this server, by its own names. A page in somebody's browser that reaches the door by another
+//! Who may ask at all: programs of this server, by its own names. A page in somebody's browser that reaches the socket by another
 //! name (DNS rebinding), or from another origin, is refused before its key is looked at.
 
 use axum::{
@@ -10,7 +10,7 @@ use axum::{
 
 use super::answer::Refusal;
 
-/// Names under which the proxy is reached. The key protects the door; this keeps browsers away.
+/// Names under which the proxy is reached. The key protects the socket; this keeps browsers away.
 pub(super) const HOSTS: [&str; 5] = ["letsbe-secrets-proxy", "localhost", "127.0.0.1", "[::1]", "gate"];
 
 /// Refuses foreign names and pages.

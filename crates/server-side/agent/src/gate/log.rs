@@ -1,6 +1,6 @@
 //! The log's file: appended durably, read back whole.
 
-mod told;
+mod published;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,7 +14,7 @@ use std::{
 use letsbe_gate::{Broken, Chain, Entry, Phase};
 use letsbe_types::{Problem, tenant::LogHead, tenants::GateHead};
 
-pub(super) use self::told::told_by_file;
+pub(super) use self::published::published_by_file;
 use crate::gate::problem;
 use letsbe_base::files;
 
@@ -304,7 +304,7 @@ mod tests {
                 heads.push(GateHead { entry, hash, received_at: chrono::Utc::now(), linked: true });
             }
         }
-        let known = log.told(&LogHead { entry: 20, hash: String::new() }).1.expect("a piece").after;
+        let known = log.published(&LogHead { entry: 20, hash: String::new() }).1.expect("a piece").after;
         assert_eq!(known.hash, heads[1].hash);
         drop(log);
         assert_eq!(compare(&path, &heads).expect("as told").entry, 25);
@@ -316,7 +316,7 @@ mod tests {
         let found = compare(&path, &heads).expect_err("found");
         assert!(found.code == "GATE021" && found.message.contains("lines 1 to 10 "), "{found}");
         // The agent, started again, goes on from another line than the Hub knows.
-        let chain = open(&path).told(&known).1.expect("a piece");
+        let chain = open(&path).published(&known).1.expect("a piece");
         assert!(chain.after.entry == 20 && chain.after.hash != known.hash);
         // After line 12, and cut.
         let late = rewritten(&text, |line| line.replace("entry 12.", "nothing"));
@@ -325,7 +325,7 @@ mod tests {
         let cut: String = text.lines().take(19).map(|line| format!("{line}\n")).collect();
         fs::write(&path, cut).expect("writes");
         assert!(compare(&path, &heads).expect_err("found").message.contains("lines 20 to 20"));
-        assert_eq!(open(&path).told(&known), (verify(&path).expect("whole"), None));
+        assert_eq!(open(&path).published(&known), (verify(&path).expect("whole"), None));
     }
 
     #[test]
@@ -338,14 +338,17 @@ mod tests {
         }
         let (mut known, mut pieces) = (LogHead::default(), 0);
         while known != log.head() {
-            let (end, chain) = log.told(&known);
-            assert_eq!((end.clone(), chain.clone()), super::told_by_file(&path, &known));
+            let (end, chain) = log.published(&known);
+            assert_eq!((end.clone(), chain.clone()), super::published_by_file(&path, &known));
             let chain = chain.expect("a piece");
             assert_eq!((&chain.after, chain.hash_of(end.entry)), (&known, Some(end.hash.as_str())));
             (known, pieces) = (end, pieces + 1);
         }
         assert_eq!(pieces, (super::RECENT + 300).div_ceil(limits::LOG_HASHES));
-        assert_eq!(log.told(&known), (known.clone(), Some(LogChain { after: known, hashes: Vec::new() })));
+        assert_eq!(
+            log.published(&known),
+            (known.clone(), Some(LogChain { after: known, hashes: Vec::new() }))
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ use rmcp::{
 };
 use serde_json::Value;
 
-use crate::gate::{Gate, answer::Asked, doors::BODY_BYTES, from_here::HOSTS, schema};
+use crate::gate::{Gate, answer::Asked, from_here::HOSTS, schema, server::BODY_BYTES};
 
 /// Pages that may ask: those of this server's own addresses.
 const ORIGINS: [&str; 4] =

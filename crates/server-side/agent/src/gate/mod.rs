@@ -3,13 +3,13 @@
 //! It must never run what was not judged, hand out a value of a secret, or do anything while the vault cannot be read.
 
 mod answer;
+mod approvals;
 mod clean;
 mod cli;
 mod control;
-mod doors;
 mod execute;
 mod from_here;
-mod hold;
+mod server;
 
 mod log;
 mod mcp;
@@ -17,10 +17,10 @@ mod problem;
 mod process;
 mod reads;
 mod schema;
+mod secret_refs;
 mod store;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::sync::Arc;
 
@@ -38,14 +38,14 @@ use tokio::{sync::Semaphore, time::Instant};
 pub use cli::{ApprovalsCommand, GateCommand, approvals, gate};
 
 use crate::{
+    context::{AgentContext, Secrets},
     gate::{
         answer::{Asked, Refusal},
-        execute::{Executor, Server, Work},
+        execute::{Executor, ServerExecutor, Work},
         log::Log,
+        secret_refs::Filled,
         store::Store,
-        words::Filled,
     },
-    guardian::{Guardian, Secrets},
     limit::Limit,
 };
 use letsbe_base::{files, layout::Layout};
@@ -71,7 +71,7 @@ const CLOSED: &str = "secrets-proxy";
 
 /// The command gate.
 pub(crate) struct Gate {
-    guardian: Arc<Guardian>,
+    context: Arc<AgentContext>,
     table: Table,
     catalog: Catalog,
     executor: Arc<dyn Executor>,
@@ -107,34 +107,34 @@ fn log_path(layout: &Layout) -> std::path::PathBuf {
 }
 
 /// What the Hub is told of the log while the gate is closed.
-pub(crate) fn told_of_closed(layout: &Layout, known: &LogHead) -> (LogHead, Option<LogChain>) {
-    log::told_by_file(&log_path(layout), known)
+pub(crate) fn published_of_closed(layout: &Layout, known: &LogHead) -> (LogHead, Option<LogChain>) {
+    log::published_by_file(&log_path(layout), known)
 }
 
 impl Gate {
     /// Reads the table and the catalog of the bundle, the log and the approvals, and goes on with what was approved.
-    pub(crate) async fn open(guardian: Arc<Guardian>) -> Result<Arc<Self>, Problem> {
-        let executor = Arc::new(Server::new(guardian.layout.clone()));
-        Self::open_with(guardian, executor)
+    pub(crate) async fn open(context: Arc<AgentContext>) -> Result<Arc<Self>, Problem> {
+        let executor = Arc::new(ServerExecutor::new(context.layout.clone()));
+        Self::open_with(context, executor)
     }
 
-    fn open_with(guardian: Arc<Guardian>, executor: Arc<dyn Executor>) -> Result<Arc<Self>, Problem> {
-        let bundle = guardian.layout.bundle();
+    fn open_with(context: Arc<AgentContext>, executor: Arc<dyn Executor>) -> Result<Arc<Self>, Problem> {
+        let bundle = context.layout.bundle();
         let text =
             std::fs::read_to_string(bundle.join("catalog/gate/commands.toml")).map_err(problem::table)?;
         let table = Table::parse(&text).map_err(problem::table)?;
         let catalog = letsbe_base::bundle::catalog(&bundle)?;
-        let (log, broken) = Log::open(&log_path(&guardian.layout), |text| log::note(Utc::now(), text))?;
+        let (log, broken) = Log::open(&log_path(&context.layout), |text| log::note(Utc::now(), text))?;
         if let Some(broken) = broken {
             let problem = problem::damaged(broken);
             tracing::error!(%problem, "the gate's log is damaged");
-            guardian.outbox.tell(TenantEventKind::Trouble { problem })?;
+            context.outbox.publish(TenantEventKind::Trouble { problem })?;
         }
-        let store = Store::open(guardian.layout.state("approvals.json"))?;
+        let store = Store::open(context.layout.state("approvals.json"))?;
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         let limit = Limit::default();
         let recent = clean::Recent::default();
-        let gate = Arc::new(Self { guardian, table, catalog, executor, log, store, slots, limit, recent });
+        let gate = Arc::new(Self { context, table, catalog, executor, log, store, slots, limit, recent });
         gate.resume()?;
         Ok(gate)
     }
@@ -145,16 +145,16 @@ impl Gate {
     }
 
     /// What the Hub is told of the log, which knows it up to this line.
-    pub(crate) fn told(&self, known: &LogHead) -> (LogHead, Option<LogChain>) {
-        self.log.told(known)
+    pub(crate) fn published(&self, known: &LogHead) -> (LogHead, Option<LogChain>) {
+        self.log.published(known)
     }
 
     fn secrets(&self) -> Result<Arc<Secrets>, Refusal> {
-        self.guardian.secrets.borrow().clone().ok_or_else(|| Refusal::locked(problem::locked()))
+        self.context.secrets.borrow().clone().ok_or_else(|| Refusal::locked(problem::locked()))
     }
 
     fn tool(&self, name: &str) -> Option<&Tool> {
-        let installed = self.guardian.layout.stack(name).join("docker-compose.yml").exists();
+        let installed = self.context.layout.stack(name).join("docker-compose.yml").exists();
         let mut all = self.catalog.tools().chain(self.catalog.platform());
         all.find(|tool| tool.name.as_str() == name && installed)
     }
@@ -175,7 +175,7 @@ impl Gate {
 
     /// What a call is, and what is done with it. What can never be done is known here, before anybody is asked.
     fn judge(&self, call: Call, secrets: &Secrets) -> Judged {
-        let configuration = self.guardian.configuration.borrow().clone();
+        let configuration = self.context.configuration.borrow().clone();
         let judgement = self.table.judge(&call);
         let unlocked = call
             .action
@@ -198,14 +198,14 @@ impl Gate {
         if run.tool.is_none() && !self.table.lists(run) {
             return Err(problem::not_on_host());
         }
-        words::fill(run, &secrets.present).map(|_| ())
+        secret_refs::fill(run, &secrets.present).map(|_| ())
     }
 
     /// Answers a call of an agent.
     async fn ask(self: &Arc<Self>, asked: Asked) -> Result<Value, Refusal> {
         let secrets = self.secrets()?;
         // From here on nothing holds a value of a secret, whoever pasted one.
-        let arguments = words::redacted(asked.arguments, &secrets.redactor);
+        let arguments = secret_refs::redacted(asked.arguments, &secrets.redactor);
         let clean = |text: String| secrets.redactor.text(&text);
         let (agent, verb, tool) = (clean(asked.agent), clean(asked.verb), asked.tool.map(clean));
         let call = match Call::parse(&agent, &verb, tool.as_deref(), arguments) {
@@ -276,14 +276,14 @@ impl Gate {
     }
 
     async fn execute(&self, judged: &Judged, begun: u64) -> Result<execute::Done, Problem> {
-        let secrets = self.guardian.secrets.borrow().clone().ok_or_else(problem::locked)?;
+        let secrets = self.context.secrets.borrow().clone().ok_or_else(problem::locked)?;
         let action = judged.call.action.clone();
         let done = match &action {
             Action::Status => self.own(self.status()),
             Action::ListTools => self.own(self.list_tools()),
             _ => {
                 let filled = match &action {
-                    Action::Run(run) => words::fill(run, &secrets.present)?,
+                    Action::Run(run) => secret_refs::fill(run, &secrets.present)?,
                     _ => Filled::default(),
                 };
                 let container = self.container(&action)?;
@@ -306,7 +306,7 @@ impl Gate {
     }
 
     fn status(&self) -> Value {
-        let configuration = self.guardian.configuration.borrow().clone();
+        let configuration = self.context.configuration.borrow().clone();
         json!({
             "autonomy": configuration.autonomy,
             "external_unlocked": configuration.external_unlocked,
@@ -319,7 +319,7 @@ impl Gate {
         let all = self.catalog.tools().chain(self.catalog.platform());
         let here = all.filter(|tool| self.tool(tool.name.as_str()).is_some());
         // What provisioning wrote down of them: where each is reached. Without it the names are told all the same.
-        let registry = self.guardian.layout.state("tool-registry.json");
+        let registry = self.context.layout.state("tool-registry.json");
         let registry: Value = files::read_json(&registry).ok().flatten().unwrap_or_default();
         let known = registry["tools"].as_array().map_or(&[][..], Vec::as_slice);
         let urls = |name: &str| {
@@ -340,7 +340,7 @@ impl Gate {
 
     fn entry(&self, judged: &Judged, phase: Phase, decision: &str, allowed: Option<&Allowed>) -> Entry {
         let arguments = serde_json::to_value(&judged.call.action).unwrap_or_default();
-        let mut arguments = words::shortened(arguments, LOGGED_BYTES / 2).to_string();
+        let mut arguments = secret_refs::shortened(arguments, LOGGED_BYTES / 2).to_string();
         arguments.truncate(arguments.floor_char_boundary(LOGGED_BYTES));
         Entry {
             number: 0,

@@ -24,7 +24,7 @@ impl Store {
     }
 
     /// Looks something up.
-    pub(super) fn look<T>(&self, at: impl FnOnce(&Approvals) -> T) -> T {
+    pub(super) fn read<T>(&self, at: impl FnOnce(&Approvals) -> T) -> T {
         at(&self.present.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -1,4 +1,4 @@
-//! The gate behind its real doors: HTTP and MCP over Unix sockets, with an executor that only writes down what it got.
+//! The gate behind its real sockets: HTTP and MCP over Unix sockets, with an executor that only writes down what it got.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ use super::{
     Gate,
     execute::{Done, Executor, Work},
 };
-use crate::guardian::{Guardian, Outbox, Secrets};
+use crate::context::{AgentContext, Outbox, Secrets};
 use letsbe_base::{control, files, layout::Layout};
 
 mod approvals;
@@ -91,7 +91,7 @@ impl Events {
 }
 
 impl Outbox for Events {
-    fn tell(&self, event: TenantEventKind) -> Result<(), Problem> {
+    fn publish(&self, event: TenantEventKind) -> Result<(), Problem> {
         self.0.lock().expect("unpoisoned").push(event);
         Ok(())
     }
@@ -106,7 +106,7 @@ struct Server {
     secrets: watch::Sender<Option<Arc<Secrets>>>,
     configuration: watch::Sender<Arc<TenantConfiguration>>,
     gate: Arc<Gate>,
-    doors: tokio::task::JoinHandle<()>,
+    sockets: tokio::task::JoinHandle<()>,
 }
 
 fn secrets() -> Arc<Secrets> {
@@ -140,15 +140,15 @@ impl Server {
         let (configuration, _) = watch::channel(Arc::new(configuration));
         let (secrets, _) = watch::channel(Some(secrets()));
         let gate = open(&layout, &recorder, &events, &secrets, &configuration);
-        let doors = serve(&layout, &gate);
-        Self { folder, layout, recorder, events, secrets, configuration, gate, doors }
+        let sockets = serve(&layout, &gate);
+        Self { folder, layout, recorder, events, secrets, configuration, gate, sockets }
     }
 
     /// The agent ends at this moment and starts again.
     fn restart(&mut self) {
-        self.doors.abort();
+        self.sockets.abort();
         self.gate = open(&self.layout, &self.recorder, &self.events, &self.secrets, &self.configuration);
-        self.doors = serve(&self.layout, &self.gate);
+        self.sockets = serve(&self.layout, &self.gate);
     }
 
     fn socket(&self) -> std::path::PathBuf {
@@ -201,7 +201,7 @@ impl Server {
     }
 
     fn state(&self, id: ApprovalId) -> ApprovalState {
-        self.gate.store.look(|approvals| approvals.get(id).expect("there").approval.state)
+        self.gate.store.read(|approvals| approvals.get(id).expect("there").approval.state)
     }
 
     fn configure(&self, autonomy: Autonomy, unlocked: &[&str]) {
@@ -219,13 +219,13 @@ fn open(
     secrets: &watch::Sender<Option<Arc<Secrets>>>,
     configuration: &watch::Sender<Arc<TenantConfiguration>>,
 ) -> Arc<Gate> {
-    let guardian = Guardian {
+    let context = AgentContext {
         layout: layout.clone(),
         secrets: secrets.subscribe(),
         configuration: configuration.subscribe(),
         outbox: Arc::clone(events) as Arc<dyn Outbox>,
     };
-    Gate::open_with(Arc::new(guardian), Arc::clone(recorder) as Arc<dyn Executor>).expect("opens")
+    Gate::open_with(Arc::new(context), Arc::clone(recorder) as Arc<dyn Executor>).expect("opens")
 }
 
 fn serve(layout: &Layout, gate: &Arc<Gate>) -> tokio::task::JoinHandle<()> {
@@ -233,10 +233,10 @@ fn serve(layout: &Layout, gate: &Arc<Gate>) -> tokio::task::JoinHandle<()> {
         let _ = std::fs::remove_file(&path);
         tokio::net::UnixListener::bind(path).expect("a socket")
     };
-    let doors = (listen(layout.volatile("gate.sock")), gate.router());
+    let sockets = (listen(layout.volatile("gate.sock")), gate.router());
     let control = (listen(layout.control_socket()), gate.control());
     tokio::spawn(async move {
-        let _ = tokio::join!(axum::serve(doors.0, doors.1), axum::serve(control.0, control.1));
+        let _ = tokio::join!(axum::serve(sockets.0, sockets.1), axum::serve(control.0, control.1));
     })
 }
 

@@ -17,7 +17,7 @@ use super::{HEARD_BYTES, Link, Proxies, serve};
 use crate::{
     configuration::Configurations,
     meter::Meter,
-    secrets::{Keeper, ProxyWord},
+    secrets::{ProxyWord, SecretCache},
 };
 use letsbe_base::{files, layout::Layout};
 
@@ -41,7 +41,7 @@ impl Agent {
         let layout = Layout::under(folder.path());
         files::write(&layout.state("token-pool"), b"1000").unwrap();
         let link = Arc::new(Link {
-            keeper: Arc::new(Keeper::new(&layout)),
+            secret_cache: Arc::new(SecretCache::new(&layout)),
             meter: Arc::new(Meter::open(&layout.state("tokens.jsonl"), Utc::now()).unwrap()),
             configurations: Arc::new(Configurations::open(&layout).unwrap()),
             proxies: Arc::new(Proxies::default()),
@@ -101,10 +101,10 @@ async fn a_proxy_gets_every_value_and_a_reload_waits_until_it_goes_by_it() {
     let agent = Agent::start().await;
     let root = agent.folder.path().to_owned();
     put(&root, "ghost", "database_password", "canary-old");
-    agent.link.keeper.reload().await;
+    agent.link.secret_cache.reload().await;
     let mut early = agent.connect().await;
     put(&root, "openclaw", "model_key", "canary-key");
-    agent.link.keeper.reload().await;
+    agent.link.secret_cache.reload().await;
     let content = early.vault().await;
     assert_eq!(
         content.client_key.expose(),
@@ -116,8 +116,8 @@ async fn a_proxy_gets_every_value_and_a_reload_waits_until_it_goes_by_it() {
     assert_eq!(agent.link.proxies.applied(content.version, super::WRITE_PATIENCE).await, ProxyWord::Applied);
 
     put(&root, "ghost", "database_password", "canary-new");
-    let (keeper, proxies) = (Arc::clone(&agent.link.keeper), Arc::clone(&agent.link.proxies));
-    let reload = tokio::spawn(async move { keeper.reload_everywhere(&proxies).await });
+    let (secret_cache, proxies) = (Arc::clone(&agent.link.secret_cache), Arc::clone(&agent.link.proxies));
+    let reload = tokio::spawn(async move { secret_cache.reload_everywhere(&proxies).await });
     let newer = early.vault().await;
     assert!(newer.version > content.version);
     let values: Vec<&str> = newer.secrets.iter().map(|secret| secret.value.expose().as_str()).collect();
@@ -136,15 +136,15 @@ async fn a_proxy_gets_every_value_and_a_reload_waits_until_it_goes_by_it() {
 async fn a_vault_that_cannot_be_read_cuts_the_line() {
     let agent = Agent::start().await;
     put(agent.folder.path(), "openclaw", "model_key", "canary-key");
-    agent.link.keeper.reload().await;
+    agent.link.secret_cache.reload().await;
     let mut proxy = agent.connect().await;
     proxy.vault().await;
     let files = VaultFiles::under(agent.folder.path());
     std::fs::write(&files.sealed, "damage").unwrap();
-    agent.link.keeper.look().await;
+    agent.link.secret_cache.poll().await;
     assert!(proxy.heard::<ToProxy>().await.is_none(), "the line ends");
-    assert!(agent.link.keeper.secrets().borrow().is_none());
-    let problem = agent.link.keeper.facts().problem.unwrap();
+    assert!(agent.link.secret_cache.secrets().borrow().is_none());
+    let problem = agent.link.secret_cache.facts().problem.unwrap();
     assert!(problem.code == "VAULT001" && !problem.message.contains("canary"), "{problem}");
 }
 
@@ -152,7 +152,7 @@ async fn a_vault_that_cannot_be_read_cuts_the_line() {
 async fn tokens_stay_held_when_the_line_breaks_and_are_settled_on_the_next() {
     let agent = Agent::start().await;
     put(agent.folder.path(), "openclaw", "model_key", "canary-key");
-    agent.link.keeper.reload().await;
+    agent.link.secret_cache.reload().await;
     let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let mut proxy = agent.connect().await;
     proxy.vault().await;
@@ -175,7 +175,7 @@ async fn tokens_stay_held_when_the_line_breaks_and_are_settled_on_the_next() {
 async fn who_says_something_unknown_or_too_long_is_cut_off() {
     let agent = Agent::start().await;
     put(agent.folder.path(), "openclaw", "model_key", "canary-key");
-    agent.link.keeper.reload().await;
+    agent.link.secret_cache.reload().await;
     for line in ["{\"say\":\"tell_me_all\"}\n".to_owned(), "x\n".to_owned(), "y".repeat(HEARD_BYTES + 1)] {
         let mut proxy = agent.connect().await;
         proxy.vault().await;

@@ -4,7 +4,7 @@
 //! the proxy misses none. The lines are flushed once a second: a power cut may lose the last of them, and then the
 //! proxy's answer was lost with it.
 
-mod pace;
+mod latency;
 mod pool;
 
 use std::{
@@ -21,12 +21,12 @@ use letsbe_types::{
 };
 use uuid::Uuid;
 
-pub use self::pace::Pace;
+pub use self::latency::ModelLatency;
 use self::{
-    pace::Paces,
-    pool::{Answer, Line, State},
+    latency::ModelLatencies,
+    pool::{Answer, MeterRecord, State},
 };
-use super::{lines::Lines, outbox::Queue};
+use super::{jsonl::JsonLines, outbox::Queue};
 
 letsbe_types::crash_points! {
     /// Where the agent can be killed around a reservation and its settlement.
@@ -52,20 +52,20 @@ const JOURNAL_BYTES: u64 = 1 << 20;
 
 /// Counts tokens.
 pub(crate) struct Meter {
-    inner: Mutex<Inner>,
+    inner: Mutex<JournaledState>,
 }
 
-struct Inner {
+struct JournaledState {
     state: State,
-    journal: Lines,
+    journal: JsonLines,
     unflushed: bool,
     /// Reservations that no line knows, and since when.
     orphans: BTreeMap<Uuid, DateTime<Utc>>,
-    paces: Paces,
+    paces: ModelLatencies,
 }
 
-impl Inner {
-    fn write(&mut self, line: Line) -> Result<(), Problem> {
+impl JournaledState {
+    fn write(&mut self, line: MeterRecord) -> Result<(), Problem> {
         self.journal.append(&line)?;
         self.unflushed = true;
         self.state.apply(line);
@@ -76,16 +76,22 @@ impl Inner {
 impl Meter {
     /// Reads the journal. Every open reservation is an orphan until a line settles it.
     pub(crate) fn open(path: &Path, now: DateTime<Utc>) -> Result<Self, Problem> {
-        let (journal, lines) = Lines::open::<Line>(path)?;
+        let (journal, lines) = JsonLines::open::<MeterRecord>(path)?;
         let mut state = State::default();
         lines.into_iter().for_each(|line| state.apply(line));
         let orphans = state.open().keys().map(|request| (*request, now)).collect();
         Ok(Self {
-            inner: Mutex::new(Inner { state, journal, unflushed: false, orphans, paces: Paces::default() }),
+            inner: Mutex::new(JournaledState {
+                state,
+                journal,
+                unflushed: false,
+                orphans,
+                paces: ModelLatencies::default(),
+            }),
         })
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, JournaledState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -104,7 +110,8 @@ impl Meter {
             Answer::Denied { left } => return denied(left),
             Answer::Held => {}
             Answer::Hold => {
-                if let Err(problem) = inner.write(Line::Reserved { request, tokens, model: model.to_owned() })
+                if let Err(problem) =
+                    inner.write(MeterRecord::Reserved { request, tokens, model: model.to_owned() })
                 {
                     tracing::error!(%problem, "tokens are not granted because they cannot be written down");
                     return denied(0);
@@ -124,7 +131,7 @@ impl Meter {
         }
         letsbe_types::crash::point(&reservation_points::SETTLING);
         inner.paces.add(&usage);
-        inner.write(Line::Settled { request, usage, at: now })?;
+        inner.write(MeterRecord::Settled { request, usage, at: now })?;
         letsbe_types::crash::point(&reservation_points::SETTLED);
         inner.orphans.remove(&request);
         Ok(())
@@ -153,7 +160,7 @@ impl Meter {
                     first_token_ms: None,
                 };
                 tracing::warn!(%request, tokens = open.tokens, "an unsettled reservation is charged in full");
-                inner.write(Line::Settled { request, usage: vec![usage], at: now })?;
+                inner.write(MeterRecord::Settled { request, usage: vec![usage], at: now })?;
             }
             inner.orphans.remove(&request);
         }
@@ -161,14 +168,14 @@ impl Meter {
     }
 
     /// Hands counted hours over to the outbox, each once: those that ended before `through`.
-    pub(crate) fn tell(&self, outbox: &Queue, through: DateTime<Utc>) -> Result<(), Problem> {
+    pub(crate) fn publish(&self, outbox: &Queue, through: DateTime<Utc>) -> Result<(), Problem> {
         let mut inner = self.inner();
         if inner.state.telling().is_empty() {
             let told = inner.state.to_tell(through);
             if told.is_empty() {
                 return Ok(());
             }
-            inner.write(Line::Telling { told })?;
+            inner.write(MeterRecord::Telling { told })?;
         }
         letsbe_types::crash::point(&count_points::TELLING);
         for hour in inner.state.telling() {
@@ -179,10 +186,10 @@ impl Meter {
                 output: hour.output,
                 requests: hour.requests,
             };
-            outbox.tell_numbered(hour.number, event)?;
+            outbox.publish_numbered(hour.number, event)?;
         }
         letsbe_types::crash::point(&count_points::TOLD);
-        inner.write(Line::Told)
+        inner.write(MeterRecord::Told)
     }
 
     /// Once a second: has the journal survive a power cut, and keeps it short.
@@ -190,7 +197,7 @@ impl Meter {
         let mut inner = self.inner();
         if inner.journal.bytes() > JOURNAL_BYTES {
             let state = inner.state.clone();
-            inner.journal.replace([Line::State { state }])?;
+            inner.journal.replace([MeterRecord::State { state }])?;
             inner.unflushed = false;
         }
         if inner.unflushed {
@@ -201,7 +208,7 @@ impl Meter {
     }
 
     /// How long models let people wait.
-    pub(crate) fn paces(&self) -> Vec<Pace> {
+    pub(crate) fn paces(&self) -> Vec<ModelLatency> {
         self.inner().paces.list()
     }
 

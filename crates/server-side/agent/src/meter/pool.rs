@@ -15,7 +15,7 @@ const OPEN_MAX: usize = 10_000;
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
-pub(crate) enum Line {
+pub(crate) enum MeterRecord {
     /// The state that all later lines change; always first.
     State {
         /// Everything.
@@ -111,23 +111,23 @@ impl State {
     }
 
     /// Takes a line of the journal into account.
-    pub(crate) fn apply(&mut self, line: Line) {
+    pub(crate) fn apply(&mut self, line: MeterRecord) {
         match line {
-            Line::State { state } => *self = state,
-            Line::Reserved { request, tokens, model } => {
+            MeterRecord::State { state } => *self = state,
+            MeterRecord::Reserved { request, tokens, model } => {
                 self.open.insert(request, Reservation { tokens, model });
             }
-            Line::Settled { request, usage, at } => {
+            MeterRecord::Settled { request, usage, at } => {
                 if self.open.remove(&request).is_some() {
                     self.count(&usage, at);
                 }
             }
-            Line::Telling { told } => {
+            MeterRecord::Telling { told } => {
                 self.last_number = told.iter().map(|hour| hour.number).fold(self.last_number, u64::max);
                 self.untold.retain(|hour| !told.iter().any(|told| same_bucket(told, hour)));
                 self.telling.extend(told);
             }
-            Line::Told => self.telling.clear(),
+            MeterRecord::Told => self.telling.clear(),
         }
     }
 

@@ -8,7 +8,7 @@ use letsbe_types::{
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{JOURNAL_BYTES, Line, Meter, ORPHAN_PATIENCE};
+use super::{JOURNAL_BYTES, Meter, MeterRecord, ORPHAN_PATIENCE};
 use crate::outbox::Queue;
 
 const POOL: u64 = 1_000;
@@ -23,7 +23,7 @@ fn used(input: u64, output: u64) -> Vec<Usage> {
 
 /// One thing that can happen.
 #[derive(Debug, Clone)]
-enum Step {
+enum MeterStep {
     Reserve(u8, u64),
     /// Uses this share (of 100) of what was reserved.
     Settle(u8, u64),
@@ -37,16 +37,16 @@ enum Step {
     Wait(i64),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<MeterStep>> {
     let id = 0..12_u8;
     let step = prop_oneof![
-        4 => (id.clone(), 1..400_u64).prop_map(|(id, tokens)| Step::Reserve(id, tokens)),
-        4 => (id, 0..=100_u64).prop_map(|(id, share)| Step::Settle(id, share)),
-        1 => Just(Step::Break),
-        1 => Just(Step::Kill),
-        1 => Just(Step::KillWhileTelling),
-        1 => Just(Step::Tell),
-        1 => (0..40_i64).prop_map(Step::Wait),
+        4 => (id.clone(), 1..400_u64).prop_map(|(id, tokens)| MeterStep::Reserve(id, tokens)),
+        4 => (id, 0..=100_u64).prop_map(|(id, share)| MeterStep::Settle(id, share)),
+        1 => Just(MeterStep::Break),
+        1 => Just(MeterStep::Kill),
+        1 => Just(MeterStep::KillWhileTelling),
+        1 => Just(MeterStep::Tell),
+        1 => (0..40_i64).prop_map(MeterStep::Wait),
     ];
     proptest::collection::vec(step, 1..60)
 }
@@ -72,7 +72,7 @@ proptest! {
         let mut model = Model::default();
         for step in steps {
             match step {
-                Step::Reserve(id, tokens) => {
+                MeterStep::Reserve(id, tokens) => {
                     let request = Uuid::from_u128(u128::from(id));
                     if model.ended.contains(&request) {
                         continue;
@@ -87,7 +87,7 @@ proptest! {
                         model.orphans.remove(&request);
                     }
                 }
-                Step::Settle(id, share) => {
+                MeterStep::Settle(id, share) => {
                     let request = Uuid::from_u128(u128::from(id));
                     let tokens = model.open.get(&request).copied().unwrap_or(300) * share / 100;
                     meter.settle(request, used(tokens / 2, tokens - tokens / 2), now).unwrap();
@@ -97,18 +97,18 @@ proptest! {
                         model.orphans.remove(&request);
                     }
                 }
-                Step::Break => {
+                MeterStep::Break => {
                     meter.orphan(&model.open.keys().copied().collect(), now);
                     model.orphans = model.open.keys().map(|id| (*id, now)).collect();
                 }
-                Step::Kill => {
+                MeterStep::Kill => {
                     meter = Meter::open(&path, now).unwrap();
                     model.orphans = model.open.keys().map(|id| (*id, now)).collect();
                 }
-                Step::KillWhileTelling => {
+                MeterStep::KillWhileTelling => {
                     let told = meter.inner().state.to_tell(now + TimeDelta::hours(1));
                     if !told.is_empty() && meter.inner().state.telling().is_empty() {
-                        meter.inner().write(Line::Telling { told: told.clone() }).unwrap();
+                        meter.inner().write(MeterRecord::Telling { told: told.clone() }).unwrap();
                     }
                     if let Some(first) = meter.inner().state.telling().first() {
                         // Some were handed over when it died; the last of them may have been the last.
@@ -116,14 +116,14 @@ proptest! {
                             hour: first.hour, model: first.model.clone(),
                             input: first.input, output: first.output, requests: first.requests,
                         };
-                        queue.tell_numbered(first.number, event).unwrap();
+                        queue.publish_numbered(first.number, event).unwrap();
                     }
                     meter = Meter::open(&path, now).unwrap();
                     queue = Queue::open(&folder.path().join("outbox"), drop).unwrap();
                     model.orphans = model.open.keys().map(|id| (*id, now)).collect();
                 }
-                Step::Tell => meter.tell(&queue, now + TimeDelta::hours(1)).unwrap(),
-                Step::Wait(minutes) => {
+                MeterStep::Tell => meter.publish(&queue, now + TimeDelta::hours(1)).unwrap(),
+                MeterStep::Wait(minutes) => {
                     now += TimeDelta::minutes(minutes);
                     meter.charge_orphans(now).unwrap();
                     let over: Vec<Uuid> = model.orphans.iter()
@@ -140,8 +140,8 @@ proptest! {
             prop_assert_eq!(sign.reserved, model.open.values().sum::<u64>());
             prop_assert!(sign.used + sign.reserved <= POOL);
         }
-        meter.tell(&queue, now + TimeDelta::hours(1)).unwrap();
-        meter.tell(&queue, now + TimeDelta::hours(1)).unwrap();
+        meter.publish(&queue, now + TimeDelta::hours(1)).unwrap();
+        meter.publish(&queue, now + TimeDelta::hours(1)).unwrap();
         let told: u64 = queue.batch().unwrap().iter().map(|event| match &event.event {
             TenantEventKind::TokensUsed { input, output, .. } => input + output,
             other => panic!("{other:?}"),
@@ -163,9 +163,9 @@ fn a_pool_is_filled_again_with_the_month_and_hours_are_told_when_they_are_over()
     assert!(matches!(ask(3, 0, noon()), ToProxy::Granted { .. }));
     let december = noon() + TimeDelta::days(20);
     assert!(matches!(ask(4, POOL, december), ToProxy::Granted { .. }));
-    meter.tell(&queue, noon()).unwrap();
+    meter.publish(&queue, noon()).unwrap();
     assert!(queue.batch().unwrap().is_empty(), "this hour is not over");
-    meter.tell(&queue, noon() + TimeDelta::hours(1)).unwrap();
+    meter.publish(&queue, noon() + TimeDelta::hours(1)).unwrap();
     assert_eq!(queue.batch().unwrap().len(), 1);
     assert_eq!(meter.sign(POOL, december).used, 0);
 }

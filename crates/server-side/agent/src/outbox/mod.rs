@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use self::index::{Entry, Index, Segment};
-use super::lines::{self, Lines};
-use crate::guardian::Outbox;
+use super::jsonl::{self, JsonLines};
+use crate::context::Outbox;
 use letsbe_base::files;
 
 letsbe_types::crash_points! {
@@ -53,7 +53,7 @@ struct Inner {
     index: Index,
     head: Head,
     /// The newest segment.
-    open: Option<Lines>,
+    open: Option<JsonLines>,
 }
 
 /// What must survive the events themselves.
@@ -67,7 +67,7 @@ struct Head {
 
 /// One line of a segment.
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct QueuedEvent {
     event: TenantEvent,
     /// The sender's own number, where it has one: such an event is kept once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,7 @@ impl Queue {
     }
 
     /// Keeps an event that its sender may hand over again: numbers that were kept before are left alone.
-    pub(crate) fn tell_numbered(&self, number: u64, event: TenantEventKind) -> Result<(), Problem> {
+    pub(crate) fn publish_numbered(&self, number: u64, event: TenantEventKind) -> Result<(), Problem> {
         self.keep(event, Some(number))
     }
 
@@ -110,10 +110,10 @@ impl Queue {
         let vital = is_vital(&event);
         let sequence = inner.head.last_sequence + 1;
         let event = readable::readable(event);
-        let line = Line { event: TenantEvent { sequence, at: Utc::now(), event }, number };
+        let line = QueuedEvent { event: TenantEvent { sequence, at: Utc::now(), event }, number };
         if inner.open.is_none() || inner.index.newest_is_full() {
             let name = format!("{sequence:020}.jsonl");
-            inner.open = Some(Lines::open::<Line>(&self.folder.join(&name))?.0);
+            inner.open = Some(JsonLines::open::<QueuedEvent>(&self.folder.join(&name))?.0);
             inner.index.segments.push_back(Segment::new(name));
         }
         let Some(open) = inner.open.as_mut() else { return Ok(()) };
@@ -139,7 +139,7 @@ impl Queue {
         inner.open = None;
         for name in inner.index.holding(victims) {
             let path = self.folder.join(&name);
-            let (mut file, lines) = Lines::open::<Line>(&path)?;
+            let (mut file, lines) = JsonLines::open::<QueuedEvent>(&path)?;
             file.replace(lines.iter().filter(|line| !victims.contains(&line.event.sequence)))?;
         }
         inner
@@ -156,14 +156,14 @@ impl Queue {
         let mut events = Vec::new();
         for name in names {
             let content = files::read(&self.folder.join(name))?.unwrap_or_default();
-            let (lines, ..) = lines::parse::<Line>(&content);
+            let (lines, ..) = jsonl::parse::<QueuedEvent>(&content);
             events.extend(lines.into_iter().map(|line| line.event).filter(|e| wanted.contains(&e.sequence)));
         }
         Ok(events)
     }
 
     /// The Hub has everything up to this number.
-    pub(crate) fn taken(&self, through: u64) -> Result<(), Problem> {
+    pub(crate) fn acknowledge(&self, through: u64) -> Result<(), Problem> {
         let mut inner = self.inner();
         let through = through.min(inner.head.last_sequence);
         if through <= inner.head.taken_through {
@@ -215,7 +215,7 @@ impl Queue {
 }
 
 impl Outbox for Queue {
-    fn tell(&self, event: TenantEventKind) -> Result<(), Problem> {
+    fn publish(&self, event: TenantEventKind) -> Result<(), Problem> {
         self.keep(event, None)
     }
 }
@@ -240,13 +240,13 @@ fn indexed(
 ) -> Result<Index, Problem> {
     let mut index = Index::default();
     for name in segment_names(folder)? {
-        let (_, lines) = Lines::open::<Line>(&folder.join(&name))?;
+        let (_, lines) = JsonLines::open::<QueuedEvent>(&folder.join(&name))?;
         let mut segment = Segment::new(name);
         for line in lines {
             head.last_sequence = head.last_sequence.max(line.event.sequence);
             head.last_number = head.last_number.max(line.number.unwrap_or(0));
             if line.event.sequence > head.taken_through {
-                let bytes = lines::to_bytes([&line]).map_or(0, |bytes| bytes.len() as u64);
+                let bytes = jsonl::to_bytes([&line]).map_or(0, |bytes| bytes.len() as u64);
                 let vital = is_vital(&line.event.event);
                 segment.push(Entry { sequence: line.event.sequence, bytes, vital });
             }

@@ -8,8 +8,8 @@ use std::{
 
 use letsbe_types::Problem;
 
-use super::{Line, WAITING};
-use crate::lines;
+use super::{QueuedEvent, WAITING};
+use crate::jsonl;
 use letsbe_base::files;
 
 const TAKEN: &str = "taken";
@@ -46,7 +46,7 @@ fn forget(folder: &Path, now: SystemTime) -> Result<(), Problem> {
 pub(super) fn bring_back(folder: &Path, through: u64) -> Result<(), Problem> {
     for path in kept(folder)? {
         let content = files::read(&path)?.unwrap_or_default();
-        let (found, ..) = lines::parse::<Line>(&content);
+        let (found, ..) = jsonl::parse::<QueuedEvent>(&content);
         if found.iter().any(|line| line.event.sequence > through) {
             let waiting = path.with_extension(WAITING);
             std::fs::rename(&path, &waiting).map_err(|error| files::unusable(&path, error))?;

@@ -10,7 +10,7 @@ use super::{
     Queue,
     index::{Entry, Index, Segment},
 };
-use crate::guardian::Outbox as _;
+use crate::context::Outbox as _;
 
 fn event(text: &str) -> TenantEventKind {
     TenantEventKind::Trouble { problem: Problem::permanent("X", text, "") }
@@ -58,12 +58,12 @@ proptest! {
             let message = format!("event {index}");
             match step {
                 Step::Tell => {
-                    queue.tell(event(&message)).unwrap();
+                    queue.publish(event(&message)).unwrap();
                     last += 1;
                     waiting.push((last, message));
                 }
                 Step::TellNumbered(new) => {
-                    queue.tell_numbered(new, event(&message)).unwrap();
+                    queue.publish_numbered(new, event(&message)).unwrap();
                     if new > number {
                         number = new;
                         last += 1;
@@ -73,7 +73,7 @@ proptest! {
                 Step::Take(share) => {
                     let taken = waiting.len() * share / 10;
                     if let Some((sequence, _)) = taken.checked_sub(1).and_then(|at| waiting.get(at)) {
-                        queue.taken(*sequence).unwrap();
+                        queue.acknowledge(*sequence).unwrap();
                         waiting.drain(..taken);
                     }
                 }
@@ -127,12 +127,12 @@ fn what_a_hub_lost_that_came_back_from_its_backup_waits_again_over_kills() {
     let waiting =
         |queue: &Queue| queue.batch().unwrap().iter().map(|event| event.sequence).collect::<Vec<_>>();
     for number in 1..=6 {
-        queue.tell(event(&number.to_string())).unwrap();
+        queue.publish(event(&number.to_string())).unwrap();
         if number % 2 == 0 {
-            queue.taken(number).unwrap();
+            queue.acknowledge(number).unwrap();
         }
     }
-    queue.tell(event("7")).unwrap();
+    queue.publish(event("7")).unwrap();
     assert_eq!(waiting(&queue), [7]);
     // The backup was made when the Hub had three.
     for _ in 0..2 {
@@ -141,11 +141,11 @@ fn what_a_hub_lost_that_came_back_from_its_backup_waits_again_over_kills() {
         queue = Queue::open(folder.path(), drop).unwrap();
         assert_eq!(waiting(&queue), [4, 5, 6, 7]);
     }
-    queue.taken(7).unwrap();
+    queue.acknowledge(7).unwrap();
     queue.lost(7).unwrap();
     queue.lost(9).unwrap();
     assert_eq!(waiting(&queue), [0_u64; 0], "a Hub that lost nothing gets nothing again");
-    queue.tell(event("8")).unwrap();
+    queue.publish(event("8")).unwrap();
     assert_eq!(waiting(&queue), [8], "numbers go on");
 }
 
@@ -154,11 +154,11 @@ fn what_is_dropped_or_given_up_is_counted_and_leaves_a_gap() {
     let folder = tempfile::tempdir().unwrap();
     let queue = Queue::open(folder.path(), drop).unwrap();
     for number in 1..=5 {
-        queue.tell(event(&number.to_string())).unwrap();
+        queue.publish(event(&number.to_string())).unwrap();
     }
     queue.give_up(3).unwrap();
     queue.give_up(5).unwrap();
-    queue.tell(event("6")).unwrap();
+    queue.publish(event("6")).unwrap();
     for queue in [queue, Queue::open(folder.path(), drop).unwrap()] {
         let sequences: Vec<u64> = queue.batch().unwrap().iter().map(|event| event.sequence).collect();
         assert_eq!(sequences, [1, 2, 4, 6]);
@@ -172,10 +172,10 @@ fn a_message_is_not_longer_than_the_hub_takes() {
     let queue = Queue::open(folder.path(), drop).unwrap();
     for _ in 0..12 {
         let update = UpdateSign { image: "x".repeat(100_000), digest: None, seen_at: chrono::Utc::now() };
-        queue.tell(TenantEventKind::UpdateSeen { update }).unwrap();
+        queue.publish(TenantEventKind::UpdateSeen { update }).unwrap();
     }
     let first = queue.batch().unwrap();
     assert_eq!(first.len(), 5);
-    queue.taken(5).unwrap();
+    queue.acknowledge(5).unwrap();
     assert_eq!(queue.batch().unwrap().first().unwrap().sequence, 6);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{BODY_BYTES, Updates, parse, router};
-use crate::guardian::{Outbox, tests::Told};
+use crate::context::{Outbox, tests::RecordingOutbox};
 use letsbe_base::layout::Layout;
 
 const DIGEST: &str = "sha256:216e3ae7de4ca8b553eb11ef7abda00651e79e537e85c46108284e5e91673e01";
@@ -60,7 +60,7 @@ fn a_message_that_is_not_understood_is_refused_with_its_field() {
 async fn an_update_is_recorded_and_told_once_and_nothing_is_done_about_it() {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::under(folder.path());
-    let told = Arc::new(Told::default());
+    let told = Arc::new(RecordingOutbox::default());
     let open = || Arc::new(Updates::open(&layout, Arc::clone(&told) as Arc<dyn Outbox>, Vec::new()).unwrap());
     let updates = open();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -14,7 +14,7 @@ use std::{
 };
 
 use letsbe_backup::{
-    Access, DatabaseSource, Tally, contents, counts, drop_order, dump, in_order, keep_order, load,
+    Access, DatabaseSource, DumpCounter, contents, counts, drop_order, dump, in_order, keep_order, load,
     load_with_owners, make_roles, others, parse_counts, parse_others, prepare, reordered, roles, variables,
 };
 use letsbe_catalog::DatabaseEngine;
@@ -222,9 +222,9 @@ impl Server {
         let dump = self.run(|of, access| dump(of, access, None), b"").unwrap_or_else(|why| panic!("{why}"));
         let made = self.run(|of, access| roles(of, access).expect("it has accounts"), b"");
         let roles = String::from_utf8(made.unwrap_or_else(|why| panic!("{why}"))).expect("text");
-        let mut tally = Tally::new(self.source.engine);
-        tally.feed(&dump);
-        let (_, _, rows) = tally.finish().expect("a whole dump");
+        let mut counter = DumpCounter::new(self.source.engine);
+        counter.feed(&dump);
+        let (_, _, rows) = counter.finish().expect("a whole dump");
         let rows = if self.source.engine == DatabaseEngine::Postgresql { self.counted() } else { rows };
         Taken { dump, roles, rows }
     }

@@ -12,17 +12,19 @@ use letsbe_types::{
 };
 
 use super::{
-    destination, examine, export, hold, journal, lease, look, night, plan,
+    browse, check, destination,
+    dump::child,
+    export, journal, lease, list, nightly, pause, plan,
     repositories::Limits,
     rewind,
     run::{self, Place, Request},
-    tap, unit,
+    unit,
 };
 use crate::proof;
 use letsbe_base::{
     files,
     layout::Layout,
-    output::{self, Voice, moment, size},
+    output::{self, Progress, moment, size},
     planned::Planned,
     server::TenantServer,
 };
@@ -45,13 +47,13 @@ pub enum BackupCommand {
         json: bool,
     },
     /// List the sets.
-    List(look::ListArguments),
+    List(list::ListArguments),
     /// Print everything that a set holds.
-    Browse(look::BrowseArguments),
+    Browse(browse::BrowseArguments),
     /// Take one file out of a set.
     Export(export::ExportArguments),
     /// Look for damage.
-    Check(examine::CheckArguments),
+    Check(check::CheckArguments),
     /// Restore sets beside everything, start and probe them, and compare them with their manifests.
     Prove(proof::ProveArguments),
     /// Where the copies outside go.
@@ -76,8 +78,8 @@ pub enum BackupCommand {
     Rewind(rewind::RewindArguments),
     /// Write a database's dump to standard output (the repository's program runs this).
     #[command(hide = true)]
-    Dump(tap::DumpArguments),
-    /// Let go on what a killed run left standing still (its unit runs this).
+    Dump(child::DumpArguments),
+    /// Unpause what a killed run left paused (its unit runs this).
     #[command(hide = true)]
     Resume,
 }
@@ -122,11 +124,11 @@ pub async fn carry_out(layout: &Layout, command: BackupCommand) -> Result<u8, Pr
     match command {
         BackupCommand::Run(arguments) => return manual(&server()?, &arguments).await,
         BackupCommand::Nightly { at_once } => return nightly(&server()?, at_once).await,
-        BackupCommand::Status { json } => tell(super::status::read(layout)?, json)?,
-        BackupCommand::List(arguments) => look::list(&server()?, &arguments).await?,
-        BackupCommand::Browse(arguments) => look::browse(&server()?, &arguments).await?,
+        BackupCommand::Status { json } => print_status(super::status::read(layout)?, json)?,
+        BackupCommand::List(arguments) => list::list(&server()?, &arguments).await?,
+        BackupCommand::Browse(arguments) => browse::browse(&server()?, &arguments).await?,
         BackupCommand::Export(arguments) => export::carry_out(&server()?, &arguments).await?,
-        BackupCommand::Check(arguments) => examine::carry_out(&server()?, &arguments).await?,
+        BackupCommand::Check(arguments) => check::carry_out(&server()?, &arguments).await?,
         BackupCommand::Prove(arguments) => proof::command(layout, arguments).await?,
         BackupCommand::Destination { command: None, json } => destination::show(&server()?, json)?,
         BackupCommand::Destination { command: Some(DestinationCommand::Set { planned }), .. } => {
@@ -141,29 +143,29 @@ pub async fn carry_out(layout: &Layout, command: BackupCommand) -> Result<u8, Pr
             files::write_json(&layout.state("backup-limits.json"), &limits)?;
         }
         BackupCommand::Rewind(arguments) => rewind::carry_out(&server()?, &arguments).await?,
-        BackupCommand::Dump(arguments) => return Ok(tap::carry_out(layout, &arguments).await),
+        BackupCommand::Dump(arguments) => return Ok(child::carry_out(layout, &arguments).await),
         BackupCommand::Resume => resume(layout).await?,
     }
     Ok(0)
 }
 
 async fn nightly(server: &TenantServer, at_once: bool) -> Result<u8, Problem> {
-    let place = Place { server, machine: &LocalMachine, voice: Voice::Log };
-    let wait = if at_once { Duration::ZERO } else { night::spread(&server.desired.identity.0) };
-    night::nightly(place, wait).await.map(|status| code(&status))
+    let place = Place { server, machine: &LocalMachine, progress: Progress::Log };
+    let wait = if at_once { Duration::ZERO } else { nightly::spread(&server.desired.identity.0) };
+    nightly::nightly(place, wait).await.map(|status| code(&status))
 }
 
-/// After a run that was killed: nothing stands still, and the status tells it.
+/// After a run that was killed: nothing stays paused, and the status says so.
 async fn resume(layout: &Layout) -> Result<(), Problem> {
-    let resumed = hold::resume(&LocalMachine, layout).await;
-    journal::tell_killed(layout, Utc::now())?;
+    let resumed = pause::resume(&LocalMachine, layout).await;
+    journal::report_killed(layout, Utc::now())?;
     resumed.map(drop)
 }
 
 async fn manual(server: &TenantServer, arguments: &RunArguments) -> Result<u8, Problem> {
     let RunArguments { tool, planned, json, here } = arguments;
     // What is not there is refused before anything is started.
-    super::parts::selected(server, tool.as_deref())?;
+    super::components::selected(server, tool.as_deref())?;
     if planned.plan {
         return plan::print(server, &LocalMachine, tool.as_deref(), *json).await.map(|()| 0);
     }
@@ -174,8 +176,8 @@ async fn manual(server: &TenantServer, arguments: &RunArguments) -> Result<u8, P
         words.extend(json.then(|| "--json".to_owned()));
         return unit::run(&server.layout, &words).await;
     }
-    let voice = if *json { Voice::Silent } else { Voice::Terminal };
-    let place = Place { server, machine: &LocalMachine, voice };
+    let progress = if *json { Progress::Silent } else { Progress::Terminal };
+    let place = Place { server, machine: &LocalMachine, progress };
     let request = Request {
         tool: tool.clone(),
         kind: SetKind::Manual,
@@ -190,7 +192,7 @@ async fn manual(server: &TenantServer, arguments: &RunArguments) -> Result<u8, P
 }
 
 /// `backup status`: what `backup-status.json` says, in words.
-fn tell(status: Option<BackupStatus>, json: bool) -> Result<(), Problem> {
+fn print_status(status: Option<BackupStatus>, json: bool) -> Result<(), Problem> {
     let Some(status) = status else {
         return output::print(json, &serde_json::Value::Null, || {
             vec!["No backup was made yet. `letsbe-node backup run` makes one now.".to_owned()]

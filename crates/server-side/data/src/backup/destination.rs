@@ -116,9 +116,9 @@ pub(super) async fn set(server: &TenantServer, planned: Planned) -> Result<(), P
     let destination: Destination = serde_json::from_str(text.expose())
         .map_err(|error| refused(format!("line {}, column {}", error.line(), error.column())))?;
     leads::written(&destination)?;
-    leads::looked_up(&destination).await?;
+    leads::resolve(&destination).await?;
     let done = if planned.plan {
-        let present = OpenKey::take(server)?;
+        let present = OpenKey::open(server)?;
         let far = outside(server, &present, &destination)?;
         far.reach().await?;
         let there = found(far.snapshots().await)?;

@@ -13,7 +13,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{look, outside, repositories::Repositories};
+use super::{remote, repositories::Repositories, selector};
 use letsbe_base::{files, output, server::TenantServer};
 
 /// A file passes by in pieces of this size.
@@ -26,7 +26,7 @@ pub struct ExportArguments {
     #[arg(long)]
     tool: String,
     #[command(flatten)]
-    which: look::Which,
+    which: selector::SetSelector,
     /// The item, as `browse` prints it: `database:ghost`, `files:content`.
     #[arg(long)]
     item: String,
@@ -45,9 +45,9 @@ pub struct ExportArguments {
 pub(super) async fn carry_out(server: &TenantServer, arguments: &ExportArguments) -> Result<(), Problem> {
     let repositories = Repositories::open(server).await?;
     let all = sets(&repositories.local.snapshots().await?);
-    let set = look::meant(server, &all, &arguments.tool, &arguments.which)?;
+    let set = selector::meant(server, &all, &arguments.tool, &arguments.which)?;
     let taken =
-        take(&repositories.local, set, &arguments.item, arguments.path.as_deref(), &arguments.to).await?;
+        extract(&repositories.local, set, &arguments.item, arguments.path.as_deref(), &arguments.to).await?;
     let value = json!({
         "set": set.id, "item": arguments.item, "path": taken.path, "bytes": taken.bytes, "sha256": taken.sha256,
         "to": arguments.to,
@@ -72,7 +72,7 @@ pub(super) struct Taken {
 ///
 /// # Errors
 /// BAK015 when there is no such item or path, something is at `to` already, or what came out is not what went in.
-pub(super) async fn take(
+pub(super) async fn extract(
     repository: &Repository,
     set: &BackupSet,
     item: &str,
@@ -84,7 +84,7 @@ pub(super) async fn take(
     }
     let known: Item = item.parse().map_err(|_| no_item(set, item))?;
     let snapshot = set.items.get(&known).ok_or_else(|| no_item(set, item))?;
-    let manifest = outside::manifest(repository, set).await?;
+    let manifest = remote::manifest(repository, set).await?;
     let listed = repository.list(snapshot).await?;
     let file = chosen(&listed, path, item)?;
     let folder = match to.parent() {

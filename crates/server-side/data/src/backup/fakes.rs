@@ -27,7 +27,7 @@ pub(crate) fn give_repository_key(root: &Path) {
 
 type Watch = Box<dyn Fn() + Send + Sync>;
 
-/// Containers by name, and whether they stand still.
+/// Containers by name, and whether they are paused.
 #[derive(Default)]
 pub(super) struct FakeDocker {
     containers: Mutex<BTreeMap<String, bool>>,

@@ -6,7 +6,7 @@ use letsbe_backup::Image;
 use letsbe_host::{Command, Machine};
 use letsbe_types::Problem;
 
-use super::hold::silent;
+use super::pause::silent;
 
 /// Image by service. A container that is not there runs nothing.
 ///

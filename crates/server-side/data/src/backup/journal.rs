@@ -62,7 +62,7 @@ pub(super) fn end(layout: &Layout) -> Result<(), Problem> {
 ///
 /// # Errors
 /// When the files cannot be read or written.
-pub(super) fn tell_killed(layout: &Layout, now: DateTime<Utc>) -> Result<(), Problem> {
+pub(super) fn report_killed(layout: &Layout, now: DateTime<Utc>) -> Result<(), Problem> {
     let Some(begun) = killed(layout)? else { return Ok(()) };
     status::replace(layout, |former| {
         let mut status = former?;

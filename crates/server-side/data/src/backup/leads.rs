@@ -21,7 +21,7 @@ pub(crate) fn written(destination: &Destination) -> Result<(), Problem> {
 ///
 /// # Errors
 /// `HOST025` when it leads to this server or its link.
-pub(crate) async fn looked_up(destination: &Destination) -> Result<(), Problem> {
+pub(crate) async fn resolve(destination: &Destination) -> Result<(), Problem> {
     for (host, port) in destination.hosts() {
         // A private network that is written as an address is meant.
         if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
@@ -52,7 +52,7 @@ mod tests {
     use letsbe_types::backup::Destination;
     use serde_json::json;
 
-    use super::{leads_inside, looked_up, written};
+    use super::{leads_inside, resolve, written};
 
     fn s3(endpoint: &str) -> Destination {
         let text = json!({
@@ -94,9 +94,9 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_inside_is_refused_where_it_is_looked_up() {
         // A name that every machine knows.
-        let problem = looked_up(&s3("https://localhost:9000")).await.unwrap_err();
+        let problem = resolve(&s3("https://localhost:9000")).await.unwrap_err();
         assert_eq!(problem.code, "HOST025");
-        looked_up(&s3("http://10.1.2.3:9000")).await.unwrap();
+        resolve(&s3("http://10.1.2.3:9000")).await.unwrap();
         let leads = |addresses: &[&str]| leads_inside(addresses.iter().map(|one| one.parse().unwrap()));
         assert!(leads(&["192.0.2.1:443", "127.0.0.2:443"]), "one of several is enough");
         assert!(!leads(&["10.0.0.1:443"]), "storage of the customer's own");

@@ -1,41 +1,42 @@
 //! `letsbe-node backup`: sets of every tool into the local repository, copies outside, and the status that says what
 //! was read back.
 //!
-//! It must never report a success that it did not read back, nor leave a tool standing still.
+//! It must never report a success that it did not read back, nor leave a tool paused.
 
+mod browse;
+mod check;
 mod command;
+pub(crate) mod components;
+mod create;
 pub(crate) mod destination;
-mod dumped;
-mod examine;
+mod disk_reserve;
+mod dump;
 mod export;
 #[cfg(test)]
 pub(crate) mod fakes;
+pub mod fingerprint;
 pub mod heartbeat;
-mod hold;
 pub(crate) mod images;
 mod journal;
-mod keeping;
 pub(crate) mod leads;
 pub(crate) mod lease;
 #[cfg(test)]
 mod line;
-pub mod listing;
-mod look;
-mod making;
-mod night;
-mod outside;
-pub(crate) mod parts;
+mod list;
+mod nightly;
+mod pause;
 mod plan;
+mod remote;
 mod report;
 pub mod repositories;
-mod reserve;
+mod retention;
 mod rewind;
 mod run;
+mod selector;
 mod space;
 pub(crate) mod sqlite;
 mod staging;
 pub(crate) mod status;
-mod tap;
 #[cfg(test)]
 mod tests;
 mod unit;
@@ -52,9 +53,9 @@ use letsbe_host::{LocalMachine, Machine};
 use letsbe_types::Problem;
 
 pub use self::command::{BackupCommand, carry_out};
-pub(crate) use self::{look::no_copies, outside::manifest};
-use self::{making::Maker, repositories::Repositories};
-use letsbe_base::{layout::Layout, output::Voice, server::TenantServer};
+use self::{create::SnapshotSetBuilder, repositories::Repositories};
+pub(crate) use self::{list::no_copies, remote::manifest};
+use letsbe_base::{layout::Layout, output::Progress, server::TenantServer};
 
 letsbe_types::crash_points! {
     /// Where a run of backups can be killed, in the order in which it comes to them.
@@ -93,15 +94,15 @@ async fn set_on(
     tool: &str,
     kind: SetKind,
 ) -> Result<BackupSet, Problem> {
-    let part = parts::selected(server, Some(tool))?.remove(0);
+    let part = components::selected(server, Some(tool))?.remove(0);
     let repositories = Repositories::open(server).await?;
     let local = &repositories.local;
     space::check(space::disk(machine, &folder(&server.layout)).await?, 0)?;
-    let maker = Maker { server, machine, local, voice: Voice::Log };
-    let made = making::store(&maker, &part, kind, Utc::now()).await?;
+    let builder = SnapshotSetBuilder { server, machine, local, progress: Progress::Log };
+    let made = create::store(&builder, &part, kind, Utc::now()).await?;
     if !made.superfluous.is_empty() {
         local.forget(&made.superfluous).await?;
     }
     let all = sets(&local.snapshots().await?);
-    outside::found(&all, &made.manifest).cloned()
+    remote::found(&all, &made.manifest).cloned()
 }

@@ -6,15 +6,14 @@ use letsbe_types::{Problem, backup::Destination};
 use serde_json::{Value, json};
 
 use super::{
-    destination, hold,
-    parts::{self, Part},
-    space, status,
+    components::{self, Component},
+    destination, pause, space, status,
 };
 use crate::proof;
 use letsbe_base::output::{self, size};
 use letsbe_base::server::TenantServer;
 
-/// Prints what would be stored, who would stand still, and where it would go.
+/// Prints what would be stored, what would be paused, and where it would go.
 ///
 /// # Errors
 /// When nothing of this name is backed up, or what a run needs cannot be read.
@@ -24,7 +23,7 @@ pub(super) async fn print(
     tool: Option<&str>,
     json: bool,
 ) -> Result<(), Problem> {
-    let parts = parts::selected(server, tool)?;
+    let parts = components::selected(server, tool)?;
     let destination = destination::read(server)?;
     let status = status::read(&server.layout)?;
     let added = status.as_ref().map_or(0, |status| status.added_bytes);
@@ -35,20 +34,20 @@ pub(super) async fn print(
     let disk = space::disk(machine, &home).await?;
     let mut plans = Vec::new();
     for part in &parts {
-        let states = if part.depends() { hold::states(machine, &part.writers).await? } else { Vec::new() };
-        let held = part.writers.iter().zip(states).filter(|(_, state)| *state == hold::State::Running);
-        plans.push((part, held.map(|(container, _)| container.as_str()).collect::<Vec<_>>()));
+        let states = if part.depends() { pause::states(machine, &part.writers).await? } else { Vec::new() };
+        let paused = part.writers.iter().zip(states).filter(|(_, state)| *state == pause::State::Running);
+        plans.push((part, paused.map(|(container, _)| container.as_str()).collect::<Vec<_>>()));
     }
     let needed = space::needed(added, disk);
     let value = json!({
-        "parts": plans.iter().map(|(part, held)| told(part, held)).collect::<Vec<_>>(),
+        "parts": plans.iter().map(|(part, paused)| to_json(part, paused)).collect::<Vec<_>>(),
         "destination": &place,
         "proofs_from_outside_at_night": &proofs,
         "free_bytes": disk.free,
         "needed_bytes": needed,
     });
     output::print(json, &value, || {
-        let mut lines: Vec<String> = plans.iter().flat_map(|(part, held)| lines(part, held)).collect();
+        let mut lines: Vec<String> = plans.iter().flat_map(|(part, paused)| lines(part, paused)).collect();
         lines.push(match &place {
             Some(place) => format!("then copied to {place}"),
             None => "not copied anywhere: no destination is set".to_owned(),
@@ -71,23 +70,23 @@ fn proven_outside(plan: &proof::OutsidePlan) -> String {
     )
 }
 
-fn told(part: &Part, held: &[&str]) -> Value {
+fn to_json(part: &Component, paused: &[&str]) -> Value {
     json!({
         "tool": part.name,
         "items": part.sources.iter().map(|source| json!({
             "item": source.item().to_string(), "from": from(source),
         })).collect::<Vec<_>>(),
-        "stand_still": held,
+        "stand_still": paused,
         "missing": part.missing(),
     })
 }
 
-fn lines(part: &Part, held: &[&str]) -> Vec<String> {
+fn lines(part: &Component, paused: &[&str]) -> Vec<String> {
     let mut lines = vec![part.name.clone()];
     lines.extend(part.sources.iter().map(|source| format!("  {} from {}", source.item(), from(source))));
-    if !held.is_empty() {
-        let longest = hold::LONGEST.as_secs();
-        lines.push(format!("  {} stands still for at most {longest} s", held.join(", ")));
+    if !paused.is_empty() {
+        let longest = pause::LONGEST.as_secs();
+        lines.push(format!("  {} is paused for at most {longest} s", paused.join(", ")));
     }
     lines.extend(part.missing().iter().map(|path| format!("  MISSING: {}", path.display())));
     lines

@@ -8,14 +8,14 @@ use letsbe_types::{
     backup::{BackupStatus, Ending, RemoteSync, ToolBackup},
 };
 
-use super::{journal::Begun, making::Made, parts::Part, run::Outcome};
+use super::{components::Component, create::CreatedSet, journal::Begun, run::Outcome};
 use letsbe_base::output;
 
 /// All that a status is made of.
 pub(super) struct Told<'a> {
     pub(super) outcome: &'a Outcome,
     /// Everything that this server should have sets of.
-    pub(super) parts: &'a [Part],
+    pub(super) parts: &'a [Component],
     /// The run before, if it was killed.
     pub(super) killed: Option<&'a Begun>,
     pub(super) began: DateTime<Utc>,
@@ -41,8 +41,8 @@ pub(super) fn status(former: Option<BackupStatus>, told: &Told<'_>) -> BackupSta
             (part.name.clone(), tool)
         })
         .collect();
-    let made = |part: &&Part| matches!(outcome.sets.get(&part.name), Some(Ok(_)));
-    let databases: usize = parts.iter().filter(made).map(Part::database_count).sum();
+    let made = |part: &&Component| matches!(outcome.sets.get(&part.name), Some(Ok(_)));
+    let databases: usize = parts.iter().filter(made).map(Component::database_count).sum();
     let remote_problem = outcome.remote.as_ref().and_then(|remote| remote.as_ref().err());
     let standing = tools.iter().filter_map(|(name, tool)| Some((name, tool.problem.as_ref()?)));
     let mut errors: Vec<String> = killed.iter().map(|killed| killed.was_killed()).collect();
@@ -96,11 +96,11 @@ fn ending(outcome: &Outcome, tools: &BTreeMap<String, ToolBackup>) -> Ending {
     }
 }
 
-fn tool(before: ToolBackup, now: Option<&Result<Made, Problem>>) -> ToolBackup {
+fn tool(before: ToolBackup, now: Option<&Result<CreatedSet, Problem>>) -> ToolBackup {
     match now {
         None => before,
         Some(Err(problem)) => ToolBackup { problem: Some(problem.clone()), ..before },
-        Some(Ok(Made { manifest, .. })) => ToolBackup {
+        Some(Ok(CreatedSet { manifest, .. })) => ToolBackup {
             set: Some(manifest.set),
             taken_at: Some(manifest.taken_at),
             bytes: manifest.bytes(),
@@ -137,8 +137,8 @@ mod tests {
     use letsbe_types::backup::ToolBackup;
     use serde_json::json;
 
-    use super::{Made, left_out, tool};
-    use crate::restore::stage::guard::tests::set;
+    use super::{CreatedSet, left_out, tool};
+    use crate::restore::sandbox::preflight::checks::tests::set;
 
     #[test]
     fn databases_that_no_set_has_are_told_until_they_are_gone_and_in_one_line() {
@@ -150,7 +150,7 @@ mod tests {
             }
             let facts = ItemFacts::Database(serde_json::from_value(facts).unwrap());
             manifest.items.insert("database:shop".to_owned(), facts);
-            tool(before, Some(&Ok(Made { manifest, added_bytes: 0, superfluous: Vec::new() })))
+            tool(before, Some(&Ok(CreatedSet { manifest, added_bytes: 0, superfluous: Vec::new() })))
         };
         let told = after(ToolBackup::default(), Some(&["crm", "a\nb"]));
         let line = left_out("shop", &told.left_out).unwrap();

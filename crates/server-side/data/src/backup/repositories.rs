@@ -62,7 +62,7 @@ impl OpenKey {
     ///
     /// # Errors
     /// No vault, or one without the key.
-    pub(crate) fn take(server: &TenantServer) -> Result<Self, Problem> {
+    pub(crate) fn open(server: &TenantServer) -> Result<Self, Problem> {
         let vault = server.vault()?;
         let entry = vault.entry(BACKUP_KEY.0, BACKUP_KEY.1).ok_or_else(|| {
             Problem::permanent(
@@ -122,7 +122,7 @@ impl Repositories {
     /// # Errors
     /// No vault, or one without the key.
     pub(crate) fn unasked(server: &TenantServer) -> Result<Self, Problem> {
-        let key = OpenKey::take(server)?;
+        let key = OpenKey::open(server)?;
         let path = local(&server.layout);
         if let Some(folder) = path.parent() {
             files::make_folder(folder)?;
@@ -193,14 +193,14 @@ fn sweep(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let maker = name.to_str().and_then(maker);
-        if maker.is_some_and(|process| !process.lives()) {
+        let builder = name.to_str().and_then(builder);
+        if builder.is_some_and(|process| !process.lives()) {
             drop(std::fs::remove_dir_all(entry.path()));
         }
     }
 }
 
-fn maker(name: &str) -> Option<Process> {
+fn builder(name: &str) -> Option<Process> {
     let mut parts = name.split('-').skip(1);
     Some(Process { pid: parts.next()?.parse().ok()?, started: parts.next()?.parse().ok()? })
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{destination, repositories::OpenKey};
 use letsbe_base::{
-    output::{self, Voice, moment, parse_moment},
+    output::{self, Progress, moment, parse_moment},
     server::TenantServer,
 };
 
@@ -42,9 +42,9 @@ pub(super) async fn carry_out(server: &TenantServer, arguments: &RewindArguments
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
         return Err(refused(&format!("there is something in {} already", folder.display())));
     }
-    let voice = Voice::of_caller(arguments.json);
-    voice.say(&format!("bringing back {} as of {}", destination.place(), moment(arguments.at)));
-    let key = OpenKey::take(server)?;
+    let progress = Progress::of_caller(arguments.json);
+    progress.print(&format!("bringing back {} as of {}", destination.place(), moment(arguments.at)));
+    let key = OpenKey::open(server)?;
     bring_back(&destination, arguments.at, &key.programs, &key.folder("rewind")?, &folder).await?;
     let repository = key.repository(Location::folder(&folder));
     let damage = repository.check(None).await?;

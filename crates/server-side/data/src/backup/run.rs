@@ -17,17 +17,14 @@ use letsbe_types::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    hold, journal,
-    keeping::Keeping,
-    leads,
-    making::{self, Made, Maker},
-    outside,
-    parts::{self, Part},
-    points, report,
+    components::{self, Component},
+    create::{self, CreatedSet, SnapshotSetBuilder},
+    disk_reserve, journal, leads, pause, points, remote, report,
     repositories::Repositories,
-    reserve, space, status,
+    retention::Retention,
+    space, status,
 };
-use letsbe_base::{lock, output::Voice, server::TenantServer};
+use letsbe_base::{lock, output::Progress, server::TenantServer};
 
 /// While another run works on the server, it is looked again this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -61,14 +58,14 @@ impl Request {
 pub(super) struct Place<'a> {
     pub(super) server: &'a TenantServer,
     pub(super) machine: &'a dyn Machine,
-    pub(super) voice: Voice,
+    pub(super) progress: Progress,
 }
 
 /// What came of it.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// Set by part.
-    pub(super) sets: BTreeMap<String, Result<Made, Problem>>,
+    pub(super) sets: BTreeMap<String, Result<CreatedSet, Problem>>,
     /// The copy outside: when it was read back, or why not; `None` without a destination.
     pub(super) remote: Option<Result<DateTime<Utc>, Problem>>,
     /// What of its data was read back.
@@ -92,9 +89,9 @@ pub(super) async fn carry_out(
     run: JobId,
 ) -> Result<BackupStatus, Problem> {
     let layout = &place.server.layout;
-    reserve::give(layout);
+    disk_reserve::release(layout);
     let killed = journal::begin(layout, &request.owner(), Utc::now())?;
-    reserve::take(layout);
+    disk_reserve::allocate(layout);
     crash::point(&points::BEGUN);
     let began = Utc::now();
     let mut outcome = Outcome::default();
@@ -104,17 +101,17 @@ pub(super) async fn carry_out(
     };
     outcome.problems.extend(result.err());
     // Nothing stands still any more, whatever happened.
-    if let Err(problem) = hold::resume(place.machine, layout).await {
+    if let Err(problem) = pause::resume(place.machine, layout).await {
         outcome.problems.push(problem);
     }
     let told = report::Told {
         outcome: &outcome,
-        parts: &parts::all(place.server),
+        parts: &components::all(place.server),
         killed: killed.as_ref(),
         began,
         ended: Utc::now(),
     };
-    reserve::give(layout);
+    disk_reserve::release(layout);
     let mut status = None;
     status::replace(layout, |former| {
         status = Some(report::status(former, &told));
@@ -124,17 +121,18 @@ pub(super) async fn carry_out(
     journal::end(layout)?;
     // What a full disk has left now is for whoever tells of it.
     if outcome.problems.is_empty() && outcome.sets.values().all(Result::is_ok) {
-        reserve::take(layout);
+        disk_reserve::allocate(layout);
     }
     status.ok_or_else(|| Problem::transient("NODE005", "The status was not written", "Try again."))
 }
 
 async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Outcome) -> Result<(), Problem> {
-    let Place { server, machine, voice } = place;
+    let Place { server, machine, progress } = place;
     let layout = &server.layout;
-    let parts = parts::selected(server, request.tool.as_deref())?;
+    let parts = components::selected(server, request.tool.as_deref())?;
     let former = status::read(layout).unwrap_or_default();
-    let repositories = Repositories::open(server).await.inspect_err(|_| voice.say("nothing was begun"))?;
+    let repositories =
+        Repositories::open(server).await.inspect_err(|_| progress.print("nothing was begun"))?;
     if let Some(destination) = &repositories.destination {
         outcome.protection = Some(destination.protection());
         outcome.place = Some(destination.place());
@@ -146,16 +144,16 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
     space::check(space::disk(machine, &super::folder(layout)).await?, last_added)?;
     let owner = request.owner();
     locked(place, &owner, run, request.patience).await?;
-    let maker = Maker { server, machine, local: &repositories.local, voice };
+    let builder = SnapshotSetBuilder { server, machine, local: &repositories.local, progress };
     let result = tokio::select! {
-        result = make_all(&maker, &parts, request.kind, outcome) => result,
+        result = make_all(&builder, &parts, request.kind, outcome) => result,
         problem = lock::keep(layout, &owner, run) => Err(problem),
     };
     lock::release(layout, run)?;
     result?;
     let tools = former.map(|status| status.tools).unwrap_or_default();
     let proven = tools.iter().filter_map(|(name, tool)| Some((name.clone(), tool.proven_set?))).collect();
-    let keeping = Keeping { proven, now: Utc::now(), offset: *Local::now().offset() };
+    let keeping = Retention { proven, now: Utc::now(), offset: *Local::now().offset() };
     let here = keeping.apply(layout, "local", &repositories.local, &BTreeSet::new()).await?;
     outcome.repository_bytes = Some(repositories.local.size().await?);
     if let Some(far) = &repositories.remote {
@@ -167,9 +165,9 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
         keeping.proven.extend(proven.map(|(name, set)| (name.clone(), set)));
         let copy = async {
             if let Some(destination) = &repositories.destination {
-                leads::looked_up(destination).await?;
+                leads::resolve(destination).await?;
             }
-            outside::copy(layout, (&repositories.local, far), &here, &keeping, voice).await
+            remote::copy(layout, (&repositories.local, far), &here, &keeping, progress).await
         };
         let copied = copy.await;
         outcome.remote = Some(copied.map(|check| {
@@ -190,7 +188,7 @@ async fn locked(place: Place<'_>, owner: &str, run: JobId, patience: Duration) -
                 return Ok(());
             }
             Err(problem) if tokio::time::Instant::now() >= until => return Err(problem),
-            Err(problem) => place.voice.say(&format!("waiting: {}", problem.message)),
+            Err(problem) => place.progress.print(&format!("waiting: {}", problem.message)),
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
@@ -198,27 +196,27 @@ async fn locked(place: Place<'_>, owner: &str, run: JobId, patience: Duration) -
 
 /// A set of every part; one that fails does not stop the others. What was made is then read back.
 async fn make_all(
-    maker: &Maker<'_>,
-    parts: &[Part],
+    builder: &SnapshotSetBuilder<'_>,
+    parts: &[Component],
     kind: SetKind,
     outcome: &mut Outcome,
 ) -> Result<(), Problem> {
     for part in parts {
-        let made = making::store(maker, part, kind, Utc::now()).await;
+        let made = create::store(builder, part, kind, Utc::now()).await;
         if let Err(problem) = &made {
-            maker.voice.say(&format!("{}: FAILED: {problem}", part.name));
+            builder.progress.print(&format!("{}: FAILED: {problem}", part.name));
         }
         outcome.sets.insert(part.name.clone(), made);
     }
     let superfluous: Vec<String> =
         outcome.sets.values().flatten().flat_map(|made| made.superfluous.clone()).collect();
     if !superfluous.is_empty() {
-        maker.local.forget(&superfluous).await?;
+        builder.local.forget(&superfluous).await?;
     }
-    let listed = maker.local.snapshots().await.map(|snapshots| sets(&snapshots));
+    let listed = builder.local.snapshots().await.map(|snapshots| sets(&snapshots));
     for made in outcome.sets.values_mut() {
         let there = match (&made, &listed) {
-            (Ok(set), Ok(listed)) => outside::found(listed, &set.manifest).map(drop),
+            (Ok(set), Ok(listed)) => remote::found(listed, &set.manifest).map(drop),
             (Ok(_), Err(problem)) => Err(problem.clone()),
             (Err(_), _) => Ok(()),
         };

@@ -1,5 +1,5 @@
-//! Whole runs with the real repository program, on a server that is a folder: Docker is played, and so is the tap of a
-//! database's dump.
+//! Whole runs with the real repository program, on a server that is a folder. Docker is played, and so is `backup dump`,
+//! which prints a fixed dump.
 
 use std::{
     os::unix::fs::PermissionsExt as _,
@@ -19,24 +19,24 @@ use letsbe_types::{
 use serde_json::{Value, json};
 
 use super::{
-    destination, export,
+    components, destination, export,
     fakes::{self, FakeDocker},
     journal,
     lease::{self, tests::Other},
-    outside, parts,
+    remote,
     repositories::Repositories,
     run::{self, Place, Request},
     set_on, status,
     webdav::Webdav,
 };
-use letsbe_base::{files, layout::Layout, output::Voice, server::TenantServer};
+use letsbe_base::{files, layout::Layout, output::Progress, server::TenantServer};
 
 mod middle;
 
 const DUMP: &str = "INSERT INTO `posts` VALUES (1);\nINSERT INTO `posts` VALUES (2);\n";
 
-/// What the tap does, without a database.
-const TAP: &str = r#"#!/bin/bash
+/// What `backup dump` does, without a database.
+const DUMP_SCRIPT: &str = r#"#!/bin/bash
 set -e
 while [ $# -gt 0 ]; do case "$1" in --database) d="$2";; --facts) f="$2";; esac; shift; done
 if [ -e ROOT/broken ]; then
@@ -71,7 +71,7 @@ impl Site {
         let server = TenantServer { layout, catalog: Arc::new(catalog), desired: desired() };
         let docker = FakeDocker::running(["letsbe-ghost", "letsbe-ghost-db"]);
         let site = Self { root, server, docker, served: OnceLock::new() };
-        for part in parts::all(&site.server) {
+        for part in components::all(&site.server) {
             for path in part.missing() {
                 std::fs::create_dir_all(path).unwrap();
             }
@@ -82,8 +82,8 @@ impl Site {
             &"picture ".repeat(4000),
         );
         site.write("dump", DUMP);
-        let tap = TAP.replace("ROOT", &site.root.path().to_string_lossy());
-        site.write("opt/letsbe/bin/letsbe-node", &tap);
+        let script = DUMP_SCRIPT.replace("ROOT", &site.root.path().to_string_lossy());
+        site.write("opt/letsbe/bin/letsbe-node", &script);
         let program = site.server.layout.program();
         std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
         fakes::give_repository_key(site.root.path());
@@ -107,7 +107,7 @@ impl Site {
     }
 
     async fn run(&self, tool: Option<&str>) -> Result<BackupStatus, Problem> {
-        let place = Place { server: &self.server, machine: &self.docker, voice: Voice::Silent };
+        let place = Place { server: &self.server, machine: &self.docker, progress: Progress::Silent };
         let request = Request {
             tool: tool.map(str::to_owned),
             kind: SetKind::Manual,
@@ -174,7 +174,7 @@ async fn a_run_stores_every_part_and_the_status_has_the_runbooks_fields_and_more
     let set = all.iter().find(|set| set.tool == "ghost").unwrap();
     let repositories = Repositories::open(&site.server).await.unwrap();
     let repository = &repositories.local;
-    let manifest = outside::manifest(repository, set).await.unwrap();
+    let manifest = remote::manifest(repository, set).await.unwrap();
     assert!(matches!(manifest.consistency, Consistency::Paused { .. }), "{:?}", manifest.consistency);
     assert_eq!(manifest.images["app"].name, "some/image:1");
     let text = String::from_utf8(
@@ -275,7 +275,7 @@ async fn overlapping_runs_and_unknown_tools_are_refused_and_the_status_stays_as_
     let refusal = site.run(Some("static-website")).await.unwrap_err();
     assert!(refusal.code == "BAK005" && refusal.message.contains("the nightly backup"), "{refusal}");
     drop(other);
-    let unknown = parts::selected(&site.server, Some("wiki")).unwrap_err();
+    let unknown = components::selected(&site.server, Some("wiki")).unwrap_err();
     assert_eq!(unknown.code, "BAK003");
     assert!(unknown.hint.contains("ghost") && unknown.hint.contains("static-website"), "{}", unknown.hint);
     assert_eq!(status::read(&site.server.layout).unwrap(), None);
@@ -310,12 +310,12 @@ async fn a_run_that_was_killed_is_told_by_the_next_one_and_by_its_unit() {
     assert_eq!(status.status, Ending::Success, "this one went well");
     // Killed after it had told: nothing more is told.
     files::write_json(&path, &killed).unwrap();
-    journal::tell_killed(layout, Utc::now()).unwrap();
+    journal::report_killed(layout, Utc::now()).unwrap();
     assert_eq!(status::read(layout).unwrap().unwrap(), status);
     let later =
         json!({ "owner": "a backup", "at": Utc::now(), "process": { "pid": 4_194_305, "started": 1 } });
     files::write_json(&path, &later).unwrap();
-    journal::tell_killed(layout, Utc::now()).unwrap();
+    journal::report_killed(layout, Utc::now()).unwrap();
     let told = status::read(layout).unwrap().unwrap();
     assert_eq!((told.status, told.errors.len()), (Ending::Failed, 1));
     assert_eq!(told.tools, status.tools);
@@ -328,19 +328,19 @@ async fn an_exported_dump_is_what_the_manifest_says_and_nothing_is_overwritten()
     let set = set_on(&site.docker, &site.server, "ghost", SetKind::Manual).await.unwrap();
     let repositories = Repositories::open(&site.server).await.unwrap();
     let repository = &repositories.local;
-    let manifest = outside::manifest(repository, &set).await.unwrap();
+    let manifest = remote::manifest(repository, &set).await.unwrap();
     let Some(ItemFacts::Database(facts)) = manifest.items.get("database:ghost") else {
         panic!("{manifest:?}")
     };
     let to = site.path("exported.sql");
-    let taken = export::take(repository, &set, "database:ghost", None, &to).await.unwrap();
+    let taken = export::extract(repository, &set, "database:ghost", None, &to).await.unwrap();
     assert_eq!(taken.sha256, facts.sha256);
     assert_eq!(std::fs::read_to_string(&to).unwrap(), DUMP);
     assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
     let refusals = [
-        export::take(repository, &set, "database:ghost", None, &to).await,
-        export::take(repository, &set, "database:odoo", None, &site.path("other")).await,
-        export::take(repository, &set, "files:content", Some("/etc/passwd"), &site.path("other")).await,
+        export::extract(repository, &set, "database:ghost", None, &to).await,
+        export::extract(repository, &set, "database:odoo", None, &site.path("other")).await,
+        export::extract(repository, &set, "files:content", Some("/etc/passwd"), &site.path("other")).await,
     ];
     for refusal in refusals {
         assert_eq!(refusal.unwrap_err().code, "BAK015");
@@ -349,7 +349,7 @@ async fn an_exported_dump_is_what_the_manifest_says_and_nothing_is_overwritten()
     let picture = site.path("var/lib/docker/volumes/letsbe-ghost_content/_data/images/a.png");
     let path = picture.to_string_lossy();
     let other = site.path("other");
-    export::take(repository, &set, "files:content", Some(&path), &other).await.unwrap();
+    export::extract(repository, &set, "files:content", Some(&path), &other).await.unwrap();
     assert_eq!(std::fs::read(other).unwrap(), std::fs::read(picture).unwrap());
 }
 

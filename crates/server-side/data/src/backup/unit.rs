@@ -1,5 +1,5 @@
 //! A manual run in a unit of its own: it goes on when the session that started it is lost, has the limits of the nightly
-//! one, and whatever kills it, nothing stays standing still.
+//! one, and whatever kills it, nothing stays paused.
 
 use std::{
     io::{Read as _, Seek as _, SeekFrom, Write as _},

@@ -50,14 +50,14 @@ pub(super) fn keep(layout: &Layout, proof: Proof) -> Result<(), Problem> {
     }
     files::write(&path, &text)?;
     letsbe_types::crash::point(&kept);
-    tell(layout, &all)
+    write_status(layout, &all)
 }
 
 /// Tells the newest evidence of every tool in the status. What a kill kept from being told is told by the next.
 ///
 /// # Errors
 /// When the status cannot be read or written.
-pub(super) fn tell(layout: &Layout, evidence: &[Proof]) -> Result<(), Problem> {
+pub(super) fn write_status(layout: &Layout, evidence: &[Proof]) -> Result<(), Problem> {
     status::update(layout, |status| apply(status, evidence))
 }
 

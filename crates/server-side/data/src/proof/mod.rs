@@ -1,23 +1,23 @@
-//! Proofs: sets restored on a stage of their own, started, probed, compared with their manifests, and removed; the
+//! Proofs: sets restored in a sandbox of their own, started, probed, compared with their manifests, and removed; the
 //! evidence stays.
 //!
 //! It must never touch the tool itself, nor count as a proof what it did not see.
 
-mod command;
-mod due;
+mod data_check;
 pub mod evidence;
-mod night;
-mod outside;
+mod nightly;
 mod part;
-mod share;
+mod prove;
+mod remote;
+mod schedule;
 mod source;
 
-pub use command::ProveArguments;
-pub(crate) use command::command;
+pub(crate) use data_check::check_data;
 use letsbe_types::{Problem, backup::Proof};
-pub(crate) use night::nightly;
-pub(crate) use outside::{Plan as OutsidePlan, nightly as nightly_outside, plan as plan_outside};
-pub(crate) use share::check_share;
+pub(crate) use nightly::nightly;
+pub use prove::ProveArguments;
+pub(crate) use prove::command;
+pub(crate) use remote::{Plan as OutsidePlan, nightly as nightly_outside, plan as plan_outside};
 
 letsbe_types::crash_points! {
     /// Where a proof can be killed, in the order in which it comes to them; the last one in a check of the share.

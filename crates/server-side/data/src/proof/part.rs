@@ -11,10 +11,10 @@ use letsbe_types::{Problem, backup::Proof};
 use letsbe_vault::{Vault, VaultFiles};
 use x509_parser::pem::parse_x509_pem;
 
-use super::night::{OnStage, begun, step};
+use super::nightly::{InSandbox, begun, step};
 use crate::{
-    backup::{self, listing},
-    restore::stage::folders,
+    backup::{self, fingerprint},
+    restore::sandbox::folders,
 };
 use letsbe_base::{files, layout::Layout};
 
@@ -37,12 +37,12 @@ pub(super) fn remove_abandoned(layout: &Layout) -> Result<(), Problem> {
 }
 
 /// Proves a part of the platform.
-pub(super) async fn prove(stage: &OnStage<'_>, set: &BackupSet) -> Proof {
+pub(super) async fn prove(sandbox: &InSandbox<'_>, set: &BackupSet) -> Proof {
     let mut proof = begun(set);
-    let layout = &stage.server.layout;
+    let layout = &sandbox.server.layout;
     let result = async {
         remove_abandoned(layout)?;
-        compared(stage, set, &mut proof).await
+        compared(sandbox, set, &mut proof).await
     };
     proof.problem = result.await.err();
     let began = Instant::now();
@@ -53,9 +53,9 @@ pub(super) async fn prove(stage: &OnStage<'_>, set: &BackupSet) -> Proof {
     proof
 }
 
-async fn compared(stage: &OnStage<'_>, set: &BackupSet, proof: &mut Proof) -> Result<(), Problem> {
+async fn compared(sandbox: &InSandbox<'_>, set: &BackupSet, proof: &mut Proof) -> Result<(), Problem> {
     let began = Instant::now();
-    let manifest = backup::manifest(&stage.source.repository, set).await?;
+    let manifest = backup::manifest(&sandbox.source.repository, set).await?;
     let mut unpacked = Vec::new();
     for (item, facts) in &manifest.items {
         let ItemFacts::Files(facts) = facts else {
@@ -66,9 +66,9 @@ async fn compared(stage: &OnStage<'_>, set: &BackupSet, proof: &mut Proof) -> Re
             proof.differences.push(format!("{item}: stands in the manifest, but there is no snapshot of it"));
             continue;
         };
-        let folder = folder(&stage.server.layout).join(&set.tool).join(unpacked.len().to_string());
+        let folder = folder(&sandbox.server.layout).join(&set.tool).join(unpacked.len().to_string());
         files::make_folder(&folder)?;
-        stage.source.repository.restore(snapshot, &facts.path, &folder).await?;
+        sandbox.source.repository.restore(snapshot, &facts.path, &folder).await?;
         unpacked.push((item, facts, Unpacked { path: PathBuf::from(&facts.path), folder }));
     }
     proof.steps.push(step("restore", began));
@@ -83,7 +83,7 @@ async fn compared(stage: &OnStage<'_>, set: &BackupSet, proof: &mut Proof) -> Re
     }
     proof.steps.push(step("compare", began));
     let began = Instant::now();
-    let key = VaultFiles::under(&stage.server.layout.root()).key;
+    let key = VaultFiles::under(&sandbox.server.layout.root()).key;
     for (_, _, unpacked) in &unpacked {
         for tried in [certificate(unpacked), vault(unpacked, &key)].into_iter().flatten() {
             match tried {
@@ -98,7 +98,7 @@ async fn compared(stage: &OnStage<'_>, set: &BackupSet, proof: &mut Proof) -> Re
 
 /// The facts of a folder as it lies there now.
 fn found(taken: &FilesFacts, folder: &Path) -> Result<FilesFacts, Problem> {
-    Ok(listing::facts(Path::new(&taken.path), folders::entries(folder)?))
+    Ok(fingerprint::facts(Path::new(&taken.path), folders::entries(folder)?))
 }
 
 /// Whether the certificate in it is one, where there is one.

@@ -8,7 +8,7 @@ use letsbe_types::{Problem, backup::Proof};
 
 use crate::{
     backup::{self, no_copies, repositories::Repositories, status},
-    restore::stage::folders,
+    restore::sandbox::folders,
 };
 use letsbe_base::{files, layout::Layout, server::TenantServer};
 
@@ -45,7 +45,7 @@ impl Source {
         let (Some(far), Some(destination)) = (&open.remote, &open.destination) else {
             return Err(no_copies());
         };
-        backup::leads::looked_up(destination).await?;
+        backup::leads::resolve(destination).await?;
         let cache = backup::folder(&server.layout).join("proof-cache");
         folders::remove(&cache)?;
         files::make_folder(&cache)?;

@@ -13,13 +13,13 @@ use letsbe_vault::{BACKUP_KEY, Origin, Vault, VaultFiles};
 use serde_json::json;
 
 use super::{
-    check_share,
+    check_data,
     evidence::{self, tests::with_status},
-    night, nightly, nightly_outside, plan_outside,
+    nightly, nightly_outside, plan_outside,
     source::Source,
 };
 use crate::backup::{
-    destination, fakes::give_repository_key, make_set, parts, repositories::Repositories, status,
+    components, destination, fakes::give_repository_key, make_set, repositories::Repositories, status,
     webdav::Webdav,
 };
 use letsbe_base::{files, layout::Layout, server::TenantServer};
@@ -48,7 +48,7 @@ impl Site {
         });
         let desired = serde_json::from_value(desired).unwrap();
         let site = Self { server: TenantServer { layout, catalog: Arc::new(catalog), desired }, _root: root };
-        for part in parts::all(&site.server) {
+        for part in components::all(&site.server) {
             part.sources.iter().for_each(|source| match source {
                 letsbe_backup::Source::Files(files) => std::fs::create_dir_all(&files.path).unwrap(),
                 other => panic!("{other:?}"),
@@ -65,7 +65,7 @@ impl Site {
     }
 
     async fn prove(&self, tool: Option<&str>) -> Result<Vec<Proof>, Problem> {
-        night::of(&self.server, Source::local(&self.server).await?, tool).await
+        nightly::of(&self.server, Source::local(&self.server).await?, tool).await
     }
 
     /// Copies all that is here to a folder that the real rclone serves.
@@ -150,7 +150,7 @@ async fn a_vault_of_another_key_is_seen_and_its_earlier_proof_stays() {
 #[tokio::test]
 async fn a_flipped_bit_is_found_within_a_week_and_named_with_the_sets_that_it_touches() {
     let site = Site::new().await;
-    check_share(&site.server).await.unwrap();
+    check_data(&site.server).await.unwrap();
     let check = || status::read(&site.server.layout).unwrap().unwrap().check.unwrap();
     assert_eq!((check().parts, check().damage), (7, vec![]));
     site.flip_a_bit();
@@ -162,7 +162,7 @@ async fn a_flipped_bit_is_found_within_a_week_and_named_with_the_sets_that_it_to
         let mut kept: serde_json::Value = files::read_json(&parts).unwrap().unwrap();
         kept["last"]["day"] = json!(nights);
         files::write_json(&parts, &kept).unwrap();
-        check_share(&site.server).await.unwrap();
+        check_data(&site.server).await.unwrap();
     }
     let damage = check().damage.join("\n");
     let proofs = site.prove(None).await.unwrap();
@@ -212,7 +212,7 @@ async fn every_tool_is_proven_from_the_copy_outside_alone_whatever_this_server_s
     for index in std::fs::read_dir(far.path().join("copies/index")).unwrap() {
         std::fs::remove_file(index.unwrap().path()).unwrap();
     }
-    let proofs = night::of(&site.server, Source::outside(&site.server).await.unwrap(), None).await.unwrap();
+    let proofs = nightly::of(&site.server, Source::outside(&site.server).await.unwrap(), None).await.unwrap();
     assert_eq!(held(&proofs), [("letsbe", false), ("nginx", false)], "{proofs:?}");
     let outside = site.outside("nginx");
     assert!(outside.problem.is_some_and(|problem| !super::is_put_off(&problem)));

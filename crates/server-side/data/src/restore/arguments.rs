@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use letsbe_backup::selection::Wish;
 use letsbe_types::Problem;
 
-use super::{journal::Former, refused, stage::record::StageId};
+use super::{journal::Former, refused, sandbox::record::SandboxId};
 use letsbe_base::{output::parse_moment, planned::Planned};
 
 /// `letsbe-node restore …`
@@ -118,15 +118,15 @@ pub(crate) enum What {
 pub(crate) enum Which {
     /// Every copy of a tool.
     Tool(String),
-    /// One stage.
-    Stage(StageId),
+    /// One sandbox.
+    Sandbox(SandboxId),
 }
 
 impl std::fmt::Display for Which {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tool(tool) => f.write_str(tool),
-            Self::Stage(id) => id.fmt(f),
+            Self::Sandbox(id) => id.fmt(f),
         }
     }
 }
@@ -160,7 +160,7 @@ impl RestoreArguments {
     /// What they ask for.
     ///
     /// # Errors
-    /// What is no stage's id.
+    /// What is no sandbox's id.
     pub(crate) fn request(self) -> Result<Request, Problem> {
         let json = self.json;
         let (source, former) =
@@ -197,7 +197,7 @@ fn which(tool: Option<String>, id: Option<String>) -> Result<Which, Problem> {
             let text = id.unwrap_or_default();
             let not_one =
                 || refused(format!("{text:?} is no stage"), "`letsbe-node restore temp list` shows them.");
-            StageId::try_from(text.clone()).map(Which::Stage).map_err(|_| not_one())
+            SandboxId::try_from(text.clone()).map(Which::Sandbox).map_err(|_| not_one())
         }
     }
 }

@@ -20,7 +20,7 @@ use letsbe_base::files;
 pub(crate) struct Pair {
     /// Where the tool has its data.
     pub(crate) live: PathBuf,
-    /// Where the stage has it.
+    /// Where the sandbox has it.
     pub(crate) beside: PathBuf,
     /// The tool's folder before the restore.
     former: u64,

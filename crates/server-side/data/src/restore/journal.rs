@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     exchange::{Pair, Side},
-    stage::record::StageId,
+    sandbox::record::SandboxId,
 };
 use letsbe_base::{files, layout::Layout};
 
@@ -21,7 +21,7 @@ pub(crate) enum Action {
     Build,
     /// The tool is stopped: all its containers.
     StopTool,
-    /// Its data and the stage's change places.
+    /// Its data and the sandbox's change places.
     Exchange,
     /// It is started, healthy, and answers.
     Start,
@@ -101,19 +101,20 @@ pub(crate) struct RestoreJournal {
     pub(crate) tool: String,
     /// What is done.
     pub(crate) kind: Kind,
-    /// The set that the stage is made from.
+    /// The set that the sandbox is made from.
     pub(crate) set: SetId,
     /// When that was taken.
     pub(crate) taken_at: DateTime<Utc>,
-    /// The stage.
-    pub(crate) stage: StageId,
+    /// The sandbox.
+    #[serde(rename = "stage")]
+    pub(crate) sandbox: SandboxId,
     /// When the restore began.
     pub(crate) began_at: DateTime<Utc>,
     /// Which data the tool shall have in the end.
     pub(crate) wanted: Side,
-    /// What changes places; known once the stage is built.
+    /// What changes places; known once the sandbox is built.
     pub(crate) pairs: Vec<Pair>,
-    /// Rows and files of the set; known once the stage is built.
+    /// Rows and files of the set; known once the sandbox is built.
     pub(crate) size: (u64, u64),
     /// Set once it goes back.
     pub(crate) back: Option<Back>,
@@ -136,7 +137,7 @@ impl RestoreJournal {
             kind: Kind::Restore { former },
             set,
             taken_at,
-            stage: StageId::generate(),
+            sandbox: SandboxId::generate(),
             began_at,
             wanted: Side::Restored,
             pairs: Vec::new(),
@@ -148,8 +149,8 @@ impl RestoreJournal {
     }
 
     /// An undo that is about to begin.
-    pub(crate) fn of_undo(self, pairs: Vec<Pair>, wanted: Side, stage: StageId) -> Self {
-        Self { kind: Kind::Undo, pairs, wanted, stage, ..self }
+    pub(crate) fn of_undo(self, pairs: Vec<Pair>, wanted: Side, sandbox: SandboxId) -> Self {
+        Self { kind: Kind::Undo, pairs, wanted, sandbox, ..self }
     }
 
     /// All actions of the present direction in order.
@@ -276,9 +277,9 @@ pub(crate) fn unfinished(layout: &Layout) -> Result<Vec<RestoreJournal>, Problem
     Ok(journals)
 }
 
-/// The stages that belong to restores that have not ended.
-pub(crate) fn stages(layout: &Layout) -> Result<Vec<StageId>, Problem> {
-    Ok(unfinished(layout)?.into_iter().map(|journal| journal.stage).collect())
+/// The sandboxes that belong to restores that have not ended.
+pub(crate) fn sandboxes(layout: &Layout) -> Result<Vec<SandboxId>, Problem> {
+    Ok(unfinished(layout)?.into_iter().map(|journal| journal.sandbox).collect())
 }
 
 #[cfg(test)]

@@ -3,15 +3,15 @@
 //! It must never touch a tool's data before the data beside it is whole, nor throw the former data away.
 
 mod arguments;
-pub mod ended;
+pub mod completions;
 mod exchange;
 mod journal;
+mod plan;
 pub(crate) mod points;
-mod preview;
-pub mod stage;
+pub mod sandbox;
+mod target;
 mod temp;
 mod undo;
-mod what;
 mod work;
 
 use std::collections::BTreeSet;
@@ -27,11 +27,11 @@ use letsbe_types::{Problem, ids::SetId};
 use serde::Serialize;
 
 pub use self::arguments::RestoreArguments;
-pub(crate) use self::what::tool;
+pub(crate) use self::target::tool;
 use self::{
     arguments::{Choice, Request, Source, What},
     journal::{Former, RestoreJournal},
-    stage::{Script, Survey},
+    sandbox::{Preflight, Script},
     work::{Origin, Work},
 };
 use crate::backup::{self, BackupCommand, lease, repositories::Repositories};
@@ -75,18 +75,18 @@ pub struct AllOptions {
 pub async fn command(layout: &Layout, arguments: RestoreArguments) -> Result<(), Problem> {
     let server = TenantServer::read(layout)?;
     match arguments.request()? {
-        Request::Plan { choice, target, json } => preview::print(&server, &choice, target, json).await,
+        Request::Plan { choice, target, json } => plan::print(&server, &choice, target, json).await,
         Request::Restore { choice, json } => {
             let restored = exclusively(layout, async || {
                 let ended = finish(&server).await?;
                 restore(&server, &choice, &ended).await
             });
-            preview::tell(&restored.await?, json)
+            plan::print_restored(&restored.await?, json)
         }
         Request::Temp { choice, hours, json } => {
             let keep = TimeDelta::hours(i64::from(hours));
             let made = lease::with(layout, OWNER, async |_| temp::build(&server, &choice, keep).await);
-            temp::tell(&server, &made.await?, json).await
+            temp::print_made(&server, &made.await?, json).await
         }
         Request::TempList { json } => temp::list(&server, json).await,
         Request::TempRemove { which, plan: true } => temp::print_removal(&server, &which),
@@ -97,10 +97,10 @@ pub async fn command(layout: &Layout, arguments: RestoreArguments) -> Result<(),
                 finish(&server).await?;
                 undo::undo(&server, &tool).await
             });
-            undo::tell(&undone.await?, json)
+            undo::print_undone(&undone.await?, json)
         }
         Request::Resume { json } => {
-            preview::tell(&exclusively(layout, async || finish(&server).await).await?, json)
+            plan::print_restored(&exclusively(layout, async || finish(&server).await).await?, json)
         }
     }
 }
@@ -150,7 +150,7 @@ async fn restore(
     let tools = choice.tools(server)?;
     let repositories = Repositories::unasked(server)?;
     let repository = repository(&repositories, choice.source).await?;
-    stage::remove_abandoned(server).await?;
+    sandbox::remove_abandoned(server).await?;
     let sets = sets(&repository.snapshots().await?);
     let one = matches!(choice.what, What::Tool(_));
     let mut restored = Vec::new();
@@ -192,16 +192,16 @@ async fn restore_set(
 ) -> Result<RestoredTool, Problem> {
     let script = Script { server, repository, set };
     // What cannot be done is said before a safety set is made.
-    let possible = async { Survey::of(&script).await?.fits() };
+    let possible = async { Preflight::of(&script).await?.fits() };
     if let Err(problem) = possible.await {
         let without = RestoredTool::without_set(script.tool()?, problem);
         let refused = RestoredTool { set: set.id, taken_at: set.taken_at, ..without };
-        refused.say();
+        refused.log();
         return Ok(refused);
     }
     let journal = RestoreJournal::of_restore(&set.tool, former, (set.id, set.taken_at), Utc::now());
     let restored = Work { server, origin: Some(Origin { repository, set }) }.drive(journal).await?;
-    restored.say();
+    restored.log();
     Ok(restored)
 }
 
@@ -219,7 +219,7 @@ pub async fn all(
     mut ended: impl FnMut(&RestoredTool) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     finish(server).await?;
-    stage::remove_abandoned(server).await?;
+    sandbox::remove_abandoned(server).await?;
     let sets = sets(&options.from.snapshots().await?);
     let wish = options.at.map_or(Wish::Newest, Wish::At);
     for tool in server.tools().filter(|tool| !options.without.contains(tool.name.as_str())) {
@@ -233,13 +233,13 @@ pub async fn all(
 
 /// Ends what was interrupted: finished where the tool had been touched, given up where not.
 async fn finish(server: &TenantServer) -> Result<Vec<RestoredTool>, Problem> {
-    // A safety set that was cut off may have left the tool standing still.
+    // A safety set that was cut off may have left the tool paused.
     backup::carry_out(&server.layout, BackupCommand::Resume).await?;
     let mut done = Vec::new();
     for journal in journal::unfinished(&server.layout)? {
         tracing::info!("{}: the restore that was interrupted is ended first", journal.tool);
         let restored = Work { server, origin: None }.drive(journal.resumed()).await?;
-        restored.say();
+        restored.log();
         done.push(restored);
     }
     Ok(done)
@@ -298,7 +298,7 @@ impl RestoredTool {
         self.problem.is_none() && self.set == set.id && self.tool == set.tool
     }
 
-    fn say(&self) {
+    fn log(&self) {
         // What went wrong is told by whoever asked for it, once.
         let how = if self.problem.is_none() { "restored" } else { "not restored" };
         tracing::info!("{}: {how} from its set {}", self.tool, self.set);
@@ -311,7 +311,7 @@ mod tests {
     use letsbe_backup::{BackupSet, Item, SetKind, selection::Wish};
     use letsbe_types::ids::SetId;
 
-    use super::{meant, stage::compose::tests::catalog};
+    use super::{meant, sandbox::compose::tests::catalog};
 
     #[test]
     fn what_was_saved_before_a_restore_is_meant_only_by_its_moment() {

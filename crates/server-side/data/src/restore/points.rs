@@ -9,8 +9,8 @@ letsbe_types::crash_points! {
     /// a killed one has left.
     pub(super) mod inside {
         BEGUN = "restore.begun",
-        STAGE_RECORDED = "restore.stage.recorded",
-        STAGE_MADE = "restore.stage.made",
+        SANDBOX_RECORDED = "restore.stage.recorded",
+        SANDBOX_MADE = "restore.stage.made",
         DATABASES_STARTED = "restore.stage.databases_started",
         DATABASE_LOADED = "restore.stage.database_loaded",
         FILES_WRITTEN = "restore.stage.files_written",
@@ -18,16 +18,16 @@ letsbe_types::crash_points! {
         EXCHANGING = "restore.exchange.inside",
         STARTING = "restore.start.inside",
         FINISHING = "restore.finish.inside",
-        STAGE_REMOVING = "restore.stage.removing",
+        SANDBOX_REMOVING = "restore.stage.removing",
     }
 }
 
 letsbe_types::crash_points! {
-    /// A copy that is made to be looked into, after the points of its stage.
+    /// A copy that is made to be looked into, after the points of its sandbox.
     pub(crate) mod copy {
         BUILT = "restore.temp.built",
         KEPT = "restore.temp.kept",
-        STAGE_STARTED = "restore.stage.started",
+        SANDBOX_STARTED = "restore.stage.started",
         STARTED = "restore.temp.started",
     }
 }

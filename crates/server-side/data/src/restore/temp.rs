@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::{
     arguments::{Choice, Which},
     journal, meant, points, refused, repository,
-    stage::{
-        self, Script, Stage, address,
-        record::{Holding, StageId, StageRecord},
+    sandbox::{
+        self, Sandbox, Script, address,
+        record::{Holding, SandboxId, SandboxRecord},
         remove_abandoned,
     },
     work::different,
@@ -25,7 +25,7 @@ use letsbe_base::{audit::write_down, output, server::TenantServer};
 /// A copy that stands, or what a restore has put aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Standing {
-    id: StageId,
+    id: SandboxId,
     tool: String,
     set: SetId,
     taken_at: DateTime<Utc>,
@@ -55,19 +55,19 @@ pub(super) async fn build(
     let set = meant(&sets, tool, choice.wish)?;
     write_down(&server.layout, "restore temp", ("tool", &set.tool), Utc::now())?;
     let script = Script { server, repository, set };
-    let mut stage = Stage::build(&script).await?;
+    let mut sandbox = Sandbox::build(&script).await?;
     crash::point(&points::copy::BUILT);
-    if !stage.differences.is_empty() {
-        let problem = different(tool.name.as_str(), &stage.differences);
-        stage.remove().await?;
+    if !sandbox.differences.is_empty() {
+        let problem = different(tool.name.as_str(), &sandbox.differences);
+        sandbox.remove().await?;
         return Err(problem);
     }
     let until = Utc::now() + keep;
-    stage.hold(Holding::Temp { until })?;
+    sandbox.hold(Holding::Temp { until })?;
     crash::point(&points::copy::KEPT);
-    let problem = stage.start_and_probe(&script).await.err();
+    let problem = sandbox.start_and_probe(&script).await.err();
     crash::point(&points::copy::STARTED);
-    let standing = Standing::of(server, stage.record().clone()).await;
+    let standing = Standing::of(server, sandbox.record().clone()).await;
     standing
         .map(|standing| Standing { problem, ..standing })
         .ok_or_else(|| refused("it does not stand", "Repeat it."))
@@ -77,7 +77,7 @@ pub(super) async fn build(
 ///
 /// # Errors
 /// Why the tool does not run on it.
-pub(super) async fn tell(server: &TenantServer, made: &Standing, json: bool) -> Result<(), Problem> {
+pub(super) async fn print_made(server: &TenantServer, made: &Standing, json: bool) -> Result<(), Problem> {
     output::print(json, made, || made.lines(server.desired.domain.as_str()))?;
     made.problem.clone().map_or(Ok(()), Err)
 }
@@ -106,7 +106,7 @@ impl Standing {
         lines
     }
 
-    async fn of(server: &TenantServer, record: StageRecord) -> Option<Self> {
+    async fn of(server: &TenantServer, record: SandboxRecord) -> Option<Self> {
         let (holds, until) = match record.holding {
             Holding::Temp { until } => ("temp", until),
             Holding::Former { until, .. } => ("former", until),
@@ -138,7 +138,7 @@ impl Standing {
 /// Prints what stands.
 pub(super) async fn list(server: &TenantServer, json: bool) -> Result<(), Problem> {
     let mut standing = Vec::new();
-    for record in StageRecord::all(&server.layout)? {
+    for record in SandboxRecord::all(&server.layout)? {
         standing.extend(Standing::of(server, record).await);
     }
     let domain = server.desired.domain.as_str();
@@ -150,10 +150,10 @@ pub(super) async fn list(server: &TenantServer, json: bool) -> Result<(), Proble
     })
 }
 
-/// Removes copies; never anything that is no stage, is being made, or belongs to a restore that has not ended.
+/// Removes copies; never anything that is no sandbox, is being made, or belongs to a restore that has not ended.
 pub(super) async fn remove(server: &TenantServer, which: &Which) -> Result<(), Problem> {
     for id in meant_now(server, which)? {
-        stage::remove_all(&server.layout, &id).await?;
+        sandbox::remove_all(&server.layout, &id).await?;
         output::print(false, &(), || vec![format!("{id} is removed")])?;
     }
     Ok(())
@@ -165,29 +165,29 @@ pub(super) fn print_removal(server: &TenantServer, which: &Which) -> Result<(), 
     output::print(false, &(), || meant.iter().map(|id| format!("{id} would be removed")).collect())
 }
 
-fn meant_now(server: &TenantServer, which: &Which) -> Result<Vec<StageId>, Problem> {
+fn meant_now(server: &TenantServer, which: &Which) -> Result<Vec<SandboxId>, Problem> {
     let layout = &server.layout;
-    let (records, restoring) = (StageRecord::all(layout)?, journal::stages(layout)?);
+    let (records, restoring) = (SandboxRecord::all(layout)?, journal::sandboxes(layout)?);
     removable(&records, which, |id| restoring.contains(id))
 }
 
-/// Which stages are meant. Pure.
+/// Which sandboxes are meant. Pure.
 fn removable(
-    records: &[StageRecord],
+    records: &[SandboxRecord],
     which: &Which,
-    is_restoring: impl Fn(&StageId) -> bool,
-) -> Result<Vec<StageId>, Problem> {
+    is_restoring: impl Fn(&SandboxId) -> bool,
+) -> Result<Vec<SandboxId>, Problem> {
     let hint = "`letsbe-node restore temp list` shows what stands.";
-    let is_free = |record: &&StageRecord| match record.holding {
+    let is_free = |record: &&SandboxRecord| match record.holding {
         Holding::Temp { .. } | Holding::Former { .. } => !is_restoring(&record.id),
         Holding::Made { .. } | Holding::Restore => false,
     };
-    let is_meant = |record: &&StageRecord| match which {
-        Which::Stage(id) => record.id == *id,
+    let is_meant = |record: &&SandboxRecord| match which {
+        Which::Sandbox(id) => record.id == *id,
         // Whoever names a tool means its copies, not what undoes its restore.
         Which::Tool(tool) => record.tool == *tool && matches!(record.holding, Holding::Temp { .. }),
     };
-    let meant: Vec<&StageRecord> = records.iter().filter(is_meant).collect();
+    let meant: Vec<&SandboxRecord> = records.iter().filter(is_meant).collect();
     match meant.iter().copied().find(|record| !is_free(record)) {
         Some(busy) => Err(refused(format!("{} is at work", busy.id), "Wait for its end.")),
         None if meant.is_empty() => Err(refused(format!("{which} is no copy that stands"), hint)),
@@ -200,13 +200,13 @@ mod tests {
     use chrono::Utc;
     use letsbe_types::ids::SetId;
 
-    use super::{Holding, StageId, StageRecord, Which, removable};
+    use super::{Holding, SandboxId, SandboxRecord, Which, removable};
 
     #[test]
     fn only_copies_that_stand_free_are_removed() {
         let until = Utc::now();
-        let record = |id: &str, tool: &str, holding: Holding| StageRecord {
-            id: StageId::fixed(id),
+        let record = |id: &str, tool: &str, holding: Holding| SandboxRecord {
+            id: SandboxId::fixed(id),
             tool: tool.to_owned(),
             set: SetId::generate(),
             taken_at: until,
@@ -228,15 +228,15 @@ mod tests {
                 .map_err(|problem| problem.code)
         };
         let tool = |name: &str| Which::Tool(name.to_owned());
-        let stage = |id: &str| Which::Stage(StageId::fixed(id));
+        let sandbox = |id: &str| Which::Sandbox(SandboxId::fixed(id));
         assert_eq!(removed(tool("ghost"), &[]).unwrap(), "00000001 00000002");
-        assert_eq!(removed(stage("00000003"), &[]).unwrap(), "00000003");
+        assert_eq!(removed(sandbox("00000003"), &[]).unwrap(), "00000003");
         for (which, busy) in [
             (tool("odoo"), vec![]),
             (tool("nginx"), vec![]),
-            (stage("00000009"), vec![]),
-            (stage("00000005"), vec![]),
-            (stage("00000003"), vec!["00000003"]),
+            (sandbox("00000009"), vec![]),
+            (sandbox("00000005"), vec![]),
+            (sandbox("00000003"), vec!["00000003"]),
             (tool("ghost"), vec!["00000002"]),
         ] {
             assert_eq!(removed(which.clone(), &busy), Err("RES008".to_owned()), "{which:?}");

@@ -9,9 +9,9 @@ use super::{
     RestoredTool,
     exchange::{self, Pair, Side},
     journal::{Former, RestoreJournal},
-    preview::words_of,
+    plan::words_of,
     refused,
-    stage::record::{Holding, StageRecord},
+    sandbox::record::{Holding, SandboxRecord},
     tool,
     work::Work,
 };
@@ -19,7 +19,7 @@ use letsbe_base::{audit::write_down, output, server::TenantServer};
 
 /// What can be brought back.
 struct Aside {
-    record: StageRecord,
+    record: SandboxRecord,
     switched_at: DateTime<Utc>,
     until: DateTime<Utc>,
     pairs: Vec<Pair>,
@@ -34,7 +34,7 @@ fn find(server: &TenantServer, name: &str) -> Result<Aside, Problem> {
     let nothing =
         || refused(format!("nothing of {name} is put aside"), "It is kept for 7 days after a restore.");
     let mut aside = None;
-    for record in StageRecord::all(&server.layout)?.into_iter().filter(|record| record.tool == name) {
+    for record in SandboxRecord::all(&server.layout)?.into_iter().filter(|record| record.tool == name) {
         if let Holding::Former { until, switched_at, pairs } = record.holding.clone()
             && aside.as_ref().is_none_or(|(.., at, _): &(_, _, DateTime<Utc>, _)| *at < switched_at)
         {
@@ -92,7 +92,7 @@ pub(super) async fn undo(server: &TenantServer, name: &str) -> Result<RestoredTo
     let journal = RestoreJournal::of_restore(name, Former::Kept, (record.set, record.taken_at), Utc::now());
     let journal = journal.of_undo(pairs, wanted, record.id);
     let undone = Work { server, origin: None }.drive(journal).await?;
-    undone.say();
+    undone.log();
     Ok(undone)
 }
 
@@ -100,7 +100,7 @@ pub(super) async fn undo(server: &TenantServer, name: &str) -> Result<RestoredTo
 ///
 /// # Errors
 /// Why the tool has what it had, if it has.
-pub(super) fn tell(undone: &RestoredTool, json: bool) -> Result<(), Problem> {
+pub(super) fn print_undone(undone: &RestoredTool, json: bool) -> Result<(), Problem> {
     output::print(json, undone, || {
         let seconds = std::time::Duration::from_millis(undone.milliseconds).as_secs_f64();
         let how = if undone.problem.is_none() { "is undone" } else { "could not be undone" };
@@ -116,7 +116,7 @@ mod tests {
     use letsbe_vault::{Origin, Vault};
 
     use super::changed_since;
-    use crate::restore::stage::compose::tests::catalog;
+    use crate::restore::sandbox::compose::tests::catalog;
 
     #[test]
     fn a_database_that_was_put_aside_does_not_know_a_later_password() {

@@ -14,13 +14,13 @@ use letsbe_types::{
 
 use super::{
     RestoredTool,
-    ended::{self, Ended},
+    completions::{self, Ended},
     exchange,
     journal::{self, Action, AfterFailure, Back, Former, Kind, RestoreJournal},
     points,
-    stage::{
-        Script, Stage, docker, folders,
-        record::{self, Holding, StageRecord},
+    sandbox::{
+        Sandbox, Script, docker, folders,
+        record::{self, Holding, SandboxRecord},
         remove_all,
     },
     tool,
@@ -108,15 +108,15 @@ impl Work<'_> {
             ));
         };
         let script = Script { server: self.server, repository, set };
-        let mut stage = Stage::build_as(&script, journal.stage.clone()).await?;
-        if !stage.differences.is_empty() {
-            return Err(different(&journal.tool, &stage.differences));
+        let mut sandbox = Sandbox::build_as(&script, journal.sandbox.clone()).await?;
+        if !sandbox.differences.is_empty() {
+            return Err(different(&journal.tool, &sandbox.differences));
         }
-        stage.equal.iter().for_each(|line| tracing::info!("{}: as it was stored: {line}", journal.tool));
-        stage.settle().await?;
-        stage.hold(Holding::Restore)?;
-        journal.pairs = stage.pairs()?;
-        journal.size = (stage.manifest.rows(), stage.manifest.files());
+        sandbox.equal.iter().for_each(|line| tracing::info!("{}: as it was stored: {line}", journal.tool));
+        sandbox.settle().await?;
+        sandbox.hold(Holding::Restore)?;
+        journal.pairs = sandbox.pairs()?;
+        journal.size = (sandbox.manifest.rows(), sandbox.manifest.files());
         Ok(())
     }
 
@@ -159,21 +159,21 @@ impl Work<'_> {
     }
 
     async fn finish(&self, journal: &RestoreJournal) -> Result<(), Problem> {
-        let (layout, stage) = (&self.server.layout, &journal.stage);
+        let (layout, sandbox) = (&self.server.layout, &journal.sandbox);
         let switched = !journal.pairs.is_empty() && journal.back.is_none();
         match (journal.kind, switched) {
             (Kind::Restore { former: Former::Saved | Former::Kept }, true) | (Kind::Undo, true) => {
-                docker::remove_containers(stage).await?;
+                docker::remove_containers(sandbox).await?;
                 // The secrets of today are no part of what is kept.
-                folders::remove_but(&record::folder(layout, stage), "stage.json")?;
-                if let Some(record) = StageRecord::of(layout, stage)? {
+                folders::remove_but(&record::folder(layout, sandbox), "stage.json")?;
+                if let Some(record) = SandboxRecord::of(layout, sandbox)? {
                     let (now, pairs) = (Utc::now(), journal.pairs.clone());
                     let holding = Holding::Former { until: now + UNDO, switched_at: now, pairs };
-                    StageRecord { holding, ..record }.keep(layout)?;
+                    SandboxRecord { holding, ..record }.keep(layout)?;
                 }
             }
             (Kind::Restore { former: Former::Dropped }, true) | (Kind::Restore { .. }, false) => {
-                remove_all(layout, stage).await?;
+                remove_all(layout, sandbox).await?;
             }
             // What could be brought back can still be.
             (Kind::Undo, false) => {}
@@ -189,11 +189,11 @@ impl Work<'_> {
             ended_at: Utc::now(),
             problem,
         };
-        ended::write_down(layout, ended)
+        completions::write_down(layout, ended)
     }
 }
 
-/// From here on a closed terminal must not leave the tool standing still.
+/// From here on a closed terminal must not leave the tool stopped.
 fn deaf() -> Vec<tokio::signal::unix::Signal> {
     use tokio::signal::unix::{SignalKind, signal};
 

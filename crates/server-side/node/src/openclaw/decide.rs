@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike as _, FixedOffset, Weekday};
 use letsbe_stacks::is_later;
 use letsbe_types::Problem;
 
-use super::record::{Record, Stage};
+use super::record::{Record, UpdatePhase};
 
 /// A release as a tag: `v2026.10` is `2026.10`. `None` if it is none.
 pub(super) fn tag(release: &str) -> Option<&str> {
@@ -29,12 +29,12 @@ pub(super) enum CutOff {
 
 /// What becomes of an update that was cut off, when `to` is wanted now.
 pub(super) fn cut_off(record: &Record, to: &str) -> Option<CutOff> {
-    match (record.is_over(), record.stage) {
+    match (record.is_over(), record.phase) {
         (true, _) => None,
-        (false, Stage::Saving) => Some(CutOff::StartAgain),
-        (false, Stage::Moving) if record.to == to => Some(CutOff::GoOn),
-        (false, Stage::Moving) => Some(CutOff::UndoFirst),
-        (false, Stage::Undoing) => Some(CutOff::FinishUndoing),
+        (false, UpdatePhase::Saving) => Some(CutOff::StartAgain),
+        (false, UpdatePhase::Moving) if record.to == to => Some(CutOff::GoOn),
+        (false, UpdatePhase::Moving) => Some(CutOff::UndoFirst),
+        (false, UpdatePhase::Undoing) => Some(CutOff::FinishUndoing),
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
     use chrono::{DateTime, FixedOffset};
 
     use super::{
-        super::record::{Record, Stage},
+        super::record::{Record, UpdatePhase},
         CutOff, Forced, cut_off, is_version, may_begin, tag,
     };
 
@@ -136,17 +136,17 @@ mod tests {
 
     #[test]
     fn an_update_that_was_cut_off_is_finished_or_undone() {
-        let record = |stage| Record { stage, ..Record::sample("2026.9", "2026.10") };
-        for (stage, to, expected) in [
-            (Stage::Saving, "2026.10", CutOff::StartAgain),
-            (Stage::Saving, "2026.11", CutOff::StartAgain),
-            (Stage::Moving, "2026.10", CutOff::GoOn),
-            (Stage::Moving, "2026.11", CutOff::UndoFirst),
-            (Stage::Undoing, "2026.10", CutOff::FinishUndoing),
-            (Stage::Undoing, "2026.11", CutOff::FinishUndoing),
+        let record = |phase| Record { phase, ..Record::sample("2026.9", "2026.10") };
+        for (phase, to, expected) in [
+            (UpdatePhase::Saving, "2026.10", CutOff::StartAgain),
+            (UpdatePhase::Saving, "2026.11", CutOff::StartAgain),
+            (UpdatePhase::Moving, "2026.10", CutOff::GoOn),
+            (UpdatePhase::Moving, "2026.11", CutOff::UndoFirst),
+            (UpdatePhase::Undoing, "2026.10", CutOff::FinishUndoing),
+            (UpdatePhase::Undoing, "2026.11", CutOff::FinishUndoing),
         ] {
-            assert_eq!(cut_off(&record(stage), to), Some(expected), "{stage:?} {to}");
-            assert_eq!(cut_off(&record(stage).over(None, chrono::Utc::now()), to), None);
+            assert_eq!(cut_off(&record(phase), to), Some(expected), "{phase:?} {to}");
+            assert_eq!(cut_off(&record(phase).over(None, chrono::Utc::now()), to), None);
         }
     }
 

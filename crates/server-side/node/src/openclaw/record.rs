@@ -1,4 +1,4 @@
-//! The record of the last update: written ahead of each stage, so that whoever comes next knows what a kill left.
+//! The record of the last update: written ahead of each phase, so that whoever comes next knows what a kill left.
 
 use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, ids::JobId};
@@ -9,7 +9,7 @@ use letsbe_base::{files, layout::Layout};
 /// How far an update has come. Each is written before what it names begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Stage {
+pub(super) enum UpdatePhase {
     /// The container is stopped and its state copied; nothing is changed.
     Saving,
     /// The copy is proven; pin, container and state may be the new release's.
@@ -30,7 +30,8 @@ pub(super) struct Record {
     /// The pin before, if there was one.
     pub(super) former_pin: Option<String>,
     /// How far it has come.
-    pub(super) stage: Stage,
+    #[serde(rename = "stage")]
+    pub(super) phase: UpdatePhase,
     /// When it began.
     pub(super) began_at: DateTime<Utc>,
     /// When it ended, well or undone.
@@ -44,9 +45,9 @@ impl Record {
         self.ended_at.is_some()
     }
 
-    /// The same at another stage.
-    pub(super) fn at(&self, stage: Stage) -> Self {
-        Self { stage, ..self.clone() }
+    /// The same at another phase.
+    pub(super) fn at(&self, phase: UpdatePhase) -> Self {
+        Self { phase, ..self.clone() }
     }
 
     /// The same, ended.
@@ -71,7 +72,7 @@ impl Record {
             from: from.to_owned(),
             to: to.to_owned(),
             former_pin: None,
-            stage: Stage::Saving,
+            phase: UpdatePhase::Saving,
             began_at: Utc::now(),
             ended_at: None,
             problem: None,

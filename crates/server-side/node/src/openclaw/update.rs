@@ -8,7 +8,7 @@ use letsbe_types::{Problem, crash, ids::JobId};
 use super::{
     decide::{self, CutOff, Forced},
     docker::{self, Stack},
-    record::{Record, Stage},
+    record::{Record, UpdatePhase},
     volume,
 };
 use letsbe_base::layout::Layout;
@@ -105,7 +105,7 @@ impl Site<'_> {
             from,
             to: to.to_owned(),
             former_pin,
-            stage: Stage::Saving,
+            phase: UpdatePhase::Saving,
             began_at: (self.now)(),
             ended_at: None,
             problem: None,
@@ -126,7 +126,7 @@ impl Site<'_> {
             record.over(Some(problem.clone()), (self.now)()).write(self.layout)?;
             return Err(problem);
         }
-        let record = record.at(Stage::Moving);
+        let record = record.at(UpdatePhase::Moving);
         record.write(self.layout)?;
         crash::point(&points::SAVED);
         self.go_on(record).await
@@ -167,7 +167,7 @@ impl Site<'_> {
     /// Goes back to the release and the state before. Answers what to tell.
     async fn undo(&self, record: Record) -> Problem {
         let undone = async {
-            record.at(Stage::Undoing).write(self.layout)?;
+            record.at(UpdatePhase::Undoing).write(self.layout)?;
             crash::point(&undo_points::UNDOING);
             self.pin(record.former_pin.as_deref()).await?;
             volume::stop(self.machine, volume::TO_BE_GONE).await?;

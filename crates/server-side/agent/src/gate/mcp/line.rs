@@ -13,7 +13,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::gate::{answer::Refusal, doors::BODY_BYTES};
+use crate::gate::{answer::Refusal, server::BODY_BYTES};
 
 const PARSE_ERROR: i64 = -32_700;
 const INVALID_REQUEST: i64 = -32_600;

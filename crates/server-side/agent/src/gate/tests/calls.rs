@@ -181,7 +181,7 @@ async fn a_secret_goes_to_its_own_tool_at_the_last_moment_and_never_comes_back()
     let server = Server::new(Autonomy::Level3);
     let named = "SECRET_REF(ghost/admin_password)";
     let login = json!({ "command": ["mytool", "login"], "env": { "PASSWORD": named }, "stdin": format!("p={named}") });
-    // Somebody pasted the value itself: nothing behind the door has it.
+    // Somebody pasted the value itself: nothing behind the socket has it.
     let pasted = json!({ "command": ["mytool"], "stdin": CANARY });
     let mut answers = Vec::new();
     for (number, arguments) in [login, pasted].into_iter().enumerate() {

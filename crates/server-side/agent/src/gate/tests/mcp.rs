@@ -211,7 +211,7 @@ async fn a_null_is_as_if_absent_and_a_whole_number_is_one_however_it_is_written(
     assert_eq!(logs["structuredContent"]["status"], "done", "{logs}");
     let none = rpc(&server, "tools/call", json!({ "name": "disk", "arguments": null })).await;
     assert_eq!(none["result"]["structuredContent"]["status"], "done", "{none}");
-    // The plain door takes the same.
+    // The plain endpoint takes the same.
     for arguments in
         [json!(null), json!({}), json!({ "service": null, "lines": 3.0 }), json!({ "lines": null })]
     {

@@ -3,7 +3,7 @@ use letsbe_types::{Problem, ids::SetId};
 
 use super::{
     Action::{self, Build, Exchange, Finish, MakeSafety, Start, StopTool},
-    AfterFailure, Former, Kind, RestoreJournal, Side, keep, remove, stages, unfinished,
+    AfterFailure, Former, Kind, RestoreJournal, Side, keep, remove, sandboxes, unfinished,
 };
 use letsbe_base::layout::Layout;
 
@@ -121,7 +121,7 @@ fn journals_are_found_again() {
         &RestoreJournal { tool: "odoo".to_owned(), machine: "another".to_owned(), ..journal.clone() },
     )
     .unwrap();
-    assert_eq!(stages(&layout).unwrap(), [journal.stage.clone()]);
+    assert_eq!(sandboxes(&layout).unwrap(), [journal.sandbox.clone()]);
     assert_eq!(unfinished(&layout).unwrap(), [journal]);
     remove(&layout, "ghost").unwrap();
     assert_eq!(unfinished(&layout).unwrap(), []);

@@ -23,7 +23,7 @@ use letsbe_types::{
 use self::source::Source;
 use crate::journal::FileJournal;
 use letsbe_base::{files, layout::Layout};
-use letsbe_data::{backup::listing, restore::stage::folders};
+use letsbe_data::{backup::fingerprint, restore::sandbox::folders};
 
 letsbe_types::crash_points! {
     /// Where `letsbe-node run recover` can be killed, in the order in which it comes to them.
@@ -152,7 +152,7 @@ async fn bring_folder(
     source::remove(target)?;
     files::make_folder(target)?;
     source.repository.restore(snapshot, &facts.path, target).await?;
-    let found = ItemFacts::Files(listing::facts(Path::new(&facts.path), folders::entries(target)?));
+    let found = ItemFacts::Files(fingerprint::facts(Path::new(&facts.path), folders::entries(target)?));
     let different = differences(&item.to_string(), taken, &found);
     if different.is_empty() { Ok(()) } else { Err(unusable(set, &different.join("; "))) }
 }

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::run::keys;
 use letsbe_base::{bundle, files, layout::Layout, server::TenantServer};
-use letsbe_data::restore::{self, AllOptions, stage::docker::must};
+use letsbe_data::restore::{self, AllOptions, sandbox::docker::must};
 
 /// What `restore` calls a tool that has no set that is meant.
 const NO_SET: &str = "BAK010";

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::{bring_back, under, webdav::Webdav};
 use crate::run::recover::read_record;
 use letsbe_base::{files, layout::Layout};
-use letsbe_data::{backup::listing, restore::stage::folders};
+use letsbe_data::{backup::fingerprint, restore::sandbox::folders};
 
 const BACKUP: &str = "canary-backup-key-that-is-as-long-as-that-of-a-server";
 const REGISTRY_KEY: &str = "abababababababababababababababababababababababababababababababab";
@@ -99,7 +99,7 @@ impl Lost {
         };
         for path in paths {
             let whole = self.root().join(path);
-            let facts: FilesFacts = listing::facts(&whole, folders::entries(&whole).unwrap());
+            let facts: FilesFacts = fingerprint::facts(&whole, folders::entries(&whole).unwrap());
             let name = Item::Files(path.replace('/', "_"));
             items.insert(name.to_string(), ItemFacts::Files(facts));
             self.repository.store_files(&item(name), &[whole], &[]).await.unwrap();
