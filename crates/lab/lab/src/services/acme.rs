@@ -1,3 +1,5 @@
+//! The certificate authority: Pebble, in a container.
+
 use std::net::Ipv4Addr;
 
 use super::{start, wait_for};

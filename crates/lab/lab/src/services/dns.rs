@@ -1,3 +1,5 @@
+//! The authority for the lab's zone: Knot, in a container.
+
 use std::net::Ipv4Addr;
 
 use letsbe_types::Secret;

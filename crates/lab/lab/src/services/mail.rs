@@ -1,3 +1,5 @@
+//! The mail sink: takes every mail, and shows what came.
+
 use std::net::Ipv4Addr;
 
 use serde::Deserialize;

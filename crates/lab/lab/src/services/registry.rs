@@ -1,3 +1,5 @@
+//! The image registry, which offers the images of the catalog.
+
 use std::net::Ipv4Addr;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};

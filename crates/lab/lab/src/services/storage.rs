@@ -1,3 +1,5 @@
+//! The S3 service (moto), with buckets that can be locked, and a thief who tries what his key allows.
+
 use std::net::Ipv4Addr;
 
 use letsbe_types::Secret;
