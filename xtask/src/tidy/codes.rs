@@ -171,7 +171,10 @@ mod tests {
             ("docs/errors/DNS002.md", "# DNS002: x\n## What happened\nTried again by itself: no\n"),
         ];
         let found = tidy::messages(&mismatches(&Repository::example(&files)));
-        assert!(found.contains("crates/hub-side/hub/src/a.rs:1: write the page docs/errors/DNS001.md"), "{found}");
+        assert!(
+            found.contains("crates/hub-side/hub/src/a.rs:1: write the page docs/errors/DNS001.md"),
+            "{found}"
+        );
         assert!(found.contains("no program uses the code DNS002"), "{found}");
         assert!(found.contains("`## What to do` is missing"), "{found}");
         assert!(found.contains("README.md does not list PAY001"), "{found}");

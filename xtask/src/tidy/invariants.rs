@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{File, Finding, Repository};
+use crate::{File, Finding, Repository, tidy::end_to_end::checks_of};
 
 const PAGE: &str = "ARCHITECTURE.md";
 const HEADING: &str = "## Invariants";
@@ -45,6 +45,7 @@ fn tests_named(text: &str) -> Vec<&str> {
 pub(super) fn tests_of(repository: &Repository) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for file in repository.rust() {
+        names.extend(checks_of(file));
         let mut attribute = false;
         for (_, line) in file.lines() {
             let line = line.trim();
@@ -59,6 +60,13 @@ pub(super) fn tests_of(repository: &Repository) -> BTreeSet<&str> {
         }
     }
     names
+}
+
+/// The invariants that name one of these tests.
+pub(super) fn held_by(repository: &Repository, tests: &BTreeSet<&str>) -> BTreeSet<usize> {
+    let all = repository.file(PAGE).map(invariants).unwrap_or_default();
+    let by_them = |one: &&Invariant| tests_named(&one.text).iter().any(|name| tests.contains(name));
+    all.iter().filter(by_them).map(|one| one.number).collect()
 }
 
 /// Invariants that are held by nothing.

@@ -167,7 +167,10 @@ mod tests {
             ("crates/unknown/Cargo.toml", ""),
         ];
         let found = tidy::messages(&violations(&Repository::example(&files)));
-        assert!(found.contains("crates/hub-side/store/Cargo.toml:4: store must not use letsbe-hub"), "{found}");
+        assert!(
+            found.contains("crates/hub-side/store/Cargo.toml:4: store must not use letsbe-hub"),
+            "{found}"
+        );
         assert!(found.contains("hub must not use letsbe-lab"), "{found}");
         assert!(found.contains("the crate unknown has no place"), "{found}");
         assert_eq!(found.lines().count(), 3, "{found}");

@@ -1,6 +1,7 @@
 //! One rule a file.
 
 pub mod codes;
+pub mod end_to_end;
 pub mod invariants;
 pub mod layers;
 pub mod makefile;

@@ -58,7 +58,8 @@ fn is_command_flag(word: &str) -> bool {
 /// `anyhow` is for what prints its errors itself; elsewhere an error has a code or a type.
 #[must_use]
 pub fn misplaced_anyhow(repository: &Repository) -> Vec<Finding> {
-    const PLACES: [&str; 5] = ["crates/programs/cli/", "crates/hub-side/hub/src/commands/", "crates/lab/", "tools/", "xtask/"];
+    const PLACES: [&str; 5] =
+        ["crates/programs/cli/", "crates/hub-side/hub/src/commands/", "crates/lab/", "tools/", "xtask/"];
     let outside = |file: &&File| {
         !file.path.ends_with("/main.rs") && !PLACES.iter().any(|place| file.path.starts_with(place))
     };

@@ -2,6 +2,7 @@
 //! Stripe. Servers and clients of their wire only; the machines behind the simulated Netcup are the caller's.
 //!
 //! It must never need Docker, be part of what runs at a customer, or reach outside this machine.
+#![doc = include_str!("../README.md")]
 
 pub mod models;
 pub mod netcup;

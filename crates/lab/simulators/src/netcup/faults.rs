@@ -1,3 +1,5 @@
+//! What goes wrong, on demand.
+
 use serde::{Deserialize, Serialize};
 
 /// What goes wrong. Numbers count down with each use; switches stay until they are switched back.

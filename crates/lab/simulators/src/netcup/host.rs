@@ -1,3 +1,5 @@
+//! What does the work behind a simulated server: real machines, or some in memory.
+
 use std::{
     net::IpAddr,
     sync::{Mutex, PoisonError},

@@ -1,3 +1,5 @@
+//! A server as it stands in the account.
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use letsbe_netcup::types;

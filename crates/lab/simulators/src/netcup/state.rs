@@ -1,3 +1,5 @@
+//! What the simulated account knows, behind one lock.
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
