@@ -31,12 +31,12 @@ disaster: setup build ## The same, then the server is destroyed and the customer
 
 # From clean, incremental compilation only costs: time, and tens of gigabytes that the lab's servers need.
 test: export CARGO_INCREMENTAL := 0
-test: setup test-programs deny check build ## Everything that a change must pass, as in CI: all checks, all tests.
-	$(AGAIN) --jobs 2 fast images
-	$(AGAIN) end-to-end
+test: setup test-programs build ## Everything that a change must pass, as in CI: all checks, all tests.
+	$(AGAIN) --jobs 2 end-to-end fast
 
-fast: # The images of the end-to-end tests are built beside them: that waits for the network more than it computes.
-	xtask/scripts/fast-tests.sh
+# Beside images and end-to-end tests, which wait for networks, disks and servers: these compute, and give way to them.
+fast: test-programs deny check
+	nice xtask/scripts/fast-tests.sh
 
 images: setup build
 	$(LAB) images
@@ -46,7 +46,6 @@ unit: test-programs ## The fast tests only; needs no lab, but root: firewall and
 
 # They start dockerd and the lab themselves. What one says is shown when it has ended.
 end-to-end: setup build images ## The end-to-end tests in the lab, AT_ONCE (2) at a time.
-	cargo test --workspace --no-run $(END_TO_END:%=--test %)
 	xtask/scripts/end-to-end.sh $(AT_ONCE) $(END_TO_END)
 
 fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) each (needs nightly Rust).
@@ -54,14 +53,9 @@ fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) ea
 	cd fuzz && for target in $$(cargo +nightly fuzz list --fuzz-dir .); do \
 		echo "── $$target"; cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(or $(FUZZ_SECONDS),30) || exit 1; done
 
-bench: setup build ## Second provisioning run, heartbeats over HTTPS, redaction, added latency, memory, nights: each with its budget.
-	$(LAB) bench
-	cargo run --release -p letsbe-hub --example heartbeats
-	cargo run --release -p letsbe-redact --example throughput
-	cargo build --release -p letsbe-proxy -p letsbe-node --bins
-	cargo run --release -p letsbe-proxy --example latency
-	$(LAB) memory
-	$(LAB) nights
+bench: setup build ## A run with nothing to do, heartbeats, redaction, the proxy, memory, nights: each against its peer.
+	cargo build --release --workspace --bins --examples
+	xtask/scripts/bench.sh
 
 setup: ## Install the Debian packages that the lab needs.
 	crates/lab/scripts/install.sh
@@ -76,11 +70,12 @@ build: ## Build all programs.
 # more (about 1.5 minutes on two cores). It is worth it.
 check: ## Formatting and lints; a warning is an error.
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --workspace --test '*' -- -D warnings
+	nice cargo clippy --workspace --all-targets -- -D warnings
+	nice cargo clippy --workspace --test '*' -- -D warnings
 
-tidy: ## The repository's own rules: sizes, layers, error pages, invariants.
+tidy: ## The repository's own rules: sizes, layers, error pages, invariants; prints how large the crates are.
 	cargo test -p xtask --no-fail-fast
+	cargo run --quiet -p xtask -- sizes
 
 clean-lab: ## Stop the lab and remove its servers.
 	$(LAB) down

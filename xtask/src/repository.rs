@@ -1,6 +1,6 @@
 //! The files that belong to the repository, read once.
 
-use std::{fmt, path::Path, process::Command};
+use std::{collections::BTreeSet, fmt, path::Path, process::Command};
 
 /// A text file, with its path from the repository's root.
 #[derive(Debug, Clone)]
@@ -73,6 +73,47 @@ impl Repository {
         self.files.iter().find(|file| file.path == path)
     }
 
+    /// Whether there is a file or a folder at this path.
+    #[must_use]
+    pub fn exists(&self, path: &str) -> bool {
+        let path = path.trim_end_matches('/');
+        let below = |file: &File| file.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        self.files.iter().any(|file| file.path == path || below(file))
+    }
+
+    /// Where a file that is not at this path may have gone: the one file that has most of its last names.
+    #[must_use]
+    pub fn moved_to(&self, path: &str) -> Option<&str> {
+        let common = |other: &str| {
+            path.rsplit('/').zip(other.rsplit('/')).take_while(|(one, other)| one == other).count()
+        };
+        let longest = self.files.iter().map(|file| common(&file.path)).max().filter(|most| *most > 0)?;
+        let mut found = self.files.iter().filter(|file| common(&file.path) == longest);
+        let first = found.next()?;
+        found.next().is_none().then_some(first.path.as_str())
+    }
+
+    /// Modules that are compiled for tests only (`#[cfg(test)] mod name;`), as the beginnings of their paths without
+    /// `.rs`.
+    #[must_use]
+    pub fn test_modules(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for file in self.rust() {
+            let Some((folder, name)) = file.path.rsplit_once('/') else { continue };
+            let folder = match name {
+                "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+                name => format!("{folder}/{}", name.trim_end_matches(".rs")),
+            };
+            let mut lines = file.text.lines().map(str::trim);
+            while lines.by_ref().any(|line| line == "#[cfg(test)]") {
+                let item = lines.by_ref().find(|line| !line.starts_with("#[")).unwrap_or_default();
+                let module = item.strip_suffix(';').and_then(|item| item.rsplit_once("mod "));
+                found.extend(module.map(|(_, module)| format!("{folder}/{module}")));
+            }
+        }
+        found
+    }
+
     /// Rust files that people wrote.
     pub fn rust(&self) -> impl Iterator<Item = &File> {
         self.files.iter().filter(|file| file.path.ends_with(".rs") && !file.path.ends_with("/generated.rs"))
@@ -91,11 +132,38 @@ impl File {
         self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
+    /// Whether the file as a whole is a test, an example or a bench.
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "examples"))
+    }
+
+    /// Numbered lines without the items that are compiled for tests only. The file is formatted: an item ends with
+    /// its line, or with a brace that is indented like its beginning.
+    #[must_use]
+    pub fn lines_without_tests(&self) -> Vec<(usize, &str)> {
+        if self.is_test() {
+            return Vec::new();
+        }
+        let (mut kept, mut lines) = (Vec::new(), self.lines());
+        while let Some((number, line)) = lines.next() {
+            if line.trim() != "#[cfg(test)]" {
+                kept.push((number, line));
+                continue;
+            }
+            let indented = &line[..line.len() - line.trim_start().len()];
+            let end = format!("{indented}}}");
+            let first = lines.by_ref().map(|(_, line)| line).find(|line| !line.trim().starts_with("#["));
+            if first.is_some_and(|line| !line.ends_with([';', '}', ','])) {
+                let _last = lines.by_ref().find(|(_, line)| line.starts_with(&end));
+            }
+        }
+        kept
+    }
+
     /// Numbered lines of the program itself: no tests, no comments.
     pub fn program_lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        let is_test = self.path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "examples"));
-        let before_tests = |(_, line): &(usize, &str)| line.trim() != "#[cfg(test)]";
-        let lines = self.lines().take_while(move |line| !is_test && before_tests(line));
+        let lines = self.lines_without_tests().into_iter();
         lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
@@ -113,5 +181,44 @@ impl File {
         let starts = ["/Cargo.toml", "/src/", "/tests/", "/examples/"];
         let (folder, inside) = path.split_at(starts.iter().filter_map(|start| path.find(start)).min()?);
         Some((folder.rsplit('/').next().unwrap_or(folder), inside.trim_start_matches('/')))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Repository;
+
+    #[test]
+    fn items_for_tests_are_left_out_and_what_follows_them_is_not() {
+        let text = "mod a;\n#[cfg(test)]\n#[path = \"b.rs\"]\nmod b;\n#[cfg(test)]\npub(crate) use a::{\n    A,\n};\n\
+                    struct C {\n    #[cfg(test)]\n    fn d() {\n        e();\n    }\n}\n\
+                    #[cfg(test)]\nmod tests {\n    fn f() {\n    }\n}\nfn last() {}\n";
+        let repository = Repository::example(&[
+            ("crates/a/src/x.rs", text),
+            ("crates/a/src/lib.rs", "#[cfg(test)]\nmod c;\n"),
+            ("crates/a/src/x/tests.rs", "fn g() {}\n"),
+        ]);
+        let kept = |path: &str| -> Vec<&str> {
+            let lines = repository.file(path).expect("an example").lines_without_tests();
+            lines.into_iter().map(|(_, line)| line.trim()).collect()
+        };
+        assert_eq!(kept("crates/a/src/x.rs"), ["mod a;", "struct C {", "}", "fn last() {}"]);
+        assert!(kept("crates/a/src/x/tests.rs").is_empty());
+        let modules = repository.test_modules();
+        assert_eq!(Vec::from_iter(modules), ["crates/a/src/c", "crates/a/src/x/b"]);
+    }
+
+    #[test]
+    fn a_path_is_a_file_or_a_folder_and_one_that_moved_is_found_by_its_last_names() {
+        let files = ["crates/new/src/backup/mod.rs", "crates/new/src/mod.rs", "crates/new/src/run.rs"];
+        let repository = Repository::example(&files.map(|path| (path, "")));
+        for (path, exists) in
+            [("crates/new", true), ("crates/new/", true), (files[2], true), ("crates/ne", false)]
+        {
+            assert_eq!(repository.exists(path), exists, "{path}");
+        }
+        assert_eq!(repository.moved_to("crates/old/src/backup/mod.rs"), Some(files[0]));
+        assert_eq!(repository.moved_to("crates/old/run.rs"), Some(files[2]));
+        assert_eq!(repository.moved_to("crates/old/lib.rs"), None);
     }
 }

@@ -86,7 +86,6 @@ mod tests {
         let checks = "fn main() {\n    Checks::on(\"all\", LIMIT, set_up)\n        .check(\n            \"of_right\", one);\n}\n";
         let files = [
             (PAGE, page),
-            ("ARCHITECTURE.md", invariants),
             ("docs/invariants.md", invariants),
             ("crates/lab/end-to-end/tests/a/main.rs", "#[test]\nfn of_a() {}\n"),
             ("crates/lab/end-to-end/tests/right/main.rs", checks),

@@ -1,13 +1,14 @@
-//! Every invariant in ARCHITECTURE.md names a test that exists, or says openly that there is none yet.
+//! Every invariant in docs/invariants.md names the files that enforce it, and a test that exists, or says openly that
+//! there is none yet.
 //!
-//! Form: `12. **What must hold.** … Test: \`name\`, \`other\`.` or `… No test yet: why.`, ended by a blank line.
+//! Form: `12. **What must hold.** … Enforced in: \`file\`. Test: \`name\`, \`other\`.` or `… No test yet: why.`, ended
+//! by a blank line. That the files exist is checked by `paths`.
 
 use std::collections::BTreeSet;
 
 use crate::{File, Finding, Repository, tidy::end_to_end::checks_of};
 
-const PAGE: &str = "ARCHITECTURE.md";
-const HEADING: &str = "## Invariants";
+const PAGE: &str = "docs/invariants.md";
 
 struct Invariant {
     line: usize,
@@ -17,9 +18,8 @@ struct Invariant {
 
 fn invariants(page: &File) -> Vec<Invariant> {
     let mut found: Vec<Invariant> = Vec::new();
-    let section = page.lines().skip_while(|(_, line)| *line != HEADING).skip(1);
     let mut open = false;
-    for (line, text) in section.take_while(|(_, line)| !line.starts_with("## ")) {
+    for (line, text) in page.lines() {
         let numbered = text.split_once(". **").and_then(|(number, _)| number.parse().ok());
         if let Some(number) = numbered {
             found.push(Invariant { line, number, text: text.to_owned() });
@@ -39,6 +39,13 @@ fn tests_named(text: &str) -> Vec<&str> {
     let named = text.split_once("Test: ").map_or("", |(_, named)| named);
     let named = named.split("No test yet").next().unwrap_or_default();
     named.split('`').skip(1).step_by(2).collect()
+}
+
+/// Paths in backticks between `Enforced in:` and `Test:`.
+fn files_named(text: &str) -> usize {
+    let named = text.split_once("Enforced in: ").map_or("", |(_, named)| named);
+    let named = named.split("Test: ").next().unwrap_or_default();
+    named.split('`').skip(1).step_by(2).filter(|name| name.contains('/')).count()
 }
 
 /// The names of all tests.
@@ -78,11 +85,15 @@ pub fn unheld(repository: &Repository) -> Vec<Finding> {
     let (invariants, tests) = (invariants(page), tests_of(repository));
     let mut findings = Vec::new();
     if invariants.is_empty() {
-        findings.push(page.finding(1, format!("no invariants under `{HEADING}`")));
+        findings.push(page.finding(1, "there are no invariants"));
     }
     for (index, Invariant { line, number, text }) in invariants.iter().enumerate() {
         if *number != index + 1 {
             findings.push(page.finding(*line, format!("number {number} should be {}", index + 1)));
+        }
+        if files_named(text) == 0 {
+            findings
+                .push(page.finding(*line, format!("invariant {number}: write `Enforced in:` and the file")));
         }
         let named = tests_named(text);
         if named.is_empty() && !text.contains("No test yet") {
@@ -99,24 +110,27 @@ pub fn unheld(repository: &Repository) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::unheld;
+    use super::{PAGE, unheld};
     use crate::{Repository, tidy};
 
     #[test]
-    fn every_invariant_names_a_test_that_exists() {
+    fn every_invariant_names_its_files_and_a_test_that_exists() {
         tidy::assert_none(&unheld(&Repository::read()));
     }
 
     #[test]
     fn an_invariant_that_nothing_holds_is_found() {
-        let page = "## Invariants\n\n1. **A.** Words\n   go on. Test: `holds_a`.\n\n2. **B.** Test: `gone`.\n\
-                    3. **C.** No test yet: no time.\n\n5. **D.** Nothing.\n\n## Next\n1. **E.**\n";
+        let page = "# Invariants\n\n1. **A.** Words\n   go on. Enforced in: `a/b`. Test: `holds_a`.\n\n\
+                    2. **B.** Enforced in: `a/b`. Test: `gone`.\n\n## More\n\n\
+                    3. **C.** Enforced in: `a/b`. No test yet: no time.\n\n5. **D.** Nothing. Test: `holds_a`.\n\n\
+                    5. **E.** Enforced in: `a/b`.\n";
         let code = "#[test]\nfn holds_a() {}\n\nfn gone() {}\n";
-        let files = [("ARCHITECTURE.md", page), ("crates/a/src/lib.rs", code)];
+        let files = [(PAGE, page), ("crates/a/src/lib.rs", code)];
         let found = tidy::messages(&unheld(&Repository::example(&files)));
-        assert!(found.contains("ARCHITECTURE.md:6: invariant 2: there is no test gone"), "{found}");
-        assert!(found.contains(":9: number 5 should be 4"), "{found}");
-        assert!(found.contains(":9: invariant 5 names no test"), "{found}");
-        assert_eq!(found.lines().count(), 3, "{found}");
+        assert!(found.contains("docs/invariants.md:6: invariant 2: there is no test gone"), "{found}");
+        assert!(found.contains(":12: number 5 should be 4"), "{found}");
+        assert!(found.contains(":12: invariant 5: write `Enforced in:`"), "{found}");
+        assert!(found.contains(":14: invariant 5 names no test"), "{found}");
+        assert_eq!(found.lines().count(), 4, "{found}");
     }
 }

@@ -1,16 +1,21 @@
-//! One rule a file.
+//! The rules, by what they are about.
 
 pub mod codes;
+pub mod crates;
+pub mod documents;
 pub mod end_to_end;
 pub mod invariants;
 pub mod layers;
 pub mod makefile;
 pub mod memory;
 pub mod openings;
+pub mod paths;
+pub mod promises;
 pub mod proofs;
 pub mod purity;
 pub mod security;
 pub mod sizes;
+pub mod where_is;
 pub mod words;
 
 #[cfg(test)]

@@ -1,8 +1,4 @@
-//! The Hub: takes paid orders and brings each to a live, proven server.
-//!
-//! An event enters at `controllers`, is decided in `letsbe-lifecycle`, stored with its effects by `letsbe-store`,
-//! carried out by `worker`, and comes back as the next event. The Hub must never hold a secret that was made on a
-//! tenant's server, and never answer a request without having checked who asks.
+#![doc = include_str!("../README.md")]
 
 pub mod backups;
 pub mod config;

@@ -1,3 +1,5 @@
+//! Servers that an operator assigns by address.
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! A server as a provider shows it: what the choice from a pool looks at.
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use letsbe_types::{Region, ids::ServerId};

@@ -1,8 +1,4 @@
-//! The Hub's memory: orders, the outbox with its leases, timelines, jobs, tenants' agents, staff.
-//!
-//! Every change is one write transaction; an event, the state that follows from it and the effects it causes are
-//! stored together or not at all. No transaction is open while work is done. It must never decide what follows
-//! from an event (that is `letsbe-lifecycle`), carry an effect out, or store a secret in the clear.
+#![doc = include_str!("../README.md")]
 
 mod agents;
 mod backups;

@@ -30,11 +30,14 @@ enum Command {
         #[arg(long)]
         disaster: bool,
     },
-    /// Measure one order, and then runs that have nothing to do.
+    /// Measure one order, and then runs that have nothing to do, side by side with their own logins.
     Bench {
         /// How many such runs.
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
         runs: u32,
+        /// Folder with the release builds of all programs.
+        #[arg(long, default_value = "target/release")]
+        programs: PathBuf,
     },
     /// Measure how much memory the agent and the secrets proxy hold.
     Memory {
@@ -67,9 +70,10 @@ async fn main() -> anyhow::Result<()> {
             let scenario = if disaster { demo::Scenario::Disaster } else { demo::Scenario::Order };
             demo::demo(&repository, scenario, once).await
         }
-        Command::Bench { runs } => {
+        Command::Bench { runs, programs } => {
             demo::images().await?;
-            let report = letsbe_lab::bench::bench(&repository, &demo::TOOLS, runs, &demo::say).await?;
+            let bench = letsbe_lab::bench::bench(&programs, &repository, &demo::TOOLS, runs, &demo::say);
+            let report = bench.await?;
             println!("\n{report}");
             Ok(())
         }

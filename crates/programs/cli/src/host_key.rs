@@ -3,7 +3,7 @@
 use std::{io::IsTerminal as _, net::IpAddr, path::Path};
 
 use anyhow::bail;
-use letsbe_provision::ssh;
+use letsbe_provisioner::ssh;
 use letsbe_types::{HostKeyPin, Problem, host_key::COMPARE};
 
 use crate::{

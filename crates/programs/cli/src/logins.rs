@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use letsbe_provision::hub_address;
+use letsbe_protocol::hub_address;
 use letsbe_types::Problem;
 use serde::{Deserialize, Serialize};
 

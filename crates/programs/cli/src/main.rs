@@ -1,6 +1,4 @@
-//! letsbe: the operator's command line. Orders and tenants through the Hub's API, or one server with no Hub at all.
-//!
-//! It must never print a secret, take one as an argument, or decide anything that the Hub decides.
+#![doc = include_str!("../README.md")]
 
 mod backups;
 mod confirm;

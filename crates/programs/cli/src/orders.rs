@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::Local;
 use clap::{Args, Subcommand};
-use letsbe_provision::protocol::ADMIN_PORT;
+use letsbe_protocol::ADMIN_PORT;
 use letsbe_types::{
     api::{Convergence, DeskAction, OrderDetail, OrderSummary, Reply, TaskEntry, TimelineEntry},
     ids::{OrderId, ServerId},

@@ -1,7 +1,7 @@
 //! A plan as text: what would be changed, step by step, and what would stop the run.
 
 use clap::Args;
-use letsbe_provision::protocol::{PlannedAssessment, PlannedOperation};
+use letsbe_protocol::{PlannedAssessment, PlannedOperation};
 use letsbe_types::{Problem, api::DeskPlan, job::STEPS};
 use thiserror::Error;
 
@@ -147,7 +147,7 @@ fn lines(planned: &PlannedOperation) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_provision::protocol::PlannedOperation;
+    use letsbe_protocol::PlannedOperation;
     use letsbe_types::Problem;
 
     use super::{WouldStop, lines, show, sum};

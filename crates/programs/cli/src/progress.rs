@@ -7,7 +7,7 @@ use std::{
 
 use chrono::Local;
 use indicatif::{ProgressBar, ProgressStyle};
-use letsbe_provision::provisioner::Progress;
+use letsbe_provisioner::provisioner::Progress;
 use letsbe_types::job::{Outcome, RunEvent, RunEventKind, StepResult};
 
 use crate::style::{self, Level, faint, harmless};

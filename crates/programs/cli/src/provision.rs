@@ -10,10 +10,10 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use letsbe_catalog::Catalog;
-use letsbe_provision::{
-    protocol::ADMIN_PORT,
+use letsbe_protocol::{ADMIN_PORT, desired::unfit_tools};
+use letsbe_provisioner::{
     provisioner::{self, Options},
-    ssh, stacks,
+    ssh,
 };
 use letsbe_types::{
     DomainName, EmailAddress, HostKeyPin, Tier,
@@ -190,7 +190,7 @@ fn job(
 ) -> anyhow::Result<ProvisionJob> {
     let catalog = Catalog::load(&arguments.bundle.join("catalog"))?;
     let selection =
-        catalog.select(arguments.tier, &arguments.tools).map_err(|errors| stacks::unfit_tools(&errors))?;
+        catalog.select(arguments.tier, &arguments.tools).map_err(|errors| unfit_tools(&errors))?;
     let mut admin_keys = vec![ssh::public_line(&*ssh::load_key(&arguments.key)?)?];
     for path in &arguments.admin_key {
         admin_keys.push(text(path)?.trim().to_owned());

@@ -1,12 +1,4 @@
-//! Backups of one server: what a tool's state is, how it is dumped and loaded, the repository that keeps it, which
-//! sets stay, and what a set must hold.
-//!
-//! A **set** is everything of one tool at one moment: a snapshot for each item (a database's dump, a folder of files)
-//! and, last, a manifest. A set without its manifest is not there. The repository is restic's format, written by the
-//! restic program: a customer can read it with stock tools and the key.
-//!
-//! It must never call anything a success that the repository did not report as one, put a secret into an argument,
-//! or forget a snapshot that [`retention`] did not name.
+#![doc = include_str!("../README.md")]
 
 mod engine;
 mod location;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, io::Write as _};
 
-use letsbe_provision::protocol::NodeLine;
+use letsbe_protocol::NodeLine;
 use letsbe_types::Problem;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{
@@ -11,9 +11,6 @@ use tracing_subscriber::{
 };
 
 use crate::run;
-
-/// Set by a program of ours that reads the refusal: the agent, for work in a unit of its own.
-pub(crate) const FOR_PROGRAMS: &str = "LETSBE_FOR_PROGRAMS";
 
 /// Who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

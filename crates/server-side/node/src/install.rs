@@ -8,14 +8,14 @@ use std::{
 };
 
 use clap::Args;
-use letsbe_provision::{
+use letsbe_protocol::{
+    Installed,
     bundle::{NODE_FILE, TAR_FILE, sha256_file, unpack},
-    protocol::Installed,
 };
 use letsbe_types::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::{files, layout::Layout};
+use letsbe_base::{files, layout::Layout};
 
 /// What is to be installed. What is not named is not asked for.
 #[derive(Debug, Clone, Default, Args)]
@@ -141,10 +141,10 @@ fn remove_folder(path: &Path) -> std::io::Result<()> {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
-    use letsbe_provision::bundle::{NODE_FILE, PROGRAMS, TAR_FILE, pack};
+    use letsbe_protocol::bundle::{NODE_FILE, PROGRAMS, TAR_FILE, pack};
 
     use super::{Wanted, install, installed};
-    use crate::layout::Layout;
+    use letsbe_base::layout::Layout;
 
     #[test]
     fn what_was_asked_for_is_installed_once_and_damage_is_refused() {

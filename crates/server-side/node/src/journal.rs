@@ -19,7 +19,8 @@ use letsbe_types::{
 };
 use rand::RngExt as _;
 
-use crate::{files, layout::Layout, run::keys, vault};
+use crate::run::keys;
+use letsbe_base::{files, layout::Layout, vault};
 
 /// How often the answer to a confirmation is looked for.
 const POLL: Duration = Duration::from_millis(50);
@@ -236,7 +237,7 @@ mod tests {
     use letsbe_vault::{Origin, Vault, VaultFiles};
 
     use super::{FileJournal, confirm_ssh, read};
-    use crate::layout::Layout;
+    use letsbe_base::layout::Layout;
 
     fn started(attempt: u32) -> RunEventKind {
         RunEventKind::Started { attempt }
@@ -279,7 +280,7 @@ mod tests {
         let (layout, job) = (Layout::under(folder.path()), JobId::generate());
         let mut credentials = letsbe_vault::Credentials::default();
         credentials.insert_missing("ghost", "database_password", "canary+7f3a/==".into());
-        crate::files::write(&layout.credentials(), credentials.to_file().expose().as_bytes()).unwrap();
+        letsbe_base::files::write(&layout.credentials(), credentials.to_file().expose().as_bytes()).unwrap();
         let files = VaultFiles::under(folder.path());
         Vault::update(&files, &mut rand::rng(), |vault| {
             vault.put("odoo", "a", "canary-sealed".into(), Origin::Made, chrono::Utc::now());

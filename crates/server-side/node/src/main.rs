@@ -1,50 +1,31 @@
-//! letsbe-node: the program on the tenant's server. It carries out provisioning runs, and is the agent.
-//!
-//! It must never need the Hub for anything but reporting to it, take a secret as an argument, or print one but to the
-//! person who asks for it with `reveal` or `vault get`.
+#![doc = include_str!("../README.md")]
 
 #[macro_use(print, println)]
 extern crate letsbe_types;
 
-mod agent;
 mod audience;
-mod backup;
-mod beneath;
-mod control;
 #[cfg(debug_assertions)]
 mod crash_points;
-mod files;
-mod gate;
-mod guard;
-mod guardian;
-mod hub;
+mod drift;
 mod install;
 mod journal;
-mod layout;
-mod limit;
-mod lock;
 mod manual;
 mod openclaw;
 mod operator;
-mod planned;
-mod proof;
-mod readings;
-mod restore;
 mod reveal;
-mod rotate;
 mod run;
-mod server;
 mod status;
-mod uploads;
 mod vault;
-mod work;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use letsbe_types::{Problem, ids::JobId};
 
-use crate::{audience::Audience, install::Wanted, layout::Layout, planned::Planned};
+use crate::{audience::Audience, install::Wanted};
+use letsbe_agent::{gate, hub, uploads};
+use letsbe_base::{FOR_PROGRAMS, bundle, layout::Layout, lock, planned::Planned};
+use letsbe_data::{backup, restore};
 
 /// What stands at the end of the help.
 const EXIT_CODES: &str = "Exit codes:
@@ -80,7 +61,7 @@ enum Command {
     /// Bring tools back to what they had; or a copy of a tool beside it, to look into.
     Restore(restore::RestoreArguments),
     /// Give tools new secrets: database, files and containers together, or not at all.
-    Rotate(rotate::RotateArguments),
+    Rotate(letsbe_rotation::RotateArguments),
     /// Show the logins of one tool or all, to hand them to the customer; who asked and when is kept.
     Reveal(reveal::RevealArguments),
     /// The secrets of this server.
@@ -246,7 +227,7 @@ async fn main() -> ExitCode {
         Ok(parsed) => parsed.command,
         Err(refused) => return wrong(&refused, &arguments),
     };
-    let for_programs = std::env::var_os(audience::FOR_PROGRAMS).is_some();
+    let for_programs = std::env::var_os(FOR_PROGRAMS).is_some();
     let audience = Audience::of(&arguments, command.is_protocol(), for_programs);
     log_to_stderr(command.is_protocol());
     let layout = Layout::default();
@@ -336,19 +317,19 @@ async fn carry_out(command: Command, layout: &Layout) -> Result<u8, Problem> {
         Command::Install { from, wanted } => install::install(layout, &from, &wanted)?,
         Command::InstallManual => manual::install(layout)?,
         Command::Register => hub::register(layout).await?,
-        Command::Agent => agent::run(layout).await?,
+        Command::Agent => letsbe_agent::run(layout).await?,
         Command::WatchUploads(arguments) => uploads::watch(arguments).await,
-        Command::Drift { json } => agent::drift::print(layout, json).await?,
+        Command::Drift { json } => drift::print(layout, json).await?,
         Command::SetupTool { tool } => {
-            let catalog = run::catalog(&layout.bundle())?;
-            letsbe_provision::stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
+            let catalog = bundle::catalog(&layout.bundle())?;
+            letsbe_stacks::run_setup(&letsbe_host::LocalMachine, &catalog, &tool).await?;
         }
         Command::AcceptOwner { tool, planned } => {
             operator::by_hand::accept_owner(layout, &tool, planned).await?
         }
         Command::Reveal(arguments) => reveal::command(layout, &arguments, chrono::Utc::now())?,
         Command::Restore(arguments) => restore::command(layout, arguments).await?,
-        Command::Rotate(arguments) => rotate::command(layout, arguments).await?,
+        Command::Rotate(arguments) => letsbe_rotation::command(layout, arguments).await?,
         Command::OpenClaw(command) => openclaw::carry_out(layout, command).await?,
         Command::Vault(command) => vault::carry_out(layout, command)?,
         Command::Approvals(command) => gate::approvals(layout, command).await?,

@@ -12,7 +12,8 @@ use letsbe_host::{Assessment, Change, Command, Converge, Machine, facts::holds, 
 use letsbe_manual::Bash;
 use letsbe_types::{Problem, job::DesiredServer};
 
-use crate::{Arguments, files, layout::Layout};
+use crate::Arguments;
+use letsbe_base::{files, layout::Layout};
 
 /// Where `man` looks, on every system, for what no package brought.
 const PAGES: &str = "usr/local/share/man/man1";
@@ -114,7 +115,7 @@ mod tests {
     use letsbe_types::job::DesiredServer;
 
     use super::{COMPLETIONS, ManualInstalled, PAGES, all, install};
-    use crate::layout::Layout;
+    use letsbe_base::layout::Layout;
 
     fn desired() -> DesiredServer {
         serde_json::from_value(serde_json::json!({

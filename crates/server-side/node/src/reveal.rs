@@ -8,7 +8,7 @@ use letsbe_types::{Problem, Secret};
 use letsbe_vault::Credentials;
 use serde_json::json;
 
-use crate::{layout::Layout, server::TenantServer, vault};
+use letsbe_base::{audit, layout::Layout, server::TenantServer, vault};
 
 /// `letsbe-node reveal …`
 #[derive(clap::Args)]
@@ -58,7 +58,7 @@ pub(crate) fn command(
     let mut told: Vec<&str> = wanted.iter().map(|login| login.tool.name.as_str()).collect();
     told.dedup();
     for tool in told {
-        vault::write_down(layout, "reveal", ("tool", tool), now)?;
+        audit::write_down(layout, "reveal", ("tool", tool), now)?;
     }
     // The one place where logins are shown, to the person who asked for them.
     println!("{}", if arguments.json { as_json(&wanted) } else { as_table(&wanted) });
@@ -119,7 +119,7 @@ fn ask(domain: &str, count: usize) -> Result<bool, Problem> {
     drop(write!(std::io::stderr().lock(), "Show {count} passwords of {domain} on this screen? [y/N] "));
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
-    read.map_err(|error| crate::files::unusable("standard input".as_ref(), error))?;
+    read.map_err(|error| letsbe_base::files::unusable("standard input".as_ref(), error))?;
     Ok(["y", "yes"].contains(&line.trim().to_lowercase().as_str()))
 }
 
@@ -162,7 +162,7 @@ mod tests {
     use letsbe_vault::Credentials;
 
     use super::{RevealArguments, as_json, as_table, command, logins, may_show, of_tool};
-    use crate::{files, layout::Layout, server::TenantServer};
+    use letsbe_base::{files, layout::Layout, server::TenantServer};
 
     fn server(layout: &Layout) -> TenantServer {
         let desired = serde_json::json!({

@@ -5,7 +5,7 @@ mod backups;
 use std::io::IsTerminal as _;
 
 use chrono::{DateTime, Utc};
-use letsbe_provision::protocol::Installed;
+use letsbe_protocol::Installed;
 use letsbe_types::{
     Problem,
     job::DesiredServer,
@@ -14,15 +14,13 @@ use letsbe_types::{
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use crate::{
-    agent::{AgentStatus, Answer, Pace, memory_total_mib, read_text},
-    control, files,
+use crate::install;
+use letsbe_agent::{
+    AgentStatus, Answer, Pace,
     hub::{self, AgentState, HeartbeatState},
-    install,
-    layout::Layout,
-    lock::HostLock,
-    uploads,
+    memory_total_mib, read_text, uploads,
 };
+use letsbe_base::{control, files, layout::Layout, lock::HostLock};
 
 #[derive(Serialize)]
 struct Status {
@@ -329,7 +327,7 @@ mod tests {
     use chrono::{TimeDelta, Utc};
 
     use super::{Mood, ago, disk, memory, read, rows, uptime, verdict};
-    use crate::layout::Layout;
+    use letsbe_base::layout::Layout;
 
     #[tokio::test]
     async fn a_server_whose_agent_does_not_answer_says_so() {

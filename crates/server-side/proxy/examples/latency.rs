@@ -36,8 +36,6 @@ const ROUNDS: usize = 10;
 const ROUND: usize = 300;
 const REQUESTS: usize = ROUNDS * ROUND;
 const WARM_UP: usize = 200;
-/// Milliseconds that may be added at the 99th percentile.
-const P99: f64 = 1.0;
 /// What is added at a percentile, of what redacting the body takes alone at the same.
 const OF_REDACTION: [(usize, f64); 2] = [(50, 1.4), (99, 2.0)];
 const RSS_MIB: f64 = 30.0;
@@ -214,9 +212,6 @@ fn judged(times: &[Vec<f64>; 4]) -> Vec<Line> {
         );
         let what = format!("added at p{percent}, of redaction's p{percent} alone");
         lines.push(Line::timed(what, &ratios(&added, &redaction), Budget::AtMost(most), &quiet));
-        if percent == 99 {
-            lines.push(Line::timed("added at p99, ms", &added, Budget::AtMost(P99), &quiet));
-        }
     }
     lines
 }

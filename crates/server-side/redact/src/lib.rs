@@ -1,7 +1,4 @@
-//! Takes secrets out of text by their values, in every form they can be written in, and puts stable placeholders
-//! there.
-//!
-//! It must never print a value, pass what it does not understand, or hold back a byte that no secret begins with.
+#![doc = include_str!("../README.md")]
 
 mod apply;
 mod clean;

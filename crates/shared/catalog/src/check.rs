@@ -1,3 +1,5 @@
+//! Rules for one entry of the catalog. Each fault is named with its file and field.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use letsbe_types::Secret;

@@ -1,3 +1,5 @@
+//! HTTP requests to a tool, for set-up and probes: as an entry declares them, and rendered.
+
 use std::{collections::BTreeMap, fmt};
 
 use letsbe_types::Secret;

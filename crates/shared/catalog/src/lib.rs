@@ -1,8 +1,4 @@
-//! The catalog: which tools can be sold, what each of them needs, and how its files are rendered.
-//!
-//! Everything here is a function of the files under `catalog/` and of what is passed in. It must never make a
-//! secret, start a program, open a connection or write a file; [`Catalog::load`] reads files, nothing else does.
-//! Secrets come in as [`letsbe_types::Secret`] and leave only inside one ([`EnvFile`], [`RenderedExchange`]).
+#![doc = include_str!("../README.md")]
 
 mod check;
 mod compose;

@@ -1,3 +1,5 @@
+//! Reads the whole catalog, and names what is wrong with it all at once.
+
 use std::{collections::BTreeMap, fmt, fs, path::Path};
 
 use serde::de::DeserializeOwned;

@@ -1,3 +1,5 @@
+//! nginx: its main configuration, and a site for each host name of a tool.
+
 use crate::{
     Catalog, RenderContext, RenderError, Selection, Tool, Vhost,
     template::{self, Shared, Variables},

@@ -1,3 +1,5 @@
+//! Renders a stack: compose file, files of variables, and the templates of agents.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use letsbe_types::{DomainName, EmailAddress, Secret};

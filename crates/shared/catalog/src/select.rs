@@ -1,3 +1,5 @@
+//! Which tools fit a tier together, and the order in which they start.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use letsbe_types::{DomainName, Tier, api::FieldError};

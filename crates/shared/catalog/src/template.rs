@@ -1,3 +1,5 @@
+//! Templates, strict: an unknown variable is an error, and so is one that no template uses.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

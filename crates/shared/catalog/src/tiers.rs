@@ -1,3 +1,5 @@
+//! Tiers: what a server of each offers, and what the platform keeps of it.
+
 use std::collections::BTreeMap;
 
 use letsbe_types::Tier;

@@ -1,3 +1,5 @@
+//! One entry of the catalog, as `tool.toml` has it.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! A tool's name in the catalog, in URLs, folders and container names.
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};

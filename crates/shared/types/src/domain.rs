@@ -1,3 +1,5 @@
+//! Domain names and e-mail addresses, checked when they are made.
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};

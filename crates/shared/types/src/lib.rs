@@ -1,7 +1,4 @@
-//! Vocabulary shared by every LetsBe program: ids, domain names, tiers, secrets, wire messages, the clock.
-//!
-//! It must never do anything: no network, no files (but for printing, and the crash points of debug builds), no SQL, no
-//! runtime. A type lives here only when two programs must agree on it.
+#![doc = include_str!("../README.md")]
 
 mod address;
 pub mod api;

@@ -1,3 +1,5 @@
+//! The error that a person meets.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! A value that never prints itself.
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};

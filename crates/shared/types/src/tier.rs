@@ -1,3 +1,5 @@
+//! Tiers and regions by name.
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};

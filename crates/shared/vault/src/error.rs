@@ -1,3 +1,5 @@
+//! What can go wrong with the vault.
+
 use std::path::{Path, PathBuf};
 
 use letsbe_types::Problem;

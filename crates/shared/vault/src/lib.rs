@@ -1,7 +1,4 @@
-//! The tenant's secrets: made on the tenant's server, once, sealed in its vault, and kept there.
-//!
-//! It must never lose a value that is in force, print one, replace a vault that it cannot open, or take randomness
-//! or time from anywhere but its caller.
+#![doc = include_str!("../README.md")]
 
 mod credentials;
 mod env_file;

@@ -1,3 +1,5 @@
+//! Takes known values out of other programs' output.
+
 use letsbe_types::Secret;
 
 use crate::{Credentials, Vault};

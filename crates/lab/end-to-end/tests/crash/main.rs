@@ -11,7 +11,7 @@ use letsbe_host::engine;
 use letsbe_hub::worker::{crash_points, messages};
 use letsbe_lab::fleet::{CRASH_LOG, Customer, Fleet, FleetOptions, eventually};
 use letsbe_lifecycle::order::EffectKind;
-use letsbe_provision::provisioner::points;
+use letsbe_provisioner::provisioner::points;
 use letsbe_simulators::netcup::NetcupSim;
 use letsbe_store::Store;
 use letsbe_types::{

@@ -18,7 +18,7 @@ use letsbe_lab::{
     hosts::Host,
 };
 use letsbe_lifecycle::order::EffectKind;
-use letsbe_provision::provisioner::points;
+use letsbe_provisioner::provisioner::points;
 use letsbe_types::{
     api::OrderDetail,
     job::{Outcome, RunEvent, RunEventKind, STEPS},

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Context as _, ensure};
 use futures::StreamExt as _;
 use letsbe_lab::fleet::eventually;
-use letsbe_provision::ssh::{Session, Target, load_key, offered_methods};
+use letsbe_provisioner::ssh::{Session, Target, load_key, offered_methods};
 use tokio::net::TcpStream;
 
 use crate::Live;

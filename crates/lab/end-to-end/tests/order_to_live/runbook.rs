@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use letsbe_lab::fleet::eventually;
-use letsbe_provision::ssh::{Session, Target, load_key};
+use letsbe_provisioner::ssh::{Session, Target, load_key};
 
 use crate::Live;
 

@@ -2,9 +2,6 @@
 //! real databases. Needs what `infrastructure.rs` needs.
 
 mod crash;
-#[expect(dead_code, reason = "the rotation uses a part of it")]
-#[path = "../../../../server-side/node/src/files.rs"]
-mod files;
 mod own;
 mod rotate;
 mod secrets;

@@ -1,6 +1,6 @@
 //! The ten steps again on a live server, as the Hub wants it now: planned, or run and followed to its end.
 
-use letsbe_provision::protocol::PlannedOperation;
+use letsbe_protocol::PlannedOperation;
 use letsbe_types::{
     Problem,
     api::{Convergence, ConvergencePlan, DeskAction, OrderDetail},

@@ -8,14 +8,20 @@ use std::{
     process::Command,
 };
 
-/// README, CONTRIBUTING, ARCHITECTURE and everything in `docs/`.
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path())
+}
+
+/// README, CONTRIBUTING, ARCHITECTURE, everything in `docs/`, and the crates' READMEs.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let folders = [root.clone(), root.join("docs"), root.join("docs/errors")];
-    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder"));
-    files
-        .map(|entry| entry.expect("an entry").path())
+    let folders = ["", "docs", "docs/errors", "docs/decisions"].map(|folder| root.join(folder));
+    let pages = folders.iter().flat_map(|folder| entries(folder));
+    let sides = entries(&root.join("crates")).filter(|path| path.is_dir());
+    let crates = sides.flat_map(|side| entries(&side).chain([side]));
+    pages
         .filter(|path| path.extension().is_some_and(|kind| kind == "md"))
+        .chain(crates.map(|folder| folder.join("README.md")).filter(|page| page.is_file()))
         .collect()
 }
 

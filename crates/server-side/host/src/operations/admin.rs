@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use async_trait::async_trait;
+use letsbe_protocol::desired::authorized_keys;
 use letsbe_types::{Problem, job::DesiredServer};
 
 use super::{ADMIN, NODE, NODE_ON_PATH};
@@ -21,14 +22,6 @@ const SHELL: &str = "/bin/bash";
 const SUDOERS: &str = "/etc/sudoers.d/letsbe-admin";
 /// sudo does not read names with a dot: the file is checked there before it counts.
 const SUDOERS_NEW: &str = "/etc/sudoers.d/letsbe-admin.new";
-const KEY_TYPES: [&str; 6] = [
-    "ssh-ed25519",
-    "ssh-rsa",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-];
 
 /// Groups that it is in, where they exist, and what is said when it is not.
 const GROUPS: [(&str, &str); 2] =
@@ -69,40 +62,6 @@ fn sudoers() -> String {
          {ADMIN} ALL=(root) NOPASSWD: {}\n",
         LOOKS.join(", ")
     )
-}
-
-/// The text of `authorized_keys`.
-pub(super) fn authorized_keys(desired: &DesiredServer) -> Result<String, Problem> {
-    let refuse = |what: String| {
-        Problem::permanent(
-            "HOST010",
-            what,
-            "Give at least one public key in OpenSSH's one-line form, without options.",
-        )
-    };
-    if desired.admin_keys.is_empty() {
-        return Err(refuse(format!(
-            "admin_keys: no public key is given for {ADMIN}: the server would lock everybody out"
-        )));
-    }
-    let mut text = String::new();
-    for key in &desired.admin_keys {
-        let mut words = key.split(' ');
-        let kind = words.next().unwrap_or_default();
-        let data = words.next().unwrap_or_default();
-        let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
-        if !KEY_TYPES.contains(&kind)
-            || data.len() < 32
-            || !data.chars().all(base64)
-            || key.contains(['\n', '\r'])
-        {
-            let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
-            return Err(refuse(format!("admin_keys: not a public key for {ADMIN}: \"{shown}…\"")));
-        }
-        text.push_str(key);
-        text.push('\n');
-    }
-    Ok(text)
 }
 
 #[async_trait]

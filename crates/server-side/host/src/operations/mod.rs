@@ -19,10 +19,8 @@ mod updates;
 
 use std::collections::BTreeSet;
 
-use letsbe_catalog::UPLOAD_PORT;
-use letsbe_types::{Problem, job::DesiredServer};
-
 use crate::{change::Command, operation::Operation};
+use letsbe_catalog::UPLOAD_PORT;
 
 /// Where everything of ours lives.
 pub const HOME: &str = "/opt/letsbe";
@@ -60,14 +58,6 @@ pub fn server_operations(ports: &BTreeSet<u16>) -> Vec<Box<dyn Operation>> {
         Box::new(packages::Conveniences),
         Box::new(updates::SecurityUpdates::default()),
     ]
-}
-
-/// Whether the wishes name keys that can log in; asked before anything is connected to or changed.
-///
-/// # Errors
-/// When there is no key, or one that is none.
-pub fn check_admin_keys(desired: &DesiredServer) -> Result<(), Problem> {
-    admin::authorized_keys(desired).map(drop)
 }
 
 /// `apt-get update` that fails when a list cannot be fetched. By itself apt only warns and goes on with no lists at

@@ -1,7 +1,7 @@
 //! What to do about a wish for another release. Pure.
 
 use chrono::{DateTime, Datelike as _, FixedOffset, Weekday};
-use letsbe_provision::stacks::is_later;
+use letsbe_stacks::is_later;
 use letsbe_types::Problem;
 
 use super::record::{Record, Stage};

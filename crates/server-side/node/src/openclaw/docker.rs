@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use letsbe_catalog::Catalog;
 use letsbe_host::{Command, CommandOutput, Engine, Journal, Machine, Operation, Question};
-use letsbe_provision::stacks::tool_operations;
+use letsbe_stacks::tool_operations;
 use letsbe_types::{
     Problem,
     job::{DesiredServer, Outcome, RunEventKind},

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{Local, Utc};
 use letsbe_host::LocalMachine;
-use letsbe_provision::stacks::{Pins, paths};
+use letsbe_stacks::{Pins, paths};
 use letsbe_types::{Problem, ids::JobId, job::DesiredServer};
 use letsbe_vault::VaultFiles;
 use serde_json::json;
@@ -23,7 +23,7 @@ use self::{
     record::Record,
     update::{Moved, Site},
 };
-use crate::{files, guard::Guard, layout::Layout, lock, planned::Planned, run};
+use letsbe_base::{bundle, files, guard::Guard, layout::Layout, lock, planned::Planned};
 
 /// The lock is refreshed this often, well within its validity.
 const REFRESH: Duration = Duration::from_secs(60);
@@ -81,7 +81,7 @@ fn site(layout: &Layout) -> Result<Site<'_>, Problem> {
             "Provision it once more; step 10 writes the record.",
         )
     })?;
-    let catalog = Arc::new(run::catalog(&layout.bundle())?);
+    let catalog = Arc::new(bundle::catalog(&layout.bundle())?);
     let vault = VaultFiles::under("/".as_ref());
     Ok(Site { layout, machine: &LocalMachine, stack: Stack { catalog, desired, vault }, now: Utc::now })
 }
@@ -197,7 +197,7 @@ async fn status(layout: &Layout, as_json: bool) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::alone;
-    use crate::layout::Layout;
+    use letsbe_base::layout::Layout;
 
     #[test]
     fn a_second_update_does_not_take_the_first_for_dead() {

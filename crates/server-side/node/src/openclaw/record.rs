@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, ids::JobId};
 use serde::{Deserialize, Serialize};
 
-use crate::{files, layout::Layout};
+use letsbe_base::{files, layout::Layout};
 
 /// How far an update has come. Each is written before what it names begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

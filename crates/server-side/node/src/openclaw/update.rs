@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset, Utc};
 use letsbe_host::Machine;
-use letsbe_provision::stacks::Pins;
+use letsbe_stacks::Pins;
 use letsbe_types::{Problem, crash, ids::JobId};
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     record::{Record, Stage},
     volume,
 };
-use crate::layout::Layout;
+use letsbe_base::layout::Layout;
 
 letsbe_types::crash_points! {
     /// Where a move to another release can be killed, in the order in which it comes to them.

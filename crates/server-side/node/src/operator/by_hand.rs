@@ -1,17 +1,17 @@
 //! What a person decides after a look: whose tool it is, and that SSH goes back to how it was.
 
 use letsbe_host::{LocalMachine, operations::ssh};
-use letsbe_provision::stacks;
+use letsbe_stacks as stacks;
 use letsbe_types::Problem;
 
-use crate::{layout::Layout, planned::Planned, run};
+use letsbe_base::{bundle, layout::Layout, planned::Planned};
 
 /// `letsbe-node accept-owner <tool>`.
 ///
 /// # Errors
 /// When there is no such tool with a log-in, or it has no data here.
 pub(crate) async fn accept_owner(layout: &Layout, tool: &str, planned: Planned) -> Result<(), Problem> {
-    let catalog = run::catalog(&layout.bundle())?;
+    let catalog = bundle::catalog(&layout.bundle())?;
     if planned.plan {
         stacks::check_owned(&LocalMachine, &catalog, tool).await?;
         println!("{tool}: whoever administers it now would count as the customer.");

@@ -7,7 +7,7 @@ use letsbe_types::Problem;
 use serde::Serialize;
 use x509_parser::{extensions::GeneralName, pem::parse_x509_pem};
 
-use crate::{backup::words, files, layout::Layout};
+use letsbe_base::{files, layout::Layout, output};
 
 /// One name that the certificate is for.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -35,7 +35,7 @@ pub(super) fn print(layout: &Layout, json: bool, now: DateTime<Utc>) -> Result<(
             days => format!("{:<44} until {day}, {days} days", site.name),
         }
     };
-    words::print(json, &serde_json::json!({ "sites": sites }), || sites.iter().map(line).collect())
+    output::print(json, &serde_json::json!({ "sites": sites }), || sites.iter().map(line).collect())
 }
 
 /// The names of the first certificate of a PEM file; `None` if it is none.

@@ -5,7 +5,7 @@ use letsbe_host::{Command, Machine};
 use letsbe_types::Problem;
 use serde_json::{Value, json};
 
-use crate::readings;
+use letsbe_base::readings;
 
 /// The chains of the firewall that are ours to look at.
 const CHAINS: [&str; 2] = ["DOCKER-USER", "letsbe-input"];

@@ -16,11 +16,11 @@ use std::{
 
 use clap::Subcommand;
 use letsbe_host::LocalMachine;
-use letsbe_provision::stacks::paths::ACME_ROOTS;
+use letsbe_stacks::paths::ACME_ROOTS;
 use letsbe_types::Problem;
 use tokio::process::Command;
 
-use crate::{backup::words, layout::Layout, planned::Planned};
+use letsbe_base::{layout::Layout, output, planned::Planned};
 
 /// The most lines of a log that are asked for at once.
 const LINES_MAX: u32 = 100_000;
@@ -167,7 +167,7 @@ pub(crate) async fn carry_out(layout: &Layout, command: OperatorCommand) -> Resu
 }
 
 fn print(value: serde_json::Value) -> Result<u8, Problem> {
-    words::print(true, &value, Vec::new).map(|()| 0)
+    output::print(true, &value, Vec::new).map(|()| 0)
 }
 
 /// Runs a program on this terminal; answers its exit code.
@@ -243,11 +243,11 @@ fn stack(layout: &Layout, tool: &str) -> Result<PathBuf, Problem> {
 }
 
 fn audit(layout: &Layout, lines: usize, as_json: bool) -> Result<u8, Problem> {
-    let text = crate::files::read(&layout.audit_log())?.unwrap_or_default();
+    let text = letsbe_base::files::read(&layout.audit_log())?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let all: Vec<&str> = text.lines().collect();
     let last = &all[all.len().saturating_sub(lines)..];
-    words::print(as_json, &json::audit(last), || {
+    output::print(as_json, &json::audit(last), || {
         let nothing = all.is_empty().then(|| "Nothing was shown to anybody yet.".to_owned());
         nothing.into_iter().chain(last.iter().map(|line| (*line).to_owned())).collect()
     })?;
@@ -280,7 +280,7 @@ async fn as_written(
 #[cfg(test)]
 mod tests {
     use super::{OperatorCommand, as_written, carry_out, stack};
-    use crate::{layout::Layout, planned::Planned};
+    use letsbe_base::{layout::Layout, planned::Planned};
 
     fn server() -> (tempfile::TempDir, Layout) {
         let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::{
 
 use letsbe_types::Problem;
 
-use crate::{files::is_root, layout::Layout};
+use letsbe_base::{files::is_root, layout::Layout};
 
 /// Starts this program anew through sudo, if it is the installed one and sudo lets its caller; returns only if not.
 ///

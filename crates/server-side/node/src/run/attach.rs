@@ -7,12 +7,13 @@ use std::{
 };
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::protocol::EXIT_GONE;
+use letsbe_protocol::EXIT_GONE;
 use letsbe_types::{Problem, ids::JobId, job::RunEvent};
 use tokio::time::{Instant, sleep};
 
 use super::{Request, decide, print, unit};
-use crate::{files, journal, layout::Layout};
+use crate::journal;
+use letsbe_base::{files, layout::Layout};
 
 /// How often the journal is looked at. A look is one system call.
 const POLL: Duration = Duration::from_millis(20);
@@ -102,7 +103,8 @@ mod tests {
     use letsbe_types::{ids::JobId, job::RunEventKind};
 
     use super::Follower;
-    use crate::{journal::FileJournal, layout::Layout};
+    use crate::journal::FileJournal;
+    use letsbe_base::layout::Layout;
 
     #[test]
     fn a_follower_reads_what_is_new_and_waits_for_whole_lines() {

@@ -11,7 +11,9 @@ use letsbe_types::{
 };
 
 use super::{Request, decide, operations, recover};
-use crate::{files, journal::FileJournal, layout::Layout, lock, restore, rotate};
+use crate::journal::FileJournal;
+use letsbe_base::{files, layout::Layout, lock};
+use letsbe_data::restore;
 
 /// A fresh machine's own set-up may take this long.
 const READINESS_PATIENCE: Duration = Duration::from_secs(600);
@@ -57,7 +59,7 @@ async fn carry_out(
 ) -> Result<(), Problem> {
     let work = async {
         await_ready(request, journal).await?;
-        rotate::finish_interrupted(layout).await;
+        letsbe_rotation::finish_interrupted(layout).await;
         restore::finish_interrupted(layout).await;
         let operations = operations(&layout.bundle(), &request.desired)?;
         Engine::new(&LocalMachine, &operations).run(&request.desired, journal).await.map(|_| ())

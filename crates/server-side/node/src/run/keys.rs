@@ -6,7 +6,7 @@
 
 use std::io::Read as _;
 
-use letsbe_provision::backups::RECOVERY_KEYS;
+use letsbe_stacks::backups::RECOVERY_KEYS;
 use letsbe_types::{Problem, Secret, ids::JobId};
 use letsbe_vault::{
     EscrowKeys,
@@ -15,7 +15,7 @@ use letsbe_vault::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{files, layout::Layout};
+use letsbe_base::{files, layout::Layout};
 
 /// Both keys, as they wait in memory.
 #[derive(Deserialize)]
@@ -112,7 +112,8 @@ mod tests {
     use letsbe_vault::{EscrowKeys, seal_keys};
 
     use super::{forget, have_come, identity_file, keys_file, received, recipient, take_in};
-    use crate::{files, journal, layout::Layout};
+    use crate::journal;
+    use letsbe_base::{files, layout::Layout};
 
     fn keys() -> EscrowKeys {
         EscrowKeys { registry_key: "ab".repeat(32).as_str().into(), backup_key: "canary-backup".into() }

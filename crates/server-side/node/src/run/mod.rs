@@ -10,9 +10,8 @@ pub(crate) mod start;
 
 use std::{io::Write as _, path::Path, sync::Arc};
 
-use letsbe_catalog::Catalog;
 use letsbe_host::Operation;
-use letsbe_provision::protocol::NodeLine;
+use letsbe_protocol::NodeLine;
 use letsbe_types::{
     Problem,
     ids::JobId,
@@ -20,7 +19,8 @@ use letsbe_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{layout::Layout, manual::ManualInstalled};
+use crate::manual::ManualInstalled;
+use letsbe_base::{bundle, layout::Layout};
 
 /// What a run is asked to do. Kept in memory only, for as long as it is asked for.
 #[derive(Serialize, Deserialize)]
@@ -34,23 +34,12 @@ pub(crate) struct Request {
 }
 
 /// The operations of all steps, from the installed bundle's catalog; and the manual of this program.
-pub(crate) fn operations(bundle: &Path, desired: &DesiredServer) -> Result<Vec<Box<dyn Operation>>, Problem> {
-    let mut operations = letsbe_provision::stacks::all_operations(Arc::new(catalog(bundle)?), desired)?;
+pub(crate) fn operations(folder: &Path, desired: &DesiredServer) -> Result<Vec<Box<dyn Operation>>, Problem> {
+    let mut operations = letsbe_stacks::all_operations(Arc::new(bundle::catalog(folder)?), desired)?;
     let manual = ManualInstalled::new(Layout::default());
     let place = operations.partition_point(|operation| operation.step() <= manual.step());
     operations.insert(place, Box::new(manual));
     Ok(operations)
-}
-
-/// The catalog of a bundle.
-pub(crate) fn catalog(bundle: &Path) -> Result<Catalog, Problem> {
-    Catalog::load(&bundle.join("catalog")).map_err(|errors| {
-        Problem::permanent(
-            "NODE001",
-            format!("The catalog of the bundle cannot be used: {errors}"),
-            "Correct the catalog, and upload the bundle again.",
-        )
-    })
 }
 
 /// Name of the unit that carries a run out.

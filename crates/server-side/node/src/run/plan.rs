@@ -3,18 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use letsbe_host::{Engine, LocalMachine};
-use letsbe_provision::{
-    bundle,
-    protocol::{EXIT_STALE, NodeLine},
-};
+use letsbe_protocol::{EXIT_STALE, NodeLine, bundle};
 use letsbe_types::Problem;
 
 use super::{operations, print_line, read_desired};
-use crate::{
-    files,
-    install::{self, Wanted},
-    layout::Layout,
-};
+use crate::install::{self, Wanted};
+use letsbe_base::{files, layout::Layout};
 
 /// Prints one line of JSON per operation. Answers the exit code.
 pub(crate) async fn plan(layout: &Layout, from: Option<PathBuf>, wanted: &Wanted) -> Result<u8, Problem> {

@@ -2,17 +2,15 @@
 
 use chrono::Utc;
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::protocol::{EXIT_STALE, NodeLine};
+use letsbe_protocol::{EXIT_STALE, NodeLine};
 use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
 
 use super::{Request, attach, decide, print, print_line, read_desired, unit};
 use crate::{
-    files,
     install::{self, Wanted},
     journal::{self, FileJournal},
-    layout::Layout,
-    lock,
 };
+use letsbe_base::{files, layout::Layout, lock};
 
 /// Starts the run, unless it runs or is done already, and follows it. Answers the exit code.
 pub(crate) async fn start(

@@ -2,22 +2,17 @@
 //!
 //! It must never print a value but to the person who asks for it by name, and never before that is written down.
 
-mod audit;
 pub(crate) mod seed;
 mod show;
-mod watch;
 
 use std::io::{IsTerminal as _, Read as _};
 
 use chrono::Utc;
 use letsbe_types::Problem;
-use letsbe_vault::{Credentials, Mask, Vault, VaultFiles};
-use rand::{SeedableRng as _, rngs::StdRng};
+use letsbe_vault::Vault;
 
-use crate::layout::Layout;
-
-pub(crate) use audit::write_down;
-pub(crate) use watch::watch;
+use letsbe_agent::env_files;
+use letsbe_base::{layout::Layout, vault::files};
 
 /// The most that is read from standard input.
 const INPUT_BYTES_MAX: u64 = 1 << 20;
@@ -56,21 +51,13 @@ pub(crate) fn carry_out(layout: &Layout, command: VaultCommand) -> Result<(), Pr
         VaultCommand::Get { name } => show::get(layout, &name, now),
         VaultCommand::Seed => seed::seed(layout, &input()?, now),
         VaultCommand::TakeIn => {
-            let taken = watch::take_in(layout, now)?;
+            let taken = env_files::take_in(layout, now)?;
             taken.report();
             println!("{} secrets were taken in", taken.names.len());
             Ok(())
         }
         VaultCommand::Escrow { recipients } => seed::escrow(layout, &recipients, now),
     }
-}
-
-fn files(layout: &Layout) -> VaultFiles {
-    VaultFiles::under(&layout.root())
-}
-
-pub(crate) fn random() -> StdRng {
-    StdRng::from_rng(&mut rand::rng())
 }
 
 /// The vault; a problem where there is none.
@@ -82,31 +69,6 @@ fn open(layout: &Layout) -> Result<Vault, Problem> {
             "Step 10 of the provisioning makes it.",
         )
     })
-}
-
-/// The credentials in force: the vault's, and what it does not know yet.
-///
-/// # Errors
-/// When the vault cannot be opened or `credentials.env` cannot be read: nobody knows then what is secret.
-pub(crate) fn credentials(layout: &Layout) -> Result<Option<Credentials>, Problem> {
-    let (vault, inbox) = (Vault::open(&files(layout))?, seed::inbox(layout)?);
-    if vault.is_none() && inbox.is_none() {
-        return Ok(None);
-    }
-    let mut all = vault.as_ref().map(Vault::present).unwrap_or_default();
-    for (tool, key, value) in inbox.iter().flat_map(Credentials::iter) {
-        all.insert_missing(tool, key, value.clone());
-    }
-    Ok(Some(all))
-}
-
-/// Takes every value out of what other programs said: present, coming and retired ones.
-///
-/// # Errors
-/// As [`credentials`].
-pub(crate) fn mask(layout: &Layout) -> Result<Mask, Problem> {
-    let (vault, inbox) = (Vault::open(&files(layout))?, seed::inbox(layout)?);
-    Ok(Mask::of(vault.as_ref(), inbox.as_ref()))
 }
 
 /// Standard input; empty where a person sits at it.

@@ -2,10 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use letsbe_types::{Problem, Secret, crash};
-use letsbe_vault::{Credentials, Given, Vault};
+use letsbe_vault::{Given, Vault};
 
-use super::{audit, files, open, random};
-use crate::layout::Layout;
+use super::open;
+use letsbe_base::{
+    audit,
+    layout::Layout,
+    vault::{files, inbox, random},
+};
 
 letsbe_types::crash_points! {
     /// Where `vault seed` can be killed: before anything was written, and after the vault was saved, while its inbox
@@ -40,20 +44,6 @@ pub(super) fn seed(layout: &Layout, input: &Secret<String>, now: DateTime<Utc>) 
     Ok(())
 }
 
-/// What waits in `credentials.env`; `None` if there is no such file.
-pub(super) fn inbox(layout: &Layout) -> Result<Option<Credentials>, Problem> {
-    let path = layout.credentials();
-    let Some(content) = crate::files::read(&path)? else { return Ok(None) };
-    let content = Secret::new(String::from_utf8_lossy(&content).into_owned());
-    Credentials::from_file(content.expose()).map(Some).map_err(|error| {
-        Problem::permanent(
-            "NODE041",
-            error.to_string(),
-            "Restore the file from a backup. It is never made anew: the tools' databases know the old passwords.",
-        )
-    })
-}
-
 pub(super) fn not_understood(error: &dyn std::fmt::Display) -> Problem {
     Problem::permanent(
         "VAULT008",
@@ -76,7 +66,7 @@ mod tests {
     use letsbe_vault::{Credentials, Vault};
 
     use super::{escrow, seed};
-    use crate::{files, layout::Layout, vault};
+    use letsbe_base::{files, layout::Layout, vault};
 
     #[test]
     fn what_waits_is_in_the_vault_before_its_file_may_go() {

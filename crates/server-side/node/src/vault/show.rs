@@ -5,8 +5,8 @@ use letsbe_types::Problem;
 use letsbe_vault::{Entry, Origin, Vault, VaultError};
 use serde::Serialize;
 
-use super::{audit, open};
-use crate::layout::Layout;
+use super::open;
+use letsbe_base::{audit, layout::Layout};
 
 /// One secret without its values.
 #[derive(Debug, PartialEq, Serialize)]
@@ -78,7 +78,7 @@ mod tests {
     use letsbe_vault::{Origin, Vault, VaultFiles};
 
     use super::{get, lines};
-    use crate::{files, layout::Layout, vault::random};
+    use letsbe_base::{files, layout::Layout, vault::random};
 
     #[test]
     fn a_value_is_shown_only_after_it_was_written_down_and_the_list_has_none() {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What its unit may have, with all that the kernel keeps for it.
-const UNIT: &str = include_str!("../../../../provision/src/stacks/agent.rs");
+const UNIT: &str = include_str!("../../../stacks/src/agent.rs");
 /// The agent's own data: of the 40 MiB that `letsbe-lab memory` gives a release build, code and libraries take the
 /// rest. What is built for tests has several times as much code, but the same data.
 const DATA_MIB: u64 = 32;

@@ -1,3 +1,5 @@
+//! Commands of the Hub for an agent, and their results.
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 

@@ -1,3 +1,5 @@
+//! The answer to a heartbeat, and what the Hub decided about a tenant.
+
 use serde::{Deserialize, Serialize};
 
 use super::TenantCommand;

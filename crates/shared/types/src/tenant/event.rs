@@ -1,3 +1,5 @@
+//! What happened on a server, told to the Hub in order.
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 

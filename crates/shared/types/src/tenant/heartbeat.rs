@@ -1,3 +1,5 @@
+//! The heartbeat: the state of a server.
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 

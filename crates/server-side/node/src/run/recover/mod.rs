@@ -13,14 +13,16 @@ use std::{io::Read as _, path::Path, time::Duration};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::ValueEnum;
 use letsbe_backup::{BackupSet, Item, ItemFacts, Manifest, Repository, differences, selection::Wish};
-use letsbe_provision::backups::{RECOVERY_RECORD, RecoveryRecord};
+use letsbe_stacks::backups::{RECOVERY_RECORD, RecoveryRecord};
 use letsbe_types::{
     Problem, Secret,
     job::{DesiredServer, RestoreFrom, RunEvent, RunEventKind},
 };
 
 use self::source::Source;
-use crate::{backup::listing, files, journal::FileJournal, layout::Layout, restore::stage::folders};
+use crate::journal::FileJournal;
+use letsbe_base::{files, layout::Layout};
+use letsbe_data::{backup::listing, restore::stage::folders};
 
 letsbe_types::crash_points! {
     /// Where `letsbe-node run recover` can be killed, in the order in which it comes to them.
@@ -165,14 +167,15 @@ fn unusable(set: &BackupSet, why: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use letsbe_provision::backups::RecoveryRecord;
+    use letsbe_stacks::backups::RecoveryRecord;
     use letsbe_types::{
         ids::{JobId, SetId},
         job::{RestoredTool, RunEventKind},
     };
 
     use super::{tell, told, write_record};
-    use crate::{journal, layout::Layout};
+    use crate::journal;
+    use letsbe_base::layout::Layout;
 
     #[test]
     fn the_journal_is_told_whenever_something_more_is_back() {

@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use letsbe_backup::{BackupSet, Item, Manifest, selection::choose};
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_provision::backups::RecoveryRecord;
+use letsbe_stacks::backups::RecoveryRecord;
 use letsbe_types::{
     Problem,
     clock::milliseconds,
@@ -25,7 +25,8 @@ use super::{
     source::{Source, remove},
     unusable, wish, write_record,
 };
-use crate::{files, layout::Layout, run::keys};
+use crate::run::keys;
+use letsbe_base::{files, layout::Layout};
 
 /// The set with vault and records, and the one with the certificates.
 const LETSBE: &str = "letsbe";
@@ -188,3 +189,6 @@ fn under(layout: &Layout, path: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "../../../../backup/tests/repository/webdav.rs"]
+mod webdav;

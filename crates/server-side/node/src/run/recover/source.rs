@@ -5,11 +5,8 @@ use std::path::{Path, PathBuf};
 use letsbe_backup::{BackupSet, Location, Programs, Repository, bring_back, sets};
 use letsbe_types::{Problem, Secret, job::RestoreFrom};
 
-use crate::{
-    backup::repositories::{local, programs},
-    files,
-    layout::Layout,
-};
+use letsbe_base::{files, layout::Layout};
+use letsbe_data::backup::repositories::{local, programs};
 
 /// The repository, and a folder in memory with what opens it; the folder goes with this.
 pub(super) struct Source {

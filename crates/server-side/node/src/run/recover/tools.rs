@@ -8,9 +8,9 @@ use std::{
 
 use letsbe_backup::{Item, Source as State, platform_sources, selection::choose};
 use letsbe_host::{Command, LocalMachine};
-use letsbe_provision::{
+use letsbe_stacks::{
+    await_healthy,
     backups::{OPENCLAW, RecoveryRecord},
-    stacks::await_healthy,
 };
 use letsbe_types::{
     Problem,
@@ -26,13 +26,9 @@ use super::{
     source::{Source, remove},
     unusable, wish, write_record,
 };
-use crate::{
-    files,
-    layout::Layout,
-    restore::{self, AllOptions, stage::docker::must},
-    run::{self, keys},
-    server::TenantServer,
-};
+use crate::run::keys;
+use letsbe_base::{bundle, files, layout::Layout, server::TenantServer};
+use letsbe_data::restore::{self, AllOptions, stage::docker::must};
 
 /// What `restore` calls a tool that has no set that is meant.
 const NO_SET: &str = "BAK010";
@@ -53,7 +49,7 @@ pub(super) async fn bring_back(
             "Run the provisioning again; it goes on where it was.",
         )
     })?;
-    let catalog = Arc::new(run::catalog(&layout.bundle())?);
+    let catalog = Arc::new(bundle::catalog(&layout.bundle())?);
     let server = TenantServer { layout: layout.clone(), catalog, desired };
     let vault = server.vault()?;
     let key = vault.entry(BACKUP_KEY.0, BACKUP_KEY.1).map(|entry| entry.present.clone());
@@ -169,11 +165,11 @@ fn volume(layout: &Layout) -> Option<(String, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use letsbe_provision::backups::RecoveryRecord;
+    use letsbe_stacks::backups::RecoveryRecord;
     use letsbe_types::{Problem, ids::SetId};
 
     use super::{failures, note};
-    use crate::restore::RestoredTool;
+    use letsbe_data::restore::RestoredTool;
 
     fn ended(tool: &str, problem: Option<Problem>) -> RestoredTool {
         let (set, taken_at) = (SetId::generate(), DateTime::UNIX_EPOCH);

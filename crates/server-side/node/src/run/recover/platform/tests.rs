@@ -17,14 +17,10 @@ use letsbe_types::{
 use letsbe_vault::{BACKUP_KEY, Origin, Vault};
 use serde_json::json;
 
-use super::{bring_back, under};
-use crate::{
-    backup::{listing, webdav::Webdav},
-    files,
-    layout::Layout,
-    restore::stage::folders,
-    run::recover::read_record,
-};
+use super::{bring_back, under, webdav::Webdav};
+use crate::run::recover::read_record;
+use letsbe_base::{files, layout::Layout};
+use letsbe_data::{backup::listing, restore::stage::folders};
 
 const BACKUP: &str = "canary-backup-key-that-is-as-long-as-that-of-a-server";
 const REGISTRY_KEY: &str = "abababababababababababababababababababababababababababababababab";
@@ -133,7 +129,7 @@ impl Lost {
 fn fresh(folder: &Path, registry_key: &str) -> Layout {
     let layout = Layout::under(folder);
     let keys = json!({ "registry_key": registry_key, "backup_key": BACKUP });
-    files::write_json(&under(&layout, letsbe_provision::backups::RECOVERY_KEYS), &keys).unwrap();
+    files::write_json(&under(&layout, letsbe_stacks::backups::RECOVERY_KEYS), &keys).unwrap();
     files::make_folder(&layout.state("")).unwrap();
     layout
 }

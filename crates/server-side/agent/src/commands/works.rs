@@ -1,0 +1,175 @@
+//! What each command does.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use letsbe_host::{Command, LocalMachine, Machine as _};
+use letsbe_types::{Problem, ids::CommandId, tenant::CommandWork};
+use tokio::sync::Notify;
+
+use super::Carry;
+use crate::{approvals::Approvals, drift::Drift, guardian::Guardian, work};
+
+/// A tool's containers end and start within this time.
+const RESTART_PATIENCE: Duration = Duration::from_secs(300);
+
+/// Carries the Hub's commands out.
+pub(crate) struct Works {
+    pub(crate) guardian: Arc<Guardian>,
+    pub(crate) approvals: Arc<dyn Approvals>,
+    pub(crate) drift: Arc<Drift>,
+    pub(crate) report: Arc<Notify>,
+}
+
+#[async_trait]
+impl Carry for Works {
+    async fn carry_out(&self, id: CommandId, work: CommandWork) -> Result<String, Problem> {
+        match work {
+            CommandWork::Report => {
+                self.report.notify_one();
+                Ok("a heartbeat is on its way".to_owned())
+            }
+            CommandWork::RestartTool { tool } => self.restart(&tool).await,
+            CommandWork::Rotate { tool: Some(tool) } => {
+                named(&tool)?;
+                self.long("rotate", id, ["rotate", "--tool", &tool, "--json"]).await
+            }
+            CommandWork::Rotate { tool: None } => {
+                self.long("rotate", id, ["rotate", "--all", "--json"]).await
+            }
+            CommandWork::Decide { approval, approve, by } => {
+                self.approvals.decide(approval, approve, &by).await?;
+                let word = if approve { "approved" } else { "refused" };
+                Ok(format!("approval {approval} is {word}"))
+            }
+            CommandWork::UpdateOpenClaw { to, force } => {
+                named(&to)?;
+                let force = if force { Some("--force") } else { None };
+                let arguments = ["openclaw", "update", "--to", &to, "--json"].into_iter().chain(force);
+                self.long("openclaw-update", id, arguments).await
+            }
+            CommandWork::Backup { tool } => self.long("backup", id, of_backups("run", &tool, None)?).await,
+            CommandWork::Prove { tool } => self.long("backup", id, of_backups("prove", &tool, None)?).await,
+            CommandWork::Drill { tool } => {
+                self.long("backup", id, of_backups("prove", &tool, Some("--all"))?).await
+            }
+            CommandWork::CheckDrift => {
+                let found = self.drift.check(&id.to_string()).await?;
+                self.report.notify_one();
+                Ok(match found.operations.len() {
+                    0 => "nothing differs from what was provisioned".to_owned(),
+                    count => format!("{count} operations would change something"),
+                })
+            }
+        }
+    }
+}
+
+impl Works {
+    async fn restart(&self, tool: &str) -> Result<String, Problem> {
+        named(tool)?;
+        let folder = self.guardian.layout.stack(tool);
+        if !folder.join("docker-compose.yml").is_file() {
+            return Err(Problem::permanent(
+                "NODE073",
+                format!("There is no tool {tool} on this server"),
+                "`letsbe tenants show` lists the tools of a server.",
+            ));
+        }
+        let restart = Command::words("docker compose restart").in_folder(folder).within(RESTART_PATIENCE);
+        let failed = |why: String| {
+            let hint = "See `docker ps` and the containers' logs on the server.";
+            Problem::transient("NODE073", self.masked(&format!("{tool} was not restarted: {why}")), hint)
+        };
+        match LocalMachine.run(&restart).await {
+            Ok(output) if output.success() => Ok(format!("{tool} was restarted")),
+            Ok(output) => Err(failed(output.tail())),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    async fn long<'a>(
+        &self,
+        name: &str,
+        id: CommandId,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Result<String, Problem> {
+        let result = work::run(&self.guardian.layout, name, &id.to_string(), arguments).await;
+        match result {
+            Ok(output) => Ok(self.masked(&one_line(&output))),
+            Err(problem) => Err(Problem { message: self.masked(&problem.message), ..problem }),
+        }
+    }
+
+    /// A program may quote a password; nobody can tell while the vault cannot be read.
+    fn masked(&self, text: &str) -> String {
+        match self.guardian.secrets.borrow().as_ref() {
+            Some(secrets) => secrets.redactor.text(text),
+            None => "(withheld: the vault cannot be read)".to_owned(),
+        }
+    }
+}
+
+/// The arguments of work on the backups of one tool, else of `all`. Without `--json`: the last line for people is the
+/// summary.
+fn of_backups<'a>(
+    what: &'a str,
+    tool: &'a Option<String>,
+    all: Option<&'a str>,
+) -> Result<Vec<&'a str>, Problem> {
+    let words = ["backup", what].into_iter();
+    match tool {
+        None => Ok(words.chain(all).collect()),
+        Some(tool) => {
+            named(tool)?;
+            Ok(words.chain(["--tool", tool]).collect())
+        }
+    }
+}
+
+/// Letters, digits, `-`, `.` and `_`, and no option: tools and versions.
+fn named(name: &str) -> Result<(), Problem> {
+    let good = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if !name.is_empty() && name.len() <= 64 && !name.starts_with(['-', '.']) && name.chars().all(good) {
+        return Ok(());
+    }
+    let message =
+        format!("{:?} is no name of a tool or a version", name.chars().take(64).collect::<String>());
+    Err(Problem::permanent("NODE073", message, "Names have letters, digits, dots and dashes."))
+}
+
+/// The last line of a program's output, not longer than a sentence or two.
+fn one_line(output: &str) -> String {
+    let last = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("done");
+    last.chars().filter(|c| !c.is_control()).take(1000).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{named, of_backups};
+
+    #[test]
+    fn work_on_backups_is_for_one_tool_or_for_all_and_names_are_no_options() {
+        for (what, tool, all, expected) in [
+            ("run", None, None, "backup run"),
+            ("run", Some("ghost"), None, "backup run --tool ghost"),
+            ("prove", None, Some("--all"), "backup prove --all"),
+            ("prove", Some("letsbe"), Some("--all"), "backup prove --tool letsbe"),
+        ] {
+            let tool = tool.map(str::to_owned);
+            assert_eq!(of_backups(what, &tool, all).unwrap().join(" "), expected);
+        }
+        let option = Some("--all".to_owned());
+        assert_eq!(of_backups("run", &option, None).unwrap_err().code, "NODE073");
+    }
+
+    #[test]
+    fn names_are_no_options_and_no_paths() {
+        for good in ["ghost", "uptime-kuma", "v2026.10", "2026.9.3"] {
+            assert!(named(good).is_ok(), "{good}");
+        }
+        for bad in ["", "--all", "-x", "../ghost", "a b", "a/b", "a;b", "a\nb", &"x".repeat(65)] {
+            assert_eq!(named(bad).unwrap_err().code, "NODE073", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Which stages there are, who made each and how long it stays: a record in each stage's folder, written before
+//! anything of it exists and removed after everything of it is gone.
+
+use std::{fmt, path::PathBuf};
+
+use chrono::{DateTime, Utc};
+use letsbe_types::{Problem, ids::SetId};
+use serde::{Deserialize, Serialize};
+
+use crate::restore::exchange::Pair;
+use letsbe_base::{files, layout::Layout};
+
+/// Eight hex digits: part of names of containers, volumes and folders.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct StageId(String);
+
+impl StageId {
+    /// A new one.
+    pub(crate) fn generate() -> Self {
+        Self(format!("{:08x}", rand::random::<u32>()))
+    }
+
+    /// As text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fixed(text: &str) -> Self {
+        text.to_owned().try_into().unwrap()
+    }
+}
+
+impl TryFrom<String> for StageId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if text.len() == 8 && text.bytes().all(hex) {
+            Ok(Self(text))
+        } else {
+            Err("a stage's id has eight hex digits".to_owned())
+        }
+    }
+}
+
+impl fmt::Display for StageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A process of this boot of this server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Maker {
+    pid: u32,
+    /// When it started, in ticks since boot: a later process may have the same number.
+    started: u64,
+    boot: String,
+}
+
+impl Maker {
+    /// This process.
+    pub(crate) fn myself() -> Self {
+        let pid = std::process::id();
+        Self { pid, started: started(pid).unwrap_or_default(), boot: boot() }
+    }
+
+    /// Whether it lives.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.boot == boot() && started(self.pid) == Some(self.started)
+    }
+}
+
+impl fmt::Display for Maker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} started {}", self.pid, self.started)
+    }
+}
+
+fn boot() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// Field 22 of `/proc/<pid>/stat`; the second, the program's name in parentheses, may hold anything.
+fn started(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Why a stage stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub(crate) enum Holding {
+    /// Its maker works with it.
+    Made {
+        /// Who.
+        by: Maker,
+    },
+    /// A restore switches it with the tool.
+    Restore,
+    /// Somebody looks into it.
+    Temp {
+        /// Until then.
+        until: DateTime<Utc>,
+    },
+    /// It holds what the tool had before it was switched.
+    Former {
+        /// Until then.
+        until: DateTime<Utc>,
+        /// When it was switched.
+        switched_at: DateTime<Utc>,
+        /// What was exchanged.
+        pairs: Vec<Pair>,
+    },
+}
+
+impl Holding {
+    /// Whether nobody wants it any more.
+    pub(crate) fn is_abandoned(
+        &self,
+        now: DateTime<Utc>,
+        is_restoring: bool,
+        is_alive: impl Fn(&Maker) -> bool,
+    ) -> bool {
+        match self {
+            Self::Made { by } => !is_restoring && !is_alive(by),
+            Self::Restore => !is_restoring,
+            Self::Temp { until } | Self::Former { until, .. } => !is_restoring && now >= *until,
+        }
+    }
+}
+
+/// `stage.json` in a stage's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StageRecord {
+    /// The stage.
+    pub(crate) id: StageId,
+    /// The tool.
+    pub(crate) tool: String,
+    /// The set it was made from.
+    pub(crate) set: SetId,
+    /// When that was taken.
+    pub(crate) taken_at: DateTime<Utc>,
+    /// When it was made.
+    pub(crate) made_at: DateTime<Utc>,
+    /// Where it has the tool's state.
+    pub(crate) data: Vec<PathBuf>,
+    /// Why it stands.
+    pub(crate) holding: Holding,
+}
+
+impl StageRecord {
+    /// Keeps it, durably.
+    pub(crate) fn keep(&self, layout: &Layout) -> Result<(), Problem> {
+        files::write_json(&folder(layout, &self.id).join("stage.json"), self)
+    }
+
+    /// One stage's.
+    pub(crate) fn of(layout: &Layout, id: &StageId) -> Result<Option<Self>, Problem> {
+        files::read_json(&folder(layout, id).join("stage.json"))
+    }
+
+    /// All that can be read, oldest first.
+    pub(crate) fn all(layout: &Layout) -> Result<Vec<Self>, Problem> {
+        let read = |id| match Self::of(layout, &id) {
+            Ok(record) => record,
+            Err(problem) => {
+                tracing::warn!("a stage is left alone: {problem}");
+                None
+            }
+        };
+        let mut all: Vec<Self> = ids(layout)?.into_iter().filter_map(read).collect();
+        all.sort_by_key(|one| one.made_at);
+        Ok(all)
+    }
+}
+
+/// A stage's own folder: compose file, environment files and record.
+pub(crate) fn folder(layout: &Layout, id: &StageId) -> PathBuf {
+    layout.home().join("stage").join(id.as_str())
+}
+
+/// Where a stage has the tool's data paths: on the file system of the tool's.
+pub(crate) fn data(layout: &Layout, id: &StageId) -> PathBuf {
+    layout.home().join("data").join(format!(".stage-{id}"))
+}
+
+/// Every folder of a stage, with a record or without.
+pub(crate) fn ids(layout: &Layout) -> Result<Vec<StageId>, Problem> {
+    let path = layout.home().join("stage");
+    let entries = match std::fs::read_dir(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(|error| files::unusable(&path, error))?,
+    };
+    let name = |entry: std::fs::DirEntry| entry.file_name().into_string().ok()?.try_into().ok();
+    Ok(entries.flatten().filter_map(name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::{Holding, Maker, StageId, StageRecord};
+    use letsbe_base::layout::Layout;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+    }
+
+    #[test]
+    fn a_stage_is_abandoned_when_nobody_lives_or_waits_for_it() {
+        let made = || Holding::Made { by: Maker::myself() };
+        let temp = |hours| Holding::Temp { until: now() + TimeDelta::hours(hours) };
+        let former = |hours| Holding::Former {
+            until: now() + TimeDelta::hours(hours),
+            switched_at: now(),
+            pairs: vec![],
+        };
+        // (holding, a restore has it, its maker lives) → abandoned
+        let table = [
+            (made(), false, true, false),
+            (made(), false, false, true),
+            (made(), true, false, false),
+            (Holding::Restore, true, false, false),
+            (Holding::Restore, false, true, true),
+            (temp(1), false, false, false),
+            (temp(0), false, true, true),
+            (former(1), false, false, false),
+            (former(0), false, false, true),
+            (former(0), true, false, false),
+        ];
+        for (holding, is_restoring, lives, abandoned) in table {
+            assert_eq!(
+                holding.is_abandoned(now(), is_restoring, |_| lives),
+                abandoned,
+                "{holding:?} {is_restoring} {lives}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_process_is_known_from_a_later_one_with_its_number() {
+        let me = Maker::myself();
+        assert!(me.is_alive());
+        assert!(!Maker { started: me.started + 1, ..me.clone() }.is_alive());
+        assert!(!Maker { boot: "another".to_owned(), ..me.clone() }.is_alive());
+        assert!(!Maker { pid: u32::MAX, ..me }.is_alive());
+    }
+
+    #[test]
+    fn only_stages_are_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::under(folder.path());
+        assert_eq!(StageRecord::all(&layout).unwrap(), []);
+        let record = StageRecord {
+            id: StageId::generate(),
+            tool: "ghost".to_owned(),
+            set: letsbe_types::ids::SetId::generate(),
+            taken_at: now(),
+            made_at: now(),
+            data: vec![],
+            holding: Holding::Restore,
+        };
+        record.keep(&layout).unwrap();
+        std::fs::create_dir_all(layout.home().join("stage/../stage/UPPERCAS")).unwrap();
+        std::fs::create_dir_all(layout.home().join("stage/00000000")).unwrap();
+        assert_eq!(StageRecord::all(&layout).unwrap(), [record]);
+        letsbe_base::files::write(&layout.home().join("stage/00000001/stage.json"), b"damaged").unwrap();
+        assert_eq!(StageRecord::all(&layout).unwrap().len(), 1);
+        assert_eq!(super::ids(&layout).unwrap().len(), 3);
+        for bad in ["", "../../..", "0badcaf", "0BADCAFE", "0badcafe0"] {
+            assert!(StageId::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}

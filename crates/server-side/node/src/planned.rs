@@ -1,9 +1,0 @@
-//! `--plan`, declared once.
-
-/// On every command that changes something on this server.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub(crate) struct Planned {
-    /// Only say what would be done.
-    #[arg(long)]
-    pub(crate) plan: bool,
-}
