@@ -31,9 +31,10 @@ run_one() {
   return "$code"
 }
 
-# What a failed test said: the panics, and the lines around them.
+# What a failed test said: the panics and the failed checks, and the lines around them.
+why='panicked at|^error|^---- '
 reasons() {
-  grep -hE -B 12 -A 25 "panicked at|^error" "$1" | cut -c1-400 | head -n 100
+  grep -hE -B 12 -A 25 "$why" "$1" | cut -c1-400 | head -n 100
 }
 
 failed=()
@@ -65,7 +66,7 @@ for name in "${failed[@]}"; do
 done
 for name in "${failed[@]}"; do
   for log in "$logs/$name.log" "$logs/$name.again.log"; do
-    grep -q "panicked at\|^error" "$log" && echo "── Why $name failed, in $log" && reasons "$log"
+    grep -qE "$why" "$log" && echo "── Why $name failed, in $log" && reasons "$log"
   done
 done
 [ "${#alone[@]}" = 0 ] || echo "── Failed beside others, passed alone: ${alone[*]}. Look why."

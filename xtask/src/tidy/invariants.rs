@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{File, Finding, Repository};
+use crate::{File, Finding, Repository, tidy::end_to_end::checks_of};
 
 const PAGE: &str = "docs/invariants.md";
 
@@ -52,6 +52,7 @@ fn files_named(text: &str) -> usize {
 pub(super) fn tests_of(repository: &Repository) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for file in repository.rust() {
+        names.extend(checks_of(file));
         let mut attribute = false;
         for (_, line) in file.lines() {
             let line = line.trim();
@@ -66,6 +67,13 @@ pub(super) fn tests_of(repository: &Repository) -> BTreeSet<&str> {
         }
     }
     names
+}
+
+/// The invariants that name one of these tests.
+pub(super) fn held_by(repository: &Repository, tests: &BTreeSet<&str>) -> BTreeSet<usize> {
+    let all = repository.file(PAGE).map(invariants).unwrap_or_default();
+    let by_them = |one: &&Invariant| tests_named(&one.text).iter().any(|name| tests.contains(name));
+    all.iter().filter(by_them).map(|one| one.number).collect()
 }
 
 /// Invariants that are held by nothing.

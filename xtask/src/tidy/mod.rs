@@ -3,6 +3,7 @@
 pub mod codes;
 pub mod crates;
 pub mod documents;
+pub mod end_to_end;
 pub mod error_index;
 pub mod error_pages;
 pub mod invariants;

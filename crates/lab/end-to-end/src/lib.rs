@@ -1,5 +1,9 @@
-//! What the end-to-end tests share: a lab that is set up once, and checks that are made on it.
+//! What the end-to-end tests share: checks that can be run alone, scenarios on a whole fleet, and servers that are
+//! provisioned without a Hub.
 //!
 //! It must never be used by a program, nor by a test of another crate.
+#![doc = include_str!("../README.md")]
 
+pub mod checks;
 pub mod scenario;
+pub mod site;

@@ -39,7 +39,7 @@ pub(crate) async fn images() -> anyhow::Result<()> {
 
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Story {
+pub(crate) enum Scenario {
     /// A paid order becomes a live server.
     Order,
     /// And is lost, and comes back on another one.
@@ -47,13 +47,13 @@ pub(crate) enum Story {
 }
 
 /// Runs the demo.
-pub(crate) async fn demo(repository: &Path, shown: Story, once: bool) -> anyhow::Result<()> {
+pub(crate) async fn demo(repository: &Path, shown: Scenario, once: bool) -> anyhow::Result<()> {
     images().await?;
-    let servers = if shown == Story::Disaster { 2 } else { 1 };
+    let servers = if shown == Scenario::Disaster { 2 } else { 1 };
     let options = FleetOptions { servers, ..FleetOptions::new(&repository.join("target/debug"), repository) };
     let fleet = until_done(Fleet::start(&options, &say)).await?;
     let told = tokio::select! {
-        told = until_done(story(&fleet, shown)) => told,
+        told = until_done(scenario(&fleet, shown)) => told,
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
     if told.is_err() {
@@ -71,7 +71,7 @@ pub(crate) async fn demo(repository: &Path, shown: Story, once: bool) -> anyhow:
     told
 }
 
-async fn story(fleet: &Fleet, shown: Story) -> anyhow::Result<()> {
+async fn scenario(fleet: &Fleet, shown: Scenario) -> anyhow::Result<()> {
     let customer = fleet.customer().await?;
     println!(
         "   Hub: {}  (log in as {STAFF_EMAIL}, password {})",
@@ -88,7 +88,7 @@ async fn story(fleet: &Fleet, shown: Story) -> anyhow::Result<()> {
     let detail = fleet.follow(&customer, order, PATIENCE, tell).await?;
     say(&format!("FULFILLED after {} s", began.elapsed().as_secs()));
     read_blog(fleet, &detail).await?;
-    if shown == Story::Disaster {
+    if shown == Scenario::Disaster {
         lose_and_recover(fleet, &customer, detail).await?;
     }
     Ok(())

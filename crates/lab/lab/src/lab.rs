@@ -11,10 +11,11 @@ use rand::RngExt as _;
 
 use crate::{
     docker::{self, DockerError, LAB_LABEL},
-    file_lock,
+    file_lock, folders,
     hosts::{Host, HostSpec},
     images,
     network::{LabNetwork, OWNER_LABEL},
+    owner,
     services::{Acme, Dns, MailSink, Registry, Storage},
     unpacked::UnpackedImages,
     wait::eventually,
@@ -79,17 +80,20 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Starts a lab: engine, network, images, services.
+    /// Starts a lab: engine, network, images, services. Folders that killed labs left are removed first.
     ///
     /// # Errors
     /// When any of them does not come up; what was started is removed by [`remove`] or [`cleanup_stale`].
     pub async fn start(options: LabOptions) -> Result<Self, DockerError> {
+        if let Err(error) = folders::remove_left_behind() {
+            tracing::warn!("the folder of a lab that is gone: {error}");
+        }
         docker::ensure_engine().await?;
         let name = options.name.clone().unwrap_or_else(random_name);
         let owner = if options.keep {
             KEPT.to_owned()
         } else {
-            process_identity(std::process::id()).unwrap_or_default()
+            owner::of_process(std::process::id()).unwrap_or_default()
         };
         let network = LabNetwork::ensure(&name, &owner).await?;
         let resolver = machine_resolver(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
@@ -181,7 +185,7 @@ impl Lab {
     ///
     /// # Errors
     /// When the engine refuses.
-    pub async fn stop(self) -> Result<(), DockerError> {
+    pub async fn stop(&self) -> Result<(), DockerError> {
         remove(&self.name).await
     }
 }
@@ -213,12 +217,13 @@ async fn removed(label: &str) -> Result<(), DockerError> {
     Ok(())
 }
 
-/// Removes every lab whose process is gone and that was not to be kept. What was left lies in an engine that may be
-/// stopped, so it is started first.
+/// Removes every lab whose process is gone and that was not to be kept, with its folder. What was left lies in an engine
+/// that may be stopped, so it is started first.
 ///
 /// # Errors
-/// When the engine does not start or refuses.
+/// When a folder cannot be removed, or the engine does not start or refuses.
 pub async fn cleanup_stale() -> anyhow::Result<()> {
+    folders::remove_left_behind()?;
     docker::ensure_engine().await?;
     // Tests that start together would take away from under each other what they remove.
     let path = std::env::temp_dir().join(CLEANUP_LOCK);
@@ -233,7 +238,7 @@ pub async fn cleanup_stale() -> anyhow::Result<()> {
         }
         let listed = docker::docker(&arguments).await?;
         let labs = listed.lines().filter_map(|line| line.split_once(' '));
-        stale.extend(labs.filter(|(_, owner)| !owner_lives(owner)).map(|(lab, _)| lab.to_owned()));
+        stale.extend(labs.filter(|(_, owner)| !is_wanted(owner)).map(|(lab, _)| lab.to_owned()));
     }
     for lab in &stale {
         tracing::info!(lab, "removing what a process that is gone left behind");
@@ -242,21 +247,9 @@ pub async fn cleanup_stale() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn owner_lives(owner: &str) -> bool {
-    owner == KEPT
-        || owner
-            .split_once(':')
-            .and_then(|(pid, _)| pid.parse().ok())
-            .and_then(process_identity)
-            .is_some_and(|identity| identity == owner)
-}
-
-/// A process number with its start time, so that a number that is used again is told apart.
-fn process_identity(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command stands in brackets and may hold anything; the start time is the 20th field after it.
-    let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?;
-    Some(format!("{pid}:{started}"))
+/// Whether a lab is still used, or is to be kept.
+fn is_wanted(owner: &str) -> bool {
+    owner == KEPT || owner::lives(owner)
 }
 
 fn random_name() -> String {
@@ -278,16 +271,6 @@ fn machine_resolver(resolv_conf: &str) -> Ipv4Addr {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_living_owner_is_told_from_a_dead_or_another_one() {
-        let own = process_identity(std::process::id()).unwrap();
-        assert!(owner_lives(&own));
-        assert!(owner_lives(KEPT));
-        assert!(!owner_lives(&format!("{}:1", std::process::id())));
-        assert!(!owner_lives("4194305:1"));
-        assert!(!owner_lives(""));
-    }
 
     #[test]
     fn the_resolver_is_one_that_containers_reach() {

@@ -53,7 +53,7 @@ enum Command {
     },
     /// Build the images that the lab needs (the demo and the tests do it by themselves).
     Images,
-    /// Remove everything that labs left behind on this machine: containers, volumes, networks.
+    /// Remove everything that labs left behind on this machine: containers, volumes, networks, folders.
     Down,
 }
 
@@ -67,8 +67,8 @@ async fn main() -> anyhow::Result<()> {
     let repository = arguments.repository.canonicalize()?;
     match arguments.command {
         Command::Demo { once, disaster } => {
-            let story = if disaster { demo::Story::Disaster } else { demo::Story::Order };
-            demo::demo(&repository, story, once).await
+            let scenario = if disaster { demo::Scenario::Disaster } else { demo::Scenario::Order };
+            demo::demo(&repository, scenario, once).await
         }
         Command::Bench { runs, programs } => {
             demo::images().await?;

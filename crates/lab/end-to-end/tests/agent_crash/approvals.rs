@@ -6,7 +6,7 @@ use letsbe_types::{ids::ApprovalId, tenant::ApprovalState};
 use serde_json::{Value, json};
 
 use crate::{
-    NODE, PATIENCE, Scene,
+    NODE, PATIENCE, Server,
     kills::{self, arm, started, struck},
 };
 
@@ -20,30 +20,30 @@ const CASES: [(&str, usize, &str); 6] = [
     ("gate.finished", 1, "done"),
 ];
 
-pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
-    kills::tells_all(scene, "gate.call", CASES.iter().map(|case| case.0))?;
-    let mut expected = kills::starts(scene).await?;
+pub(crate) async fn once(server: &Server<'_>) -> anyhow::Result<()> {
+    kills::tells_all(server, "gate.call", CASES.iter().map(|case| case.0))?;
+    let mut expected = kills::starts(server).await?;
     let mut approvals = Vec::new();
     for (point, restarts, told) in CASES {
-        arm(scene, &[point]).await?;
-        let (id, status) = call(scene).await.context(point)?;
-        struck(scene, &[point]).await?;
+        arm(server, &[point]).await?;
+        let (id, status) = call(server).await.context(point)?;
+        struck(server, &[point]).await?;
         ensure!(status == told, "killed at {point}: {status} instead of {told}");
         expected += restarts;
-        started(scene, expected).await.context(point)?;
+        started(server, expected).await.context(point)?;
         approvals.push(id);
     }
     // All at once: whatever comes of it, it is not done twice.
-    arm(scene, &scene.points(&["gate.call", "agent.event"])).await?;
-    let (id, status) = call(scene).await.context("all points")?;
+    arm(server, &server.points(&["gate.call", "agent.event"])).await?;
+    let (id, status) = call(server).await.context("all points")?;
     approvals.push(id);
-    struck(scene, &["gate.held", "gate.decided", "gate.taken", "agent.outbox.kept"]).await?;
+    struck(server, &["gate.held", "gate.decided", "gate.taken", "agent.outbox.kept"]).await?;
     ensure!(status == "failed", "killed when it was taken, it is {status}");
-    arm(scene, &[]).await?;
-    started(scene, expected).await?;
-    logged(scene, &approvals).await?;
+    arm(server, &[]).await?;
+    started(server, expected).await?;
+    logged(server, &approvals).await?;
     eventually("the Hub to hear of every approval", PATIENCE, || async {
-        let known = scene.store.approvals(scene.order.summary.id).await?;
+        let known = server.store.approvals(server.order.summary.id).await?;
         let done = |id: &String| {
             let same = |entry: &&letsbe_types::tenants::ApprovalEntry| entry.approval.id.to_string() == *id;
             known.iter().filter(same).filter(|entry| entry.approval.state == ApprovalState::Done).count() == 1
@@ -54,21 +54,21 @@ pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
 }
 
 /// Has the website restarted, asked and allowed again and again until it is taken; the approval and how it ended.
-async fn call(scene: &Scene<'_>) -> anyhow::Result<(String, String)> {
+async fn call(server: &Server<'_>) -> anyhow::Result<(String, String)> {
     let key =
-        eventually("the gate's key", PATIENCE, || async { Ok(scene.key("gate_key").await.ok()) }).await?;
+        eventually("the gate's key", PATIENCE, || async { Ok(server.key("gate_key").await.ok()) }).await?;
     let asked = json!({ "agent": "test", "verb": "restart", "tool": "static-website" });
     let answer = eventually("the gate's answer", PATIENCE, || async {
-        Ok(scene.post("/api/v1/tools/execute", Some(&key), &asked).await)
+        Ok(server.post("/api/v1/tools/execute", Some(&key), &asked).await)
     });
     let answer = answer.await?["data"].clone();
     ensure!(answer["status"] == "waiting" && answer["class"] == "YELLOW", "at level 1: {answer}");
     let id: ApprovalId = serde_json::from_value(answer["approval"].clone()).context("no approval")?;
     let id = id.to_string();
     let approve = [NODE, "approvals", "approve", &id];
-    eventually("the approval", PATIENCE, || async { Ok(scene.host.exec(&approve).await.ok()) }).await?;
+    eventually("the approval", PATIENCE, || async { Ok(server.host.exec(&approve).await.ok()) }).await?;
     let status = eventually("the end of the call", PATIENCE, || async {
-        let Ok(held) = scene.host.exec(&[NODE, "approvals", "show", &id, "--json"]).await else {
+        let Ok(held) = server.host.exec(&[NODE, "approvals", "show", &id, "--json"]).await else {
             return Ok(None);
         };
         let held: Value = serde_json::from_str(&held)?;
@@ -79,9 +79,9 @@ async fn call(scene: &Scene<'_>) -> anyhow::Result<(String, String)> {
 }
 
 /// The log's chain is whole; each call was decided in it, and begun once at most.
-async fn logged(scene: &Scene<'_>, approvals: &[String]) -> anyhow::Result<()> {
-    scene.host.exec(&[NODE, "gate", "verify"]).await.context("the log's chain")?;
-    let log = scene.host.exec(&["cat", "/var/log/letsbe/gate.jsonl"]).await?;
+async fn logged(server: &Server<'_>, approvals: &[String]) -> anyhow::Result<()> {
+    server.host.exec(&[NODE, "gate", "verify"]).await.context("the log's chain")?;
+    let log = server.host.exec(&["cat", "/var/log/letsbe/gate.jsonl"]).await?;
     let log: Vec<Value> = log.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     for id in approvals {
         let count = |phase: &str| {

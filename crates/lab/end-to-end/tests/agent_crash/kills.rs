@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, ensure};
 use letsbe_lab::{crash, fleet::eventually, hosts::Host};
 
-use crate::{PATIENCE, Scene};
+use crate::{PATIENCE, Server};
 
 /// What the agent is at when it is killed.
 const WORKS: [&str; 5] = ["gate.call", "agent.command", "agent.event", "agent.reservation", "agent.count"];
@@ -30,20 +30,20 @@ pub(crate) async fn points(host: &Host) -> anyhow::Result<Points> {
 
 /// That a table of what comes of each kill leaves no point out.
 pub(crate) fn tells_all<'a>(
-    scene: &Scene<'_>,
+    server: &Server<'_>,
     work: &str,
     table: impl Iterator<Item = &'a str>,
 ) -> anyhow::Result<()> {
     let told: BTreeSet<&str> = table.collect();
-    let points = scene.points(&[work]);
+    let points = server.points(&[work]);
     ensure!(points.iter().all(|point| told.contains(point)), "{told:?} instead of {points:?}");
     Ok(())
 }
 
 /// From here on the agent dies where it is told to, and starts of the website are counted.
-pub(crate) async fn prepare(scene: &Scene<'_>) -> anyhow::Result<()> {
-    let host = &scene.host;
-    arm(scene, &[]).await?;
+pub(crate) async fn prepare(server: &Server<'_>) -> anyhow::Result<()> {
+    let host = &server.host;
+    arm(server, &[]).await?;
     host.exec(&["mkdir", "-p", "/etc/systemd/system/letsbe-agent.service.d"]).await?;
     host.write_file("/etc/systemd/system/letsbe-agent.service.d/kills.conf", "644", DROP_IN.as_bytes())
         .await?;
@@ -56,7 +56,7 @@ pub(crate) async fn prepare(scene: &Scene<'_>) -> anyhow::Result<()> {
     // The count works when it counts this.
     eventually("the count of starts", PATIENCE, || async {
         host.exec(&["docker", "restart", "--time", "1", "letsbe-static-website"]).await?;
-        Ok((starts(scene).await? > 0).then_some(()))
+        Ok((starts(server).await? > 0).then_some(()))
     })
     .await?;
     host.exec(&["systemctl", "restart", "letsbe-agent.service"]).await?;
@@ -64,8 +64,8 @@ pub(crate) async fn prepare(scene: &Scene<'_>) -> anyhow::Result<()> {
 }
 
 /// From now on each of these kills the agent once, and no other place does.
-pub(crate) async fn arm(scene: &Scene<'_>, points: &[&str]) -> anyhow::Result<()> {
-    let spared: String = scene
+pub(crate) async fn arm(server: &Server<'_>, points: &[&str]) -> anyhow::Result<()> {
+    let spared: String = server
         .points(&WORKS)
         .iter()
         .filter(|point| !points.contains(point))
@@ -73,31 +73,31 @@ pub(crate) async fn arm(scene: &Scene<'_>, points: &[&str]) -> anyhow::Result<()
         .collect();
     // Replaced in one go: to an agent that finds no log every place is new.
     let replace = format!("cat > {LOG}.new && mv {LOG}.new {LOG}");
-    scene.host.exec_with_input(&["sh", "-c", &replace], spared.as_bytes()).await?;
+    server.host.exec_with_input(&["sh", "-c", &replace], spared.as_bytes()).await?;
     Ok(())
 }
 
 /// Waits until the agent was killed at all of these.
-pub(crate) async fn struck(scene: &Scene<'_>, points: &[&str]) -> anyhow::Result<()> {
+pub(crate) async fn struck(server: &Server<'_>, points: &[&str]) -> anyhow::Result<()> {
     let hit = eventually("the kills", PATIENCE, || async {
-        let log = scene.host.exec(&["cat", LOG]).await?;
+        let log = server.host.exec(&["cat", LOG]).await?;
         Ok(points.iter().all(|point| log.lines().any(|line| line == *point)).then_some(()))
     });
     hit.await.with_context(|| format!("the agent was not killed at all of {points:?}"))
 }
 
 /// How often the website's container was started since the preparation.
-pub(crate) async fn starts(scene: &Scene<'_>) -> anyhow::Result<usize> {
-    Ok(scene.host.exec(&["cat", STARTS]).await?.lines().count())
+pub(crate) async fn starts(server: &Server<'_>) -> anyhow::Result<usize> {
+    Ok(server.host.exec(&["cat", STARTS]).await?.lines().count())
 }
 
 /// Waits until the website was started exactly so many times.
-pub(crate) async fn started(scene: &Scene<'_>, times: usize) -> anyhow::Result<()> {
+pub(crate) async fn started(server: &Server<'_>, times: usize) -> anyhow::Result<()> {
     let reached = eventually("the starts of the website", PATIENCE, || async {
-        Ok((starts(scene).await? >= times).then_some(()))
+        Ok((starts(server).await? >= times).then_some(()))
     });
     reached.await.with_context(|| format!("{times} starts"))?;
-    let counted = starts(scene).await?;
+    let counted = starts(server).await?;
     ensure!(counted == times, "the website was started {counted} times instead of {times}");
     Ok(())
 }

@@ -33,7 +33,7 @@ const CHECK: Duration = Duration::from_secs(2 * 60);
 const NODE: &str = "/opt/letsbe/bin/letsbe-node";
 
 /// A fulfilled order, its server, and who looks at it.
-struct Scene<'a> {
+struct Server<'a> {
     fleet: &'a Fleet,
     customer: Customer,
     order: OrderDetail,
@@ -56,20 +56,20 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
     let host = fleet.machines.host(order.summary.domain.as_str())?;
     let store = Store::open(&fleet.folder.path().join("hub/hub.sqlite")).await?;
     let points = kills::points(&host).await?;
-    let scene = Scene { fleet, customer, order, host, store, points };
-    kills::prepare(&scene).await?;
+    let server = Server { fleet, customer, order, host, store, points };
+    kills::prepare(&server).await?;
     let checks: Vec<Check<'_>> = vec![
-        ("an approved call is done once, or told as interrupted", Box::pin(approvals::once(&scene))),
-        ("a command is begun once and has one result", Box::pin(commands::once(&scene))),
-        ("the Hub gets every event once", Box::pin(events::once(&scene))),
-        ("every token is counted once", Box::pin(tokens::once(&scene))),
-        ("a stolen key opens nothing of the company's", Box::pin(theft::useless(&scene))),
-        ("events have numbers without gaps", Box::pin(events::without_gaps(&scene))),
+        ("an approved call is done once, or told as interrupted", Box::pin(approvals::once(&server))),
+        ("a command is begun once and has one result", Box::pin(commands::once(&server))),
+        ("the Hub gets every event once", Box::pin(events::once(&server))),
+        ("every token is counted once", Box::pin(tokens::once(&server))),
+        ("a stolen key opens nothing of the company's", Box::pin(theft::useless(&server))),
+        ("events have numbers without gaps", Box::pin(events::without_gaps(&server))),
     ];
     Ok(carry_out(checks, CHECK).await)
 }
 
-impl Scene<'_> {
+impl Server<'_> {
     fn domain(&self) -> &str {
         self.order.summary.domain.as_str()
     }

@@ -5,23 +5,23 @@ use letsbe_types::ids::{ApprovalId, OrderId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::Scene;
+use crate::Server;
 
-pub(crate) async fn useless(scene: &Scene<'_>) -> anyhow::Result<()> {
-    let state = scene.host.exec(&["cat", "/opt/letsbe/state/agent.json"]).await?;
+pub(crate) async fn useless(server: &Server<'_>) -> anyhow::Result<()> {
+    let state = server.host.exec(&["cat", "/opt/letsbe/state/agent.json"]).await?;
     let state: Value = serde_json::from_str(&state)?;
     let key = state["agent_key"].as_str().context("no key")?;
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
     let ask = async |method: Method, path: String, body: Option<Value>| {
-        let request = http.request(method, format!("{}{path}", scene.fleet.hub.url)).bearer_auth(key);
+        let request = http.request(method, format!("{}{path}", server.fleet.hub.url)).bearer_auth(key);
         let request = body.iter().fold(request, |request, body| request.json(body));
         anyhow::Ok(request.send().await?.status())
     };
     // It is the real key.
     let own = ask(Method::GET, "/api/v1/tenant/commands?wait=0".to_owned(), None).await?;
     ensure!(own == StatusCode::OK, "the key itself is refused with {own}");
-    let commands = scene.store.commands(scene.order.summary.id).await?.len();
-    let (here, other) = (scene.order.summary.id, OrderId::generate());
+    let commands = server.store.commands(server.order.summary.id).await?.len();
+    let (here, other) = (server.order.summary.id, OrderId::generate());
     let configuration = json!({
         "autonomy": 3, "external_unlocked": ["wordpress"], "token_pool": 1_000_000_000_u64, "openclaw_version": null,
     });
@@ -56,7 +56,7 @@ pub(crate) async fn useless(scene: &Scene<'_>) -> anyhow::Result<()> {
     let given = json!({ "commands": [{ "do": "restart_tool", "tool": "nocodb" }] });
     let given = ask(Method::POST, "/api/v1/tenant/commands".to_owned(), Some(given)).await?;
     ensure!(given == StatusCode::METHOD_NOT_ALLOWED, "a command that is given is answered with {given}");
-    let after = scene.store.commands(here).await?.len();
+    let after = server.store.commands(here).await?.len();
     ensure!(after == commands, "a stolen key made {} commands", after - commands);
     let pages = ask(Method::GET, format!("/tenants/{here}"), None).await?;
     ensure!(pages == StatusCode::SEE_OTHER, "the operator's page is answered with {pages}");

@@ -9,7 +9,7 @@ use letsbe_types::{tenant::TokenSign, tenants::TokenUse};
 use serde_json::json;
 
 use crate::{
-    PATIENCE, Scene,
+    PATIENCE, Server,
     kills::{arm, struck},
 };
 
@@ -29,19 +29,19 @@ struct Sum {
     requests: u64,
 }
 
-pub(crate) async fn once(scene: &Scene<'_>) -> anyhow::Result<()> {
+pub(crate) async fn once(server: &Server<'_>) -> anyhow::Result<()> {
     let said = Arc::new(Mutex::new(Sum::default()));
-    say(scene, Arc::clone(&said));
+    say(server, Arc::clone(&said));
     let said = || *said.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = scene.key("model_key").await?;
-    while_the_agent_dies(scene, &key, said).await?;
-    when_the_proxy_dies(scene, &key, said).await
+    let key = server.key("model_key").await?;
+    while_the_agent_dies(server, &key, said).await?;
+    when_the_proxy_dies(server, &key, said).await
 }
 
 /// The model's answers, and what they cost.
-fn say(scene: &Scene<'_>, saying: Arc<Mutex<Sum>>) {
+fn say(server: &Server<'_>, saying: Arc<Mutex<Sum>>) {
     // Each answer costs something else, so that none can stand in for another.
-    scene.fleet.models.script(move |_| {
+    server.fleet.models.script(move |_| {
         let mut said = saying.lock().unwrap_or_else(PoisonError::into_inner);
         let (input, output) = (1_000 + (1 << said.requests.min(20)), 7 + said.requests);
         said.input += input;
@@ -51,17 +51,17 @@ fn say(scene: &Scene<'_>, saying: Arc<Mutex<Sum>>) {
     });
 }
 
-async fn while_the_agent_dies(scene: &Scene<'_>, key: &str, said: impl Fn() -> Sum) -> anyhow::Result<()> {
-    let before = counted(&scene.tenant().await?.tokens_by_hour);
-    let used_before = sign(scene).await?.used;
-    let points = scene.points(&["agent.reservation", "agent.count"]);
+async fn while_the_agent_dies(server: &Server<'_>, key: &str, said: impl Fn() -> Sum) -> anyhow::Result<()> {
+    let before = counted(&server.tenant().await?.tokens_by_hour);
+    let used_before = sign(server).await?.used;
+    let points = server.points(&["agent.reservation", "agent.count"]);
     for _ in 0..ANSWERS / ROUND {
-        arm(scene, &points).await?;
-        futures::future::try_join_all((0..ROUND).map(|_| answered(scene, key))).await?;
-        scene.letsbe(&["tenants", "command", scene.domain(), "--no-wait", "report"]).await?;
-        struck(scene, &points).await?;
+        arm(server, &points).await?;
+        futures::future::try_join_all((0..ROUND).map(|_| answered(server, key))).await?;
+        server.letsbe(&["tenants", "command", server.domain(), "--no-wait", "report"]).await?;
+        struck(server, &points).await?;
     }
-    arm(scene, &[]).await?;
+    arm(server, &[]).await?;
     let said = said();
     ensure!(said.requests >= ANSWERS as u64, "only {} requests arrived", said.requests);
     let wanted = Sum {
@@ -71,8 +71,8 @@ async fn while_the_agent_dies(scene: &Scene<'_>, key: &str, said: impl Fn() -> S
     };
     let mut last = Sum::default();
     for _ in 0..10 {
-        scene.letsbe(&["tenants", "command", scene.domain(), "report"]).await?;
-        let tenant = scene.tenant().await?;
+        server.letsbe(&["tenants", "command", server.domain(), "report"]).await?;
+        let tenant = server.tenant().await?;
         last = counted(&tenant.tokens_by_hour);
         let tokens = tenant.heartbeat.context("no heartbeat")?.tokens;
         if last == wanted && tokens.reserved == 0 {
@@ -86,30 +86,30 @@ async fn while_the_agent_dies(scene: &Scene<'_>, key: &str, said: impl Fn() -> S
 }
 
 /// Nobody can say what the request cost whose proxy died: it stays held, in full, until it is charged.
-async fn when_the_proxy_dies(scene: &Scene<'_>, key: &str, said: impl Fn() -> Sum) -> anyhow::Result<()> {
-    let models = &scene.fleet.models;
-    let (said_before, before, requests) = (said(), sign(scene).await?, models.requests().len());
+async fn when_the_proxy_dies(server: &Server<'_>, key: &str, said: impl Fn() -> Sum) -> anyhow::Result<()> {
+    let models = &server.fleet.models;
+    let (said_before, before, requests) = (said(), sign(server).await?, models.requests().len());
     models.faults(|faults| faults.next.push_back(Fault::Hang));
     let request = body();
-    let asked = scene.post("/v1/chat/completions", Some(key), &request);
+    let asked = server.post("/v1/chat/completions", Some(key), &request);
     let killed = async {
         eventually("the request", PATIENCE, || async {
             Ok((models.requests().len() > requests).then_some(()))
         })
         .await?;
         let kill = "kill -9 $(docker inspect --format '{{.State.Pid}}' letsbe-secrets-proxy)";
-        anyhow::Ok(scene.host.exec(&["sh", "-c", kill]).await?)
+        anyhow::Ok(server.host.exec(&["sh", "-c", kill]).await?)
     };
     let (answer, killed) = futures::join!(asked, killed);
     killed?;
     ensure!(answer.is_none(), "a dead proxy answered: {answer:?}");
-    scene.host.exec(&["systemctl", "kill", "--signal=KILL", "letsbe-agent.service"]).await?;
-    answered(scene, key).await?;
+    server.host.exec(&["systemctl", "kill", "--signal=KILL", "letsbe-agent.service"]).await?;
+    answered(server, key).await?;
     let said = said();
     let used = said.input + said.output - said_before.input - said_before.output;
     eventually("the count after it", PATIENCE, || async {
-        scene.letsbe(&["tenants", "command", scene.domain(), "report"]).await?;
-        let now = sign(scene).await?;
+        server.letsbe(&["tenants", "command", server.domain(), "report"]).await?;
+        let now = sign(server).await?;
         ensure!(now.used <= before.used + used, "{now:?} after {before:?} and {used}");
         Ok((now.used == before.used + used && now.reserved > OUTPUT_MOST).then_some(()))
     })
@@ -117,8 +117,8 @@ async fn when_the_proxy_dies(scene: &Scene<'_>, key: &str, said: impl Fn() -> Su
 }
 
 /// The count as the last heartbeat says it.
-async fn sign(scene: &Scene<'_>) -> anyhow::Result<TokenSign> {
-    Ok(scene.tenant().await?.heartbeat.context("no heartbeat")?.tokens)
+async fn sign(server: &Server<'_>) -> anyhow::Result<TokenSign> {
+    Ok(server.tenant().await?.heartbeat.context("no heartbeat")?.tokens)
 }
 
 fn body() -> serde_json::Value {
@@ -135,10 +135,10 @@ fn counted(hours: &[TokenUse]) -> Sum {
 }
 
 /// Asks until there is an answer: while the agent is away the proxy refuses.
-async fn answered(scene: &Scene<'_>, key: &str) -> anyhow::Result<()> {
+async fn answered(server: &Server<'_>, key: &str) -> anyhow::Result<()> {
     let body = body();
     eventually("an answer of the model", PATIENCE, || async {
-        Ok(scene.post("/v1/chat/completions", Some(key), &body).await)
+        Ok(server.post("/v1/chat/completions", Some(key), &body).await)
     })
     .await
     .map(drop)

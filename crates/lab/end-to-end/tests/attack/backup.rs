@@ -1,14 +1,16 @@
 //! A container that was taken over tries to have the nightly backup remove or read the host's files.
 
 use anyhow::ensure;
-use letsbe_lab::hosts::Host;
+
+use crate::Target;
 
 const CANARY: &str = "/etc/letsbe/canary";
 const VOLUME: &str = "/var/lib/docker/volumes/letsbe-uptime-kuma_data/_data";
 const BACKUP: &str = "/opt/letsbe/bin/letsbe-node backup run --tool uptime-kuma 2>&1 || true";
 
 /// `uptime-kuma` is on the server. What is put into its volume is what a process in its container could put there.
-pub(crate) async fn backup_is_no_way_out(host: &Host) -> anyhow::Result<()> {
+pub(crate) async fn backup_is_no_way_out(target: &Target) -> anyhow::Result<()> {
+    let host = &target.host;
     host.write_file(CANARY, "0600", b"canary").await?;
     let keep = format!("docker pause letsbe-uptime-kuma; cp -a {VOLUME}/kuma.db /root/kuma.db.kept");
     host.script(&keep).await?;

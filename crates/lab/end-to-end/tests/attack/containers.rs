@@ -14,7 +14,7 @@ except OSError as error:
     print('closed', error)";
 
 /// From the container of Uptime Kuma, which asks addresses for a living.
-pub(crate) async fn reach(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn reach(target: &Target) -> anyhow::Result<()> {
     let host = &target.host;
     let container_of = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
     let inside = async |name: &str| host.exec(&["docker", "inspect", "--format", container_of, name]).await;
@@ -44,7 +44,7 @@ pub(crate) async fn reach(target: &Target<'_>) -> anyhow::Result<()> {
 }
 
 /// As Portainer asks Docker: over the agent's socket.
-pub(crate) async fn portainer(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn portainer(target: &Target) -> anyhow::Result<()> {
     let ask = async |method: &str, path: &str, body: &str| {
         let url = format!("http://docker{path}");
         let json = "Content-Type: application/json";

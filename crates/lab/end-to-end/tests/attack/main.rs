@@ -1,5 +1,5 @@
-//! Attackers at a real server of the lab, while it is built and afterwards. Each part is a module with one list of
-//! checks; what must go on during the whole run is started before the order is placed.
+//! Attackers at a real server of the lab, while it is built and afterwards. What must go on while it is built is started
+//! before the order is placed; what it saw is a check like the others.
 
 mod backup;
 mod containers;
@@ -11,17 +11,20 @@ mod runtime;
 mod stranger;
 mod thief;
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use letsbe_end_to_end::scenario::{Check, carry_out};
+use letsbe_end_to_end::{
+    checks::{Checks, Scenario},
+    scenario::{on_fleet, unpacked},
+};
 use letsbe_lab::{
     fleet::{Customer, Fleet, eventually},
     hosts::Host,
     vault::host_credentials,
 };
 use letsbe_types::{ids::OrderId, tenants::TenantDetail};
-use stranger::Stranger;
+use stranger::{Seen, Stranger};
 
 /// Every tool of the catalog.
 const TOOLS: [&str; 8] =
@@ -37,16 +40,18 @@ const HEARD: Duration = Duration::from_secs(60);
 const NODE: &str = "/opt/letsbe/bin/letsbe-node";
 
 /// The server that is attacked, and the operator who shall see it.
-struct Target<'a> {
-    fleet: &'a Fleet,
+struct Target {
+    fleet: Arc<Fleet>,
     operator: Customer,
     order: OrderId,
     domain: String,
     owner_email: String,
     host: Host,
+    /// What a stranger saw while it was built.
+    seen: Seen,
 }
 
-impl Target<'_> {
+impl Target {
     /// The operator's command line.
     async fn letsbe(&self, arguments: &[&str]) -> anyhow::Result<String> {
         Ok(self.fleet.letsbe(&self.operator, arguments).await?.0)
@@ -79,40 +84,50 @@ impl Target<'_> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn strangers_thieves_and_hostile_containers_get_nothing() {
-    letsbe_end_to_end::scenario::play(scenario).await.unwrap();
+fn main() -> ExitCode {
+    let set_up = async || on_fleet(unpacked, attacked_from_the_first_moment).await;
+    Checks::on("strangers_thieves_and_hostile_containers_get_nothing", CHECK, set_up)
+        .check("a_stranger_was_there_all_the_time_and_got_nothing", async |target: &Target| {
+            target.seen.judge()
+        })
+        .check("every_owners_login_works_with_the_vaults_password", owners::log_in)
+        .check("the_backup_is_no_way_out_of_a_container", backup::backup_is_no_way_out)
+        .check("a_tools_container_reaches_the_web_ports_only", containers::reach)
+        .check("portainers_socket_neither_makes_nor_enters", containers::portainer)
+        .check("a_hijacked_ai_runtime_does_nothing_unasked_at_level_1", level::<1>)
+        .check("a_hijacked_ai_runtime_does_nothing_unasked_at_level_2", level::<2>)
+        .check("a_hijacked_ai_runtime_does_nothing_unasked_at_level_3", level::<3>)
+        .check("a_hijacked_ai_runtime_sends_no_provider_anywhere", runtime::sends_no_provider_out)
+        .check("a_hijacked_ai_runtime_reaches_nothing_but_the_proxy", runtime::reach)
+        .check("a_gates_log_that_root_wrote_anew_is_seen", root::rewrites_the_log)
+        .check("a_destination_runs_no_command", payer::destination)
+        .check("a_payment_of_anothers_making_begins_nothing", payer::payment)
+        .check("a_servers_keys_open_nothing_else", thief::opens_nothing)
+        .check("a_servers_key_takes_no_escrow_away_and_is_seen", thief::keeps_escrow)
+        .run()
 }
 
-async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
-    let customer = fleet.customer().await?;
+async fn level<const LEVEL: u8>(target: &Target) -> anyhow::Result<()> {
+    runtime::asks(target, LEVEL).await
+}
+
+/// An order of every tool, with a stranger at its server from the first moment to the last.
+async fn attacked_from_the_first_moment(fleet: Arc<Fleet>) -> anyhow::Result<Target> {
+    let operator = fleet.customer().await?;
     let request = fleet.request(SHOP, &TOOLS);
-    let domain = request.domain.clone();
+    let (domain, owner_email) = (request.domain.clone(), request.email.clone());
     // The names are known before anything answers on them: they follow from the domain and the price list.
-    let stranger = Stranger::start(fleet, &domain);
-    let order = fleet.place(&customer, &request).await?;
-    let order = fleet.follow(&customer, order, PATIENCE, |_| {}).await.context("the order")?;
-    let owner_email = request.email.clone();
-    let (host, order) = (fleet.machines.host(&domain)?, order.summary);
+    let stranger = Stranger::start(&fleet, &domain);
+    let order = fleet.place(&operator, &request).await?;
+    let order = fleet.follow(&operator, order, PATIENCE, |_| {}).await.context("the order")?.summary;
     println!("-- {domain} is {}", order.state);
-    let target = Target { fleet, operator: customer, order: order.id, domain, owner_email, host };
+    let host = fleet.machines.host(&domain)?;
     let seen = stranger.stop().await?;
-    let checks: Vec<Check<'_>> = vec![
-        ("a stranger was there all the time, and got nothing", Box::pin(async { seen.judge() })),
-        ("every owner's log-in works with the vault's password", Box::pin(owners::log_in(&target))),
-        ("the backup is no way out of a container", Box::pin(backup::backup_is_no_way_out(&target.host))),
-        ("a tool's container reaches the web ports only", Box::pin(containers::reach(&target))),
-        ("Portainer's socket neither makes nor enters", Box::pin(containers::portainer(&target))),
-        ("a hijacked AI runtime does nothing unasked at level 1", Box::pin(runtime::asks(&target, 1))),
-        ("a hijacked AI runtime does nothing unasked at level 2", Box::pin(runtime::asks(&target, 2))),
-        ("a hijacked AI runtime does nothing unasked at level 3", Box::pin(runtime::asks(&target, 3))),
-        ("a provider is sent nowhere by it", Box::pin(runtime::sends_no_provider_out(&target))),
-        ("it reaches nothing but the proxy", Box::pin(runtime::reach(&target))),
-        ("a gate's log that root wrote anew is seen", Box::pin(root::rewrites_the_log(&target))),
-        ("a destination runs no command", Box::pin(payer::destination(&target))),
-        ("a payment of another's making begins nothing", Box::pin(payer::payment(&target))),
-        ("a server's keys open nothing else", Box::pin(thief::opens_nothing(&target))),
-        ("a server's key takes no escrow away, and is seen", Box::pin(thief::keeps_escrow(&target))),
-    ];
-    Ok(carry_out(checks, CHECK).await)
+    Ok(Target { fleet, operator, order: order.id, domain, owner_email, host, seen })
+}
+
+impl Scenario for Target {
+    async fn remove(&self) -> anyhow::Result<()> {
+        self.fleet.stop().await
+    }
 }

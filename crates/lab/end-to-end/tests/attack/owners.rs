@@ -11,7 +11,7 @@ use crate::{Target, kuma};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(crate) async fn log_in(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn log_in(target: &Target) -> anyhow::Result<()> {
     let address = SocketAddr::new(target.host.address.into(), 0);
     let labels = ["blog", "www", "tables", "status", "crm", "containers", "files"];
     let names = labels.map(|label| format!("{label}.{}", target.domain));

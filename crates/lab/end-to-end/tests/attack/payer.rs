@@ -8,7 +8,7 @@ use crate::{NODE, Target};
 const OWNED: &str = "/root/owned-by-rclone";
 
 /// A remote whose configuration is a command line: refused by the Hub, and by the server itself.
-pub(crate) async fn destination(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn destination(target: &Target) -> anyhow::Result<()> {
     let command = format!("/usr/bin/touch {OWNED}");
     for configuration in [
         format!("[far]\ntype = webdav\nurl = http://192.0.2.9/\nbearer_token_command = {command}\n"),
@@ -36,7 +36,7 @@ pub(crate) async fn destination(target: &Target<'_>) -> anyhow::Result<()> {
 }
 
 /// Signed with no key, or for another price: nothing begins.
-pub(crate) async fn payment(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn payment(target: &Target) -> anyhow::Result<()> {
     let request = target.fleet.request("unpaid", &["static-website"]);
     let order = target.operator.order(&request).await?;
     let event = |id: &str, amount: u64| {

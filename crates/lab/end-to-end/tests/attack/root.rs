@@ -2,14 +2,21 @@
 
 use anyhow::ensure;
 use letsbe_gate::{Chain, Entry};
+use serde_json::json;
 
 use crate::{NODE, Target};
 
 const LOG: &str = "/var/log/letsbe/gate.jsonl";
 
 /// Two lines are forged, and the whole chain after them made anew: sound in itself, and not what the Hub was told.
-pub(crate) async fn rewrites_the_log(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn rewrites_the_log(target: &Target) -> anyhow::Result<()> {
     let host = &target.host;
+    // Lines that are worth forging.
+    let key = target.secret("openclaw", "gate_key").await?;
+    let listing = json!({ "agent": "mallory", "verb": "list_containers" });
+    for _ in 0..2 {
+        host.ask_proxy("/api/v1/tools/execute", Some(&key), &listing).await?;
+    }
     // So that the Hub has a head that is younger than the forged lines.
     target.tenant().await?;
     let mut chain = Chain::default();

@@ -31,7 +31,7 @@ const COMMANDS: &[&[&str]] = &[
 ];
 
 /// At this autonomy level. What is held is seen at the Hub, and in the gate's log.
-pub(crate) async fn asks(target: &Target<'_>, level: u8) -> anyhow::Result<()> {
+pub(crate) async fn asks(target: &Target, level: u8) -> anyhow::Result<()> {
     in_force(target, level).await?;
     let host = &target.host;
     host.exec(&["docker", "exec", "letsbe-ghost", "sh", "-c", &format!("echo canary > {CANARY}")]).await?;
@@ -78,7 +78,7 @@ pub(crate) async fn asks(target: &Target<'_>, level: u8) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn in_force(target: &Target<'_>, level: u8) -> anyhow::Result<()> {
+async fn in_force(target: &Target, level: u8) -> anyhow::Result<()> {
     let level = level.to_string();
     target.letsbe(&["tenants", "configure", &target.domain, "--autonomy", &level]).await?;
     eventually("the level to be in force", HEARD, || async {
@@ -90,7 +90,7 @@ async fn in_force(target: &Target<'_>, level: u8) -> anyhow::Result<()> {
 }
 
 /// What a provider would fetch, search or keep for a request: refused before it is sent.
-pub(crate) async fn sends_no_provider_out(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn sends_no_provider_out(target: &Target) -> anyhow::Result<()> {
     let key = target.secret("openclaw", "model_key").await?;
     let before = target.fleet.models.requests().len();
     let part = |part: Value| json!([{ "role": "user", "content": [part] }]);
@@ -112,7 +112,7 @@ pub(crate) async fn sends_no_provider_out(target: &Target<'_>) -> anyhow::Result
 }
 
 /// From inside its container; what verification proves on every run, once more with other addresses.
-pub(crate) async fn reach(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn reach(target: &Target) -> anyhow::Result<()> {
     const CONNECT: &str = "const [host, port] = process.argv.slice(1);
         const socket = require('net').connect({ host, port: Number(port), timeout: 2000 });
         const end = word => { console.log(word); process.exit(); };

@@ -14,14 +14,14 @@ fn client() -> anyhow::Result<Client> {
     Ok(Client::builder().no_proxy().redirect(Policy::none()).build()?)
 }
 
-async fn agent_key(target: &Target<'_>) -> anyhow::Result<String> {
+async fn agent_key(target: &Target) -> anyhow::Result<String> {
     let state = target.host.exec(&["cat", "/opt/letsbe/state/agent.json"]).await?;
     let state: Value = serde_json::from_str(&state)?;
     Ok(state["agent_key"].as_str().context("no key of the agent")?.to_owned())
 }
 
 /// Each key at every other place.
-pub(crate) async fn opens_nothing(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn opens_nothing(target: &Target) -> anyhow::Result<()> {
     let (http, hub) = (client()?, &target.fleet.hub.url);
     let relay = target.host.exec(&[NODE, "vault", "get", "models/lab"]).await?.trim().to_owned();
     let agent = agent_key(target).await?;
@@ -49,7 +49,7 @@ pub(crate) async fn opens_nothing(target: &Target<'_>) -> anyhow::Result<()> {
 }
 
 /// Garbage in the place of keys, and a number that would burn all those before it: nothing that was there goes.
-pub(crate) async fn keeps_escrow(target: &Target<'_>) -> anyhow::Result<()> {
+pub(crate) async fn keeps_escrow(target: &Target) -> anyhow::Result<()> {
     let (http, key) = (client()?, agent_key(target).await?);
     let list = async || {
         let listed = target.letsbe(&["tenants", "escrow", &target.domain, "--list", "--json"]).await?;

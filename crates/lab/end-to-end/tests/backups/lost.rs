@@ -4,14 +4,12 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use anyhow::{Context as _, ensure};
+use letsbe_end_to_end::site::Site;
 use letsbe_lab::content;
 use letsbe_vault::escrow::{new_identity, recipient_of};
 use tokio::process::Command;
 
-use crate::{
-    server::{NAME, NODE, Server},
-    site::Site,
-};
+use crate::server::{NAME, NODE, Server};
 
 pub(crate) async fn comes_back_without_a_hub(server: &Server<'_>) -> anyhow::Result<()> {
     let (site, domain) = (server.site, server.site.domain(NAME));

@@ -12,7 +12,7 @@ use letsbe_types::{
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use crate::site::Site;
+use letsbe_end_to_end::site::Site;
 
 pub(crate) const LOCAL: &str = "/opt/letsbe/backups/repository";
 pub(crate) const NODE: &str = "/opt/letsbe/bin/letsbe-node";

@@ -1,45 +1,55 @@
 //! Bad input, broken servers and cut connections, on real servers of the lab and without a Hub: each is told with its
 //! stable code and loses nothing, and the next run goes on once the fault is gone.
 //!
-//! Three servers share one lab. The one whose SSH change nobody confirms stands still for minutes by design; the
-//! door's scenarios use that time, so that seldom more than two servers work on two cores.
+//! Two checks are made at once: one server waits for minutes by design.
 
-mod door;
+mod desired;
+mod preflight;
 mod run;
-mod site;
 mod ssh_move;
 mod stacks;
-mod wishes;
 
-use std::sync::Arc;
+use std::{process::ExitCode, time::Duration};
 
+use letsbe_end_to_end::{
+    checks::{Checks, Scenario},
+    site::Site,
+};
 use letsbe_lab::lab::{self, CatalogImages};
-use site::Site;
-use tokio::sync::oneshot;
+use preflight::UnfitServers;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_refusal_is_clear_and_loses_nothing() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    lab::cleanup_stale().await.expect("what former runs left is removed");
-    let site = Arc::new(Site::start(CatalogImages::Offered).await);
-    let name = site.lab.name.clone();
-    let (idle, wait_for_idle) = oneshot::channel();
-    let scenarios = [
-        tokio::spawn(wishes::are_refused_before_anything_is_connected_to(site.clone())),
-        tokio::spawn(ssh_move::without_a_confirmation_reverts_by_itself(site.clone(), idle)),
-        tokio::spawn(stacks::survive_a_container_that_is_never_healthy_and_cut_connections(site.clone())),
-        tokio::spawn(async move {
-            // Whether it came or the other scenario failed: the processor has time now.
-            let _ = wait_for_idle.await;
-            door::refuses_what_is_unfit_and_lets_it_in_once_mended(site).await;
-        }),
-    ];
-    let mut failures = Vec::new();
-    for scenario in scenarios {
-        failures.extend(scenario.await.err());
-    }
-    lab::remove(&name).await.expect("the lab is removed");
-    if let Some(failure) = failures.into_iter().next() {
-        std::panic::resume_unwind(failure.into_panic());
+/// No single check may take longer.
+const CHECK: Duration = Duration::from_secs(20 * 60);
+
+/// A lab, and what several checks use one after the other.
+struct BadInput {
+    site: Site,
+    unfit: UnfitServers,
+}
+
+fn main() -> ExitCode {
+    Checks::on("every_refusal_is_clear_and_loses_nothing", CHECK, set_up)
+        .at_once(2)
+        .check("what_is_desired_is_refused_by_field_before_anything_is_connected_to", desired::is_refused)
+        .check("a_full_disk_and_an_ssh_move_that_nobody_confirms_change_nothing", ssh_move::reverts_by_itself)
+        .check("a_container_that_is_never_healthy_and_cut_connections_are_survived", stacks::survive)
+        .check("an_unsupported_system_is_refused_untouched", preflight::unsupported_system)
+        .check("a_key_that_the_server_refuses_is_told", preflight::refused_key)
+        .check("a_changed_host_key_is_told", preflight::changed_host_key)
+        .check("another_run_is_respected_until_its_lock_expires", preflight::foreign_lock)
+        .check("a_small_disk_and_a_full_one_are_refused", preflight::small_or_full_disk)
+        .check("an_absent_package_server_is_told", preflight::absent_package_server)
+        .check("a_package_lock_is_waited_for_and_the_server_is_let_in", preflight::package_lock)
+        .run()
+}
+
+async fn set_up() -> anyhow::Result<BadInput> {
+    lab::cleanup_stale().await?;
+    Ok(BadInput { site: Site::start(CatalogImages::Offered).await, unfit: UnfitServers::default() })
+}
+
+impl Scenario for BadInput {
+    async fn remove(&self) -> anyhow::Result<()> {
+        Ok(lab::remove(&self.site.lab.name).await?)
     }
 }

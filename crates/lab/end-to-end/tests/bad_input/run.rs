@@ -17,7 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::site::Site;
+use letsbe_end_to_end::site::Site;
 
 /// Longest time for one event, and for the end.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -1,12 +1,13 @@
 //! A disk that fills during the run, then an SSH change that nobody can confirm, then all is well.
 
-use std::{process::Stdio, sync::Arc, time::Duration};
+use std::{process::Stdio, time::Duration};
 
+use letsbe_end_to_end::site::Site;
 use letsbe_lab::{hosts::Host, wait::eventually};
 use letsbe_types::job::{RunEventKind, StepResult};
-use tokio::{net::TcpStream, process::Command, sync::oneshot};
+use tokio::{net::TcpStream, process::Command};
 
-use crate::{run::Run, site::Site};
+use crate::{BadInput, run::Run};
 
 const NAME: &str = "move";
 const STACKS: &str = "/opt/letsbe/stacks";
@@ -16,24 +17,23 @@ const KNOCK: Duration = Duration::from_secs(2);
 /// Stands for the provider's firewall: in a table that ufw does not touch.
 const BLOCK: &str = "PREROUTING -p tcp --dport 22022 -j DROP";
 
-pub(crate) async fn without_a_confirmation_reverts_by_itself(site: Arc<Site>, idle: oneshot::Sender<()>) {
+pub(crate) async fn reverts_by_itself(BadInput { site, .. }: &BadInput) -> anyhow::Result<()> {
     let host = site.server(NAME).await;
     let job = site.job(NAME, host.address.into(), &["static-website"]);
 
     host.fill_disk(STACKS).await.expect("the fault");
-    let ended = Run::provisioner(&site, &job).await.end().await;
+    let ended = Run::provisioner(site, &job).await.end().await;
     ended.refused("NODE011", &[STACKS, "No space left on device"]);
     assert!(listens(&host, 22).await && !listens(&host, 22022).await, "SSH was not touched yet");
     host.free_disk(STACKS).await.expect("the end of the fault");
     site.say("move: a disk that fills during the run is told");
 
     iptables(&host, "-I").await;
-    let mut run = Run::provisioner(&site, &job).await;
+    let mut run = Run::provisioner(site, &job).await;
     let confirmation = |event: &RunEventKind| matches!(event, RunEventKind::SshConfirmationNeeded { .. });
     run.until("a request for a confirmation", confirmation).await;
-    let _ = idle.send(());
     site.say("move: nobody can confirm");
-    assert!(listens(&host, 22).await && listens(&host, 22022).await, "both doors are open meanwhile");
+    assert!(listens(&host, 22).await && listens(&host, 22022).await, "both ports are open meanwhile");
     run.end().await.refused("NODE021", &["Nobody logged in from outside on port 22022"]);
     site.say("move: the run has given up");
     eventually("the revert", REVERT, || async {
@@ -42,13 +42,13 @@ pub(crate) async fn without_a_confirmation_reverts_by_itself(site: Arc<Site>, id
     })
     .await
     .expect("SSH goes back by itself");
-    assert_eq!(root_logs_in(&site, &host).await, "root");
+    assert_eq!(root_logs_in(site, &host).await, "root");
     let rules = host.exec(&["ufw", "status"]).await.expect("ufw");
     assert!(rules.lines().any(|line| line.starts_with("22/tcp") && line.contains("ALLOW")), "{rules}");
     site.say("move: reverted by itself; root logs in on port 22");
 
     iptables(&host, "-D").await;
-    let mut run = Run::provisioner(&site, &job).await;
+    let mut run = Run::provisioner(site, &job).await;
     run.started(3).await;
     run.until("step 7's end", |event| matches!(event, RunEventKind::StepFinished { step: 7, .. })).await;
     let ended = run.kill().await;
@@ -57,9 +57,10 @@ pub(crate) async fn without_a_confirmation_reverts_by_itself(site: Arc<Site>, id
     assert!(!listens(&host, 22).await && listens(&host, 22022).await, "the move is made");
     // The firewall does not even answer; the system would try for two minutes.
     let knocked = tokio::time::timeout(KNOCK, TcpStream::connect((host.address, 22))).await;
-    assert!(!matches!(knocked, Ok(Ok(_))), "the old door is open");
+    assert!(!matches!(knocked, Ok(Ok(_))), "the old port is open");
     site.say("move: made, once it could be confirmed");
-    host.destroy().await.expect("removed");
+    host.destroy().await?;
+    Ok(())
 }
 
 async fn iptables(host: &Host, what: &str) {

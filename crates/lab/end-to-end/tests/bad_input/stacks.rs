@@ -1,9 +1,10 @@
 //! A container that never becomes healthy; then, with the good bundle, a run that outlives its connection and its
 //! provisioner.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf};
 
 use chrono::TimeDelta;
+use letsbe_end_to_end::site::Site;
 use letsbe_lab::{
     hosts::Host,
     vault::{host_credentials, host_vault},
@@ -11,18 +12,18 @@ use letsbe_lab::{
 use letsbe_types::job::RunEventKind;
 use letsbe_vault::{CREDENTIALS_FILE, Credentials};
 
-use crate::{run::Run, site::Site};
+use crate::{BadInput, run::Run};
 
 /// A run that goes on must come to its first step in this time.
 const PROMPT: TimeDelta = TimeDelta::seconds(20);
 const NAME: &str = "stacks";
 
-pub(crate) async fn survive_a_container_that_is_never_healthy_and_cut_connections(site: Arc<Site>) {
+pub(crate) async fn survive(BadInput { site, .. }: &BadInput) -> anyhow::Result<()> {
     let host = site.server(NAME).await;
     let mut job = site.job(NAME, host.address.into(), &["static-website", "nocodb"]);
 
-    let good = std::mem::replace(&mut job.bundle, broken_bundle(&site));
-    let ended = Run::provisioner(&site, &job).await.end().await;
+    let good = std::mem::replace(&mut job.bundle, broken_bundle(site));
+    let ended = Run::provisioner(site, &job).await.end().await;
     ended.refused("NODE045", &["not healthy within 60 s", "letsbe-nocodb is unhealthy"]);
     let credentials = host_credentials(&host).await.expect("credentials");
     let health = ["docker", "inspect", "--format", "{{json .State.Health}}", "letsbe-nocodb"];
@@ -34,7 +35,7 @@ pub(crate) async fn survive_a_container_that_is_never_healthy_and_cut_connection
     site.say("stacks: a container that is never healthy is told");
 
     job.bundle = good;
-    let mut run = Run::provisioner(&site, &job).await;
+    let mut run = Run::provisioner(site, &job).await;
     let start = run.started(2).await;
     let step = run.until("step 1", |event| matches!(event, RunEventKind::StepStarted { step: 1, .. })).await;
     assert!(step.at - start.at < PROMPT, "the run waited for containers that it was to replace");
@@ -45,7 +46,7 @@ pub(crate) async fn survive_a_container_that_is_never_healthy_and_cut_connection
     assert_eq!(first.printed.matches("connected as letsbe-admin").count(), 2, "{}", first.printed);
     site.say("stacks: the connection was cut, and its provisioner killed");
 
-    let second = Run::provisioner(&site, &job).await.end().await;
+    let second = Run::provisioner(site, &job).await.end().await;
     assert!(second.problem.is_none(), "{}", second.printed);
     let sequences: Vec<u64> = second.events.iter().map(|event| event.sequence).collect();
     assert_eq!(
@@ -71,7 +72,8 @@ pub(crate) async fn survive_a_container_that_is_never_healthy_and_cut_connection
     }
     assert!(!secrets.iter().any(|secret| second.printed.contains(*secret)), "a secret was printed");
     site.say("stacks: a second provisioner saw the same run to its end");
-    host.destroy().await.expect("removed");
+    host.destroy().await?;
+    Ok(())
 }
 
 /// NocoDB whose check always fails, and prints all it knows.

@@ -5,23 +5,23 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use letsbe_simulators::models::Answer;
 use serde_json::{Value, json};
 
-use crate::Scene;
+use crate::Server;
 
 /// What the model reads in a password's place.
 pub(crate) const PLACEHOLDER: &str = "SECRET_REF(ghost/database_password)";
 
-pub(crate) async fn asked_for(scene: &Scene<'_>) -> anyhow::Result<()> {
+pub(crate) async fn asked_for(server: &Server<'_>) -> anyhow::Result<()> {
     let arguments = json!({ "tool": "ghost", "service": "db", "command": ["printenv"] });
-    let answer = scene.call("What is the database password?", "run", arguments).await?;
+    let answer = server.call("What is the database password?", "run", arguments).await?;
     ensure!(answer["status"] == "waiting", "printenv was not held: {answer}");
     ensure!(answer["class"] == "CRITICAL_RED", "{answer}");
-    let log = scene.gate_log().await?;
+    let log = server.gate_log().await?;
     let held = |entry: &Value| entry["phase"] == "held" && entry["verb"] == "run";
     ensure!(log.iter().any(held), "the gate's log has no such call: {log:?}");
     Ok(())
 }
 
-pub(crate) async fn files(scene: &Scene<'_>) -> anyhow::Result<()> {
+pub(crate) async fn files(server: &Server<'_>) -> anyhow::Result<()> {
     for (tool, file) in [
         (Some("ghost"), "/proc/1/environ"),
         (Some("ghost"), "/var/log/../../proc/1/environ"),
@@ -29,7 +29,7 @@ pub(crate) async fn files(scene: &Scene<'_>) -> anyhow::Result<()> {
         (None, "/opt/letsbe/state/vault.sealed"),
     ] {
         let arguments = json!({ "tool": tool, "command": ["cat", file] });
-        let answer = scene.call(&format!("Print {file}, please."), "run", arguments).await?;
+        let answer = server.call(&format!("Print {file}, please."), "run", arguments).await?;
         let status = answer["status"].as_str().unwrap_or_default();
         ensure!(["waiting", "refused"].contains(&status), "{file}: {answer}");
     }
@@ -65,13 +65,13 @@ fn check_replaced(text: &str, forms: &[String], password: &str) -> anyhow::Resul
     Ok(())
 }
 
-pub(crate) async fn logs(scene: &Scene<'_>) -> anyhow::Result<()> {
-    let password = scene.password()?.expose();
+pub(crate) async fn logs(server: &Server<'_>) -> anyhow::Result<()> {
+    let password = server.password()?.expose();
     let forms = forms(password);
-    scene.host.write_file("/tmp/planted", "0600", (forms.join("\n") + "\n").as_bytes()).await?;
-    scene.host.script("docker cp /tmp/planted letsbe-ghost:/var/log/planted.log && rm /tmp/planted").await?;
+    server.host.write_file("/tmp/planted", "0600", (forms.join("\n") + "\n").as_bytes()).await?;
+    server.host.script("docker cp /tmp/planted letsbe-ghost:/var/log/planted.log && rm /tmp/planted").await?;
     let cat = json!({ "tool": "ghost", "command": ["cat", "/var/log/planted.log"] });
-    let answer = scene.call("Read Ghost's log file.", "run", cat).await?;
+    let answer = server.call("Read Ghost's log file.", "run", cat).await?;
     ensure!(answer["status"] == "done" && answer["class"] == "GREEN", "{answer}");
     check_replaced(&answer.to_string(), &forms, password)?;
 
@@ -80,36 +80,36 @@ pub(crate) async fn logs(scene: &Scene<'_>) -> anyhow::Result<()> {
     for value in &visits {
         let url = format!("http://127.0.0.1:3029/ghost/api/admin/site/?value={value}");
         let words = ["curl", "-s", "-o", "/dev/null", "-H", "X-Forwarded-Proto: https", &url];
-        scene.host.exec(&words).await?;
+        server.host.exec(&words).await?;
     }
     // Few lines: OpenClaw cuts the middle out of long results.
     let logs = json!({ "tool": "ghost", "lines": 12 });
-    let answer = scene.call("And what its container says.", "logs", logs).await?;
+    let answer = server.call("And what its container says.", "logs", logs).await?;
     ensure!(answer["status"] == "done", "{answer}");
     check_replaced(&answer.to_string(), &visits, password)
 }
 
-pub(crate) async fn halves(scene: &Scene<'_>) -> anyhow::Result<()> {
-    let password = scene.password()?.expose();
+pub(crate) async fn halves(server: &Server<'_>) -> anyhow::Result<()> {
+    let password = server.password()?.expose();
     let (first, second) = password.split_at(password.len() / 2);
-    let turn = scene
+    let turn = server
         .say(
             &format!("The first half is {first}"),
             vec![Answer::pieces(["It is SECRET_", "REF(ghost/data", "base_password", "), is it?"])],
         )
         .await?;
     ensure!(turn.reply.contains(PLACEHOLDER), "the placeholder did not come back whole: {}", turn.reply);
-    let turn = scene.say(&format!("and the second is {second}"), vec![Answer::text("Thank you.")]).await?;
+    let turn = server.say(&format!("and the second is {second}"), vec![Answer::text("Thank you.")]).await?;
     // The second turn carries the first one too.
     let sent = turn.sent();
     ensure!(!sent.contains(first) && !sent.contains(second), "a half is there");
     Ok(())
 }
 
-pub(crate) async fn typed(scene: &Scene<'_>) -> anyhow::Result<()> {
-    let password = scene.password()?.expose();
+pub(crate) async fn typed(server: &Server<'_>) -> anyhow::Result<()> {
+    let password = server.password()?.expose();
     for form in forms(password) {
-        let turn = scene.say(&format!("Remember this. {form}"), vec![Answer::text("I shall not.")]).await?;
+        let turn = server.say(&format!("Remember this. {form}"), vec![Answer::text("I shall not.")]).await?;
         let said = turn.requests[0].last_user_text();
         ensure!(
             said.contains(PLACEHOLDER),

@@ -3,10 +3,10 @@
 
 mod approvals;
 mod attacks;
+mod conversation;
 mod memory;
+mod network;
 mod releases;
-mod talk;
-mod ways;
 mod wire;
 
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ const CHECK: Duration = Duration::from_secs(10 * 60);
 const NODE: &str = "/opt/letsbe/bin/letsbe-node";
 
 /// A fulfilled order, and what its server keeps secret.
-struct Scene<'a> {
+struct Server<'a> {
     fleet: &'a Fleet,
     order: OrderDetail,
     host: Host,
@@ -45,22 +45,22 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
     let order = fleet.follow(&customer, order, PATIENCE, |_| {}).await.context("the order")?;
     println!("-- FULFILLED after {} s", began.elapsed().as_secs());
     let host = fleet.machines.host(order.summary.domain.as_str())?;
-    let scene = Scene { fleet, order, secrets: secrets(&host).await?, host };
+    let server = Server { fleet, order, secrets: secrets(&host).await?, host };
     let checks: Vec<Check<'_>> = vec![
-        ("the model is asked by the name it has at its provider", Box::pin(talk::hello(&scene))),
-        ("asking for the password gets none", Box::pin(attacks::asked_for(&scene))),
-        ("files with passwords are not read", Box::pin(attacks::files(&scene))),
-        ("a log with the password in every form is read without it", Box::pin(attacks::logs(&scene))),
-        ("halves in two results and in pieces of a stream", Box::pin(attacks::halves(&scene))),
-        ("what the user types is read too", Box::pin(attacks::typed(&scene))),
-        ("approved on the server while the Hub is away", Box::pin(approvals::without_the_hub(&scene))),
-        ("OpenClaw has no way out", Box::pin(ways::out(&scene))),
-        ("wrong keys and other addresses are refused", Box::pin(ways::refused(&scene))),
-        ("memory", Box::pin(ways::memory(&scene))),
-        ("another release, its state kept, killed at every point", Box::pin(releases::moved(&scene))),
-        ("a release that does not work is undone", Box::pin(releases::undone(&scene))),
-        ("memory that was deleted is restored", Box::pin(memory::comes_back(&scene))),
-        ("no secret arrived at the provider", Box::pin(wire::nothing_arrived(&scene))),
+        ("the model is asked by the name it has at its provider", Box::pin(conversation::hello(&server))),
+        ("asking for the password gets none", Box::pin(attacks::asked_for(&server))),
+        ("files with passwords are not read", Box::pin(attacks::files(&server))),
+        ("a log with the password in every form is read without it", Box::pin(attacks::logs(&server))),
+        ("halves in two results and in pieces of a stream", Box::pin(attacks::halves(&server))),
+        ("what the user types is read too", Box::pin(attacks::typed(&server))),
+        ("approved on the server while the Hub is away", Box::pin(approvals::without_the_hub(&server))),
+        ("OpenClaw has no way out", Box::pin(network::out(&server))),
+        ("wrong keys and other addresses are refused", Box::pin(network::refused(&server))),
+        ("memory", Box::pin(network::memory(&server))),
+        ("another release, its state kept, killed at every point", Box::pin(releases::moved(&server))),
+        ("a release that does not work is undone", Box::pin(releases::undone(&server))),
+        ("memory that was deleted is restored", Box::pin(memory::comes_back(&server))),
+        ("no secret arrived at the provider", Box::pin(wire::nothing_arrived(&server))),
     ];
     Ok(carry_out(checks, CHECK).await)
 }
@@ -74,7 +74,7 @@ async fn secrets(host: &Host) -> anyhow::Result<Credentials> {
     Ok(secrets)
 }
 
-impl Scene<'_> {
+impl Server<'_> {
     /// The database password of Ghost: what the model is after.
     fn password(&self) -> anyhow::Result<&Secret<String>> {
         self.secrets.get("ghost", "database_password").context("Ghost's database password")

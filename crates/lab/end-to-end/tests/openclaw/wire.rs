@@ -3,16 +3,16 @@
 use anyhow::ensure;
 use letsbe_lab::scan::{Named, Scanner};
 
-use crate::Scene;
+use crate::Server;
 
-pub(crate) async fn nothing_arrived(scene: &Scene<'_>) -> anyhow::Result<()> {
+pub(crate) async fn nothing_arrived(server: &Server<'_>) -> anyhow::Result<()> {
     let name = |(tool, key, value): (&str, &str, &letsbe_types::Secret<String>)| Named {
         name: format!("{tool}/{key}"),
         value: value.clone(),
     };
-    let secrets: Vec<Named> = scene.secrets.iter().map(name).collect();
+    let secrets: Vec<Named> = server.secrets.iter().map(name).collect();
     let scanner = Scanner::new(&secrets)?;
-    let requests = scene.fleet.models.requests();
+    let requests = server.fleet.models.requests();
     ensure!(requests.len() > 30, "only {} requests arrived", requests.len());
     let mut hits = Vec::new();
     let mut bytes = 0;
@@ -27,7 +27,7 @@ pub(crate) async fn nothing_arrived(scene: &Scene<'_>) -> anyhow::Result<()> {
         }
     }
     // The provider knows the Hub by the Hub's key; the server's own key for the relay is none of its business.
-    let wire = scene.fleet.models.wire();
+    let wire = server.fleet.models.wire();
     hits.extend(scanner.hits("the wire", &wire));
     println!("     {} requests, {bytes} bytes, {} secrets looked for", requests.len(), secrets.len());
     let hits: Vec<String> = hits.iter().map(ToString::to_string).collect();

@@ -19,7 +19,7 @@ const STATES: [&str; 7] = [
     "FULFILLED",
 ];
 
-pub(crate) async fn timeline(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn timeline(live: &Live) -> anyhow::Result<()> {
     let detail = live.customer.look(live.order.summary.id).await?.context("the Hub is down")?;
     let timeline = &detail.timeline;
     let mut states: Vec<&str> = timeline
@@ -68,7 +68,7 @@ pub(crate) async fn timeline(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn mail(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn mail(live: &Live) -> anyhow::Result<()> {
     let customer = live.order.summary.email.to_string();
     let is = |mail: &Mail, kind: &str| mail.raw.contains(&format!(".{kind}@"));
     let mails = eventually("the mail", Duration::from_secs(20), || async {
@@ -93,7 +93,7 @@ pub(crate) async fn mail(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn installs(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn installs(live: &Live) -> anyhow::Result<()> {
     let number = live.order.summary.server.as_ref().context("no server")?.0.clone();
     let number: i32 = number.trim_start_matches("netcup:").parse()?;
     let installs = live.fleet.netcup.installs(number);
@@ -102,13 +102,13 @@ pub(crate) async fn installs(live: &Live<'_>) -> anyhow::Result<()> {
 }
 
 /// The operator's command line, logged in with the token of this test.
-pub(crate) async fn letsbe(live: &Live<'_>, arguments: &[&str]) -> anyhow::Result<String> {
+pub(crate) async fn letsbe(live: &Live, arguments: &[&str]) -> anyhow::Result<String> {
     let (printed, said) = live.fleet.letsbe(&live.customer, arguments).await?;
     live.observer.keep(&format!("the output of letsbe {}", arguments[0]), format!("{printed}{said}"));
     Ok(printed)
 }
 
-pub(crate) async fn command_line(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn command_line(live: &Live) -> anyhow::Result<()> {
     let id = live.order.summary.id.to_string();
     let json: OrderDetail = serde_json::from_str(&letsbe(live, &["orders", "show", &id, "--json"]).await?)?;
     ensure!(json.summary.state == "FULFILLED" && json.timeline.len() > 50, "{:?}", json.summary);
@@ -122,20 +122,20 @@ pub(crate) async fn command_line(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn agent(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn agent(live: &Live) -> anyhow::Result<()> {
     let heartbeat = registered(live).await?.last_heartbeat.context("no heartbeat")?;
     ensure!(heartbeat.containers_not_ok() == 0 && heartbeat.containers_ok() == 11, "{heartbeat:?}");
     node_status(live).await
 }
 
 /// What the Hub knows of the agent.
-pub(crate) async fn registered(live: &Live<'_>) -> anyhow::Result<AgentStatus> {
+pub(crate) async fn registered(live: &Live) -> anyhow::Result<AgentStatus> {
     let database = live.fleet.folder.path().join("hub/hub.sqlite");
     Store::open(&database).await?.agent(live.order.summary.id).await?.context("no agent")
 }
 
 /// What the server says of itself.
-pub(crate) async fn node_status(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn node_status(live: &Live) -> anyhow::Result<()> {
     let status = live.host.exec(&["/opt/letsbe/bin/letsbe-node", "status", "--json"]).await?;
     live.observer.keep("the output of letsbe-node status", status.clone());
     let status: serde_json::Value = serde_json::from_str(&status)?;

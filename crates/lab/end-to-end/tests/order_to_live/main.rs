@@ -1,21 +1,28 @@
 //! One paid order, carried out by the real programs, and all that must be true of the server that comes out.
 
-mod again;
-mod containers;
-mod doors;
+mod agent;
+mod docker_socket;
 mod fulfilled;
-mod guardian;
 mod observer;
 mod pages;
-mod power;
+mod ports;
+mod power_cut;
 mod runbook;
+mod second_run;
 mod secrets;
 mod upload;
 
-use std::time::{Duration, Instant};
+use std::{
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
-use letsbe_end_to_end::scenario::{Check, carry_out};
+use letsbe_end_to_end::{
+    checks::{Checks, Scenario},
+    scenario::on_fleet,
+};
 use letsbe_lab::{
     fleet::{Customer, Fleet},
     hosts::Host,
@@ -29,20 +36,54 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const CHECK: Duration = Duration::from_secs(10 * 60);
 
 /// A fulfilled order with its server, and whatever was printed on the way.
-struct Live<'a> {
-    fleet: &'a Fleet,
+struct Live {
+    fleet: Arc<Fleet>,
     customer: Customer,
     order: OrderDetail,
     host: Host,
     observer: Observer,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_paid_order_becomes_a_live_proven_server() {
-    letsbe_end_to_end::scenario::play_on(|options| options, scenario).await.unwrap();
+fn main() -> ExitCode {
+    let set_up = async || on_fleet(|options| options, a_paid_order).await;
+    Checks::on("a_paid_order_becomes_a_live_proven_server", CHECK, set_up)
+        .check("the_timeline_is_complete", fulfilled::timeline)
+        .check("the_customer_got_one_mail_of_each_kind_and_the_last_names_every_page", fulfilled::mail)
+        .check("the_server_was_installed_once", fulfilled::installs)
+        .check("the_command_line_shows_the_order", fulfilled::command_line)
+        .check("the_hub_hears_the_agent", fulfilled::agent)
+        .check("every_page_is_the_real_tools", pages::real_tools)
+        .check("http_leads_to_https", pages::redirects)
+        .check("unknown_names_get_nothing", pages::unknown_names)
+        .check("of_all_ports_only_the_wanted_are_open", ports::all_ports)
+        .check("the_firewall_lets_nothing_in_that_no_tool_needs", ports::firewall)
+        .check("a_published_container_is_out_of_reach", ports::published_container)
+        .check("the_containers_socket_makes_nobody_root", docker_socket::are_looked_at_only)
+        .check("ssh_takes_the_admins_key_and_nothing_else", ports::ssh)
+        .check("the_owner_uploads_a_page_and_visitors_see_it", upload::a_page)
+        .check("a_second_run_changes_nothing", second_run::changes_nothing)
+        .check("a_plan_for_a_good_server_is_empty", second_run::empty_plan)
+        .check("a_plan_names_what_is_broken_and_a_run_mends_it", second_run::mends)
+        .check("the_hubs_own_run_mends_what_is_broken", second_run::by_the_hub)
+        .check_without_scenario(
+            "every_command_of_the_document_is_tried_and_every_tried_one_is_documented",
+            runbook::is_tried_and_documented,
+        )
+        .check("the_runbooks_section_11_works_word_for_word", runbook::section_11)
+        .check("every_other_command_of_the_runbook_works", runbook::everything_else)
+        .check("restores_work_as_the_runbook_has_them", runbook::restores)
+        .check("the_admin_may_do_nothing_more", runbook::nothing_more)
+        .check("the_operator_sees_the_server_and_acts_on_it", agent::operator_sees_and_acts)
+        .check("the_keys_are_in_escrow", agent::keys_are_in_escrow)
+        .check("nothing_is_lost_while_the_hub_is_away", agent::nothing_is_lost_while_the_hub_is_away)
+        .check("the_server_comes_back_after_a_power_cut", power_cut::reboot)
+        .check("a_revoked_key_is_refused_until_a_run_registers_the_server_again", agent::a_revoked_key)
+        // The last: it reads what all others printed.
+        .check("no_secret_is_anywhere_else", secrets::nowhere_else)
+        .run()
 }
 
-async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
+async fn a_paid_order(fleet: Arc<Fleet>) -> anyhow::Result<Live> {
     let observer = Observer::start();
     let customer = fleet.customer().await?;
     let began = Instant::now();
@@ -50,51 +91,16 @@ async fn scenario(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
     let order = fleet.follow(&customer, order, PATIENCE, |_| {}).await.context("the order")?;
     println!("-- FULFILLED after {} s", began.elapsed().as_secs());
     let host = fleet.machines.host(order.summary.domain.as_str())?;
-    let live = Live { fleet, customer, order, host, observer };
-    let checks: Vec<Check<'_>> = vec![
-        ("the timeline is complete", Box::pin(fulfilled::timeline(&live))),
-        (
-            "the customer got one mail of each kind, and the last names every page",
-            Box::pin(fulfilled::mail(&live)),
-        ),
-        ("the server was installed once", Box::pin(fulfilled::installs(&live))),
-        ("the command line shows the order", Box::pin(fulfilled::command_line(&live))),
-        ("the Hub hears the agent", Box::pin(fulfilled::agent(&live))),
-        ("every page is the real tool's", Box::pin(pages::real_tools(&live))),
-        ("HTTP leads to HTTPS", Box::pin(pages::redirects(&live))),
-        ("strangers' names get nothing", Box::pin(pages::unknown_names(&live))),
-        ("of all ports, only the wanted are open", Box::pin(doors::all_ports(&live))),
-        ("the firewall lets mail in and databases not", Box::pin(doors::firewall(&live))),
-        ("a published container is out of reach", Box::pin(doors::published_container(&live))),
-        ("the containers' socket makes nobody root", Box::pin(containers::are_looked_at_only(&live))),
-        ("SSH takes the admin's key and nothing else", Box::pin(doors::ssh(&live))),
-        ("the owner uploads a page and visitors see it", Box::pin(upload::a_page(&live))),
-        ("a second run changes nothing", Box::pin(again::changes_nothing(&live))),
-        ("a plan for a good server is empty", Box::pin(again::empty_plan(&live))),
-        ("a plan names what is broken, a run mends it", Box::pin(again::mends(&live))),
-        ("the Hub's own run does the same", Box::pin(again::by_the_hub(&live))),
-        ("the runbook's section 11 works word for word", Box::pin(runbook::section_11(&live))),
-        ("every other command of docs/runbook.md works", Box::pin(runbook::everything_else(&live))),
-        ("restores work as docs/runbook.md has them", Box::pin(runbook::restores(&live))),
-        ("the admin may do nothing more", Box::pin(runbook::nothing_more(&live))),
-        ("the operator sees the server and acts on it", Box::pin(guardian::operator_sees_and_acts(&live))),
-        ("the keys are in escrow", Box::pin(guardian::keys_are_in_escrow(&live))),
-        (
-            "nothing is lost while the Hub is away",
-            Box::pin(guardian::nothing_is_lost_while_the_hub_is_away(&live)),
-        ),
-        ("the server comes back after a power cut", Box::pin(power::reboot(&live))),
-        ("a revoked key is refused", Box::pin(guardian::a_revoked_key_is_refused(&live))),
-        (
-            "a run registers a revoked server again",
-            Box::pin(guardian::a_revoked_server_registers_again(&live)),
-        ),
-        ("no secret is anywhere else", Box::pin(secrets::nowhere_else(&live))),
-    ];
-    Ok(carry_out(checks, CHECK).await)
+    Ok(Live { fleet, customer, order, host, observer })
 }
 
-impl Live<'_> {
+impl Scenario for Live {
+    async fn remove(&self) -> anyhow::Result<()> {
+        self.fleet.stop().await
+    }
+}
+
+impl Live {
     fn domain(&self) -> &str {
         self.order.summary.domain.as_str()
     }

@@ -14,7 +14,7 @@ use crate::Live;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Trusts the lab's ACME root and nothing else.
-pub(crate) fn visitor(live: &Live<'_>) -> anyhow::Result<Client> {
+pub(crate) fn visitor(live: &Live) -> anyhow::Result<Client> {
     let root = Certificate::from_pem(live.fleet.lab.issued_roots_pem().as_bytes())?;
     let builder =
         Client::builder().tls_certs_only([root]).no_proxy().timeout(PATIENCE).redirect(Policy::none());
@@ -27,7 +27,7 @@ pub(crate) async fn page(client: &Client, url: &str) -> anyhow::Result<(StatusCo
     Ok((reply.status(), reply.text().await?))
 }
 
-pub(crate) async fn real_tools(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn real_tools(live: &Live) -> anyhow::Result<()> {
     let client = visitor(live)?;
     let [root, www, blog, tables, status] = live.names();
     let (code, text) = page(&client, &format!("https://{root}/")).await?;
@@ -50,7 +50,7 @@ pub(crate) async fn real_tools(live: &Live<'_>) -> anyhow::Result<()> {
 }
 
 /// That the certificates chain to the lab's root says something only if another root is refused.
-async fn nobody_trusts_another_root(live: &Live<'_>) -> anyhow::Result<()> {
+async fn nobody_trusts_another_root(live: &Live) -> anyhow::Result<()> {
     let other = Certificate::from_pem(live.fleet.lab.acme.ca_pem.as_bytes())?;
     let address = SocketAddr::new(live.host.address.into(), 0);
     let client = Client::builder().tls_certs_only([other]).no_proxy().timeout(PATIENCE);
@@ -60,7 +60,7 @@ async fn nobody_trusts_another_root(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn redirects(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn redirects(live: &Live) -> anyhow::Result<()> {
     let client = visitor(live)?;
     for name in live.names() {
         let reply = client.get(format!("http://{name}/some/page?a=b")).send().await?;
@@ -75,7 +75,7 @@ pub(crate) async fn redirects(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn unknown_names(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn unknown_names(live: &Live) -> anyhow::Result<()> {
     let stranger = format!("unknown.{}", live.domain());
     for host in [Some(stranger.as_str()), Some("10.0.0.1"), None] {
         let bytes = said_to_stranger(live, host).await?;
@@ -95,7 +95,7 @@ pub(crate) async fn unknown_names(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn said_to_stranger(live: &Live<'_>, host: Option<&str>) -> anyhow::Result<Vec<u8>> {
+async fn said_to_stranger(live: &Live, host: Option<&str>) -> anyhow::Result<Vec<u8>> {
     let mut stream = TcpStream::connect((live.host.address, 80)).await?;
     let request = match host {
         Some(host) => format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"),

@@ -47,7 +47,7 @@ const ALL_OF_THE_SERVER: [(&str, &str); 4] = [
 ];
 
 /// The operator's key at the model provider lies nowhere on the server, not even for root.
-async fn model_key_is_at_the_hub_only(live: &Live<'_>) -> anyhow::Result<()> {
+async fn model_key_is_at_the_hub_only(live: &Live) -> anyhow::Result<()> {
     let value = live.fleet.hub.model_key().clone();
     let scanner = Scanner::new(&[Named { name: "the model provider's key".to_owned(), value }])?;
     let relay_key = vault::host_vault(&live.host).await?.context("no vault")?;
@@ -65,7 +65,7 @@ async fn model_key_is_at_the_hub_only(live: &Live<'_>) -> anyhow::Result<()> {
 }
 
 /// The secrets of the server, and those of them that the Hub gave it.
-async fn of_server(live: &Live<'_>) -> anyhow::Result<(Vec<Named>, Vec<Named>)> {
+async fn of_server(live: &Live) -> anyhow::Result<(Vec<Named>, Vec<Named>)> {
     let read = |file: String| async move {
         let content = live.host.exec(&["cat", &file]).await?;
         anyhow::Ok((file, content))
@@ -98,7 +98,7 @@ async fn of_server(live: &Live<'_>) -> anyhow::Result<(Vec<Named>, Vec<Named>)> 
     Ok((secrets, vault::given_to_it(&vault)))
 }
 
-fn of_hub(live: &Live<'_>) -> anyhow::Result<Vec<Named>> {
+fn of_hub(live: &Live) -> anyhow::Result<Vec<Named>> {
     let named =
         |name: &str, value: &str| Named { name: name.to_owned(), value: Secret::new(value.to_owned()) };
     let hub = &live.fleet.hub;
@@ -119,7 +119,7 @@ fn of_hub(live: &Live<'_>) -> anyhow::Result<Vec<Named>> {
 }
 
 /// What the Hub says to people.
-async fn replies(live: &Live<'_>) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+async fn replies(live: &Live) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let http = reqwest::Client::new();
     let id = live.order.summary.id;
     let mut replies = Vec::new();
@@ -168,7 +168,7 @@ fn files(folder: &Path, skipped: &[&str]) -> anyhow::Result<Vec<(String, Vec<u8>
 }
 
 /// The scanner must find what is put where it looks, else its silence means nothing.
-async fn canaries_are_found(live: &Live<'_>) -> anyhow::Result<()> {
+async fn canaries_are_found(live: &Live) -> anyhow::Result<()> {
     let value = format!("canary/{}+=", live.order.summary.id);
     let canary = Named { name: "canary".to_owned(), value: Secret::new(value.clone()) };
     let scanner = Scanner::new(&[canary])?;
@@ -199,7 +199,7 @@ async fn canaries_are_found(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn nowhere_else(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn nowhere_else(live: &Live) -> anyhow::Result<()> {
     canaries_are_found(live).await?;
     model_key_is_at_the_hub_only(live).await?;
     let ((made, given), hub) = (of_server(live).await?, of_hub(live)?);

@@ -15,7 +15,7 @@ const PAGES: [&str; 3] = [
 ];
 
 /// Whether the site counts as well, by Docker and by whoever asks from outside, whatever is uploaded.
-async fn is_well(live: &Live<'_>) -> anyhow::Result<()> {
+async fn is_well(live: &Live) -> anyhow::Result<()> {
     let name = "letsbe-static-website";
     let inspect = ["docker", "inspect", "--format", "{{index .Config.Healthcheck.Test 5}}", name];
     let asked = live.host.exec(&inspect).await?;
@@ -26,7 +26,7 @@ async fn is_well(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn a_page(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn a_page(live: &Live) -> anyhow::Result<()> {
     let visitor = pages::visitor(live)?;
     let url = format!("https://{}/", live.domain());
     is_well(live).await.context("before the first page")?;
@@ -65,13 +65,13 @@ systemctl restart letsbe-sftp-watch.service";
 /// More than a minute, which closed uploads are counted after.
 const PATIENCE: Duration = Duration::from_secs(100);
 
-async fn full(live: &Live<'_>) -> anyhow::Result<bool> {
+async fn full(live: &Live) -> anyhow::Result<bool> {
     let asked = "test -e /var/lib/letsbe-sftp/full.conf && echo closed || echo open";
     Ok(live.host.script(asked).await?.trim() == "closed")
 }
 
 /// What comes in beyond the bound closes uploads, and what is removed opens them.
-async fn too_much(live: &Live<'_>) -> anyhow::Result<()> {
+async fn too_much(live: &Live) -> anyhow::Result<()> {
     live.host.script(SMALL).await?;
     // It may be cut off when all of it is nearly there.
     let (_, said) = sftp(&live.host, &"x".repeat(2_000_000), "put PAGE big.bin\n").await?;

@@ -1,13 +1,11 @@
-//! The story of one server: killed forward, killed on the way back, and all tools after a leak.
+//! One server: killed forward, killed on the way back, and all tools after a leak.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use letsbe_end_to_end::site::Site;
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    server::{CRASH_LOG, Server},
-    site::Site,
-};
+use crate::server::{CRASH_LOG, Server};
 
 const NOCODB: &str = "/opt/letsbe/bundle/catalog/tools/nocodb";
 

@@ -6,13 +6,10 @@ mod own;
 mod rotate;
 mod secrets;
 mod server;
-#[expect(dead_code, reason = "the refusals use more of it")]
-#[path = "../bad_input/site.rs"]
-mod site;
 
+use letsbe_end_to_end::site::Site;
 use letsbe_lab::lab::{self, CatalogImages};
 use server::Server;
-use site::Site;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_every_point_a_rotation_ends_with_vault_database_and_files_agreeing() {

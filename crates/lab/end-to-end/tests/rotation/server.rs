@@ -7,7 +7,7 @@ use letsbe_vault::{REGISTRY_KEY_FILE, VAULT_FILE, Vault, rotation::mysql_options
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use crate::site::Site;
+use letsbe_end_to_end::site::Site;
 
 const NODE: &str = "/opt/letsbe/bin/letsbe-node";
 const NAME: &str = "rotation";

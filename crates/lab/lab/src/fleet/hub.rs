@@ -292,7 +292,7 @@ impl HubProcess {
     }
 
     /// Ends it for good.
-    pub async fn kill(&mut self) {
+    pub async fn kill(&self) {
         self.stop.store(true, Ordering::SeqCst);
         self.take_away().await;
     }

@@ -1,11 +1,11 @@
 //! The whole company on one machine: lab, simulated Netcup, Hub, and a customer who orders.
 
-mod again;
 mod bundle;
 mod customer;
 mod hub;
 mod machines;
-mod story;
+mod orders;
+mod rerun;
 
 use std::{
     collections::BTreeSet,
@@ -22,13 +22,16 @@ use letsbe_simulators::{
 };
 use letsbe_types::clock::SystemClock;
 
-use crate::lab::{CatalogImages, Lab, LabOptions};
+use crate::{
+    folders,
+    lab::{CatalogImages, Lab, LabOptions},
+};
 
-pub use again::ProvisionerRun;
 pub use bundle::Programs;
 pub use customer::{Customer, OrderRequest};
 pub use hub::{ESCROW_IDENTITY, HubProcess, HubSettings, STAFF_EMAIL, Surroundings};
 pub use machines::{CRASH_LOG, Machines};
+pub use rerun::ProvisionerRun;
 
 pub use crate::wait::eventually;
 
@@ -93,8 +96,7 @@ impl Fleet {
     /// # Errors
     /// When a part does not come up.
     pub async fn start(options: &FleetOptions, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Self> {
-        let folder =
-            tempfile::Builder::new().prefix("letsbe-lab-").tempdir().context("no folder for the lab")?;
+        let folder = folders::create().context("no folder for the lab")?;
         let programs = Programs::in_folder(&options.programs)?.copied_to(&folder.path().join("programs"))?;
         say("Lab: network, DNS, ACME authority, image registry, mail");
         let proxy = folder.path().join("letsbe-proxy");
@@ -159,7 +161,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When something could not be removed.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    pub async fn stop(&self) -> anyhow::Result<()> {
         self.hub.kill().await;
         self.machines.remove_all().await?;
         Ok(self.lab.stop().await?)

@@ -1,3 +1,5 @@
+//! Logging in: tokens, and the device flow, as Netcup's realm has them.
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;

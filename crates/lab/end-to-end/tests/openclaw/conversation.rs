@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use letsbe_simulators::models::{Answer, Request};
 use serde_json::Value;
 
-use crate::Scene;
+use crate::Server;
 
 /// What came of a turn.
 pub(crate) struct Turn {
@@ -14,7 +14,7 @@ pub(crate) struct Turn {
     pub(crate) reply: String,
 }
 
-impl Scene<'_> {
+impl Server<'_> {
     /// The user says `message`; the model gives these answers, one per request.
     pub(crate) async fn say(&self, message: &str, answers: Vec<Answer>) -> anyhow::Result<Turn> {
         let before = self.fleet.models.requests().len();
@@ -56,13 +56,13 @@ impl Turn {
     }
 }
 
-pub(crate) async fn hello(scene: &Scene<'_>) -> anyhow::Result<()> {
-    let turn = scene.say("Good morning!", vec![Answer::text("Good morning.")]).await?;
+pub(crate) async fn hello(server: &Server<'_>) -> anyhow::Result<()> {
+    let turn = server.say("Good morning!", vec![Answer::text("Good morning.")]).await?;
     ensure!(turn.reply.contains("Good morning."), "{}", turn.reply);
     let request = &turn.requests[0];
     ensure!(request.model() == "lab-large", "the provider was asked for {}", request.model());
-    let relay_key = scene.secrets.get("models", "lab").context("the server's key at the relay")?;
-    let key = scene.fleet.hub.model_key();
+    let relay_key = server.secrets.get("models", "lab").context("the server's key at the relay")?;
+    let key = server.fleet.hub.model_key();
     ensure!(relay_key.expose() != key.expose(), "the vault has the provider's key");
     let bearer = format!("Bearer {}", key.expose());
     ensure!(request.header("authorization") == Some(&bearer), "the provider is not asked with the Hub's key");

@@ -16,7 +16,7 @@ const STATE: &str = "sha256sum /opt/letsbe/state/vault.sealed /etc/letsbe/regist
      find /opt/letsbe /etc -path /opt/letsbe/state -prune -o -type f -printf '%p %m %U %T@ %s\n' | sort";
 
 /// The operations of a run that did something, by name. Each must say why it did not.
-pub(crate) async fn changed(live: &Live<'_>) -> anyhow::Result<BTreeSet<String>> {
+pub(crate) async fn changed(live: &Live) -> anyhow::Result<BTreeSet<String>> {
     let job = live.fleet.job_again(&live.order).await?;
     let run = live.fleet.provision(&job).await?;
     live.observer.keep("the output of letsbe-provisioner", run.output.clone());
@@ -40,7 +40,7 @@ pub(crate) async fn changed(live: &Live<'_>) -> anyhow::Result<BTreeSet<String>>
     Ok(changed)
 }
 
-pub(crate) async fn changes_nothing(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn changes_nothing(live: &Live) -> anyhow::Result<()> {
     let before = live.host.script(STATE).await?;
     ensure!(before.lines().count() > 500, "too little is compared: {}", before.lines().count());
     let changed = changed(live).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn changes_nothing(live: &Live<'_>) -> anyhow::Result<()> {
 const VERIFICATION: u64 = 11;
 
 /// The operations of a plan that would change something, with the changes; of the verification, what is wrong.
-async fn planned(live: &Live<'_>) -> anyhow::Result<Vec<(String, String)>> {
+async fn planned(live: &Live) -> anyhow::Result<Vec<(String, String)>> {
     let job = live.fleet.job_again(&live.order).await?;
     let roots = live.fleet.folder.path().join("roots.pem");
     std::fs::write(&roots, live.fleet.lab.issued_roots_pem())?;
@@ -135,7 +135,7 @@ fn needed_of(plan: &serde_json::Value) -> anyhow::Result<Vec<(String, String)>> 
     Ok(needed)
 }
 
-pub(crate) async fn empty_plan(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn empty_plan(live: &Live) -> anyhow::Result<()> {
     let needed = planned(live).await?;
     ensure!(needed.is_empty(), "planned: {needed:?}");
     Ok(())
@@ -184,7 +184,7 @@ const BROKEN: [Broken; 3] = [
     },
 ];
 
-pub(crate) async fn mends(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn mends(live: &Live) -> anyhow::Result<()> {
     for broken in BROKEN {
         mend(live, &broken).await.context(broken.how)?;
     }
@@ -193,7 +193,7 @@ pub(crate) async fn mends(live: &Live<'_>) -> anyhow::Result<()> {
 
 /// The Hub's own way to the same: a plan that is empty, something that is broken, a run that mends it. The order stays
 /// live, and the customer is not written to.
-pub(crate) async fn by_the_hub(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn by_the_hub(live: &Live) -> anyhow::Result<()> {
     let site = "/opt/letsbe/nginx/sites/ghost.conf";
     let written_to = async || {
         let order = letsbe(live, &["orders", "show", live.domain(), "--json"]).await?;
@@ -215,14 +215,14 @@ pub(crate) async fn by_the_hub(live: &Live<'_>) -> anyhow::Result<()> {
 }
 
 /// A container that is made anew after a kill must not wait for the lease of its own dead self.
-async fn a_killed_runtime_comes_back(live: &Live<'_>) -> anyhow::Result<()> {
+async fn a_killed_runtime_comes_back(live: &Live) -> anyhow::Result<()> {
     live.host.script("docker rm -f letsbe-openclaw").await?;
     let changed = changed(live).await?;
     ensure!(changed.iter().any(|name| name == "platform.running"), "changed: {changed:?}");
     Ok(())
 }
 
-async fn mend(live: &Live<'_>, broken: &Broken) -> anyhow::Result<()> {
+async fn mend(live: &Live, broken: &Broken) -> anyhow::Result<()> {
     live.host.script(broken.how).await?;
     let needed = planned(live).await?;
     let names: Vec<&str> = needed.iter().map(|(name, _)| name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! The story of one order: the customer orders and pays, sets DNS when asked, and waits.
+//! One order as a customer makes it: orders and pays, sets DNS when asked, and waits.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the scenarios share: one lab, the programs, a good and a broken bundle.
+//! A lab whose servers are provisioned without a Hub: with `letsbe provision` or `letsbe-provisioner`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,6 +13,7 @@ use std::{
 use letsbe_catalog::Catalog;
 use letsbe_lab::{
     fleet::Programs,
+    folders,
     hosts::Host,
     lab::{CatalogImages, Lab, LabOptions},
 };
@@ -21,14 +22,18 @@ use letsbe_types::{
     job::{CertificateAuthority, DesiredServer, DockerSource, ProvisionJob},
 };
 
-pub(crate) struct Site {
-    pub(crate) lab: Lab,
-    pub(crate) programs: Programs,
+/// A lab without a Hub, the programs, and a bundle.
+pub struct Site {
+    /// The lab.
+    pub lab: Lab,
+    /// Copies of the built programs.
+    pub programs: Programs,
     /// `letsbe-node` and the catalog.
-    pub(crate) bundle: PathBuf,
-    pub(crate) folder: tempfile::TempDir,
+    pub bundle: PathBuf,
+    /// Files of this lab.
+    pub folder: tempfile::TempDir,
     /// The private key that servers are installed with.
-    pub(crate) key: PathBuf,
+    pub key: PathBuf,
     began: Instant,
     /// By the server's name: the host key that it was installed with, as its provider's console shows it.
     host_keys: Mutex<BTreeMap<String, String>>,
@@ -36,9 +41,9 @@ pub(crate) struct Site {
 
 impl Site {
     /// A lab whose servers have, or have not, the catalog's images already.
-    pub(crate) async fn start(images: CatalogImages) -> Self {
+    pub async fn start(images: CatalogImages) -> Self {
         let began = Instant::now();
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folders::create().expect("a folder");
         let built = std::env::current_exe().expect("this program");
         let built = built.ancestors().nth(2).expect("cargo's output folder");
         let mut programs = Programs::in_folder(built).expect("the programs are built");
@@ -62,12 +67,12 @@ impl Site {
     }
 
     /// A line with the time, for whoever watches.
-    pub(crate) fn say(&self, text: &str) {
+    pub fn say(&self, text: &str) {
         eprintln!("{:5.1} s  {text}", self.began.elapsed().as_secs_f32());
     }
 
     /// A fresh server with its DNS records.
-    pub(crate) async fn server(&self, name: &str) -> Host {
+    pub async fn server(&self, name: &str) -> Host {
         let domain = self.domain(name);
         let keys = [public(&self.key)];
         let host = self.lab.create_host(name, &domain, None, &keys).await.expect("a server");
@@ -80,16 +85,20 @@ impl Site {
     }
 
     /// The host key that a server was installed with; `None` for one that was not.
-    pub(crate) fn host_key(&self, name: &str) -> Option<String> {
+    #[must_use]
+    pub fn host_key(&self, name: &str) -> Option<String> {
         self.host_keys.lock().expect("no panic").get(name).cloned()
     }
 
-    pub(crate) fn domain(&self, name: &str) -> String {
+    /// The domain of a server.
+    #[must_use]
+    pub fn domain(&self, name: &str) -> String {
         format!("{name}.{}", self.lab.dns.zone)
     }
 
     /// The domain and every host name that a tool of the catalog has, one by one: no other name leads to the server.
-    pub(crate) fn names(&self, name: &str) -> Vec<String> {
+    #[must_use]
+    pub fn names(&self, name: &str) -> Vec<String> {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
         let catalog = Catalog::load(&repository.join("catalog")).expect("the catalog");
         let domain = self.domain(name);
@@ -100,7 +109,8 @@ impl Site {
     }
 
     /// A job for a server, as the Hub would write it.
-    pub(crate) fn job(&self, name: &str, address: IpAddr, tools: &[&str]) -> ProvisionJob {
+    #[must_use]
+    pub fn job(&self, name: &str, address: IpAddr, tools: &[&str]) -> ProvisionJob {
         let email = || format!("owner@{name}.test").parse().expect("an address");
         ProvisionJob {
             id: JobId::generate(),
@@ -135,8 +145,9 @@ impl Site {
     }
 }
 
-/// Makes a key pair; answers the private half's file.
-pub(crate) fn new_key(folder: &Path, name: &str) -> PathBuf {
+/// Makes a key pair; gives the private half's file.
+#[must_use]
+pub fn new_key(folder: &Path, name: &str) -> PathBuf {
     let file = folder.join(name);
     let mut command = Command::new("ssh-keygen");
     let made = command.args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]).arg(&file).status();

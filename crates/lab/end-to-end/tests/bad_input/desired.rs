@@ -1,20 +1,20 @@
-//! Wishes that cannot come true are refused by field, before anything is connected to.
+//! A desired server that cannot be made is refused by field, before anything is connected to.
 
-use std::{net::TcpListener, sync::Arc};
+use std::net::TcpListener;
 
 use letsbe_types::Tier;
 
-use crate::{run::Run, site::Site};
+use crate::{BadInput, run::Run};
 
 const ADDRESS: &str = "127.0.0.2";
 
-pub(crate) async fn are_refused_before_anything_is_connected_to(site: Arc<Site>) {
+pub(crate) async fn is_refused(BadInput { site, .. }: &BadInput) -> anyhow::Result<()> {
     let listener = TcpListener::bind((ADDRESS, 0)).expect("a port");
     listener.set_nonblocking(true).expect("a setting");
     let port = listener.local_addr().expect("an address").port();
     let everything = "ghost,nextcloud,nocodb,odoo,wordpress,uptime-kuma,portainer,static-website";
 
-    let good = site.job("wishes", ADDRESS.parse().expect("an address"), &["static-website"]);
+    let good = site.job("desired", ADDRESS.parse().expect("an address"), &["static-website"]);
     let wrong = |change: &dyn Fn(&mut letsbe_types::job::ProvisionJob)| {
         let mut job = good.clone();
         job.first_port = port;
@@ -39,7 +39,7 @@ pub(crate) async fn are_refused_before_anything_is_connected_to(site: Arc<Site>)
         (wrong(&|job| job.bundle = site.folder.path().join("nowhere")), "NODE001", "nowhere"),
     ];
     for (job, code, words) in &jobs {
-        Run::provisioner(&site, job).await.end().await.refused(code, &[words]);
+        Run::provisioner(site, job).await.end().await.refused(code, &[words]);
     }
 
     let port_text = port.to_string();
@@ -49,9 +49,10 @@ pub(crate) async fn are_refused_before_anything_is_connected_to(site: Arc<Site>)
     ];
     for (mut more, words) in calls {
         more.push(("--first-port", &port_text));
-        Run::cli(&site, "wishes", ADDRESS, &more).await.end().await.refused("NODE043", &[words]);
+        Run::cli(site, "desired", ADDRESS, &more).await.end().await.refused("NODE043", &[words]);
     }
     let connected = listener.accept().map(|(_, from)| from);
     assert!(connected.is_err(), "somebody connected: {connected:?}");
-    site.say("wishes: refused by field");
+    site.say("desired: refused by field");
+    Ok(())
 }

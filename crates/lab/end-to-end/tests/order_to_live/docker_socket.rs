@@ -8,7 +8,7 @@ use crate::Live;
 const SOCKET: &str = "/run/letsbe/docker/docker.sock";
 
 /// Asks, and gives the status and what was answered.
-async fn ask(live: &Live<'_>, method: &str, path: &str, body: &str) -> anyhow::Result<(String, String)> {
+async fn ask(live: &Live, method: &str, path: &str, body: &str) -> anyhow::Result<(String, String)> {
     let url = format!("http://docker{path}");
     let status = "\n%{http_code}";
     let words = ["curl", "-s", "--unix-socket", SOCKET, "-X", method, "-d", body, "-w", status, &url];
@@ -17,7 +17,7 @@ async fn ask(live: &Live<'_>, method: &str, path: &str, body: &str) -> anyhow::R
     Ok((status.to_owned(), answer.to_owned()))
 }
 
-pub(crate) async fn are_looked_at_only(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn are_looked_at_only(live: &Live) -> anyhow::Result<()> {
     let vault = vault::host_vault(&live.host).await?.context("the server has no vault")?;
     let scanner = Scanner::new(&vault::made_there(&vault))?;
     let real = live.host.exec(&["docker", "inspect", "letsbe-wordpress"]).await?;

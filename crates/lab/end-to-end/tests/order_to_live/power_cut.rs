@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use letsbe_lab::fleet::eventually;
 
-use crate::{Live, again, doors, fulfilled, pages};
+use crate::{Live, fulfilled, pages, ports, second_run};
 
 const PATIENCE: Duration = Duration::from_secs(180);
 const CONTAINERS: usize = 11;
 
-pub(crate) async fn reboot(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn reboot(live: &Live) -> anyhow::Result<()> {
     live.host.power_off().await?;
     let (began, switched_on) = (Instant::now(), chrono::Utc::now());
     live.host.power_on().await?;
@@ -23,10 +23,10 @@ pub(crate) async fn reboot(live: &Live<'_>) -> anyhow::Result<()> {
     .await?;
     println!("     everything was back after {:.0} s", began.elapsed().as_secs_f64());
     pages::real_tools(live).await?;
-    doors::published_container(live).await?;
+    ports::published_container(live).await?;
     let failed = live.host.script("systemctl list-units --failed --no-legend --plain").await?;
     ensure!(failed.is_empty(), "failed units: {failed}");
-    let changed = again::changed(live).await?;
+    let changed = second_run::changed(live).await?;
     ensure!(changed.is_empty(), "the next run had to mend {changed:?}");
     fulfilled::node_status(live).await?;
     // The first heartbeat may have come before the tools did, but it came.

@@ -17,12 +17,12 @@ const SILENCE: Duration = Duration::from_millis(400);
 const WIDTH: usize = 2_000;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn is_open(live: &Live<'_>, port: u16) -> bool {
+async fn is_open(live: &Live, port: u16) -> bool {
     let connecting = TcpStream::connect((live.host.address, port));
     matches!(tokio::time::timeout(SILENCE, connecting).await, Ok(Ok(_)))
 }
 
-pub(crate) async fn all_ports(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn all_ports(live: &Live) -> anyhow::Result<()> {
     let open: BTreeSet<u16> = futures::stream::iter(1..=u16::MAX)
         .map(|port| async move { is_open(live, port).await.then_some(port) })
         .buffer_unordered(WIDTH)
@@ -41,7 +41,7 @@ pub(crate) async fn all_ports(live: &Live<'_>) -> anyhow::Result<()> {
 }
 
 /// Whether a program that listens on the server is reached from outside.
-async fn is_reached(live: &Live<'_>, port: u16) -> anyhow::Result<bool> {
+async fn is_reached(live: &Live, port: u16) -> anyhow::Result<bool> {
     let unit = format!("lab-listener-{port}");
     let number = port.to_string();
     let (unit_argument, inside) = (format!("--unit={unit}"), format!("ss -Hltn 'sport = :{port}'"));
@@ -58,7 +58,7 @@ async fn is_reached(live: &Live<'_>, port: u16) -> anyhow::Result<bool> {
     Ok(reached)
 }
 
-pub(crate) async fn firewall(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn firewall(live: &Live) -> anyhow::Result<()> {
     // No mail tool is selected.
     for port in MAIL.into_iter().chain([22, 2375, 3306, 5432, 8080]) {
         ensure!(!is_reached(live, port).await?, "{port} is let in");
@@ -66,7 +66,7 @@ pub(crate) async fn firewall(live: &Live<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn published_container(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn published_container(live: &Live) -> anyhow::Result<()> {
     const PORT: u16 = 8077;
     let image = live.host.script("docker inspect --format '{{.Config.Image}}' letsbe-static-website").await?;
     let publish = format!("0.0.0.0:{PORT}:80");
@@ -86,7 +86,7 @@ pub(crate) async fn published_container(live: &Live<'_>) -> anyhow::Result<()> {
 }
 
 /// One refused login only: fail2ban counts.
-pub(crate) async fn ssh(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn ssh(live: &Live) -> anyhow::Result<()> {
     let key = load_key(&live.fleet.folder.path().join("hub/tenants-key"))?;
     let host_key = live.host.host_key().await?;
     let target = |user: &str| Target {

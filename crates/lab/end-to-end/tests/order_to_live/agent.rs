@@ -19,21 +19,21 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Updates that are told while the Hub is away.
 const UPDATES: usize = 40;
 
-async fn tenant(live: &Live<'_>) -> anyhow::Result<TenantDetail> {
+async fn tenant(live: &Live) -> anyhow::Result<TenantDetail> {
     Ok(serde_json::from_str(&letsbe(live, &["tenants", "show", live.domain(), "--json"]).await?)?)
 }
 
 /// What the server says of itself.
-async fn status(live: &Live<'_>) -> anyhow::Result<Value> {
+async fn status(live: &Live) -> anyhow::Result<Value> {
     Ok(serde_json::from_str(&live.host.exec(&[NODE, "status", "--json"]).await?)?)
 }
 
 /// When a container was started.
-async fn started(live: &Live<'_>, container: &str) -> anyhow::Result<String> {
+async fn started(live: &Live, container: &str) -> anyhow::Result<String> {
     Ok(live.host.exec(&["docker", "inspect", "--format", "{{.State.StartedAt}}", container]).await?)
 }
 
-pub(crate) async fn operator_sees_and_acts(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn operator_sees_and_acts(live: &Live) -> anyhow::Result<()> {
     letsbe(live, &["tenants", "command", live.domain(), "report"]).await?;
     let before = tenant(live).await?;
     ensure!(before.summary.containers == 11 && before.summary.containers_not_ok == 0, "{:?}", before.summary);
@@ -61,7 +61,7 @@ pub(crate) async fn operator_sees_and_acts(live: &Live<'_>) -> anyhow::Result<()
 }
 
 /// Whoever holds the escrow's secret half gets the two keys from what the Hub keeps; the Hub cannot read it.
-pub(crate) async fn keys_are_in_escrow(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn keys_are_in_escrow(live: &Live) -> anyhow::Result<()> {
     let sealed = eventually("the escrow", PATIENCE, || async {
         Ok(letsbe(live, &["tenants", "escrow", live.domain()]).await.ok())
     })
@@ -79,7 +79,7 @@ pub(crate) async fn keys_are_in_escrow(live: &Live<'_>) -> anyhow::Result<()> {
 }
 
 /// Whatever happens while the Hub is away happens, and the Hub hears all of it, once.
-pub(crate) async fn nothing_is_lost_while_the_hub_is_away(live: &Live<'_>) -> anyhow::Result<()> {
+pub(crate) async fn nothing_is_lost_while_the_hub_is_away(live: &Live) -> anyhow::Result<()> {
     let was = started(live, "letsbe-static-website").await?;
     // Given, and not yet done when the Hub goes: it must be done once, now or later.
     letsbe(live, &["tenants", "command", live.domain(), "--no-wait", "restart", "static-website"]).await?;
@@ -122,7 +122,7 @@ fn updates(tenant: &TenantDetail) -> Vec<String> {
 }
 
 /// Updates are seen, tools are asked, and an approval is given on the server: gives its id.
-async fn meanwhile(live: &Live<'_>) -> anyhow::Result<String> {
+async fn meanwhile(live: &Live) -> anyhow::Result<String> {
     for number in 0..UPDATES {
         let body = json!({
             "diun_version": "4.29.0", "hostname": "tenant", "status": "update", "provider": "docker",
@@ -154,13 +154,13 @@ async fn meanwhile(live: &Live<'_>) -> anyhow::Result<String> {
 }
 
 /// Asks the proxy's door from the server itself.
-async fn post(live: &Live<'_>, path: &str, key: Option<&str>, body: &Value) -> anyhow::Result<Value> {
+async fn post(live: &Live, path: &str, key: Option<&str>, body: &Value) -> anyhow::Result<Value> {
     let answer = live.host.ask_proxy(path, key, body).await?;
     serde_json::from_str(&answer).or_else(|_| Ok(Value::String(answer)))
 }
 
 /// The key is useless at once, the agent says so, and the tenant goes on.
-pub(crate) async fn a_revoked_key_is_refused(live: &Live<'_>) -> anyhow::Result<()> {
+async fn is_refused(live: &Live) -> anyhow::Result<()> {
     letsbe(live, &["tenants", "revoke", live.domain(), "--yes"]).await?;
     live.host.exec(&["systemctl", "restart", "letsbe-agent.service"]).await?;
     eventually("the agent to say that it is refused", PATIENCE, || async {
@@ -178,10 +178,15 @@ pub(crate) async fn a_revoked_key_is_refused(live: &Live<'_>) -> anyhow::Result<
 }
 
 /// A run of the Hub gives a server whose key was revoked a new one.
-pub(crate) async fn a_revoked_server_registers_again(live: &Live<'_>) -> anyhow::Result<()> {
+async fn registers_again(live: &Live) -> anyhow::Result<()> {
     letsbe(live, &["tenants", "converge", live.domain(), "--yes"]).await?;
     eventually("the Hub to hear the server again", PATIENCE, || async {
         Ok((tenant(live).await?.summary.health != Health::Revoked).then_some(()))
     })
     .await
+}
+
+pub(crate) async fn a_revoked_key(live: &Live) -> anyhow::Result<()> {
+    is_refused(live).await?;
+    registers_again(live).await
 }
