@@ -3,6 +3,7 @@
 //! It must never print a secret, take one as an argument, or decide anything that the Hub decides.
 
 mod backups;
+mod catalog;
 mod confirm;
 mod demo;
 mod explain;
@@ -52,6 +53,9 @@ enum Command {
     /// See to backups, and to servers that were lost.
     #[command(subcommand)]
     Backups(backups::BackupsCommand),
+    /// See to the catalog of tools; asks no Hub.
+    #[command(subcommand)]
+    Catalog(catalog::CatalogCommand),
     /// Log in to the Hub; the password is read from the terminal or from standard input.
     Login {
         /// Your address.
@@ -136,7 +140,7 @@ fn exit_code(error: &anyhow::Error, planned: bool) -> ExitCode {
     match error.downcast_ref::<letsbe_types::Problem>() {
         Some(problem) if ["API401", "HUB040"].contains(&&*problem.code) => ExitCode::from(4),
         Some(problem) if planned && !problem.retryable => ExitCode::from(2),
-        _ if error.is::<plan::WouldStop>() => ExitCode::from(2),
+        _ if error.is::<plan::WouldStop>() || error.is::<letsbe_catalog::NotChecked>() => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     }
 }
@@ -148,6 +152,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         Command::Orders(command) => orders::carry_out(hub, command, json).await,
         Command::Tenants(command) => tenants::carry_out(hub, command, json).await,
         Command::Backups(command) => backups::carry_out(hub, command, json).await,
+        Command::Catalog(command) => catalog::carry_out(command, json),
         Command::Login { email } => hub::login(hub, &email, json).await,
         Command::Logout => hub::logout(hub, json).await,
         Command::Whoami => hub::whoami(hub, json).await,

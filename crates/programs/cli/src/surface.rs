@@ -8,7 +8,7 @@ use letsbe_manual::surface::{
 
 use crate::Arguments;
 
-const TABLE: [(&str, Kind); 45] = [
+const TABLE: [(&str, Kind); 46] = [
     ("orders list", Reads),
     ("orders show", Reads),
     ("orders retry", Changes),
@@ -49,6 +49,7 @@ const TABLE: [(&str, Kind); 45] = [
     ),
     ("backups cancel-recovery", Destroys),
     ("backups settle-lost", Changes),
+    ("catalog check", Reads),
     ("login", Apart("a session of one's own")),
     ("logout", Apart("a session of one's own")),
     ("whoami", Reads),

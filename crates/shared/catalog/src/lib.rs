@@ -1,19 +1,27 @@
 //! The catalog: which tools can be sold, what each of them needs, and how its files are rendered.
 //!
 //! Everything here is a function of the files under `catalog/` and of what is passed in. It must never make a
-//! secret, start a program, open a connection or write a file; [`Catalog::load`] reads files, nothing else does.
+//! secret, start a program, open a connection or write a file; [`Catalog::load`] and [`check_folder`] read files, nothing
+//! else does.
 //! Secrets come in as [`letsbe_types::Secret`] and leave only inside one ([`EnvFile`], [`RenderedExchange`]).
 
 mod check;
 mod compose;
-mod confine;
+mod compose_file;
 mod credential;
+mod entry;
 mod exchange;
+#[cfg(test)]
+mod fields;
+mod former;
+mod house_lines;
+mod image;
 mod load;
 mod nginx;
 mod owner;
 mod render;
 mod rotation;
+mod rules;
 mod select;
 mod state;
 mod suits;
@@ -23,6 +31,8 @@ mod tool;
 mod tool_id;
 mod upload;
 
+pub use check::{CheckReport, CheckedTool, Finding, NotChecked, Severity, check_folder};
+pub use compose_file::{Port, Service};
 pub use credential::{Credential, CredentialCategory, CredentialMethod};
 pub use exchange::{Capture, Exchange, Expect, Header, RenderedExchange, Transport, render_exchange};
 pub use load::{Agent, Catalog, CatalogError, CatalogErrors};
@@ -33,8 +43,8 @@ pub use select::Selection;
 pub use template::RenderError;
 pub use tiers::TierSpec;
 pub use tool::{
-    DataVersion, Database, DatabaseEngine, DatabaseRotation, Health, Kind, Need, Port, Restore,
-    RuleException, Service, Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
+    DataVersion, Database, DatabaseEngine, DatabaseRotation, Health, Kind, Need, Restore, RuleException,
+    Setup, State, StateMethod, Tool, ToolFiles, Update, Vhost,
 };
 pub use tool_id::{InvalidToolId, ToolId};
 pub use upload::{UPLOAD_ID, UPLOAD_PORT, UPLOAD_USER, Upload};

@@ -1,3 +1,5 @@
+//! Renders nginx: the main configuration, and the server blocks of each host name.
+
 use crate::{
     Catalog, RenderContext, RenderError, Selection, Tool, Vhost,
     template::{self, Shared, Variables},

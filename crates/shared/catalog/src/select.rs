@@ -1,3 +1,5 @@
+//! Which tools a customer may choose together: what fits a tier, and in which order they start.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use letsbe_types::{DomainName, Tier, api::FieldError};

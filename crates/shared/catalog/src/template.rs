@@ -1,3 +1,5 @@
+//! Templates: strict about variables, and silent about values.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

@@ -1,3 +1,5 @@
+//! The name of a tool.
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
