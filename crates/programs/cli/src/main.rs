@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backups;
+mod catalog;
 mod confirm;
 mod demo;
 mod explain;
@@ -54,6 +55,9 @@ enum Command {
     /// See to the Hub itself.
     #[command(subcommand)]
     Hub(hub_tasks::HubCommand),
+    /// See to the catalog of tools; asks no Hub.
+    #[command(subcommand)]
+    Catalog(catalog::CatalogCommand),
     /// Log in to the Hub; the password is read from the terminal or from standard input.
     Login {
         /// Your address.
@@ -138,7 +142,7 @@ fn exit_code(error: &anyhow::Error, planned: bool) -> ExitCode {
     match error.downcast_ref::<letsbe_types::Problem>() {
         Some(problem) if ["API401", "HUB040"].contains(&&*problem.code) => ExitCode::from(4),
         Some(problem) if planned && !problem.retryable => ExitCode::from(2),
-        _ if error.is::<plan::WouldStop>() => ExitCode::from(2),
+        _ if error.is::<plan::WouldStop>() || error.is::<letsbe_catalog::NotChecked>() => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     }
 }
@@ -151,6 +155,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         Command::Tenants(command) => tenants::carry_out(hub, command, json).await,
         Command::Backups(command) => backups::carry_out(hub, command, json).await,
         Command::Hub(command) => hub_tasks::carry_out(hub, command, json).await,
+        Command::Catalog(command) => catalog::carry_out(command, json),
         Command::Login { email } => hub::login(hub, &email, json).await,
         Command::Logout => hub::logout(hub, json).await,
         Command::Whoami => hub::whoami(hub, json).await,

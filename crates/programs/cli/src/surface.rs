@@ -8,7 +8,7 @@ use letsbe_manual::surface::{
 
 use crate::Arguments;
 
-const TABLE: [(&str, Kind); 47] = [
+const TABLE: [(&str, Kind); 48] = [
     ("orders list", Reads),
     ("orders show", Reads),
     ("orders retry", Changes),
@@ -51,6 +51,7 @@ const TABLE: [(&str, Kind); 47] = [
     ("backups settle-lost", Changes),
     ("hub tasks", Reads),
     ("hub tasks run", Changes),
+    ("catalog check", Reads),
     ("login", Apart("a session of one's own")),
     ("logout", Apart("a session of one's own")),
     ("whoami", Reads),

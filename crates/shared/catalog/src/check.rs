@@ -1,372 +1,184 @@
-//! Rules for one entry of the catalog. Each fault is named with its file and field.
+//! `letsbe catalog check`: everything that keeps a catalog from being read, and what people get wrong besides.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod advice;
+mod lines;
+mod secrets;
 
-use letsbe_types::Secret;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use thiserror::Error;
 
 use crate::{
-    CatalogError, CertificatePaths, CredentialMethod, Kind, RenderContext, RenderError, Tool, compose, owner,
-    render_exchange, render_nginx, render_stack, state, tool::MAIL_PORTS, upload,
+    CatalogError, Kind, Tool, ToolId,
+    entry::{Entry, Reader},
+    load::Folder,
+    rules,
 };
 
-/// Rules that an entry may ask to be excepted from.
-const RULES: [&str; 5] = ["audit-log", "container-view", "healthcheck", "host-network", "raw-sockets"];
-
-/// Checks one entry on its own. `base` is its folder, relative to the catalog's.
-pub(crate) fn alone(tool: &Tool, base: &str, folder: &str, kind: Kind) -> Vec<CatalogError> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    let mut refuse = |field: &str, why: String| found.push((field.to_owned(), why));
-    if tool.name.as_str() != folder {
-        refuse("name", format!("is \"{}\" but the folder is \"{folder}\"", tool.name));
-    }
-    if tool.kind != kind {
-        refuse("kind", "does not suit the folder it stands in (tools/ or platform/)".to_owned());
-    }
-    for (field, text) in
-        [("title", &tool.title), ("description", &tool.description), ("licence", &tool.licence)]
-    {
-        if text.trim().is_empty() {
-            refuse(field, "is empty".to_owned());
-        }
-    }
-    found.extend(images(tool));
-    found.extend(services(tool));
-    found.extend(references(tool));
-    found.extend(credentials(tool));
-    found.extend(owner::check(tool));
-    found.extend(state::declared(tool));
-    found.extend(upload::check(tool));
-    let mut errors: Vec<CatalogError> = found
-        .into_iter()
-        .map(|(field, why)| CatalogError::new(format!("{base}/tool.toml"), field, why))
-        .collect();
-    // Rendering needs everything above to be in order.
-    if errors.is_empty() {
-        errors.extend(rendered(tool, base));
-    }
-    errors
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The catalog is refused, or a secret stands where everybody reads it.
+    Error,
+    /// It is read, and will make trouble.
+    Warning,
+    /// It could be said better.
+    Note,
 }
 
-type Found = Vec<(String, String)>;
+/// One thing that is to be changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// How bad it is; the worst come first.
+    pub severity: Severity,
+    /// The file, below the folder as it was named.
+    pub file: PathBuf,
+    /// Line in the file, from 1, where one is known.
+    pub line: Option<usize>,
+    /// The field, or the place where the field should be.
+    pub field: String,
+    /// What is wrong and what to write. Never a value: it may be a secret.
+    pub message: String,
+}
 
-fn images(tool: &Tool) -> Found {
-    let pinned = |image: &str| {
-        let name = image.rsplit('/').next().unwrap_or(image);
-        name.split_once(':').is_some_and(|(_, tag)| !tag.is_empty() && tag != "latest")
+/// An entry that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckedTool {
+    /// Name.
+    pub name: ToolId,
+    /// Name for people.
+    pub title: String,
+    /// What it does.
+    pub description: String,
+    /// SPDX expression of its licence.
+    pub licence: String,
+    /// Its images.
+    pub images: Vec<String>,
+    /// Its ports on the server's loopback interface.
+    pub ports: Vec<u16>,
+    /// Memory that it needs, in MiB.
+    pub ram_mb: u64,
+    /// Disk that it needs, in GiB.
+    pub disk_gb: u64,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// The entries that could be read.
+    pub tools: Vec<CheckedTool>,
+    /// What is to be changed, worst first.
+    pub findings: Vec<Finding>,
+}
+
+impl CheckReport {
+    /// How many findings of this severity there are.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// Why a folder cannot be checked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotChecked {
+    /// It holds neither.
+    #[error(
+        "{} holds neither tiers.toml (then it is a catalog) nor tool.toml (then it is a tool)",
+        .0.display()
+    )]
+    NoCatalog(PathBuf),
+    /// A tool by itself.
+    #[error(
+        "{} is a tool outside a catalog: name the catalog that it is for with --catalog <folder>",
+        .0.display()
+    )]
+    Outside(PathBuf),
+}
+
+/// Checks a catalog, or one tool's folder. A tool is compared with the others of the catalog that it lies in, or of
+/// `catalog`.
+///
+/// # Errors
+/// When the folder is neither.
+pub fn check_folder(folder: &Path, catalog: Option<&Path>) -> Result<CheckReport, NotChecked> {
+    if folder.join("tiers.toml").is_file() {
+        return Ok(report(Folder::read(folder), |_| true, |file| folder.join(file)));
+    }
+    if !folder.join("tool.toml").is_file() {
+        return Err(NotChecked::NoCatalog(folder.to_owned()));
+    }
+    let whole = folder.canonicalize().map_err(|_| NotChecked::NoCatalog(folder.to_owned()))?;
+    let name = whole.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let around = whole.parent().and_then(Path::parent).filter(|root| root.join("tiers.toml").is_file());
+    let root = match (catalog, around) {
+        (Some(catalog), _) if catalog.join("tiers.toml").is_file() => catalog.to_owned(),
+        (Some(catalog), _) => return Err(NotChecked::NoCatalog(catalog.to_owned())),
+        (None, Some(around)) => around.to_owned(),
+        (None, None) => return Err(NotChecked::Outside(folder.to_owned())),
     };
-    let wrong = tool.images.iter().enumerate().filter(|(_, image)| !pinned(image));
-    wrong.map(|(i, image)| (format!("images[{i}]"), format!("\"{image}\" has no pinned tag"))).collect()
-}
-
-fn services(tool: &Tool) -> Found {
-    let mut found = Found::new();
-    let prefix = format!("letsbe-{}", tool.name);
-    let mut names = BTreeSet::new();
-    for (index, service) in tool.services.iter().enumerate() {
-        let field = |name: &str| format!("services[{index}].{name}");
-        if !names.insert(&service.name) {
-            found.push((field("name"), format!("\"{}\" is declared twice", service.name)));
-        }
-        let suffix = service.container.strip_prefix(&prefix);
-        if !suffix.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
-            found.push((
-                field("container"),
-                format!("\"{}\" does not start with {prefix}", service.container),
-            ));
-        }
-        if !tool.images.contains(&service.image) {
-            found.push((field("image"), format!("\"{}\" is not in images", service.image)));
-        }
-    }
-    for (index, exception) in tool.exceptions.iter().enumerate() {
-        let field = |name: &str| format!("exceptions[{index}].{name}");
-        if !RULES.contains(&exception.rule.as_str()) {
-            found.push((field("rule"), format!("\"{}\" is none of {}", exception.rule, RULES.join(", "))));
-        }
-        if exception.reason.trim().is_empty() {
-            found.push((field("reason"), "is empty".to_owned()));
-        }
-        if !names.contains(&exception.service) {
-            found.push((field("service"), unknown("service", &exception.service)));
-        }
-    }
-    found
-}
-
-fn unknown(what: &str, name: &str) -> String {
-    format!("there is no {what} \"{name}\"")
-}
-
-/// Images that are older than the entry itself says they may be. As many numbers are compared as the tag has.
-fn too_old(tool: &Tool) -> Found {
-    let numbers = |version: &str| -> Vec<u64> {
-        let version = version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
-        version.split('.').map_while(|part| part.parse().ok()).collect()
+    let mut read = Folder::read(&root);
+    let is_it = |entry: &Entry| entry.folder.canonicalize().is_ok_and(|path| path == whole);
+    let base = match read.entries.iter().find(|entry| is_it(entry)) {
+        Some(entry) => entry.base.clone(),
+        None => add(&mut read, folder, &name),
     };
-    let mut found = Found::new();
-    for (name, least) in &tool.minimum_versions {
-        let field = format!("minimum_versions.{name}");
-        let image = tool.images.iter().find_map(|image| {
-            let (path, tag) = image.rsplit_once(':')?;
-            (path.rsplit('/').next() == Some(name)).then_some(tag)
-        });
-        let Some(tag) = image else {
-            found.push((field, unknown("image", name)));
-            continue;
-        };
-        let (has, least_numbers) = (numbers(tag), numbers(least));
-        if least_numbers.is_empty() || has.iter().lt(least_numbers.iter().take(has.len())) {
-            found.push((field, format!("the image's tag {tag} is older than {least}")));
-        }
-    }
-    found
+    let shown = |file: &str| folder.join(file.strip_prefix(&base).unwrap_or(file).trim_start_matches('/'));
+    Ok(report(read, |file| file.strip_prefix(&base).is_some_and(|rest| rest.starts_with('/')), shown))
 }
 
-/// Every name that points to another part of the entry must point to something.
-fn references(tool: &Tool) -> Found {
-    let services: BTreeSet<&str> = tool.services.iter().map(|service| service.name.as_str()).collect();
-    let ports: BTreeSet<u16> = tool.ports.iter().map(|port| port.host).collect();
-    let keys: BTreeSet<&str> = tool.credentials.iter().map(|credential| credential.key.as_str()).collect();
-    let mut found = Found::new();
-    let mut refer = |field: String, what: &str, name: &str, known: bool| {
-        if !known {
-            found.push((field, unknown(what, name)));
-        }
+/// Adds a tool to a catalog that it is not in, and answers the name of its folder in errors.
+fn add(read: &mut Folder, folder: &Path, name: &str) -> String {
+    let base = format!("tools/{name}");
+    if let Some(other) = read.entries.iter().find(|entry| entry.base.rsplit('/').next() == Some(name)) {
+        let why = format!("\"{name}\" is the name of {} already: rename the folder", other.base);
+        read.errors.push(CatalogError::new(format!("{base}/tool.toml"), "folder", why));
+    }
+    // What was found in another one of that name is not about this one.
+    read.entries.retain(|entry| entry.base != base);
+    read.errors.retain(|error| !error.file.starts_with(&format!("{base}/")) || error.field == "folder");
+    let mut reader = Reader::default();
+    read.entries.extend(reader.entry(folder, &base, Kind::Tool, &read.shared));
+    read.errors.append(&mut reader.errors);
+    base
+}
+
+/// What is to be said of the files that are `asked` for.
+fn report(read: Folder, asked: impl Fn(&str) -> bool, shown: impl Fn(&str) -> PathBuf) -> CheckReport {
+    let Folder { entries, mut errors, .. } = read;
+    let tools: Vec<&Tool> = entries.iter().filter_map(|entry| entry.tool.as_ref()).collect();
+    let (platform, sold): (Vec<Tool>, Vec<Tool>) =
+        tools.iter().copied().cloned().partition(|tool| tool.kind == Kind::Platform);
+    errors.extend(rules::across(&sold, &platform));
+    let mut findings: Vec<(Severity, CatalogError)> =
+        errors.into_iter().map(|error| (Severity::Error, error)).collect();
+    for entry in &entries {
+        findings.extend(advice::of(entry));
+    }
+    let finding = |(severity, error): (Severity, CatalogError)| {
+        let file = shown(&error.file);
+        let line = lines::of(&file, &error.field);
+        Finding { severity, file, line, field: error.field, message: error.why }
     };
-    for (i, port) in tool.ports.iter().enumerate() {
-        refer(
-            format!("ports[{i}].service"),
-            "service",
-            &port.service,
-            services.contains(port.service.as_str()),
-        );
-    }
-    for port in &tool.mail_ports {
-        refer("mail_ports".to_owned(), "mail port", &port.to_string(), MAIL_PORTS.contains(port));
-    }
-    for (i, vhost) in tool.vhosts.iter().enumerate() {
-        refer(format!("vhosts[{i}].port"), "port", &vhost.port.to_string(), ports.contains(&vhost.port));
-    }
-    for (i, database) in tool.databases.iter().enumerate() {
-        let field = |name: &str| format!("databases[{i}].{name}");
-        refer(field("service"), "service", &database.service, services.contains(database.service.as_str()));
-        refer(field("password"), "credential", &database.password, keys.contains(database.password.as_str()));
-        if let Some(root) = &database.root_password {
-            refer(field("root_password"), "credential", root, keys.contains(root.as_str()));
-        }
-    }
-    refer("health.port".to_owned(), "port", &tool.health.port.to_string(), ports.contains(&tool.health.port));
-    if let Some(setup) = &tool.setup {
-        refer("setup.port".to_owned(), "port", &setup.port.to_string(), ports.contains(&setup.port));
-    }
-    for (i, service) in tool.restore.stop.iter().enumerate() {
-        refer(format!("restore.stop[{i}]"), "service", service, services.contains(service.as_str()));
-    }
-    refer("update.image".to_owned(), "image", &tool.update.image, tool.images.contains(&tool.update.image));
-    for (i, vhost) in tool.vhosts.iter().enumerate() {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-        let wrong = |path: &&String| !path.starts_with('/') || !path.chars().all(plain);
-        for (field, paths) in [("logins", &vhost.logins), ("passwords", &vhost.passwords)] {
-            if let Some(path) = paths.iter().find(wrong) {
-                let why = format!("{path:?} is no plain path (/, letters, digits, `.`, `_`, `-`)");
-                found.push((format!("vhosts[{i}].{field}"), why));
-            }
-        }
-        if vhost.own_limit.as_ref().is_some_and(|limit| limit.trim().is_empty()) {
-            let why = "a tool that counts by itself needs a word on how".to_owned();
-            found.push((format!("vhosts[{i}].own_limit"), why));
-        }
-    }
-    found.extend(too_old(tool));
-    if tool.vhosts.is_empty() == (tool.files.nginx.is_some() && tool.kind == Kind::Tool) {
-        found.push(("vhosts".to_owned(), "vhosts and nginx.conf go together: both or neither".to_owned()));
-    }
-    found
+    let mut findings: Vec<Finding> =
+        findings.into_iter().filter(|(_, error)| asked(&error.file)).map(finding).collect();
+    findings.sort();
+    findings.dedup();
+    let of_asked = entries.iter().filter(|entry| asked(&format!("{}/tool.toml", entry.base)));
+    CheckReport { tools: of_asked.filter_map(|entry| entry.tool.as_ref()).map(checked).collect(), findings }
 }
 
-fn credentials(tool: &Tool) -> Found {
-    let mut found = Found::new();
-    let mut seen = BTreeSet::new();
-    let used = match crate::render::used_credentials(tool) {
-        Ok(used) => used,
-        Err(error) => return vec![("env".to_owned(), error.to_string())],
-    };
-    for (index, credential) in tool.credentials.iter().enumerate() {
-        if let Err(why) = tool.check_rotation(credential) {
-            found.push((format!("credentials[{index}].rotation"), why));
-        }
-        let field = format!("credentials[{index}].key");
-        if !seen.insert(&credential.key) {
-            found.push((field, format!("\"{}\" is declared twice", credential.key)));
-        } else if !used.contains(&credential.key) {
-            found.push((field, format!("\"{}\" is declared but no template uses it", credential.key)));
-        }
+fn checked(tool: &Tool) -> CheckedTool {
+    CheckedTool {
+        name: tool.name.clone(),
+        title: tool.title.clone(),
+        description: tool.description.clone(),
+        licence: tool.licence.clone(),
+        images: tool.images.clone(),
+        ports: tool.ports.iter().map(|port| port.host).collect(),
+        ram_mb: tool.needs.ram_mb,
+        disk_gb: tool.needs.disk_gb,
     }
-    found
-}
-
-/// Renders the entry with sample values and looks at the outcome.
-fn rendered(tool: &Tool, base: &str) -> Vec<CatalogError> {
-    let Some(context) = sample_context() else { return Vec::new() };
-    let credentials = sample_credentials(tool);
-    let place = |error: &RenderError| match error {
-        RenderError::UnknownVariable { variable, .. }
-        | RenderError::UnusedVariable { variable, .. }
-        | RenderError::MissingCredential { variable, .. }
-        | RenderError::UnsafeValue { variable, .. } => variable.clone(),
-        RenderError::Broken { line, .. } => format!("line {line}"),
-    };
-    let file_of = |error: &RenderError| match error {
-        RenderError::UnknownVariable { file, .. }
-        | RenderError::UnusedVariable { file, .. }
-        | RenderError::MissingCredential { file, .. }
-        | RenderError::UnsafeValue { file, .. }
-        | RenderError::Broken { file, .. } => match file.split_once('/') {
-            Some((name, rest)) if name == tool.name.as_str() => format!("{base}/{rest}"),
-            _ => file.clone(),
-        },
-    };
-    let report = |error: RenderError| CatalogError::new(file_of(&error), place(&error), error.to_string());
-    let mut errors = Vec::new();
-    let certificate = CertificatePaths::certbot("sample");
-    errors.extend(render_nginx(tool, &context, Some(&certificate)).err().map(report));
-    errors.extend(exchanges(tool, &context, &credentials).err().map(report));
-    match render_stack(tool, &context, &credentials) {
-        Err(error) => errors.push(report(error)),
-        Ok(stack) => {
-            let file = format!("{base}/compose.yml");
-            match serde_saphyr::from_str::<serde_json::Value>(&stack.compose) {
-                Err(error) => {
-                    let why = error.to_string().lines().next().unwrap_or("is no YAML").to_owned();
-                    errors.push(CatalogError::new(file, "syntax", why));
-                }
-                Ok(document) => errors.extend(
-                    compose::check(tool, &stack.compose, &document)
-                        .into_iter()
-                        .map(|(field, why)| CatalogError::new(file.clone(), field, why)),
-                ),
-            }
-        }
-    }
-    errors
-}
-
-/// Renders every request; what a reply would give is known to those after it in the same sequence.
-pub(crate) fn exchanges(
-    tool: &Tool,
-    context: &RenderContext,
-    credentials: &BTreeMap<String, Secret<String>>,
-) -> Result<(), RenderError> {
-    for exchange in tool.functional.iter().chain([&tool.health.probe]) {
-        render_exchange(tool, exchange, context, credentials)?;
-    }
-    let Some(setup) = &tool.setup else { return Ok(()) };
-    let fresh = setup.fresh_when.as_slice();
-    for sequence in [fresh, &setup.requests, &setup.then, &setup.done_when] {
-        let mut known = credentials.clone();
-        for exchange in sequence {
-            render_exchange(tool, exchange, context, &known)?;
-            let captured = exchange.capture.iter().map(|capture| capture.variable.clone());
-            known.extend(captured.map(|variable| (variable, Secret::from("sample"))));
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn sample_context() -> Option<RenderContext> {
-    Some(RenderContext {
-        domain: "sample.example".parse().ok()?,
-        owner_email: "owner@sample.example".parse().ok()?,
-        acme_email: "ssl@sample.example".parse().ok()?,
-        timezone: "Europe/Berlin".to_owned(),
-        tenant: "sample".to_owned(),
-        ipv6: true,
-        values: BTreeMap::new(),
-    })
-}
-
-pub(crate) fn sample_credentials(tool: &Tool) -> BTreeMap<String, Secret<String>> {
-    let sample = |credential: &crate::Credential| {
-        (credential.key.clone(), Secret::new(sample_value(credential.method)))
-    };
-    tool.credentials.iter().map(sample).collect()
-}
-
-/// A value with every character that its method can produce, so that unsafe places show at load time.
-fn sample_value(method: CredentialMethod) -> String {
-    match method {
-        CredentialMethod::Base64 => "Sample0+/Sample0+/Sample0+/Sample0+/Sample0+/=".to_owned(),
-        CredentialMethod::Hex => "0123456789abcdef".repeat(4),
-        CredentialMethod::Ed25519 => "sample-key".to_owned(),
-    }
-}
-
-/// Checks what entries must not share, and what they need of each other.
-pub(crate) fn across(tools: &[Tool], platform: &[Tool]) -> Vec<CatalogError> {
-    let mut errors = Vec::new();
-    let mut ports: BTreeMap<u16, String> = BTreeMap::new();
-    let mut labels: BTreeMap<&str, String> = BTreeMap::new();
-    let mut containers: BTreeMap<&str, String> = BTreeMap::new();
-    let mut uploads: Option<String> = None;
-    for tool in platform.iter().chain(tools) {
-        let folder = if tool.kind == Kind::Platform { "platform" } else { "tools" };
-        let file = format!("{folder}/{}/tool.toml", tool.name);
-        let owner = tool.name.to_string();
-        for (i, port) in tool.ports.iter().enumerate() {
-            if let Some(other) = ports.insert(port.host, owner.clone()) {
-                let why = format!("{} is also a port of {other}", port.host);
-                errors.push(CatalogError::new(&file, format!("ports[{i}].host"), why));
-            }
-        }
-        for (i, vhost) in tool.vhosts.iter().enumerate() {
-            if let Some(other) = labels.insert(&vhost.label, owner.clone()) {
-                let why = format!("\"{}\" is also a host name of {other}", vhost.label);
-                errors.push(CatalogError::new(&file, format!("vhosts[{i}].label"), why));
-            }
-        }
-        if tool.upload.is_some()
-            && let Some(other) = uploads.replace(owner.clone())
-        {
-            let why = format!("{other} has one too, and there is one user for uploads");
-            errors.push(CatalogError::new(&file, "upload", why));
-        }
-        for (i, service) in tool.services.iter().enumerate() {
-            if let Some(other) = containers.insert(&service.container, owner.clone()) {
-                let why = format!("\"{}\" is also a container of {other}", service.container);
-                errors.push(CatalogError::new(&file, format!("services[{i}].container"), why));
-            }
-        }
-        errors.extend(companions(tool, tools, &file));
-    }
-    errors
-}
-
-fn companions(tool: &Tool, tools: &[Tool], file: &str) -> Vec<CatalogError> {
-    let mut errors = Vec::new();
-    for (i, needed) in tool.depends_on_tools.iter().enumerate() {
-        if !tools.iter().any(|other| other.name == *needed) {
-            errors.push(CatalogError::new(
-                file,
-                format!("depends_on_tools[{i}]"),
-                unknown("tool", needed.as_str()),
-            ));
-        }
-    }
-    let mut reached = BTreeSet::new();
-    let mut open: Vec<_> = tool.depends_on_tools.iter().collect();
-    while let Some(id) = open.pop() {
-        if reached.insert(id) {
-            open.extend(
-                tools.iter().filter(|other| other.name == *id).flat_map(|other| &other.depends_on_tools),
-            );
-        }
-    }
-    if reached.contains(&tool.name) {
-        errors.push(CatalogError::new(
-            file,
-            "depends_on_tools",
-            "the dependencies lead back to the tool itself",
-        ));
-    }
-    errors
 }

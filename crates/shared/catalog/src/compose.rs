@@ -1,10 +1,15 @@
-//! The house rules for compose files.
+//! The house rules for compose files, checked in the rendered file.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{Kind, Service, Tool, confine, state};
+use crate::{
+    Kind, Service, Tool,
+    compose_file::megabytes,
+    house_lines::{self, RESTART},
+    state,
+};
 
 type Found = Vec<(String, String)>;
 
@@ -18,33 +23,57 @@ const GUARDIAN: &str = "/run/letsbe/guardian";
 const MOUNTABLE: [&str; 4] =
     [concat!(letsbe_types::server_home!(), "/"), "/etc/letsencrypt", GUARDIAN, CONTAINERS];
 
-/// Why a service is not bounded: the bounds are written behind this line.
-const CONFINED: &str =
-    "cannot be set here: `    container_name: <name>` must be a line of its own, and cap_drop be [ALL]";
+/// Why a service is without one of the house lines: it says something else, or the place for them was not found.
+const ADDED: &str = "is added here: leave it out, and indent by two spaces, with `container_name: <name>` on a line of its own";
 
-/// Fields that no service has: each is a way to the server, or to what another container has.
-const NEVER: [&str; 13] = [
-    "privileged",
-    "devices",
-    "device_cgroup_rules",
-    "pid",
-    "ipc",
-    "cgroup",
-    "build",
-    "extends",
-    "userns_mode",
-    "group_add",
-    "volumes_from",
-    "secrets",
-    "configs",
+/// Fields that a service may have. Others are ways to the server or to what another container has (`privileged`,
+/// `devices`, `pid`, `volumes_from`, `use_api_socket` …), or nobody has thought about them yet.
+const KNOWN: [&str; 37] = [
+    "cap_add",
+    "cap_drop",
+    "command",
+    "container_name",
+    "depends_on",
+    "dns",
+    "domainname",
+    "entrypoint",
+    "env_file",
+    "environment",
+    "expose",
+    "extra_hosts",
+    "healthcheck",
+    "hostname",
+    "image",
+    "init",
+    "labels",
+    "logging",
+    "mem_limit",
+    "mem_reservation",
+    "mem_swappiness",
+    "memswap_limit",
+    "network_mode",
+    "networks",
+    "pids_limit",
+    "ports",
+    "read_only",
+    "restart",
+    "security_opt",
+    "shm_size",
+    "stop_grace_period",
+    "stop_signal",
+    "tmpfs",
+    "ulimits",
+    "user",
+    "volumes",
+    "working_dir",
 ];
 
 /// Compares a rendered compose file with the entry's declarations and with the house rules.
 pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
     let mut found = Found::new();
-    let project = format!("letsbe-{}", tool.name);
-    if document["name"] != project.as_str() {
-        found.push(("name".to_owned(), format!("must be {project}")));
+    if document["name"] != format!("letsbe-{}", tool.name).as_str() {
+        found
+            .push(("name".to_owned(), format!("must be letsbe-{}, which is added: leave it out", tool.name)));
     }
     if text.contains("${") {
         let why = "holds ${…}: values reach containers by env_file or a file, never by interpolation";
@@ -53,29 +82,16 @@ pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
     let empty = serde_json::Map::new();
     let services = document["services"].as_object().unwrap_or(&empty);
     for declared in &tool.services {
-        match services.get(&declared.name) {
-            None => {
-                found.push((format!("services.{}", declared.name), "is declared but missing here".to_owned()))
-            }
-            Some(service) => found.extend(check_service(tool, declared, service)),
-        }
-    }
-    for name in services.keys().filter(|name| !tool.services.iter().any(|service| service.name == **name)) {
-        found.push((format!("services.{name}"), "is not declared in tool.toml".to_owned()));
+        found.extend(check_service(tool, declared, &services[&declared.name]));
     }
     found.extend(unused(tool, services));
     found.extend(check_volumes(tool, document, services));
     found.extend(state::mounted(tool, services));
     found.extend(check_networks(tool, document));
-    let sum: u64 = services.values().filter_map(|service| megabytes(&service["mem_limit"])).sum();
-    if sum > tool.needs.ram_mb {
-        let why = format!("the memory limits add up to {sum} MB, but needs.ram_mb is {}", tool.needs.ram_mb);
-        found.push(("mem_limit".to_owned(), why));
-    }
     found
 }
 
-/// Files and images that tool.toml declares and no service uses.
+/// Files that tool.toml declares and no service uses.
 fn unused(tool: &Tool, services: &serde_json::Map<String, Value>) -> Found {
     let used: BTreeSet<String> = services.values().flat_map(|service| texts(&service["env_file"])).collect();
     let env = tool.env.keys().filter(|name| !used.contains(*name));
@@ -87,11 +103,7 @@ fn unused(tool: &Tool, services: &serde_json::Map<String, Value>) -> Found {
     let files = tool.secret_files.keys().chain(tool.files.other.keys());
     let files = files.filter(|name| !mounts.iter().any(|mount| mount.starts_with(&format!("./{name}:"))));
     let files = files.map(|name| ("volumes".to_owned(), format!("no service mounts ./{name} read-only")));
-    let images =
-        tool.images.iter().filter(|image| !tool.services.iter().any(|service| service.image == **image));
-    let images =
-        images.map(|image| ("image".to_owned(), format!("no service uses \"{image}\" of tool.toml")));
-    env.chain(undeclared).chain(files).chain(images).collect()
+    env.chain(undeclared).chain(files).collect()
 }
 
 fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
@@ -103,10 +115,7 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
         }
     };
     let excepted = |rule: &str| tool.is_excepted(rule, name);
-    demand("image", service["image"] == declared.image.as_str(), format!("must be {}", declared.image));
-    let container = declared.container.as_str();
-    demand("container_name", service["container_name"] == container, format!("must be {container}"));
-    demand("restart", service["restart"] == "unless-stopped", "must be unless-stopped".to_owned());
+    demand("restart", service["restart"] == RESTART, format!("must be {RESTART}, which {ADDED}"));
     let test = texts(&service["healthcheck"]["test"]);
     let healthy = !test.is_empty() && test[0] != "NONE" || excepted("healthcheck");
     demand("healthcheck", healthy, "is missing".to_owned());
@@ -116,26 +125,24 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
         early.is_null(),
         "has start_interval, which Docker below 25 (Debian's) refuses".to_owned(),
     );
-    demand(
-        "mem_limit",
-        megabytes(&service["mem_limit"]).is_some(),
-        "is missing, or not like 512m or 2g".to_owned(),
-    );
+    let bounded = service["mem_limit"].as_str().and_then(megabytes).is_some();
+    demand("mem_limit", bounded, "is missing, or not like 512m or 2g".to_owned());
     let logging = &service["logging"];
     let rotated = logging["driver"] == "json-file"
         && logging["options"]["max-size"].is_string()
         && logging["options"]["max-file"].is_string();
-    demand("logging", rotated, "must be json-file with max-size and max-file".to_owned());
+    demand("logging", rotated, format!("must be json-file with max-size and max-file, which {ADDED}"));
     let kept = texts(&service["security_opt"]).iter().any(|option| option == "no-new-privileges:true");
-    demand("security_opt", kept, "must hold no-new-privileges:true".to_owned());
-    demand("pids_limit", service["pids_limit"].is_u64(), CONFINED.to_owned());
-    demand("cap_drop", texts(&service["cap_drop"]) == ["ALL"], CONFINED.to_owned());
+    demand("security_opt", kept, format!("must hold no-new-privileges:true, which {ADDED}"));
+    demand("pids_limit", service["pids_limit"].is_u64(), format!("must be a number, which {ADDED}"));
+    demand("cap_drop", texts(&service["cap_drop"]) == ["ALL"], format!("must be [ALL], which {ADDED}"));
     let added = texts(&service["cap_add"]);
-    let kept = confine::capabilities(tool, name);
+    let kept = house_lines::capabilities(tool, name);
     let few = added.iter().all(|capability| kept.contains(&capability.as_str()));
     demand("cap_add", few, format!("must hold nothing else than {}", kept.join(", ")));
-    for field in NEVER {
-        demand(field, service[field].is_null(), "is not allowed".to_owned());
+    let fields = service.as_object().into_iter().flat_map(serde_json::Map::keys);
+    for field in fields.filter(|field| !KNOWN.contains(&field.as_str())) {
+        demand(field, false, "is not allowed".to_owned());
     }
     let network = &service["network_mode"];
     let on_host = network == "host";
@@ -152,8 +159,13 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
         .collect();
     let given: BTreeSet<String> = texts(&service["ports"]).into_iter().collect();
     let list = wanted.iter().cloned().collect::<Vec<_>>().join(", ");
-    let why =
-        if wanted.is_empty() { "must publish nothing".to_owned() } else { format!("must be exactly {list}") };
+    let why = if wanted.is_empty() {
+        "must publish nothing: a service in the host's network cannot".to_owned()
+    } else {
+        format!(
+            "must be published as {list}: write `ports: [\"<port of the server>:<port of the container>\"]`"
+        )
+    };
     demand("ports", given == wanted, why);
     for mount in texts(&service["volumes"]) {
         if let Some(why) = socket_fault(tool, name, mount.split(':').next().unwrap_or_default()) {
@@ -247,14 +259,5 @@ pub(crate) fn texts(value: &Value) -> Vec<String> {
             items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect()
         }
         _ => Vec::new(),
-    }
-}
-
-fn megabytes(value: &Value) -> Option<u64> {
-    let text = value.as_str()?;
-    match text.split_at_checked(text.len().checked_sub(1)?)? {
-        (number, "m") => number.parse().ok(),
-        (number, "g") => number.parse::<u64>().ok()?.checked_mul(1024),
-        _ => None,
     }
 }

@@ -6,6 +6,7 @@ use crate::CredentialRotation;
 
 /// Categories of the runbook, section 3.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialCategory {
     /// Password of a database user.
@@ -26,6 +27,7 @@ pub enum CredentialCategory {
 
 /// How a credential is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialMethod {
     /// 32 random bytes in base64 (44 characters with `+`, `/`, `=`).
@@ -40,6 +42,7 @@ pub enum CredentialMethod {
 
 /// A secret made for a tool.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Credential {
     /// Its name in templates; unique within the tool.

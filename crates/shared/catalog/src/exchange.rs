@@ -1,4 +1,4 @@
-//! HTTP requests to a tool, for set-up and probes: as an entry declares them, and rendered.
+//! A request to a tool and what must come back: probes, the first set-up, log-ins.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -12,6 +12,7 @@ use crate::{RenderContext, RenderError, Tool, template};
 /// It is sent to `http://127.0.0.1:<port>` with `Host: <the tool's first vhost>` and `X-Forwarded-Proto: https`,
 /// as nginx would; redirects are not followed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// `GET` or `POST`.
@@ -42,6 +43,7 @@ pub struct Exchange {
 
 /// A value that a reply holds and that later requests use as a variable. It is treated as a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Capture {
     /// Name of the variable.
@@ -71,6 +73,7 @@ fn get() -> String {
 
 /// What a reply must be. Every condition given must hold.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// Acceptable status codes.

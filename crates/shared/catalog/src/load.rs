@@ -1,11 +1,16 @@
-//! Reads the whole catalog, and names what is wrong with it all at once.
+//! Reads a catalog from its folder, and says everything that is wrong with it at once.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
-use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::{Kind, TierSpec, Tool, ToolId, check, template::Shared, tiers::Tiers, tool::ToolFiles};
+use crate::{
+    Kind, TierSpec, Tool, ToolId,
+    entry::{Entry, Reader, names},
+    former, rules,
+    template::Shared,
+    tiers::Tiers,
+};
 
 /// One thing wrong with the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,19 +71,11 @@ impl Catalog {
     /// # Errors
     /// All errors found, sorted by file.
     pub fn load(root: &Path) -> Result<Self, CatalogErrors> {
-        let mut reader = Reader { root, errors: Vec::new() };
-        let tiers: Option<Tiers> = reader.toml("tiers.toml");
-        let shared = reader.folder("shared");
-        let tools = reader.tools("tools", Kind::Tool, &shared);
-        let mut platform = reader.tools("platform", Kind::Platform, &shared);
+        let Folder { tiers, shared, agents, entries, mut errors } = Folder::read(root);
+        let (mut platform, tools): (Vec<Tool>, Vec<Tool>) =
+            entries.into_iter().filter_map(|entry| entry.tool).partition(|tool| tool.kind == Kind::Platform);
         platform.sort_by_key(|tool| tool.order);
-        let agents = reader
-            .folder("agents")
-            .into_iter()
-            .filter_map(|(name, soul)| Some(Agent { name: name.strip_suffix(".md")?.to_owned(), soul }))
-            .collect();
-        let mut errors = reader.errors;
-        errors.extend(check::across(&tools, &platform));
+        errors.extend(rules::across(&tools, &platform));
         match tiers {
             Some(tiers) if errors.is_empty() => {
                 let tools = tools.into_iter().map(|tool| (tool.name.clone(), tool)).collect();
@@ -123,74 +120,33 @@ impl Catalog {
     }
 }
 
-struct Reader<'a> {
-    root: &'a Path,
-    errors: Vec<CatalogError>,
+/// The folder of a catalog, as it is read; each entry is checked by itself.
+pub(crate) struct Folder {
+    pub(crate) tiers: Option<Tiers>,
+    pub(crate) shared: Shared,
+    pub(crate) agents: Vec<Agent>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) errors: Vec<CatalogError>,
 }
 
-impl Reader<'_> {
-    fn text(&mut self, path: &str) -> Option<String> {
-        match fs::read_to_string(self.root.join(path)) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                self.errors.push(CatalogError::new(path, "file", format!("cannot be read: {error}")));
-                None
+impl Folder {
+    pub(crate) fn read(root: &Path) -> Self {
+        let mut reader = Reader::default();
+        let tiers = reader.text(&root.join("tiers.toml"), "tiers.toml");
+        let tiers = tiers.and_then(|text| reader.toml(&text, "tiers.toml", former::of_tiers));
+        let shared = reader.folder(&root.join("shared"), "shared");
+        let mut entries = Vec::new();
+        for (kind, folder) in [(Kind::Tool, "tools"), (Kind::Platform, "platform")] {
+            for name in names(&root.join(folder), true) {
+                let base = format!("{folder}/{name}");
+                entries.extend(reader.entry(&root.join(&base), &base, kind, &shared));
             }
         }
-    }
-
-    fn toml<T: DeserializeOwned>(&mut self, path: &str) -> Option<T> {
-        let text = self.text(path)?;
-        match toml::from_str(&text) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let start = error.span().map_or(0, |span| span.start);
-                let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
-                self.errors.push(CatalogError::new(path, format!("line {line}"), error.message().trim()));
-                None
-            }
-        }
-    }
-
-    /// The files directly in a folder, by name; an absent folder is empty.
-    fn folder(&mut self, path: &str) -> BTreeMap<String, String> {
-        let names = names(&self.root.join(path), false);
-        names
+        let agents = reader
+            .folder(&root.join("agents"), "agents")
             .into_iter()
-            .filter_map(|name| {
-                let text = self.text(&format!("{path}/{name}"))?;
-                Some((name, text))
-            })
-            .collect()
+            .filter_map(|(name, soul)| Some(Agent { name: name.strip_suffix(".md")?.to_owned(), soul }))
+            .collect();
+        Self { tiers, shared, agents, entries, errors: reader.errors }
     }
-
-    fn tools(&mut self, folder: &str, kind: Kind, shared: &Shared) -> Vec<Tool> {
-        let mut tools = Vec::new();
-        for name in names(&self.root.join(folder), true) {
-            let base = format!("{folder}/{name}");
-            let Some(mut tool) = self.toml::<Tool>(&format!("{base}/tool.toml")) else { continue };
-            let Some(compose) = self.text(&format!("{base}/compose.yml")) else { continue };
-            let nginx_path = format!("{base}/nginx.conf");
-            let has_nginx = self.root.join(&nginx_path).exists();
-            let nginx = if has_nginx { self.text(&nginx_path) } else { None };
-            let other = self.folder(&format!("{base}/files"));
-            tool.files = ToolFiles { compose, nginx, other, shared: shared.clone() };
-            self.errors.extend(check::alone(&tool, &base, &name, kind));
-            tools.push(tool);
-        }
-        tools
-    }
-}
-
-/// Names of the folders (or files) in a folder, sorted.
-fn names(path: &Path, folders: bool) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
-    let mut names: Vec<String> = entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.path().is_dir() == folders)
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    names.sort();
-    names
 }

@@ -1,4 +1,4 @@
-//! nginx: its main configuration, and a site for each host name of a tool.
+//! Renders nginx: the main configuration, and the server blocks of each host name.
 
 use crate::{
     Catalog, RenderContext, RenderError, Selection, Tool, Vhost,

@@ -1,11 +1,11 @@
-//! Renders a stack: compose file, files of variables, and the templates of agents.
+//! Renders a tool's stack: its compose file, environment files and plain configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use letsbe_types::{DomainName, EmailAddress, Secret};
 
 use crate::{
-    Agent, Catalog, RenderError, Tool, confine,
+    Agent, Catalog, RenderError, Tool, house_lines,
     template::{self, Shared, Variables},
 };
 
@@ -113,7 +113,7 @@ pub fn render_stack(
     }
     let compose = template::render(&format!("{}/compose.yml", tool.name), &tool.files.compose, &public)?;
     Ok(RenderedStack {
-        compose: confine::confined(tool, &compose),
+        compose: house_lines::added(tool, &compose),
         env,
         nginx: crate::render_nginx(tool, context, None)?,
         files,

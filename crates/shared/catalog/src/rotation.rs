@@ -6,6 +6,7 @@ use crate::{Credential, CredentialCategory, DatabaseEngine, Tool};
 
 /// What an entry says about one credential: `rotation = "env"` or `rotation = { keep = "why" }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialRotation {
     /// The tool takes a new value from its files when its containers are made again.

@@ -1,4 +1,4 @@
-//! Which tools fit a tier together, and the order in which they start.
+//! Which tools a customer may choose together: what fits a tier, and in which order they start.
 
 use std::collections::{BTreeMap, BTreeSet};
 

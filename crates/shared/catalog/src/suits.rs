@@ -3,8 +3,8 @@
 use letsbe_types::{DomainName, EmailAddress, api::FieldError};
 
 use crate::{
-    Catalog, CertificatePaths, Door, RenderContext, RenderError, Selection, Tool, check, render_agents,
-    render_sites, render_stack,
+    Catalog, CertificatePaths, Door, RenderContext, RenderError, Selection, Tool, render_agents,
+    render_sites, render_stack, rules,
 };
 
 impl Catalog {
@@ -43,7 +43,7 @@ impl Catalog {
                 }
             }
         }
-        let Some(sample) = check::sample_context() else { return Ok(()) };
+        let Some(sample) = rules::sample_context() else { return Ok(()) };
         let context =
             RenderContext { domain: domain.clone(), owner_email: owner_email.clone(), ..sample.clone() };
         if let Err(error) = self.rendered(selection, &context) {
@@ -57,9 +57,9 @@ impl Catalog {
 
     fn rendered(&self, selection: &Selection, context: &RenderContext) -> Result<(), RenderError> {
         for tool in selection.entries(self).chain(self.platform()) {
-            let credentials = check::sample_credentials(tool);
+            let credentials = rules::sample_credentials(tool);
             render_stack(tool, context, &credentials)?;
-            check::exchanges(tool, context, &credentials)?;
+            rules::exchanges(tool, context, &credentials)?;
         }
         let certificate = CertificatePaths::certbot("sample");
         render_sites(self, selection, context, |_: Option<&Tool>| Door::Open(&certificate))?;

@@ -1,4 +1,4 @@
-//! Templates, strict: an unknown variable is an error, and so is one that no template uses.
+//! Templates: strict about variables, and silent about values.
 
 use std::collections::{BTreeMap, BTreeSet};
 

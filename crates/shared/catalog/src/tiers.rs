@@ -1,4 +1,4 @@
-//! Tiers: what a server of each offers, and what the platform keeps of it.
+//! `tiers.toml`: what the servers of each tier offer, and what a month costs.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 /// What a server of one tier offers, and how much of it the platform keeps for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TierSpec {
     /// Processor cores.
@@ -15,11 +16,6 @@ pub struct TierSpec {
     pub ram_mb: u64,
     /// Disk in GiB.
     pub disk_gb: u64,
-    /// Fewest tools the tier is meant for (advice, not a limit).
-    pub recommended_tools_min: u32,
-    /// Most tools the tier is meant for; absent where there is no upper end.
-    #[serde(default)]
-    pub recommended_tools_max: Option<u32>,
     /// Memory kept for the operating system, Docker, the node agent and the platform's own containers, in MiB.
     pub reserved_ram_mb: u64,
     /// Disk kept for the operating system, images and backups, in GiB.
@@ -48,6 +44,7 @@ impl TierSpec {
 
 /// `tiers.toml`: every tier must be described.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tiers {
     lite: TierSpec,

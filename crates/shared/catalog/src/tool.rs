@@ -1,29 +1,32 @@
-//! One entry of the catalog, as `tool.toml` has it.
+//! One catalog entry, as its `tool.toml` says it and with what its `compose.yml` says. Every field is in the table of
+//! `catalog/README.md`, which is made from these types.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Credential, Exchange, ToolId, Upload};
+use crate::{Credential, Exchange, Port, Service, ToolId, Upload};
 
 /// The ports that a mail tool may open: delivery, submission, reading.
 pub(crate) const MAIL_PORTS: [u16; 3] = [25, 587, 993];
 
 /// Whether a catalog entry is sold or is part of every server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
-    /// A customer may select it.
+    /// A customer may select it: `catalog/tools`.
+    #[default]
     Tool,
-    /// Deployed on every server, never selectable.
+    /// Deployed on every server, never selectable: `catalog/platform`.
     Platform,
 }
 
 /// One catalog entry: `tool.toml` and the files beside it.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
-    /// Name; equals the folder's.
+    /// Name: the folder's, put in when `tool.toml` is read.
+    #[cfg_attr(test, schemars(skip))]
     pub name: ToolId,
     /// Name for people.
     pub title: String,
@@ -33,20 +36,29 @@ pub struct Tool {
     pub licence: String,
     /// Shelf in the shop: `website`, `files`, `monitoring` …
     pub category: String,
-    /// Sold or platform.
+    /// Sold or platform: by the folder that the entry's folder lies in.
+    #[serde(skip)]
     pub kind: Kind,
     /// Start order among platform entries; lower first.
     #[serde(default)]
     pub order: u32,
     /// What it needs of the server.
     pub needs: Need,
-    /// Images that the compose file names, each with a pinned tag.
+    /// Images that the services of `compose.yml` name, each once.
+    #[serde(skip)]
     pub images: Vec<String>,
-    /// The services of the compose file.
+    /// The services of `compose.yml`, in its order.
+    #[serde(skip)]
     pub services: Vec<Service>,
-    /// Ports published on 127.0.0.1.
+    /// Services without which the server does not count as broken.
     #[serde(default)]
+    pub optional_services: BTreeSet<String>,
+    /// Ports published on 127.0.0.1: those of `compose.yml`, and `host_ports`.
+    #[serde(skip)]
     pub ports: Vec<Port>,
+    /// Loopback ports of the service in the host's network, for which `compose.yml` cannot publish any.
+    #[serde(default)]
+    pub host_ports: Vec<u16>,
     /// Ports of a mail server on the host's network that everybody may reach: of 25, 587 and 993.
     #[serde(default)]
     pub mail_ports: BTreeSet<u16>,
@@ -102,11 +114,9 @@ pub struct Tool {
     /// Oldest acceptable version of an image, by the last part of its name: an older tag is refused.
     #[serde(default)]
     pub minimum_versions: BTreeMap<String, String>,
-    /// Older entries list what is to be watched; nobody ever read it.
-    #[serde(default, rename = "monitors")]
-    pub former_monitors: serde::de::IgnoredAny,
     /// Tools that must be selected too, and start before.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub depends_on_tools: Vec<ToolId>,
     /// Rules of the catalog that this entry may break, each with its reason.
     #[serde(default)]
@@ -131,52 +141,25 @@ pub struct ToolFiles {
 
 /// What a tool needs of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Need {
-    /// Memory in MiB; at least the sum of its containers' limits.
+    /// Memory in MiB: the sum of the `mem_limit`s in `compose.yml`.
+    #[serde(skip)]
     pub ram_mb: u64,
     /// Disk in GiB, for images and a first year of data.
     pub disk_gb: u64,
 }
 
-/// One service of the compose file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Service {
-    /// Name in the compose file.
-    pub name: String,
-    /// Name of its container: `letsbe-<tool>` or `letsbe-<tool>-<service>`.
-    pub container: String,
-    /// One of `images`.
-    pub image: String,
-    /// Whether the server counts as broken without it.
-    #[serde(default = "yes")]
-    pub required: bool,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-/// A port published on 127.0.0.1.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Port {
-    /// The service that listens.
-    pub service: String,
-    /// Port on the server's loopback interface.
-    pub host: u16,
-    /// Port inside the container.
-    pub container: u16,
-}
-
 /// A host name under the customer's domain.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Vhost {
     /// Label under the domain, or `@` for the domain itself.
     pub label: String,
-    /// Loopback port that nginx forwards to.
+    /// Loopback port that nginx forwards to. Left out where the tool has one port.
+    #[serde(default)]
     pub port: u16,
     /// Whether connections may be upgraded.
     #[serde(default)]
@@ -198,6 +181,7 @@ pub struct Vhost {
 
 /// Kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseEngine {
     /// `pg_dump -Fc`, `pg_restore`.
@@ -212,6 +196,7 @@ pub enum DatabaseEngine {
 
 /// How a running database takes a new password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DatabaseRotation {
     /// `ALTER USER`, then the stack is recreated with the new file.
@@ -220,6 +205,7 @@ pub enum DatabaseRotation {
 
 /// A database that holds a tool's rows.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// Which engine; it decides how the database is dumped and restored.
@@ -242,6 +228,7 @@ pub struct Database {
 
 /// Where a tool's data names the version that made it: a tag may float, and an older program must not get newer data.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DataVersion {
     /// A row of one of its databases.
@@ -269,6 +256,7 @@ pub enum DataVersion {
 
 /// How state outside a database is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StateMethod {
     /// Files, as they are.
@@ -283,6 +271,7 @@ pub enum StateMethod {
 
 /// A volume or a path that holds state.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct State {
     /// Named volume of the compose file. Either this or `path`.
@@ -300,9 +289,11 @@ pub struct State {
 
 /// Proof that a tool is up.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Health {
-    /// Loopback port to ask.
+    /// Loopback port to ask. Left out where the tool has one port.
+    #[serde(default)]
     pub port: u16,
     /// Whether the server fails verification without it (else it warns).
     pub required: bool,
@@ -315,9 +306,11 @@ pub struct Health {
 /// First-run set-up, before anybody else can reach the tool: nothing is done where `done_when` already holds, and it
 /// must hold afterwards.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
-    /// Loopback port to talk to.
+    /// Loopback port to talk to. Left out where the tool has one port.
+    #[serde(default)]
     pub port: u16,
     /// Holds as long as nobody has set the tool up. Never a proof that it was us.
     #[serde(default)]
@@ -336,6 +329,7 @@ pub struct Setup {
 
 /// How a tool is restored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Restore {
     /// Services that stand still meanwhile; the databases' own services run on.
@@ -348,9 +342,14 @@ pub struct Restore {
 
 /// How a tool is updated.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Update {
-    /// Image whose tag moves.
+    /// Service whose image is the tool's own; the first of `compose.yml` if it is left out.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// The image of that service: its tag moves.
+    #[serde(skip)]
     pub image: String,
     /// Whether major versions must be passed one by one.
     pub one_major_at_a_time: bool,
@@ -360,6 +359,7 @@ pub struct Update {
 
 /// A rule of the catalog that a service may break.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RuleException {
     /// The rule: `audit-log`, `container-view`, `healthcheck`, `host-network` or `raw-sockets`.

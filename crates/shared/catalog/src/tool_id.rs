@@ -1,4 +1,4 @@
-//! A tool's name in the catalog, in URLs, folders and container names.
+//! The name of a tool.
 
 use std::{fmt, str::FromStr};
 

@@ -19,6 +19,7 @@ const MOST_FILES: u64 = 200_000;
 
 /// A folder of a tool that its owner uploads to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Upload {
     /// The folder, one of `state`.
@@ -102,7 +103,7 @@ mod tests {
         let catalog = Catalog::load(Path::new(folder)).expect("the catalog is valid");
         let website = catalog.tools().find(|tool| tool.upload.is_some()).expect("one takes uploads");
         let other = Tool { name: "other".parse().expect("a name"), ..website.clone() };
-        let found = crate::check::across(&[website.clone(), other], &[]);
+        let found = crate::rules::across(&[website.clone(), other], &[]);
         let why = "tools/other/tool.toml: upload: static-website has one too";
         assert!(found.iter().any(|error| error.to_string().starts_with(why)), "{found:?}");
 

@@ -1,5 +1,7 @@
 //! The shipped catalog loads; bad catalogs are refused with exact words: file, field, why.
 
+mod check;
+mod former;
 mod sample;
 #[path = "../support/mod.rs"]
 mod support;
@@ -24,31 +26,10 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
         "[minimum_versions]\nbeta = \"1\"\n\n[health]\n",
         "minimum_versions.beta: there is no image \"beta\"",
     ),
-    ("name = \"alpha\"", "name = \"alfa\"", "name: is \"alfa\" but the folder is \"alpha\""),
-    (
-        "name = \"alpha\"",
-        "name = \"al/pha\"",
-        "line 1: \"al/pha\" is no tool name: use 1 to 40 lower-case letters, digits and hyphens, starting with a letter",
-    ),
-    (
-        "kind = \"tool\"",
-        "kind = \"platform\"",
-        "kind: does not suit the folder it stands in (tools/ or platform/)",
-    ),
     ("licence = \"MIT\"", "licence = \"\"", "licence: is empty"),
-    ("licence = \"MIT\"", "licenze = \"MIT\"", "line 4: unknown field `licenze`, expected one of "),
-    ("[\"alpha:1.2\"]", "[\"alpha:1.2\", \"beta\"]", "images[1]: \"beta\" has no pinned tag"),
-    (
-        "[\"alpha:1.2\"]",
-        "[\"alpha:1.2\", \"x/beta:latest\"]",
-        "images[1]: \"x/beta:latest\" has no pinned tag",
-    ),
-    (
-        "container = \"letsbe-alpha\"",
-        "container = \"alpha\"",
-        "services[0].container: \"alpha\" does not start with letsbe-alpha",
-    ),
-    ("port = 3999\nbody_mb", "port = 4000\nbody_mb", "vhosts[0].port: there is no port \"4000\""),
+    ("[needs]", "[data_version]\nfrom = \"image\"\nwhy = \"\"\n[needs]", "data_version.why: is empty"),
+    ("licence = \"MIT\"", "licenze = \"MIT\"", "line 3: unknown field `licenze`, expected one of "),
+    ("body_mb = 1\n", "body_mb = 1\nport = 4000\n", "vhosts[0].port: there is no port \"4000\""),
     ("body_mb = 1\n", "body_mb = 1\nlogins = [\"/a|b\"]\n", "vhosts[0].logins: \"/a|b\" is no plain path"),
     (
         "body_mb = 1\n",
@@ -60,7 +41,7 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
         "body_mb = 1\nown_limit = \" \"\n",
         "vhosts[0].own_limit: a tool that counts by itself needs a word on how",
     ),
-    ("port = 3999\nrequired", "port = 1\nrequired", "health.port: there is no port \"1\""),
+    ("required = true", "required = true\nport = 1", "health.port: there is no port \"1\""),
     (
         "password = \"{{ admin_password }}\"",
         "",
@@ -72,7 +53,7 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
         "setup.done_when: must log in with a credential of the category admin_password",
     ),
     (SETUP, "", "setup: is missing: the first visitor of its host names would own it"),
-    (SETUP, "[setup]\nport = 3999\ndone_when = []\n", "setup.done_when: must log in with a credential"),
+    (SETUP, "[setup]\ndone_when = []\n", "setup.done_when: must log in with a credential"),
     (
         "[needs]",
         "no_login = \"x\"\n[needs]",
@@ -93,10 +74,12 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
         "key = \"admin\"",
         "credentials[0].key: \"admin\" is declared but no template uses it",
     ),
+    ("[update]\n", "[update]\nservice = \"b\"\n", "update.service: there is no service \"b\""),
+    ("[needs]", "optional_services = [\"b\"]\n[needs]", "optional_services: there is no service \"b\""),
     (
-        "[update]\nimage = \"alpha:1.2\"",
-        "[update]\nimage = \"b:1\"",
-        "update.image: there is no image \"b:1\"",
+        "[needs]",
+        "host_ports = [1]\n[needs]",
+        "host_ports: no service of compose.yml has `network_mode: host`",
     ),
     ("[needs]", "depends_on_tools = [\"beta\"]\n[needs]", "depends_on_tools[0]: there is no tool \"beta\""),
     (
@@ -107,12 +90,12 @@ const TOOL_FAULTS: &[(&str, &str, &str)] = &[
     (
         "method = \"base64_32\"",
         "method = \"base64\"",
-        "line 35: unknown variant `base64`, expected one of `base64_32`, `hex_32`, `ed25519`",
+        "line 20: unknown variant `base64`, expected one of `base64_32`, `hex_32`, `ed25519`",
     ),
     (
         "method = \"base64_32\"",
         "method = \"base64_32\"\nrotation = \"keep\"",
-        "line 36: invalid type: unit variant, expected newtype variant",
+        "line 21: invalid type: unit variant, expected newtype variant",
     ),
     (
         "method = \"base64_32\"",
@@ -190,23 +173,30 @@ fn a_fault_in_tool_toml_is_named() {
 fn a_fault_in_compose_yml_is_named() {
     let app = "services.app";
     let table = [
-        ("name: letsbe-alpha\n", "name: alpha\n", "name: must be letsbe-alpha".to_owned()),
-        ("image: alpha:1.2", "image: alpha:1.3", format!("{app}.image: must be alpha:1.2")),
-        ("container_name: letsbe-alpha", "container_name: x", format!("{app}.container_name: must be letsbe-alpha")),
-        ("unless-stopped", "always", format!("{app}.restart: must be unless-stopped")),
+        ("services:", "name: alpha\nservices:", "name: must be letsbe-alpha, which is added: leave it out".to_owned()),
+        ("    image: alpha:1.2\n", "", format!("{app}.image: is missing: write `image: <name>:<version>`")),
+        ("image: alpha:1.2", "image: beta", format!("{app}.image: \"beta\" has no pinned tag: write `<name>:<version>`")),
+        ("image: alpha:1.2", "image: host:5000/beta", format!("{app}.image: \"host:5000/beta\" has no pinned tag")),
+        ("image: alpha:1.2", "image: x/beta:latest", format!("{app}.image: \"x/beta:latest\" has no pinned tag")),
+        ("    container_name: letsbe-alpha\n", "", format!("{app}.container_name: is missing: write `container_name: letsbe-alpha` (or `-app`)")),
+        ("container_name: letsbe-alpha", "container_name: x", format!("{app}.container_name: \"x\" does not start with letsbe-alpha")),
+        ("    mem_limit", "    restart: always\n    mem_limit", format!("{app}.restart: must be unless-stopped, which is added here: leave it out")),
         ("      test:", "      start_interval: 1s\n      test:", format!("{app}.healthcheck: has start_interval, which Docker below 25 (Debian's) refuses")),
         ("test: [\"CMD\", \"true\"]", "interval: 5s", format!("{app}.healthcheck: is missing")),
         ("mem_limit: 128m", "mem_limit: lots", format!("{app}.mem_limit: is missing, or not like 512m or 2g")),
-        ("mem_limit: 128m", "mem_limit: 1g", "mem_limit: the memory limits add up to 1024 MB, but needs.ram_mb is 128".to_owned()),
-        ("driver: json-file", "driver: local", format!("{app}.logging: must be json-file with max-size and max-file")),
-        ("no-new-privileges:true", "seccomp:unconfined", format!("{app}.security_opt: must hold no-new-privileges:true")),
-        ("127.0.0.1:3999:80", "3999:80", format!("{app}.ports: must be exactly 127.0.0.1:3999:80")),
-        ("127.0.0.1:3999:80", "0.0.0.0:3999:80", format!("{app}.ports: must be exactly 127.0.0.1:3999:80")),
+        ("    mem_limit", "    logging: { driver: local }\n    mem_limit", format!("{app}.logging: must be json-file with max-size and max-file")),
+        ("    mem_limit", "    security_opt: [\"seccomp:unconfined\"]\n    mem_limit", format!("{app}.security_opt: must hold no-new-privileges:true")),
+        ("\"3999:80\"", "\"0.0.0.0:3999:80\"", format!("{app}.ports: 0.0.0.0:3999:80 would be open to everybody: write \"3999:80\"")),
+        ("\"3999:80\"", "\"[::]:3999:80\"", format!("{app}.ports: [::]:3999:80 would be open to everybody: write \"3999:80\"")),
+        ("\"3999:80\"", "\"80\"", format!("{app}.ports: 80 must be written \"<port of the server>:<port of the container>\"")),
+        ("[\"3999:80\"]", "[{ target: 80, published: 3999 }]", format!("{app}.ports: {{\"published\":3999,\"target\":80}} must be written")),
+        ("[\"3999:80\"]", "[3999:80]", format!("{app}.ports: must be published as 127.0.0.1:3999:80: write `ports: [")),
+        ("    mem_limit", "    use_api_socket: true\n    mem_limit", format!("{app}.use_api_socket: is not allowed")),
         ("    mem_limit", "    privileged: true\n    mem_limit", format!("{app}.privileged: is not allowed")),
         ("    mem_limit", "    cap_add: [ALL]\n    mem_limit", format!("{app}.cap_add: must hold nothing else than CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, NET_BIND_SERVICE, SETGID, SETUID")),
         ("    mem_limit", "    cap_drop: [ALL]\n    cap_add: [SYS_ADMIN]\n    mem_limit", format!("{app}.cap_add: must hold nothing else than CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, NET_BIND_SERVICE, SETGID, SETUID")),
-        ("    mem_limit", "    cap_drop: [NET_RAW]\n    mem_limit", format!("{app}.cap_drop: cannot be set here: `    container_name: <name>` must be a line of its own, and cap_drop be [ALL]")),
-        ("    mem_limit", "    pids_limit: -1\n    mem_limit", format!("{app}.pids_limit: cannot be set here: `    container_name: <name>` must be a line of its own, and cap_drop be [ALL]")),
+        ("    mem_limit", "    cap_drop: [NET_RAW]\n    mem_limit", format!("{app}.cap_drop: must be [ALL], which is added here: leave it out")),
+        ("    mem_limit", "    pids_limit: -1\n    mem_limit", format!("{app}.pids_limit: must be a number, which is added here: leave it out")),
         ("    mem_limit", "    network_mode: host\n    mem_limit", format!("{app}.network_mode: is not allowed without an exception \"host-network\"")),
         ("- data:/data", "- /var/run/docker.sock:/var/run/docker.sock\n      - data:/data", format!("{app}.volumes: mounts the Docker socket, which makes it root: containers are shown in /run/letsbe/docker")),
         ("- data:/data", "- /run/docker.sock:/x:ro\n      - data:/data", format!("{app}.volumes: mounts the Docker socket, which makes it root: containers are shown in /run/letsbe/docker")),
@@ -227,11 +217,13 @@ fn a_fault_in_compose_yml_is_named() {
         ("      - data:/data", "      - other:/data", "volumes.data: is missing in services".to_owned()),
         ("env_file: [.env]", "env_file: [x.env]", "env_file: \"x.env\" is not in tool.toml".to_owned()),
         ("env_file: [.env]", "hostname: a", "env_file: no service uses \".env\"".to_owned()),
-        ("  app:\n", "  app: {}\n  other:\n", format!("{app}.image: must be alpha:1.2")),
-        ("  app:\n", "  other:\n", "services.other: is not declared in tool.toml".to_owned()),
+        ("  app:\n", "  app: {}\n  other:\n", format!("{app}.image: is missing")),
+        ("  app:\n", "   app:\n", format!("{app}.restart: must be unless-stopped, which is added here: leave it out, and indent by two spaces")),
+        ("services:\n  app:", "services:\n  app: { image: \"alpha:1.2\", container_name: letsbe-alpha }\n  app-b:", format!("{app}.pids_limit: must be a number")),
+        ("image: alpha:1.2", "image: {{ timezone }}", "syntax: ".to_owned()),
         ("    env_file", "    environment: { A: \"${SECRET}\" }\n    env_file", "interpolation: holds ${…}: values reach containers by env_file or a file, never by interpolation".to_owned()),
         ("    env_file", "    environment: { A: \"{{ admin_password }}\" }\n    env_file", "admin_password: alpha/compose.yml uses the variable \"admin_password\", which is not declared; declare it or correct the name".to_owned()),
-        ("    env_file", "    environment: { A: \"{{ domain }\" }\n    env_file", "line 7: ".to_owned()),
+        ("    env_file", "    environment: { A: \"{{ domain }\" }\n    env_file", "line 5: ".to_owned()),
         ("services:", "services: [", "syntax: ".to_owned()),
     ];
     for (from, to, why) in table {
@@ -333,16 +325,8 @@ fn what_services_mount_must_be_what_the_entry_says_it_is() {
     let covered = with_database.replace("method = \"files\"", "method = \"database_volume\"");
     let elsewhere = covered.replace("service = \"app\"\nname", "service = \"other\"\nname");
     assert_eq!(load(&covered, COMPOSE), Vec::<String>::new(), "a database whose volume is covered is sound");
-    let two = "  other:\n    image: alpha:1.2\n    container_name: letsbe-alpha-other\n    restart: unless-stopped\n    \
-               healthcheck:\n      test: [\"CMD\", \"true\"]\n    mem_limit: 1m\n    security_opt: \
-               [\"no-new-privileges:true\"]\n    logging:\n      driver: json-file\n      options: { max-size: 1m, max-file: \
-               \"3\" }\nvolumes:\n  data:";
-    let elsewhere = elsewhere.replacen(
-        "[[ports]]",
-        "[[services]]\nname = \"other\"\ncontainer = \"letsbe-alpha-other\"\nimage = \"alpha:1.2\"\n\n[[ports]]",
-        1,
-    );
-    let shadow = TOOL.replace("alpha:1.2", "library/postgres:16-alpine");
+    let two = "  other:\n    image: alpha:1.2\n    container_name: letsbe-alpha-other\n    healthcheck:\n      \
+               test: [\"CMD\", \"true\"]\n    mem_limit: 1m\nvolumes:\n  data:";
     let shadow_compose = COMPOSE.replace("alpha:1.2", "library/postgres:16-alpine");
     for (tool, compose, why) in [
         (
@@ -352,7 +336,11 @@ fn what_services_mount_must_be_what_the_entry_says_it_is() {
         ),
         (&with_database, COMPOSE.to_owned(), "services.app.volumes: data holds a running database"),
         (&with_database, COMPOSE.to_owned(), "services.app.volumes: no database_volume is mounted"),
-        (&shadow, shadow_compose, "services.app.image: \"library/postgres:16-alpine\" is a database, but no"),
+        (
+            &TOOL.to_owned(),
+            shadow_compose,
+            "services.app.image: \"library/postgres:16-alpine\" is a database, but no",
+        ),
         (
             &elsewhere,
             COMPOSE.replace("volumes:\n  data:", two),
@@ -374,20 +362,16 @@ fn what_services_mount_must_be_what_the_entry_says_it_is() {
 fn what_two_tools_share_is_named_and_all_errors_come_at_once() {
     let root = tempfile::tempdir().expect("folder");
     write(root.path(), "tools/alpha", TOOL, COMPOSE);
-    let (tool, compose) = (
-        TOOL.replace("\"alpha\"", "\"alpha-b\""),
-        COMPOSE.replace("name: letsbe-alpha\nservices", "name: letsbe-alpha-b\nservices"),
-    );
-    let tool = tool
-        .replace("letsbe-alpha\"", "letsbe-alpha-b\"")
-        .replace("label = \"alpha-b\"", "label = \"alpha\"");
-    let compose = compose.replace("container_name: letsbe-alpha", "container_name: letsbe-alpha-b");
-    write(root.path(), "tools/alpha-b", &tool, &compose);
+    let compose = COMPOSE.replace("container_name: letsbe-alpha", "container_name: letsbe-alpha-b");
+    let tool = TOOL;
+    write(root.path(), "tools/alpha-b", tool, &compose);
+    write(root.path(), "tools/Beta", tool, &compose);
     write(root.path(), "tools/gamma", "name = ", COMPOSE);
     let found = lines(Catalog::load(root.path()));
     let wanted = [
         "tiers.toml: file: cannot be read: No such file or directory (os error 2)",
-        "tools/alpha-b/tool.toml: ports[0].host: 3999 is also a port of alpha",
+        "tools/Beta/tool.toml: folder: \"Beta\" is no tool name: use 1 to 40 lower-case letters",
+        "tools/alpha-b/compose.yml: services.app.ports: 3999 is also a port of alpha",
         "tools/alpha-b/tool.toml: vhosts[0].label: \"alpha\" is also a host name of alpha",
         "tools/gamma/tool.toml: line 1: ",
     ];

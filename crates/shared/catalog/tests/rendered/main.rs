@@ -5,6 +5,7 @@ mod bounds;
 mod front;
 mod logins;
 mod owners;
+mod recorded;
 #[path = "../support/mod.rs"]
 mod support;
 mod visitors;
