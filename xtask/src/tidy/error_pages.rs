@@ -49,6 +49,9 @@ fn faults(code: &str, page: &File) -> Vec<Finding> {
     let mut sections: Vec<(&str, usize, usize)> = Vec::new();
     let mut ends: Vec<(usize, &str)> = Vec::new();
     for (line, text) in page.lines().skip(1) {
+        if !text.matches('`').count().is_multiple_of(2) {
+            faults.push(page.finding(line, "a command must not be broken over two lines"));
+        }
         if text.starts_with('#') {
             sections.push((text, line, 0));
         } else if text.starts_with(AGAIN) {
@@ -102,6 +105,7 @@ mod tests {
             ("## How to see the cause", "## Causes", "in this order"),
             ("## What to type\n\nText.", "## What to type\n", "`## What to type` is empty"),
             ("## What happened\n\nText.", "## What happened\n", "`## What happened` is empty"),
+            ("to type\n\nText.", "to type\n\n`letsbe orders\nlist`", "broken over two lines"),
             ("itself: no.", "itself: perhaps.", "the last paragraph"),
             ("Tried again by itself: no.", "", "the last paragraph"),
         ] {

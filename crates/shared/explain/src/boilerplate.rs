@@ -6,6 +6,23 @@ const TYPE: &str = "\n## What to type\n";
 /// A page that says no more than `yes` or `no` here gets the family's sentence.
 const AGAIN: &str = "\nTried again by itself: ";
 
+/// How a page says, below `What to type`, that something is typed as root on a tenant's server.
+const ROOT_COMMANDS: [&str; 10] = [
+    "`apt-get ",
+    "`certbot delete",
+    "`cp /",
+    "`mv /",
+    "`rm /",
+    "`systemctl restart docker`",
+    "`systemctl restart letsbe-agent`",
+    "`systemctl stop ",
+    "`timedatectl set",
+    "as root",
+];
+/// Said on such a page.
+const AS_ROOT: &str = "On a tenant's server `letsbe-admin` is root for `letsbe-node` only: other commands that need \
+                       root are typed\nat its provider's console or in the rescue system.";
+
 /// Codes that are met in the same place.
 struct Family {
     /// How its codes begin.
@@ -18,7 +35,7 @@ struct Family {
     no: &'static str,
 }
 
-/// The longest beginning that fits a code decides; a code that none fits has a page that says all itself.
+/// The longest beginning that fits a code decides.
 const FAMILIES: [Family; 9] = [
     // What an order's work meets, on the Hub or on the server.
     Family {
@@ -37,7 +54,7 @@ const FAMILIES: [Family; 9] = [
         codes: &["DEST003", "HUB010", "HUB020", "MAIL010"],
         cause: "`journalctl -u letsbe-hub` has the whole message.",
         yes: "",
-        no: "The service manager starts the Hub again and again; each start checks again.",
+        no: "systemd starts the Hub again and again, and each start checks again.",
     },
     // What the agent of a server meets while it runs.
     Family {
@@ -65,7 +82,7 @@ const FAMILIES: [Family; 9] = [
     },
     Family {
         codes: &["BAK", "PRF", "REPO"],
-        cause: "`letsbe-node backup status` on the server and `letsbe backups show <domain>` at the Hub show the last \
+        cause: "`letsbe-node backup status` on the server and `letsbe backups show <tenant>` at the Hub show the last \
                 run\nwith the error of each tool.",
         yes: "By the next nightly backup at the latest.",
         no: "",
@@ -90,6 +107,9 @@ const FAMILIES: [Family; 9] = [
     },
 ];
 
+/// Codes whose pages say all themselves.
+const OTHERS: Family = Family { codes: &[], cause: "", yes: "", no: "" };
+
 fn family(code: &str) -> Option<&'static Family> {
     let begins = FAMILIES.iter().flat_map(|family| family.codes.iter().map(move |begin| (*begin, family)));
     begins
@@ -100,10 +120,16 @@ fn family(code: &str) -> Option<&'static Family> {
 
 /// The page with what its family says.
 pub(crate) fn completed(code: &str, page: &str) -> String {
-    let Some(family) = family(code) else { return page.to_owned() };
     let mut text = page.to_owned();
+    let family = family(code).unwrap_or(&OTHERS);
     if !family.cause.is_empty() {
         text = text.replacen(TYPE, &format!("\n{}\n{TYPE}", family.cause), 1);
+    }
+    let (typed, end) = (text.find(TYPE), text.rfind(AGAIN));
+    if let (Some(typed), Some(end)) = (typed, end)
+        && ROOT_COMMANDS.iter().any(|command| text.get(typed..end).is_some_and(|part| part.contains(command)))
+    {
+        text.insert_str(end, &format!("\n{AS_ROOT}\n"));
     }
     for (word, sentence) in [("yes", family.yes), ("no", family.no)] {
         let bare = format!("{AGAIN}{word}.\n");
@@ -120,5 +146,5 @@ pub(crate) fn completed(code: &str, page: &str) -> String {
 #[cfg(test)]
 pub(crate) fn sentences() -> impl Iterator<Item = &'static str> {
     let all = FAMILIES.iter().flat_map(|family| [family.cause, family.yes, family.no]);
-    all.filter(|sentence| !sentence.is_empty())
+    all.chain([AS_ROOT]).filter(|sentence| !sentence.is_empty())
 }

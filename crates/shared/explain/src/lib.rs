@@ -80,6 +80,9 @@ mod tests {
             api.contains("journalctl -u letsbe-hub") && api.ends_with("no. The caller decides.\n"),
             "{api}"
         );
+        let root = order.replace("`x`", "`systemctl restart docker`");
+        let told = "is root for `letsbe-node` only";
+        assert!(!order.contains(told) && completed("SSH001", &root).contains(told), "{root}");
         let alone = source("Tried again by itself: no.");
         assert_eq!(completed("NODE118", &alone), alone, "the longest beginning decides");
     }
