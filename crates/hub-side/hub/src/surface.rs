@@ -8,7 +8,7 @@ use letsbe_manual::surface::{
 
 use crate::Arguments;
 
-const TABLE: [(&str, Kind); 12] = [
+const TABLE: [(&str, Kind); 13] = [
     ("init", Changes),
     ("check", Reads),
     ("serve", Apart("the service itself; `check` looks first")),
@@ -18,6 +18,7 @@ const TABLE: [(&str, Kind); 12] = [
     ("return-server", Changes),
     ("netcup-login", Apart("a person confirms it in the browser, or not")),
     ("admin backup", Apart("adds a snapshot; what it removes is what the number of kept ones says")),
+    ("admin move", Destroys),
     ("admin rebuild", Apart("compares all of it beside first, and writes nothing over")),
     ("completions", Apart("prints a script")),
     ("man", Apart("writes into a folder that is named")),

@@ -163,14 +163,38 @@ fn is_local(url: &Url) -> bool {
 
 /// Connects, and makes and migrates what is not there.
 pub(crate) async fn open(database: &Database) -> Result<DatabaseConnection, StoreError> {
-    let db = match database {
+    let db = connect(database).await?;
+    migrate(&db).await?;
+    Ok(db)
+}
+
+/// Connects; a file of SQLite that is not there is made.
+pub(crate) async fn connect(database: &Database) -> Result<DatabaseConnection, StoreError> {
+    match database {
         Database::Sqlite(file) => {
             private(file).map_err(|error| DbErr::Custom(format!("{}: {error}", file.display())))?;
-            Connector::connect(writing(file)).await?
+            Ok(Connector::connect(writing(file)).await?)
         }
-        Database::Postgres(postgres) => Connector::connect(postgres.options()).await?,
+        Database::Postgres(postgres) => Ok(Connector::connect(postgres.options()).await?),
+    }
+}
+
+/// Connects to a file of SQLite that nobody else uses, nor can use meanwhile.
+pub(crate) async fn open_alone(file: &Path) -> Result<DatabaseConnection, StoreError> {
+    // Says whether it is there and of this version.
+    open_to_read(&file.into()).await?.close().await?;
+    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rw", file.display()));
+    options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(|sqlite| {
+        let alone = sqlite.locking_mode(sqlite::SqliteLockingMode::Exclusive);
+        alone.journal_mode(sqlite::SqliteJournalMode::Wal).busy_timeout(Duration::from_secs(1))
+    });
+    let in_use = |error: DbErr| {
+        let why =
+            format!("{}: it is in use; stop the Hub first ({error}). Nothing was changed.", file.display());
+        StoreError::Unready(why)
     };
-    migrate(&db).await?;
+    let db = Connector::connect(options).await.map_err(in_use)?;
+    db.execute_unprepared("BEGIN EXCLUSIVE; COMMIT").await.map_err(in_use)?;
     Ok(db)
 }
 

@@ -16,6 +16,7 @@ mod outbox;
 mod payments;
 mod recoveries;
 mod relay;
+mod relocation;
 mod search;
 mod sql;
 mod staff;
@@ -45,6 +46,7 @@ pub use relay::{
     requests::{RelayRequest, RelayUse, Reserved},
     usage::MeteredDay,
 };
+pub use relocation::{Relocation, TableRows};
 pub use search::{Search, Sort};
 pub use staff::{Staff, StaffMember};
 pub use tasks::TASK_KINDS;

@@ -11,6 +11,11 @@ use letsbe_hub::{
 use letsbe_store::Store;
 use letsbe_types::clock::{Clock as _, SystemClock};
 
+use super::{
+    Planned, Yes,
+    move_database::{Move, move_database},
+};
+
 #[derive(Subcommand)]
 pub(crate) enum AdminCommand {
     /// Back the Hub up now: database, settings, keys, files of running jobs. The Hub may serve meanwhile.
@@ -21,6 +26,23 @@ pub(crate) enum AdminCommand {
         /// File with that repository's password.
         #[arg(long)]
         password_file: Option<PathBuf>,
+    },
+    /// Move the Hub's database from SQLite to an empty one of PostgreSQL; the rows of every table are counted on both sides.
+    /// The Hub must stand still.
+    Move {
+        /// The address, postgres://<user>@<host>/<database>.
+        #[arg(long)]
+        to: String,
+        /// File with the password of that database.
+        #[arg(long)]
+        password_file: Option<PathBuf>,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        planned: Planned,
+        #[command(flatten)]
+        yes: Yes,
     },
     /// Bring the Hub back on a machine where it is not, and prove that all of it is there.
     Rebuild {
@@ -53,6 +75,10 @@ pub(crate) async fn admin(config_file: &Path, command: AdminCommand) -> anyhow::
             let store = Store::open(&config.database()?).await?;
             let snapshot = own::backup(&store, &config, &own, config_file, SystemClock.now()).await?;
             println!("Backed up and read back: snapshot {snapshot} in {}.", own.repository);
+        }
+        AdminCommand::Move { to, password_file, json, planned, yes } => {
+            let config = HubConfig::load(config_file)?;
+            move_database(&config, Move { to, password_file, json }, planned, yes).await?;
         }
         AdminCommand::Rebuild { from, password_file, to, snapshot } => {
             let manifest = own::rebuild(&from, &password_file, &snapshot, &to).await?;

@@ -4,6 +4,7 @@ mod admin;
 mod asked;
 mod check;
 mod init;
+mod move_database;
 mod netcup_login;
 mod return_server;
 mod serve;

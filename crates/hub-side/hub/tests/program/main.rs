@@ -1,6 +1,9 @@
 //! `letsbe-hub` as a shell starts it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../../examples/filled/fill.rs"]
+mod fill;
+mod moves;
 mod plans;
 
 use std::{

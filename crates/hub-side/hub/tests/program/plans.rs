@@ -17,7 +17,7 @@ use crate::{configured, letsbe_hub, with_staff};
 
 const ANN: [&str; 2] = ["--email", "ann@letsbe.example"];
 
-fn done<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn done<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
 }
 
@@ -45,7 +45,7 @@ async fn released(file: &Path) {
 }
 
 /// Every row of every table, and how the tables are made.
-async fn rows(file: &Path) -> Vec<String> {
+pub(crate) async fn rows(file: &Path) -> Vec<String> {
     let db = Database::connect(format!("sqlite://{}?mode=ro", file.display())).await.unwrap();
     let texts = async |sql: String| -> Vec<String> {
         let found = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap();
@@ -62,7 +62,7 @@ async fn rows(file: &Path) -> Vec<String> {
     all
 }
 
-fn run(config: &Path, words: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(config: &Path, words: &[&str]) -> (Option<i32>, String, String) {
     let ended = letsbe_hub(config, words).stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (ended.status.code(), text(ended.stdout), text(ended.stderr))
