@@ -22,7 +22,12 @@ fn set(repository: &Repository) -> Vec<(&str, usize, &str)> {
         .filter_map(|(path, line, text)| {
             let text = text.trim().trim_start_matches('"');
             let figure = SETTINGS.iter().find_map(|setting| text.strip_prefix(setting))?;
-            Some((path, line, figure.trim_end_matches(['"', ','])))
+            // What begins with something else is the name of a setting in code.
+            figure.starts_with(|c: char| c.is_ascii_digit()).then_some((
+                path,
+                line,
+                figure.trim_end_matches(['"', ',']),
+            ))
         })
         .collect()
 }
