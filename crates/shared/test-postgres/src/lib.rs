@@ -1,8 +1,8 @@
 //! PostgreSQL for tests: a private server of Debian's package for each test program, and databases made from a template.
 //!
 //! The server listens on a socket in a temporary folder only, keeps nothing durable, runs as an unprivileged user, and
-//! ends with the test program however that ends. It must never be used by a program, only by tests; it panics where
-//! something is missing.
+//! ends with the test program however that ends. It panics where something is missing, and must never be a dependency of a
+//! program: only tests use it.
 
 mod databases;
 mod rerun;

@@ -1,9 +1,10 @@
 //! One server, from `initdb` to its end.
 
 use std::{
-    io::Read as _,
+    fs::{self, OpenOptions},
+    io::{Read as _, Write as _},
     os::unix::{
-        fs::{MetadataExt as _, chown},
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
@@ -18,20 +19,20 @@ const NOBODY: u32 = 65_534;
 const USER: &str = "test";
 
 /// Nothing has to outlive the tests.
-const SETTINGS: [&str; 12] = [
-    "listen_addresses=",
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "wal_level=minimal",
-    "max_wal_senders=0",
-    "max_wal_size=4GB",
-    "autovacuum=off",
-    "jit=off",
-    "max_connections=400",
-    "shared_buffers=64MB",
-    "unix_socket_permissions=0777",
-];
+const SETTINGS: &str = "
+listen_addresses = ''
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 4GB
+autovacuum = off
+jit = off
+max_connections = 400
+shared_buffers = 64MB
+unix_socket_permissions = 0777
+";
 
 /// `sh` waits for the end of its input, which comes with the end of the test program, even a killed one; then it ends
 /// the server at once and removes the folder. Arguments: the folder, then the server's command.
@@ -108,12 +109,14 @@ impl Server {
             .output()
             .expect("initdb starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let settings = OpenOptions::new().append(true).open(data.join("postgresql.conf"));
+        settings.and_then(|mut file| file.write_all(SETTINGS.as_bytes())).expect("its settings");
+        let script = folder.join("supervise");
+        fs::write(&script, SUPERVISOR).expect("a script");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("readable for all");
         let mut supervisor = unprivileged("/bin/sh".as_ref());
-        supervisor.args(["-c", SUPERVISOR, "sh"]).arg(&folder);
+        supervisor.arg(&script).arg(&folder);
         supervisor.arg(programs.join("postgres")).arg("-D").arg(&data).arg("-k").arg(&folder);
-        for setting in SETTINGS {
-            supervisor.args(["-c", setting]);
-        }
         // A Ctrl-C is for the test program; its end is what ends the server.
         supervisor.process_group(0).current_dir("/");
         supervisor.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
