@@ -103,7 +103,7 @@ pub const TABLE: [Entry; 11] = [
     // What fell due without a change in this process (a lease that ended, a retry) is found this quickly.
     Entry { name: ORDER_EFFECTS, every: millis(500), ..QUICK },
     Entry { name: MESSAGES, every: seconds(2), timeout: minutes(30), ..QUICK },
-    Entry { name: COMMAND_NOTICES, signals: &[], ..QUICK },
+    Entry { name: COMMAND_NOTICES, ..QUICK },
     // The refresh token dies after 30 idle days.
     Entry {
         name: PROVIDER_LOGIN,
