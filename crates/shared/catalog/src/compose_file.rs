@@ -52,7 +52,8 @@ struct ComposeService {
     image: Option<String>,
     container_name: Option<String>,
     network_mode: Option<String>,
-    mem_limit: Option<String>,
+    #[serde(rename = "mem_limit")]
+    memory: Option<String>,
     #[serde(default)]
     ports: Vec<Value>,
 }
@@ -116,7 +117,7 @@ impl ComposeFile {
                     Err(why) => found.push((format!("services.{name}.ports"), why)),
                 }
             }
-            tool.needs.ram_mb += service.mem_limit.as_deref().and_then(megabytes).unwrap_or_default();
+            tool.needs.ram_mb += service.memory.as_deref().and_then(megabytes).unwrap_or_default();
         }
         let mut in_tool = self.host_ports(tool, former);
         in_tool.extend(updated(tool));
