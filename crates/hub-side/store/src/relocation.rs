@@ -37,6 +37,7 @@ macro_rules! each_table {
         vec![
             $call::<entities::agent::Entity>($($argument),*).await?,
             $call::<entities::approval::Entity>($($argument),*).await?,
+            $call::<entities::background_task::Entity>($($argument),*).await?,
             $call::<entities::backup_alarm::Entity>($($argument),*).await?,
             $call::<entities::backup_destination::Entity>($($argument),*).await?,
             $call::<entities::backup_look::Entity>($($argument),*).await?,
