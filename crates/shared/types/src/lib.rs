@@ -32,6 +32,6 @@ pub use domain::{DomainName, EmailAddress, InvalidName};
 pub use host_key::HostKeyPin;
 pub use language::Language;
 pub use printable::{harmless, steers_terminal};
-pub use problem::Problem;
+pub use problem::{Code, Problem};
 pub use secret::Secret;
 pub use tier::{Region, Tier, UnknownName};

@@ -4,6 +4,44 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+include!(concat!(env!("OUT_DIR"), "/codes.rs"));
+
+/// A stable code of an error that a person can meet: one for each page in `docs/errors`, whose title it has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Code(&'static str);
+
+impl Code {
+    /// As people write it, for example `DNS001`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.0.to_owned()
+    }
+}
+
+impl PartialEq<Code> for String {
+    fn eq(&self, code: &Code) -> bool {
+        self == code.0
+    }
+}
+
+impl PartialEq<Code> for &str {
+    fn eq(&self, code: &Code) -> bool {
+        *self == code.0
+    }
+}
+
 /// An error as a person meets it: a stable code with a page in `docs/errors`, what happened to what, what to do.
 ///
 /// Neither text may carry a secret, or free output of a program that could.
@@ -21,12 +59,12 @@ pub struct Problem {
 
 impl Problem {
     /// A problem that stays until somebody acts.
-    pub fn permanent(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), hint: hint.into(), retryable: false }
+    pub fn permanent(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), hint: hint.into(), retryable: false }
     }
 
     /// A problem that may pass by itself.
-    pub fn transient(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn transient(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { retryable: true, ..Self::permanent(code, message, hint) }
     }
 }
