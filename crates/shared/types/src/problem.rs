@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 include!(concat!(env!("OUT_DIR"), "/codes.rs"));
 
 /// A stable code of an error that a person can meet: one for each page in `docs/errors`, whose title it has.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 pub struct Code(&'static str);
 
 impl Code {
