@@ -67,6 +67,12 @@ impl Problem {
     pub fn transient(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { retryable: true, ..Self::permanent(code, message, hint) }
     }
+
+    /// Whether it has one of these codes.
+    #[must_use]
+    pub fn is_one_of(&self, codes: &[Code]) -> bool {
+        codes.iter().any(|code| self.code == *code)
+    }
 }
 
 impl fmt::Display for Problem {
