@@ -43,8 +43,34 @@ fn is_code(word: &str) -> bool {
     (numbered || worded) && NOT_CODES.iter().all(|(no_code, _)| *no_code != word)
 }
 
+/// What stands behind `Code::`: the registry that `letsbe_types` makes of the pages.
+fn of_registry(line: &str) -> impl Iterator<Item = &str> {
+    let names = line.split("Code::").skip(1);
+    names.filter_map(|rest| rest.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next())
+}
+
+/// What stands in quotes.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('"').skip(1).step_by(2).filter(|word| is_code(word))
+}
+
+/// Codes in quotes, which the compiler does not compare with the pages. `explain` is at work before there are any.
+#[must_use]
+pub fn literals(repository: &Repository) -> Vec<Finding> {
+    let others = ["crates/lab/", "crates/shared/explain/"];
+    let programs = |file: &&File| {
+        file.path.starts_with("crates/") && !others.iter().any(|other| file.path.starts_with(other))
+    };
+    let of_file = |file: &File| -> Vec<Finding> {
+        let found = file.program_lines().flat_map(|(line, text)| quoted(text).map(move |code| (line, code)));
+        found.map(|(line, code)| file.finding(line, format!("write Code::{code}"))).collect()
+    };
+    repository.rust().filter(programs).flat_map(of_file).collect()
+}
+
 fn codes_of_line(file: &File, line: &str) -> Vec<String> {
-    let mut codes: Vec<String> = line.split('"').filter(|word| is_code(word)).map(str::to_owned).collect();
+    let mut codes: Vec<String> =
+        of_registry(line).filter(|word| is_code(word)).chain(quoted(line)).map(str::to_owned).collect();
     if file.path.starts_with("crates/hub-side/hub/src/") && line.contains("StatusCode::") {
         let names = line.split("StatusCode::").skip(1);
         let names = names.filter_map(|rest| rest.split(|c: char| c != '_' && !c.is_ascii_uppercase()).next());
@@ -116,7 +142,7 @@ fn retry_mismatch(page: &File, used: &Use<'_>) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_code, mismatches, used};
+    use super::{is_code, literals, mismatches, used};
     use crate::{Repository, tidy};
 
     #[test]
@@ -124,6 +150,15 @@ mod tests {
         let repository = Repository::read();
         assert!(used(&repository).len() > 40, "the search for codes finds too few of them");
         tidy::assert_none(&mismatches(&repository));
+    }
+
+    #[test]
+    fn programs_name_codes_by_the_registry() {
+        tidy::assert_none(&literals(&Repository::read()));
+        let text =
+            "Problem::permanent(\"DNS001\", a, b)\nCode::DNS001\n#[cfg(test)]\nmod tests { \"DNS001\" }\n";
+        let found = literals(&Repository::example(&[("crates/a/src/a.rs", text)]));
+        assert_eq!(found.iter().map(|finding| finding.line).collect::<Vec<_>>(), [1]);
     }
 
     #[test]
@@ -140,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_code_without_a_page_and_a_page_without_a_code_are_found() {
-        let program = "Problem::permanent(\"DNS001\", a, b)\nStatusCode::CONFLICT\nProblem::transient(\n    \"PAY001\",\n\
+        let program = "Problem::permanent(Code::DNS001, a, b)\nStatusCode::CONFLICT\nProblem::transient(\n    Code::PAY001,\n\
                        #[cfg(test)]\n\"DNS009\"\n";
         let page = "# API409: x\n\nTried again by itself: no\n";
         let files = [

@@ -15,7 +15,7 @@ use std::{
 use chrono::TimeDelta;
 use letsbe_lifecycle::order::Pace;
 use letsbe_types::{
-    EmailAddress, Problem, Secret,
+    Code, EmailAddress, Problem, Secret,
     job::{CertificateAuthority, DockerSource},
 };
 use serde::Deserialize;
@@ -255,7 +255,7 @@ impl MailConfig {
 fn secret(path: &Path, form: Form) -> Result<Secret<String>, Problem> {
     secret_file::read(path, form).map_err(|why| {
         let message = format!("{} cannot be used: {why}.", path.display());
-        Problem::permanent("HUB010", message, "Put the file right, then start the Hub again.")
+        Problem::permanent(Code::HUB010, message, "Put the file right, then start the Hub again.")
     })
 }
 

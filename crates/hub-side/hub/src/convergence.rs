@@ -6,7 +6,7 @@ use std::{path::Path, process::Stdio, time::Duration};
 use letsbe_lifecycle::order::Phase;
 use letsbe_store::{Order, Tenant};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::{Convergence, ConvergencePlan},
     ids::JobId,
     job::ProvisionJob,
@@ -35,7 +35,7 @@ pub(crate) fn stopped_by(order: &Order) -> Option<Problem> {
     let (id, domain, phase) = (order.new.id, &order.new.domain, order.state.phase);
     if phase != Phase::Fulfilled {
         return Some(Problem::permanent(
-            "HUB046",
+            Code::HUB046,
             format!("{domain} is not live: its order is {phase}"),
             format!("Only a live server is converged. What the order waits for: letsbe orders show {id}"),
         ));
@@ -46,7 +46,7 @@ pub(crate) fn stopped_by(order: &Order) -> Option<Problem> {
 /// Another run is on.
 pub(crate) fn under_way(order: &Order) -> Problem {
     Problem::permanent(
-        "HUB045",
+        Code::HUB045,
         format!("A run on the server of {} is under way already", order.new.domain),
         format!("Follow it to its end: letsbe orders show {} --follow", order.new.id),
     )
@@ -55,7 +55,7 @@ pub(crate) fn under_way(order: &Order) -> Problem {
 /// All places for runs are taken.
 pub(crate) fn too_many(runs: &dyn std::fmt::Display) -> Problem {
     Problem::permanent(
-        "HUB050",
+        Code::HUB050,
         format!("This run was not begun: {runs}"),
         "Ask again when one has ended. A script that asks for many leaves `--no-wait` out: each is then asked for when the one \
          before it has ended.",
@@ -144,7 +144,7 @@ fn read(said: &str) -> Result<Vec<Value>, Problem> {
 
 fn no_plan(why: &dyn std::fmt::Display) -> Problem {
     Problem::transient(
-        "HUB048",
+        Code::HUB048,
         format!("The plan could not be made: {why}"),
         "Ask again. On the Hub's machine: journalctl -u letsbe-hub",
     )

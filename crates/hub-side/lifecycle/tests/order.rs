@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::{EffectKind, Event, Pace, Phase, Recovery, State, transition, work_of};
 use letsbe_types::{
-    Problem, Region,
+    Code, Problem, Region,
     api::Convergence,
     ids::{RecoveryId, ServerId},
 };
@@ -34,8 +34,8 @@ fn recover(number: u128) -> Event {
 }
 
 fn every_event() -> Vec<Event> {
-    let problem = Problem::transient("T", "t", "t");
-    let permanent = Problem::permanent("P", "p", "p");
+    let problem = Problem::transient(Code::WORK001, "t", "t");
+    let permanent = Problem::permanent(Code::WORK001, "p", "p");
     vec![
         Event::PaymentReceived,
         Event::PaymentOpened,
@@ -231,7 +231,7 @@ fn a_recovery_is_taken_back_until_provisioning_began() {
         state = after(&state, event).0;
     }
     let (begun, _) = after(&state, Event::ProvisioningPrepared);
-    let problem = Problem::permanent("P", "p", "p");
+    let problem = Problem::permanent(Code::WORK001, "p", "p");
     let (failed, _) = after(&begun, Event::EffectFailed { effect: EffectKind::ClaimServer, problem });
     for state in [&begun, &failed] {
         assert!(transition(state, &cancel(), now(), &Pace::default()).is_err(), "{state:?}");
@@ -246,7 +246,10 @@ fn a_recovery_that_failed_begins_again_and_never_forgets_the_server_that_was_los
     let (state, _) = after(&state, Event::ServerClaimed { server: other_server() });
     let (state, _) = after(
         &state,
-        Event::EffectFailed { effect: EffectKind::ClaimServer, problem: Problem::permanent("P", "p", "p") },
+        Event::EffectFailed {
+            effect: EffectKind::ClaimServer,
+            problem: Problem::permanent(Code::WORK001, "p", "p"),
+        },
     );
     let (state, effects) = after(&state, recover(2));
     assert_eq!((state.phase, effects), (Phase::ServerLost, vec![EffectKind::ClaimServer]));
@@ -269,7 +272,7 @@ fn an_open_payment_starts_nothing_and_a_late_message_about_it_changes_nothing() 
 #[test]
 fn failures_are_retried_after_1_5_and_15_minutes_and_then_wait_for_the_operator() {
     let (mut state, _) = after(&State::new(), Event::PaymentReceived);
-    let problem = Problem::transient("T", "t", "t");
+    let problem = Problem::transient(Code::WORK001, "t", "t");
     for minutes in [1, 5, 15] {
         let next = transition(
             &state,
@@ -297,7 +300,7 @@ fn failures_are_retried_after_1_5_and_15_minutes_and_then_wait_for_the_operator(
 #[test]
 fn a_permanent_problem_goes_straight_to_the_desk() {
     let (state, _) = after(&State::new(), Event::PaymentReceived);
-    let problem = Problem::permanent("P", "p", "p");
+    let problem = Problem::permanent(Code::WORK001, "p", "p");
     let (state, effects) =
         after(&state, Event::EffectFailed { effect: EffectKind::ClaimServer, problem: problem.clone() });
     assert!(state.needs_operator && effects.is_empty());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Code, Problem, Secret};
 use progenitor_client::{ByteStream, Error};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use thiserror::Error;
@@ -88,42 +88,42 @@ impl ScpError {
     }
 }
 
-const fn advice(kind: ErrorKind) -> (&'static str, &'static str, bool) {
+const fn advice(kind: ErrorKind) -> (Code, &'static str, bool) {
     match kind {
         ErrorKind::LoginRequired => (
-            "NETCUP_LOGIN_REQUIRED",
+            Code::NETCUP_LOGIN_REQUIRED,
             "log in to Netcup again: start the device login in the Hub and confirm the code in the browser",
             false,
         ),
         ErrorKind::Forbidden => (
-            "NETCUP_FORBIDDEN",
+            Code::NETCUP_FORBIDDEN,
             "check the IP allow-list for API logins in the SCP's user settings, and the account's rights",
             false,
         ),
-        ErrorKind::NotFound => ("NETCUP_NOT_FOUND", "check that the account still has it", false),
+        ErrorKind::NotFound => (Code::NETCUP_NOT_FOUND, "check that the account still has it", false),
         ErrorKind::Refused => {
-            ("NETCUP_REFUSED", "the request itself is refused; correct what the message names", false)
+            (Code::NETCUP_REFUSED, "the request itself is refused; correct what the message names", false)
         }
         ErrorKind::Locked => {
-            ("NETCUP_LOCKED", "another task holds the server; it is tried again by itself", true)
+            (Code::NETCUP_LOCKED, "another task holds the server; it is tried again by itself", true)
         }
         ErrorKind::Maintenance => {
-            ("NETCUP_MAINTENANCE", "wait for the end of the maintenance; it is tried again", true)
+            (Code::NETCUP_MAINTENANCE, "wait for the end of the maintenance; it is tried again", true)
         }
-        ErrorKind::Busy(_) => ("NETCUP_BUSY", "too many requests; it is tried again by itself", true),
+        ErrorKind::Busy(_) => (Code::NETCUP_BUSY, "too many requests; it is tried again by itself", true),
         ErrorKind::Unreachable => {
-            ("NETCUP_UNREACHABLE", "check the network and Netcup's status; it is tried again", true)
+            (Code::NETCUP_UNREACHABLE, "check the network and Netcup's status; it is tried again", true)
         }
         ErrorKind::ReplyLost => {
-            ("NETCUP_REPLY_LOST", "what happened is read back before anything is sent again", true)
+            (Code::NETCUP_REPLY_LOST, "what happened is read back before anything is sent again", true)
         }
         ErrorKind::ServerError => {
-            ("NETCUP_SERVER_ERROR", "Netcup failed; what happened is read back, then retried", true)
+            (Code::NETCUP_SERVER_ERROR, "Netcup failed; what happened is read back, then retried", true)
         }
         ErrorKind::Unexpected => {
-            ("NETCUP_UNEXPECTED", "the API may have changed; compare its current description", false)
+            (Code::NETCUP_UNEXPECTED, "the API may have changed; compare its current description", false)
         }
-        ErrorKind::Store => ("NETCUP_TOKEN_STORE", "check the Hub's database", true),
+        ErrorKind::Store => (Code::NETCUP_TOKEN_STORE, "check the Hub's database", true),
     }
 }
 

@@ -13,7 +13,7 @@ use futures::{StreamExt as _, future::BoxFuture};
 use letsbe_catalog::{Catalog, Expect, Selection, UPLOAD_PORT};
 use letsbe_protocol::ADMIN_PORT;
 use letsbe_types::{
-    DomainName, Problem,
+    Code, DomainName, Problem,
     clock::milliseconds,
     job::{Outcome, ProvisionJob, RunEventKind, StepResult},
 };
@@ -165,7 +165,7 @@ fn pages(catalog: &Catalog, selection: &Selection, domain: &DomainName) -> Vec<P
     selection.hostnames(catalog, domain).into_iter().map(of).collect()
 }
 
-fn failed(code: &str, message: String, hint: &str) -> Outcome {
+fn failed(code: Code, message: String, hint: &str) -> Outcome {
     Outcome::Failed { problem: Problem::transient(code, message, hint) }
 }
 
@@ -235,7 +235,11 @@ impl Checks<'_> {
                 self.expected.pages.len()
             ));
         }
-        failed("OUT001", format!("Over HTTPS from outside: {}", wrong.join("; ")), "Look at the tool's log.")
+        failed(
+            Code::OUT001,
+            format!("Over HTTPS from outside: {}", wrong.join("; ")),
+            "Look at the tool's log.",
+        )
     }
 
     async fn redirect(&self) -> Outcome {
@@ -252,7 +256,7 @@ impl Checks<'_> {
             return fine("HTTP is redirected to HTTPS for good (301)".to_owned());
         }
         failed(
-            "OUT002",
+            Code::OUT002,
             format!("Without encryption: {}", wrong.join("; ")),
             "Look at nginx's configuration.",
         )
@@ -262,7 +266,7 @@ impl Checks<'_> {
         let name = "unknown-host.invalid".to_owned();
         let client = match self.client(std::slice::from_ref(&name)) {
             Ok(client) => client,
-            Err(error) => return failed("OUT003", error.to_string(), "Report this as a bug."),
+            Err(error) => return failed(Code::OUT003, error.to_string(), "Report this as a bug."),
         };
         let (plain, encrypted) = tokio::join!(
             client.get(format!("http://{name}/")).send(),
@@ -270,12 +274,14 @@ impl Checks<'_> {
         );
         let hint = "nginx's fallback must close the connection (444, ssl_reject_handshake).";
         match (plain, encrypted) {
-            (Ok(reply), _) => {
-                failed("OUT003", format!("An unknown host name is answered with {}", reply.status()), hint)
-            }
-            (_, true) => failed("OUT003", "An unknown host name is given a certificate".to_owned(), hint),
+            (Ok(reply), _) => failed(
+                Code::OUT003,
+                format!("An unknown host name is answered with {}", reply.status()),
+                hint,
+            ),
+            (_, true) => failed(Code::OUT003, "An unknown host name is given a certificate".to_owned(), hint),
             (Err(error), false) if error.is_timeout() => {
-                failed("OUT003", "An unknown host name is left waiting".to_owned(), hint)
+                failed(Code::OUT003, "An unknown host name is left waiting".to_owned(), hint)
             }
             (Err(_), false) => fine("an unknown host name gets neither a page nor a certificate".to_owned()),
         }
@@ -307,7 +313,7 @@ impl Checks<'_> {
         let message = format!(
             "From outside: reachable but must not be {leaks:?}; must be reachable but are not {missing:?}"
         );
-        failed("OUT004", message, "Look at `ufw status` and at the DOCKER-USER chain.")
+        failed(Code::OUT004, message, "Look at `ufw status` and at the DOCKER-USER chain.")
     }
 }
 
@@ -341,6 +347,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use letsbe_types::{
         Problem,
         job::{Outcome, RunEventKind, StepResult},
@@ -384,8 +391,10 @@ mod tests {
     fn the_first_failure_is_the_problem_and_all_results_are_reported() {
         let failure = |code| Outcome::Failed { problem: Problem::transient(code, "m", "h") };
         let fine = || Outcome::Converged { why: "w".to_owned() };
-        let (events, problem) =
-            as_events(vec![("a", fine(), 1), ("b", failure("X"), 1), ("c", failure("Y"), 1)], 3);
+        let (events, problem) = as_events(
+            vec![("a", fine(), 1), ("b", failure(Code::OUT001), 1), ("c", failure(Code::OUT004), 1)],
+            3,
+        );
         assert_eq!(problem.unwrap().code, "X");
         assert_eq!(events.len(), 5);
         let last = events.last().unwrap();

@@ -17,7 +17,7 @@ use letsbe_protocol::{
     bundle::{self, Bundle},
 };
 use letsbe_types::{
-    HostKeyPin, Problem, crash,
+    Code, HostKeyPin, Problem, crash,
     job::{DesiredServer, ProvisionJob, RunEvent},
 };
 use letsbe_vault::EscrowKeys;
@@ -107,7 +107,7 @@ pub const fn patience(job: &ProvisionJob) -> Duration {
 
 fn too_long(job: &ProvisionJob, patience: Duration) -> Problem {
     Problem::transient(
-        "SSH011",
+        Code::SSH011,
         format!("{} has not come to an end after {} minutes", job.address, patience.as_secs() / 60),
         "Look at `journalctl -u 'letsbe-run-*'` on the server: what is it waiting for?",
     )
@@ -115,7 +115,7 @@ fn too_long(job: &ProvisionJob, patience: Duration) -> Problem {
 
 fn unexpected(what: &str, output: &ssh::Output) -> Problem {
     Problem::transient(
-        "NODE003",
+        Code::NODE003,
         format!("`{what}` on the server ended with code {}: {}", output.code, output.stderr),
         "The message is the program's own. Mend the cause and retry the order.",
     )
@@ -123,7 +123,7 @@ fn unexpected(what: &str, output: &ssh::Output) -> Problem {
 
 fn desired_json(desired: &DesiredServer) -> Result<Vec<u8>, Problem> {
     serde_json::to_vec(desired)
-        .map_err(|error| Problem::permanent("NODE002", error.to_string(), "Report this as a bug."))
+        .map_err(|error| Problem::permanent(Code::NODE002, error.to_string(), "Report this as a bug."))
 }
 
 fn pack_in_background(job: &ProvisionJob) -> JoinHandle<Result<Bundle, Problem>> {
@@ -132,7 +132,7 @@ fn pack_in_background(job: &ProvisionJob) -> JoinHandle<Result<Bundle, Problem>>
 }
 
 async fn packed_bundle(packed: JoinHandle<Result<Bundle, Problem>>) -> Result<Bundle, Problem> {
-    packed.await.map_err(|error| Problem::transient("NODE001", error.to_string(), "Retry the order."))?
+    packed.await.map_err(|error| Problem::transient(Code::NODE001, error.to_string(), "Retry the order."))?
 }
 
 /// A command of the node program, as root.
@@ -217,7 +217,7 @@ impl<'a> Flow<'a> {
                 Ok(End::Gone) if restarts < RESTARTS_MAX => restarts += 1,
                 Ok(_) => {
                     return Err(Problem::transient(
-                        "NODE004",
+                        Code::NODE004,
                         "The run on the server does not stay up",
                         "Look at `journalctl -u 'letsbe-run-*'` on the server.",
                     ));

@@ -2,7 +2,7 @@
 
 use letsbe_catalog::{Catalog, Selection};
 use letsbe_protocol::desired::{authorized_keys, unfit_tools};
-use letsbe_types::{HostKeyPin, Problem, job::ProvisionJob};
+use letsbe_types::{Code, HostKeyPin, Problem, job::ProvisionJob};
 
 /// The host key that the job says the server has; `None` if nobody has compared it yet.
 ///
@@ -11,7 +11,7 @@ use letsbe_types::{HostKeyPin, Problem, job::ProvisionJob};
 pub fn host_key(job: &ProvisionJob) -> Result<Option<HostKeyPin>, Problem> {
     job.host_key.as_deref().map(str::parse::<HostKeyPin>).transpose().map_err(|error| {
         Problem::permanent(
-            "SSH013",
+            Code::SSH013,
             format!("What is recorded as the host key of {} {error}", job.address),
             "Record it anew: `letsbe orders confirm-host-key`, or `letsbe provision --host-key`.",
         )
@@ -35,7 +35,7 @@ pub fn check(job: &ProvisionJob) -> Result<(), Problem> {
 pub fn selection(job: &ProvisionJob) -> Result<(Catalog, Selection), Problem> {
     let catalog = Catalog::load(&job.bundle.join("catalog")).map_err(|errors| {
         Problem::permanent(
-            "NODE001",
+            Code::NODE001,
             format!("The catalog of the bundle {} cannot be used: {errors}", job.bundle.display()),
             "Install a complete bundle.",
         )
@@ -47,7 +47,7 @@ pub fn selection(job: &ProvisionJob) -> Result<(Catalog, Selection), Problem> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use letsbe_types::{ids::JobId, job::ProvisionJob};
+    use letsbe_types::{Code, ids::JobId, job::ProvisionJob};
 
     use super::check;
 
@@ -71,11 +71,11 @@ pub(crate) mod tests {
         assert_eq!(check(&job()), Ok(()));
         let mut unknown = job();
         unknown.desired.tools = vec!["n8n".to_owned()];
-        assert_eq!(check(&unknown).unwrap_err().code, "NODE043");
+        assert_eq!(check(&unknown).unwrap_err().code, Code::NODE043);
         let mut keyless = job();
         keyless.desired.admin_keys.clear();
-        assert_eq!(check(&keyless).unwrap_err().code, "HOST010");
+        assert_eq!(check(&keyless).unwrap_err().code, Code::HOST010);
         let incomplete = ProvisionJob { bundle: "/nowhere".into(), ..job() };
-        assert_eq!(check(&incomplete).unwrap_err().code, "NODE001");
+        assert_eq!(check(&incomplete).unwrap_err().code, Code::NODE001);
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use clap::Parser;
 use letsbe_protocol::NodeLine;
 use letsbe_provisioner::flow::{self, Options, Progress};
-use letsbe_types::{Problem, harmless, job::ProvisionJob};
+use letsbe_types::{Code, Problem, harmless, job::ProvisionJob};
 
 /// A server's own installer may still be at work when the provider says that the system is installed.
 const FIRST_BOOT: Duration = Duration::from_secs(120);
@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
 
 async fn carry_out(arguments: Arguments) -> Result<(), Problem> {
     let unusable = |error: String| {
-        Problem::permanent("NODE002", format!("The job cannot be read: {error}"), "The Hub writes it.")
+        Problem::permanent(Code::NODE002, format!("The job cannot be read: {error}"), "The Hub writes it.")
     };
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|error| unusable(error.to_string()))?;

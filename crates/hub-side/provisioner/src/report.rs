@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use letsbe_protocol::hub_address;
 use letsbe_types::{
-    Problem, Secret,
+    Code, Problem, Secret,
     api::{ErrorReply, JobReport, JobStatus, Reply},
     ids::JobId,
     job::{ReportTarget, RunEvent},
@@ -88,7 +88,7 @@ impl Reporter {
 }
 
 fn unusable(error: impl std::fmt::Display) -> Problem {
-    Problem::transient("HUB002", format!("Reports cannot be sent: {error}"), "Retry the order.")
+    Problem::transient(Code::HUB002, format!("Reports cannot be sent: {error}"), "Retry the order.")
 }
 
 /// Where a job's keys from the escrow are handed out, sealed.
@@ -130,19 +130,19 @@ impl EscrowKeyClient {
 
 fn not_keys(what: impl std::fmt::Display) -> Problem {
     let hint = "The job may have ended, or the Hub is of another version. Retry the order.";
-    Problem::transient("HUB004", format!("The Hub did not answer with sealed keys: {what}"), hint)
+    Problem::transient(Code::HUB004, format!("The Hub did not answer with sealed keys: {what}"), hint)
 }
 
 fn away(error: reqwest::Error) -> Problem {
     let hint = "Check that the Hub runs; the order can be retried.";
-    Problem::transient("HUB003", format!("The Hub does not answer: {error}"), hint)
+    Problem::transient(Code::HUB003, format!("The Hub does not answer: {error}"), hint)
 }
 
 impl Client {
     fn new(target: &ReportTarget, job: JobId, patience: Duration) -> Result<Self, Problem> {
         let token = std::fs::read_to_string(&target.token_file).map_err(|error| {
             Problem::permanent(
-                "HUB001",
+                Code::HUB001,
                 format!("The runner token in {} cannot be read: {error}", target.token_file.display()),
                 "The Hub writes this file before it starts a provisioner.",
             )
@@ -198,7 +198,7 @@ impl Client {
         let said = reply.json::<ErrorReply>().await.map_or_else(|_| String::new(), |body| body.error.message);
         let message = format!("The Hub refused a report of this job: {status} {said}");
         let hint = "The runner token may belong to another job, or the job may have ended.";
-        Err(Problem { retryable: passing, ..Problem::permanent("HUB004", message.trim_end(), hint) })
+        Err(Problem { retryable: passing, ..Problem::permanent(Code::HUB004, message.trim_end(), hint) })
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use letsbe_types::{Problem, host_key::COMPARE};
+use letsbe_types::{Code, Problem, host_key::COMPARE};
 use russh::{
     Disconnect, Preferred,
     client::{self, AuthResult},
@@ -36,7 +36,7 @@ pub(crate) use self::running::too_much;
 pub use self::running::{Output, Running};
 
 /// Code of "the server cannot be reached, or the connection broke": the one worth a new connection.
-pub const UNREACHABLE: &str = "SSH001";
+pub const UNREACHABLE: Code = Code::SSH001;
 
 /// Time for the TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ pub struct Target {
 pub fn load_key(path: &Path) -> Result<Arc<PrivateKey>, Problem> {
     russh::keys::load_secret_key(path, None).map(Arc::new).map_err(|error| {
         Problem::permanent(
-            "SSH005",
+            Code::SSH005,
             format!("The private key {} cannot be used: {error}", path.display()),
             "Name a file with an unencrypted ed25519 or ECDSA key in OpenSSH's form.",
         )
@@ -90,7 +90,7 @@ pub fn public_line(key: &PrivateKey) -> Result<String, Problem> {
 /// When the key cannot be encoded.
 pub fn generate_key() -> Result<(letsbe_types::Secret<String>, String), Problem> {
     let failed = |error: russh::keys::ssh_key::Error| {
-        Problem::permanent("SSH005", format!("No key could be made: {error}"), "Report this as a bug.")
+        Problem::permanent(Code::SSH005, format!("No key could be made: {error}"), "Report this as a bug.")
     };
     let mut random = russh::keys::key::safe_rng();
     let key = PrivateKey::random(&mut random, russh::keys::Algorithm::Ed25519).map_err(failed)?;
@@ -100,7 +100,11 @@ pub fn generate_key() -> Result<(letsbe_types::Secret<String>, String), Problem>
 
 fn one_line(key: &PublicKey) -> Result<String, Problem> {
     key.to_openssh().map_err(|error| {
-        Problem::permanent("SSH005", format!("A public key cannot be written: {error}"), "Use another key.")
+        Problem::permanent(
+            Code::SSH005,
+            format!("A public key cannot be written: {error}"),
+            "Use another key.",
+        )
     })
 }
 
@@ -182,7 +186,7 @@ async fn exchange(
 async fn open(target: &Target) -> Result<client::Handle<HostKeyCheck>, Problem> {
     let pinned = PublicKey::from_openssh(&target.host_key).map_err(|error| {
         Problem::permanent(
-            "SSH002",
+            Code::SSH002,
             format!("The recorded host key of {} is not readable: {error}", target.address),
             "Correct the recorded host key.",
         )
@@ -207,7 +211,7 @@ fn fingerprint(key: &PublicKey) -> String {
 
 fn other_host_key(address: IpAddr, recorded: &str, shown: &str) -> Problem {
     Problem::permanent(
-        "SSH002",
+        Code::SSH002,
         format!("{address} shows another host key than the recorded one: recorded {recorded}, now {shown}"),
         format!(
             "Nothing was sent. Somebody may sit between us and the server. Compare: {COMPARE}. Only if that shows the \
@@ -232,7 +236,7 @@ impl Session {
             .map_err(|error| broken(target, error))?;
         if !result.success() {
             return Err(Problem::permanent(
-                "SSH003",
+                Code::SSH003,
                 format!("{} port {} refuses our key for {}", target.address, target.port, target.user),
                 "Install the server with our key, or give the right key file.",
             ));
@@ -290,13 +294,17 @@ impl Session {
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<(), Problem> {
         let unreadable = |error: std::io::Error| {
-            Problem::permanent("SSH006", format!("{}: {error}", local.display()), "Check the bundle folder.")
+            Problem::permanent(
+                Code::SSH006,
+                format!("{}: {error}", local.display()),
+                "Check the bundle folder.",
+            )
         };
         let mut source = tokio::fs::File::open(local).await.map_err(unreadable)?;
         let total = source.metadata().await.map_err(unreadable)?.len();
         let refused = |error: String| {
             let what = format!("upload to {}: {error}", remote.display());
-            Problem { code: "SSH007".to_owned(), ..broken(&self.target, what) }
+            Problem { code: Code::SSH007.into(), ..broken(&self.target, what) }
         };
         let channel =
             self.handle.channel_open_session().await.map_err(|error| broken(&self.target, error))?;

@@ -193,7 +193,10 @@ async fn a_key_that_is_planted_at_the_first_boot_is_waited_for_and_another_one_n
     let problem = flow::run(&place.job(Some(&public)), options, &watcher).await.unwrap_err();
     assert_eq!(problem.code, "SSH003", "it was logged in to once it had its key: {problem}");
     let notes = notes.into_inner().unwrap();
-    assert!(notes.len() == 1 && notes[0].contains("SSH002") && !notes[0].contains(UNREACHABLE), "{notes:?}");
+    assert!(
+        notes.len() == 1 && notes[0].contains("SSH002") && !notes[0].contains(UNREACHABLE.as_str()),
+        "{notes:?}"
+    );
 
     let place = shows(&[image]).await;
     let problem = place.provision(Some(&public), Duration::from_millis(1)).await;

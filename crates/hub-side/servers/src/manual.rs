@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use letsbe_types::{Problem, ids::ServerId};
+use letsbe_types::{Code, Problem, ids::ServerId};
 
 use crate::{
     Begun, Capabilities, InstallRequest, Power, ProviderError, ServerProvider, ServerView, TaskId, TaskState,
@@ -25,7 +25,7 @@ impl Manual {
 }
 
 fn not_possible(id: &str, what: &str, hint: &str) -> ProviderError {
-    Problem::permanent("SERVER_MANUAL", format!("{id} was assigned by hand: {what}"), hint).into()
+    Problem::permanent(Code::SERVER_MANUAL, format!("{id} was assigned by hand: {what}"), hint).into()
 }
 
 #[async_trait]
@@ -50,9 +50,12 @@ impl ServerProvider for Manual {
         let address = id.0.strip_prefix(PREFIX).and_then(|address| address.parse::<IpAddr>().ok());
         let Some(IpAddr::V4(address)) = address else {
             let message = format!("\"{id}\" is no server assigned by hand");
-            return Err(
-                Problem::permanent("SERVER_MANUAL", message, "assign it as manual:<IPv4 address>").into()
-            );
+            return Err(Problem::permanent(
+                Code::SERVER_MANUAL,
+                message,
+                "assign it as manual:<IPv4 address>",
+            )
+            .into());
         };
         Ok(ServerView {
             id: id.clone(),

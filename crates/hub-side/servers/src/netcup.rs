@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use letsbe_netcup::{ImageBegun, ImageInstall, ScpClient, ScpError, types, word};
-use letsbe_types::{Problem, Region, ids::ServerId};
+use letsbe_types::{Code, Problem, Region, ids::ServerId};
 
 use crate::{
     Begun, Capabilities, InstallRequest, OsImage, Power, ProviderError, Resources, ServerProvider,
@@ -53,7 +53,7 @@ impl NetcupPool {
             let offered: Vec<_> = flavours.iter().map(|flavour| flavour.name.as_str()).take(20).collect();
             let message =
                 format!("netcup:{number} offers no {image:?} image; it offers: {}", offered.join(", "));
-            Problem::permanent("NETCUP_IMAGE_MISSING", message, "look at the server's images in the SCP")
+            Problem::permanent(Code::NETCUP_IMAGE_MISSING, message, "look at the server's images in the SCP")
                 .into()
         })
     }
@@ -69,7 +69,8 @@ impl From<ScpError> for ProviderError {
 fn number_of(id: &ServerId) -> Result<i32, ProviderError> {
     id.0.strip_prefix(PREFIX).and_then(|number| number.parse().ok()).ok_or_else(|| {
         let message = format!("\"{id}\" is no server of Netcup");
-        Problem::permanent("NETCUP_NOT_FOUND", message, "assign it as netcup:<number of the server>").into()
+        Problem::permanent(Code::NETCUP_NOT_FOUND, message, "assign it as netcup:<number of the server>")
+            .into()
     })
 }
 
@@ -172,7 +173,8 @@ fn only_disk(number: i32, server: &types::Server) -> Result<String, ProviderErro
         _ => {
             let message =
                 format!("netcup:{number} shows {} disks, and exactly one can be installed on", disks.len());
-            Err(Problem::permanent("NETCUP_DISKS", message, "look at the server's disks in the SCP").into())
+            Err(Problem::permanent(Code::NETCUP_DISKS, message, "look at the server's disks in the SCP")
+                .into())
         }
     }
 }
@@ -198,7 +200,7 @@ impl ServerProvider for NetcupPool {
             } else {
                 match self.detailed(number).await {
                     // Gone since the list was made.
-                    Err(error) if error.problem.code == "NETCUP_NOT_FOUND" => views.push(view),
+                    Err(error) if error.problem.code == Code::NETCUP_NOT_FOUND => views.push(view),
                     detailed => views.push(detailed?),
                 }
             }
@@ -222,7 +224,9 @@ impl ServerProvider for NetcupPool {
         let number = number_of(id)?;
         if request.public_keys.is_empty() {
             let message = format!("the installation of {id} has no SSH key, so nobody could log in");
-            return Err(Problem::permanent("SERVER_NO_KEY", message, "configure the Hub's SSH key").into());
+            return Err(
+                Problem::permanent(Code::SERVER_NO_KEY, message, "configure the Hub's SSH key").into()
+            );
         }
         let mut ssh_key_ids = Vec::with_capacity(request.public_keys.len());
         for key in &request.public_keys {

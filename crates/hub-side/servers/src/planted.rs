@@ -1,6 +1,6 @@
 //! The SSH host key that a server is installed with, so that it is known before anybody logs in.
 
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Code, Problem, Secret};
 use rand::CryptoRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
@@ -44,7 +44,7 @@ impl PlantedKey {
     pub fn generate(random: &mut impl CryptoRng) -> Result<Self, Problem> {
         let failed = |error: ssh_key::Error| {
             Problem::permanent(
-                "SSH005",
+                Code::SSH005,
                 format!("No host key could be made: {error}"),
                 "Report this as a bug.",
             )

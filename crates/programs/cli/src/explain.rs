@@ -1,6 +1,6 @@
 //! `letsbe explain CODE`: the page about an error code, from inside the program.
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use crate::style;
 
@@ -28,7 +28,7 @@ fn unknown(code: &str) -> Problem {
         [] => "A code stands in brackets before a message, for example [DNS001].".to_owned(),
         near => format!("Codes that begin so: {} …", near.join(", ")),
     };
-    Problem::permanent("HUB027", format!("There is no error code {code}."), hint)
+    Problem::permanent(Code::HUB027, format!("There is no error code {code}."), hint)
 }
 
 /// Codes named in one hint.

@@ -4,7 +4,7 @@ use std::{io::IsTerminal as _, net::IpAddr, path::Path};
 
 use anyhow::bail;
 use letsbe_provisioner::ssh;
-use letsbe_types::{HostKeyPin, Problem, host_key::COMPARE};
+use letsbe_types::{Code, HostKeyPin, Problem, host_key::COMPARE};
 
 use crate::{
     style::{self, Level},
@@ -24,7 +24,7 @@ pub(crate) fn given(text: &str, names: &[&str], ports: &[u16]) -> Result<HostKey
         return ssh::key_in_file(Path::new(text), names, ports);
     }
     Err(Problem::permanent(
-        "SSH013",
+        Code::SSH013,
         format!("What was given as the server's host key {not_a_key}, and no file"),
         format!("Give the fingerprint that {COMPARE} shows."),
     ))

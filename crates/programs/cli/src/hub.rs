@@ -6,7 +6,7 @@ mod patience;
 
 use anyhow::{Context as _, bail};
 use letsbe_types::{
-    DomainName, Problem,
+    Code, DomainName, Problem,
     api::{DeskAction, ErrorReply, OrderDetail, OrderSummary, Reply},
     ids::{CommandId, OrderId},
     recovery::RecoveryEntry,
@@ -22,7 +22,7 @@ pub(crate) use patience::{LOOK, patiently};
 use crate::logins::Logins;
 
 /// The code of a Hub that is away.
-const AWAY: &str = "HUB003";
+const AWAY: Code = Code::HUB003;
 /// A tenant's server may take its time; the Hub gives up before.
 const FROM_A_SERVER: std::time::Duration = std::time::Duration::from_secs(300);
 
@@ -96,7 +96,7 @@ impl Hub {
             return Ok(found);
         }
         let message = format!("{id} fits too many {kind} to tell which one is meant");
-        Err(Problem::permanent("HUB049", message, "Type the whole id.").into())
+        Err(Problem::permanent(Code::HUB049, message, "Type the whole id.").into())
     }
 
     /// One tenant.
@@ -222,7 +222,9 @@ pub(crate) fn is_unanswered(error: &anyhow::Error) -> bool {
 /// Says what there is nothing of.
 fn unknown(error: anyhow::Error, message: &str) -> anyhow::Error {
     match error.downcast::<Problem>() {
-        Ok(problem) if problem.code == "API404" => Problem { message: message.to_owned(), ..problem }.into(),
+        Ok(problem) if problem.code == Code::API404 => {
+            Problem { message: message.to_owned(), ..problem }.into()
+        }
         Ok(problem) => problem.into(),
         Err(error) => error,
     }
@@ -262,12 +264,12 @@ async fn read<T: DeserializeOwned>(
     };
     let passes = status.is_server_error()
         || matches!(status, reqwest::StatusCode::REQUEST_TIMEOUT | reqwest::StatusCode::TOO_MANY_REQUESTS);
-    let problem = if passes { Problem::transient } else { Problem::permanent };
-    Err(problem(&refusal.error.code, message, hint).into())
+    Err(Problem { code: refusal.error.code, message, hint, retryable: passes }.into())
 }
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use letsbe_types::Problem;
 
     use super::unknown;
@@ -276,8 +278,12 @@ mod tests {
     fn what_there_is_none_of_is_named() {
         let refused = |code| Problem::permanent(code, "There is nothing at this address.", "look").into();
         assert!(
-            unknown(refused("API404"), "There is no order 7.").to_string().contains("There is no order 7.")
+            unknown(refused(Code::API404), "There is no order 7.")
+                .to_string()
+                .contains("There is no order 7.")
         );
-        assert!(unknown(refused("API500"), "There is no order 7.").to_string().contains("at this address"));
+        assert!(
+            unknown(refused(Code::API500), "There is no order 7.").to_string().contains("at this address")
+        );
     }
 }

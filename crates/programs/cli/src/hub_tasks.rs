@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::DeskPlan,
     hub_tasks::{HubTask, HubTaskState},
 };
@@ -68,7 +68,7 @@ pub(crate) async fn carry_out(named: Option<&str>, command: HubCommand, json: bo
 
 fn no_task(name: &str) -> Problem {
     Problem::permanent(
-        "API404",
+        Code::API404,
         format!("The Hub has no task {name}."),
         "Look at `letsbe hub tasks` for what there is.",
     )
@@ -82,7 +82,10 @@ fn would_run(task: &HubTask) -> DeskPlan {
         (HubTaskState::Off, Some(needs)) => {
             let message = format!("No Hub runs {}: the settings have no {needs}", task.name);
             let hint = "Add it to the Hub's settings, then start the Hub again.";
-            DeskPlan { consequences: Vec::new(), problem: Some(Problem::permanent("HUB051", message, hint)) }
+            DeskPlan {
+                consequences: Vec::new(),
+                problem: Some(Problem::permanent(Code::HUB051, message, hint)),
+            }
         }
         _ => DeskPlan { consequences: vec![what], problem: None },
     }

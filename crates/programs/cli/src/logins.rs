@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use letsbe_protocol::hub_address;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
 /// Where the Hub of the example configuration listens.
@@ -53,7 +53,7 @@ impl Logins {
                 format!(" (you are at {})", others.join(", "))
             };
             Problem::permanent(
-                "HUB040",
+                Code::HUB040,
                 format!("You are not logged in to the Hub at {hub}{others}"),
                 format!("Log in: `letsbe --hub {hub} login --email you@example.com`."),
             )

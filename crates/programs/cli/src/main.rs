@@ -21,6 +21,7 @@ mod surface;
 mod tenants;
 mod terminal;
 
+use letsbe_types::Code;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
@@ -140,7 +141,7 @@ const EXIT_CODES: &str = "Exit codes:
 /// The exit codes of [`EXIT_CODES`], so that a script can tell.
 fn exit_code(error: &anyhow::Error, planned: bool) -> ExitCode {
     match error.downcast_ref::<letsbe_types::Problem>() {
-        Some(problem) if ["API401", "HUB040"].contains(&&*problem.code) => ExitCode::from(4),
+        Some(problem) if problem.is_one_of(&[Code::API401, Code::HUB040]) => ExitCode::from(4),
         Some(problem) if planned && !problem.retryable => ExitCode::from(2),
         _ if error.is::<plan::WouldStop>() || error.is::<letsbe_catalog::NotChecked>() => ExitCode::from(2),
         _ => ExitCode::FAILURE,

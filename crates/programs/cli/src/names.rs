@@ -1,6 +1,6 @@
 //! How a person names something: by its id or the beginning of it; an order and its tenant also by the customer's domain.
 
-use letsbe_types::{DomainName, Problem, ids::OrderId};
+use letsbe_types::{Code, DomainName, Problem, ids::OrderId};
 use uuid::Uuid;
 
 use crate::hub::Hub;
@@ -67,7 +67,7 @@ fn one(typed: &str, kind: &str, list: &str, found: Vec<(Uuid, String)>) -> Resul
     match found.as_slice() {
         [(id, _)] => Ok(*id),
         [] => Err(Problem::permanent(
-            "API404",
+            Code::API404,
             format!("Among the {kind} there is no {typed}."),
             format!("`{list}` shows what there is."),
         )),
@@ -77,7 +77,7 @@ fn one(typed: &str, kind: &str, list: &str, found: Vec<(Uuid, String)>) -> Resul
             let mut named: Vec<String> = named.collect();
             named.extend((more > 0).then(|| format!("and {more} more")));
             Err(Problem::permanent(
-                "HUB049",
+                Code::HUB049,
                 format!("{typed} could be one of {} {kind}: {}", several.len(), named.join(", ")),
                 "Type more of the id: as much as tells them apart.",
             ))

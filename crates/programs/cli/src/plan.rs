@@ -2,15 +2,23 @@
 
 use clap::Args;
 use letsbe_protocol::{PlannedAssessment, PlannedOperation};
-use letsbe_types::{Problem, api::DeskPlan, job::STEPS};
+use letsbe_types::{Code, Problem, api::DeskPlan, job::STEPS};
 use thiserror::Error;
 
 use crate::style::{self, Level, bold, faint, harmless, say};
 
 /// What no run mends, wherever in the plan it stands: the server is another's, or not one that can be provisioned. What else
 /// is not known may only not be there yet.
-const STOPS: [&str; 8] =
-    ["HOST001", "HOST002", "HOST003", "HOST007", "HOST008", "HOST012", "NODE043", "NODE046"];
+const STOPS: [Code; 8] = [
+    Code::HOST001,
+    Code::HOST002,
+    Code::HOST003,
+    Code::HOST007,
+    Code::HOST008,
+    Code::HOST012,
+    Code::NODE043,
+    Code::NODE046,
+];
 
 /// A run would not come to its end. It has been said; the exit code says it to scripts.
 #[derive(Debug, Error)]
@@ -86,7 +94,7 @@ pub(crate) fn stop(problem: &Problem) {
 /// What would stop the run, with its step.
 fn stops(plan: &[PlannedOperation]) -> impl Iterator<Item = (u8, &Problem)> {
     let problems = plan.iter().filter_map(|planned| Some((planned.step, planned.assessment.as_ref().err()?)));
-    problems.filter(|(_, problem)| STOPS.contains(&problem.code.as_str()))
+    problems.filter(|(_, problem)| problem.is_one_of(&STOPS))
 }
 
 fn named(problem: &Problem) -> String {
@@ -137,7 +145,7 @@ fn lines(planned: &PlannedOperation) -> Vec<String> {
             lines.extend(changes.iter().map(|change| format!("      {}", style::harmless(change))));
             lines
         }
-        Err(problem) if STOPS.contains(&problem.code.as_str()) => {
+        Err(problem) if problem.is_one_of(&STOPS) => {
             let stop = format!("would stop at step {}: {}", planned.step, named(problem));
             vec![line(Level::Failed, &stop), format!("      {}", harmless(&problem.hint))]
         }
@@ -148,6 +156,7 @@ fn lines(planned: &PlannedOperation) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use letsbe_protocol::PlannedOperation;
+    use letsbe_types::Code;
     use letsbe_types::Problem;
 
     use super::{WouldStop, lines, show, sum};
@@ -160,7 +169,7 @@ mod tests {
         .unwrap()
     }
 
-    fn problem(step: u8, code: &str) -> PlannedOperation {
+    fn problem(step: u8, code: Code) -> PlannedOperation {
         let problem = Problem::permanent(code, "the server is another's", "look at its address");
         PlannedOperation { step, operation: "identity.planted".to_owned(), assessment: Err(problem) }
     }
@@ -174,12 +183,12 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_would_stop_the_run_and_at_which_step() {
-        let plan = vec![needed(), problem(2, "HOST012"), problem(3, "HOST001")];
+        let plan = vec![needed(), problem(2, Code::HOST012), problem(3, Code::HOST001)];
         assert!(lines(&plan[1])[0].contains("would stop at step 2: the server is another's (HOST012)"));
         assert!(sum(&plan).starts_with("the run would stop at step 2:"), "{}", sum(&plan));
         assert!(show(Ok(plan), false).unwrap_err().is::<WouldStop>());
         // What a run mends, or what is not there yet, stops nothing.
-        let plan = vec![needed(), problem(4, "NODE042")];
+        let plan = vec![needed(), problem(4, Code::NODE042)];
         assert!(lines(&plan[1])[0].contains("not known yet"));
         assert_eq!(sum(&plan), "2 changes; nothing was changed");
         show(Ok(plan), false).unwrap();
@@ -188,9 +197,9 @@ mod tests {
 
     #[test]
     fn a_host_key_that_changed_stops_a_run_and_an_address_where_nobody_is_does_not_say_so() {
-        let changed = Problem::permanent("SSH003", "the host key changed", "look");
+        let changed = Problem::permanent(Code::SSH003, "the host key changed", "look");
         assert!(show(Err(changed), false).unwrap_err().is::<WouldStop>());
-        let away = Problem::transient("SSH001", "no answer", "wait");
+        let away = Problem::transient(Code::SSH001, "no answer", "wait");
         assert_eq!(show(Err(away), false).unwrap_err().downcast::<Problem>().unwrap().code, "SSH001");
     }
 }

@@ -138,6 +138,7 @@ fn below(event: &RunEventKind) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use letsbe_types::{
         Problem,
         job::{Outcome, RunEvent, RunEventKind},
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn no_event_of_a_hostile_server_steers_the_terminal() {
         let evil = || "x\u{1b}]0;owned\u{7}\u{1b}[2J\r\n\u{9b}2J\u{202e}y".to_owned();
-        let problem = || Problem::permanent("X", evil(), "h");
+        let problem = || Problem::permanent(Code::WORK001, evil(), "h");
         let operation =
             |outcome| RunEventKind::Operation { step: 1, operation: evil(), outcome, milliseconds: 1 };
         for event in [

@@ -13,7 +13,7 @@ use axum::{
 };
 use chrono::Utc;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     ids::ApprovalId,
     tenant::{LogChain, LogHead, TenantEventKind},
 };
@@ -128,8 +128,7 @@ impl GateHandle {
 }
 
 fn closed() -> Response {
-    let body =
-        json!({ "success": false, "error": { "code": "NODE078", "message": "The command gate is closed." } });
+    let body = json!({ "success": false, "error": { "code": Code::NODE078, "message": "The command gate is closed." } });
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
@@ -138,7 +137,7 @@ impl Approvals for GateHandle {
     async fn decide(&self, id: ApprovalId, approve: bool, by: &str) -> Result<(), Problem> {
         let closed = || {
             let hint = "See `journalctl -u letsbe-agent` on the server for the reason.";
-            Problem::transient("NODE078", "The command gate is closed", hint)
+            Problem::transient(Code::NODE078, "The command gate is closed", hint)
         };
         self.now().ok_or_else(closed)?.gate.decide_from_afar(id, approve, by).await
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use letsbe_types::{Problem, tenant::TenantEventKind};
+use letsbe_types::{Code, Problem, tenant::TenantEventKind};
 use letsbe_vault::Vault;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -53,7 +53,7 @@ impl RotationState {
                 let given_up = || {
                     let message = format!("A rotation of {tool} was given up: the old secrets are in force");
                     Problem::transient(
-                        "NODE079",
+                        Code::NODE079,
                         message,
                         "See `journalctl` on the server for its reason; repeat it.",
                     )

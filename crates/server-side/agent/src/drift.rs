@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use letsbe_types::{Problem, tenant::DriftSign};
+use letsbe_types::{Code, Problem, tenant::DriftSign};
 use tokio::sync::{Mutex, watch};
 
 use crate::work;
@@ -37,7 +37,7 @@ impl Drift {
         let line = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let seen: DriftSign = serde_json::from_str(line).map_err(|error| {
             let message = format!("What `letsbe-node drift` printed cannot be read: {error}");
-            Problem::transient("NODE074", message, "Run it by hand on the server.")
+            Problem::transient(Code::NODE074, message, "Run it by hand on the server.")
         })?;
         self.last.send_replace(Some(seen.clone()));
         Ok(seen)

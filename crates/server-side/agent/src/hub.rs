@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use letsbe_protocol::hub_address;
 use letsbe_types::{
-    Problem, Secret,
+    Code, Problem, Secret,
     api::{ErrorReply, RegisterReply, RegisterRequest, Reply},
     job::HubLink,
     relay::{ModelGrant, RELAY_PATH},
@@ -63,14 +63,14 @@ pub struct HeartbeatState {
 pub async fn register(layout: &Layout) -> Result<(), Problem> {
     let introduction: Introduction = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
         Problem::permanent(
-            "NODE002",
+            Code::NODE002,
             format!("The introduction cannot be read: {error}"),
             "Report this as a bug.",
         )
     })?;
     let identity = files::read(&layout.state("identity"))?.ok_or_else(|| {
         Problem::permanent(
-            "NODE024",
+            Code::NODE024,
             "This server carries no identity",
             "Step 1 plants it; run the steps in order.",
         )
@@ -156,7 +156,11 @@ impl Client {
         if let Some(left) = self.left(matter, Instant::now()) {
             let message =
                 format!("The Hub is not asked for {} more seconds, as it wished", left.as_secs() + 1);
-            return Err(Problem::transient("HUB006", message, "Nothing: this server asks again by itself."));
+            return Err(Problem::transient(
+                Code::HUB006,
+                message,
+                "Nothing: this server asks again by itself.",
+            ));
         }
         let Refused { status, said, wait } = match answer(request.bearer_auth(self.key.expose())).await? {
             Ok(reply) => return Ok(reply),
@@ -193,17 +197,17 @@ fn retry_after(reply: &reqwest::Response) -> Option<Duration> {
 
 /// Whether the Hub has said that the key is not valid (any more).
 pub(crate) fn is_key_refused(problem: &Problem) -> bool {
-    problem.code == "NODE072"
+    problem.code == Code::NODE072
 }
 
 /// Whether the Hub has said that it cannot read a message, and never will.
 pub(crate) fn is_unreadable(problem: &Problem) -> bool {
-    problem.code == "HUB007"
+    problem.code == Code::HUB007
 }
 
 fn away(error: reqwest::Error) -> Problem {
     let message = format!("The Hub does not answer: {error}");
-    Problem::transient("HUB003", message, "Check the Hub's address and the server's network.")
+    Problem::transient(Code::HUB003, message, "Check the Hub's address and the server's network.")
 }
 
 fn client() -> Result<reqwest::Client, Problem> {
@@ -220,13 +224,13 @@ async fn post<T: DeserializeOwned>(url: &str, token: &str, body: &impl Serialize
 fn with_key(status: StatusCode, said: &str) -> Problem {
     match status {
         StatusCode::UNAUTHORIZED => Problem::permanent(
-            "NODE072",
+            Code::NODE072,
             format!("The Hub refuses this server's key: {said}"),
             "The key was revoked or replaced. Everything on the server goes on; provision it again to register.",
         ),
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             Problem::permanent(
-                "HUB007",
+                Code::HUB007,
                 format!("The Hub cannot read a message of this server: {status} {said}"),
                 "Hub and node program must fit together: update the older one.",
             )
@@ -239,7 +243,7 @@ fn refused(status: StatusCode, said: &str) -> Problem {
     let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
     let message = format!("The Hub refused: {status} {said}");
     let hint = "The token or key may have been used, replaced or revoked; provision the server again.";
-    Problem { retryable: passing, ..Problem::permanent("HUB006", message.trim_end(), hint) }
+    Problem { retryable: passing, ..Problem::permanent(Code::HUB006, message.trim_end(), hint) }
 }
 
 /// The Hub's answer, or how it refused.
@@ -255,7 +259,11 @@ async fn answer<T: DeserializeOwned>(
     }
     serde_json::from_slice::<Reply<T>>(&body).map(|reply| Ok(reply.data)).map_err(|error| {
         let message = format!("The Hub's answer cannot be read: {error}");
-        Problem::transient("HUB003", message, "Hub and node program must fit together: update the older one.")
+        Problem::transient(
+            Code::HUB003,
+            message,
+            "Hub and node program must fit together: update the older one.",
+        )
     })
 }
 
@@ -265,7 +273,7 @@ async fn bounded(mut reply: reqwest::Response) -> Result<Vec<u8>, Problem> {
     while let Some(chunk) = reply.chunk().await.map_err(away)? {
         if body.len() + chunk.len() > ANSWER_BYTES {
             return Err(Problem::transient(
-                "HUB003",
+                Code::HUB003,
                 format!("The Hub's answer is longer than {ANSWER_BYTES} bytes"),
                 "Check that the address is the Hub's.",
             ));

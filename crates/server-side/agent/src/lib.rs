@@ -43,7 +43,7 @@ use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
 
 use chrono::Utc;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     link::{GATE_SOCKET, LINK_SOCKET, PROXY_USER},
     tenant::TenantEventKind,
 };
@@ -136,7 +136,7 @@ pub async fn run(layout: &Layout) -> Result<(), Problem> {
                 Err(error) => error.to_string(),
             });
             let message = format!("A part of the agent has ended: {why}");
-            Err(Problem::transient("NODE076", message, "systemd starts the agent anew. Report this as a bug."))
+            Err(Problem::transient(Code::NODE076, message, "systemd starts the agent anew. Report this as a bug."))
         }
         _ = stop.recv() => {
             watchdog::notify("STOPPING=1");

@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use letsbe_types::{
-    Problem, Secret,
+    Code, Problem, Secret,
     link::{ModelsConfiguration, Provider},
     relay::{ModelGrant, fingerprint, is_relayed, key_hash},
 };
@@ -95,7 +95,7 @@ fn keep(layout: &Layout, grant: &ModelGrant, now: DateTime<Utc>) -> Result<(), P
 
 fn not_kept(error: &dyn std::fmt::Display) -> Problem {
     Problem::transient(
-        "HUB021",
+        Code::HUB021,
         format!("The access to models could not be kept: {error}"),
         "It is tried again with the next heartbeat. Look at the disk's space and health.",
     )

@@ -64,6 +64,7 @@ fn untold(mut proofs: Vec<Proof>, last: Option<LastReported>) -> Vec<Proof> {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use std::sync::Mutex;
 
     use chrono::DateTime;
@@ -96,7 +97,7 @@ mod tests {
             let TenantEventKind::Proven { proof } = event else { panic!("{event:?}") };
             let mut inner = self.0.lock().unwrap();
             if inner.0 == 0 {
-                return Err(Problem::transient("X", "full", "wait"));
+                return Err(Problem::transient(Code::WORK001, "full", "wait"));
             }
             inner.0 -= 1;
             inner.1.push(proof.tool);

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use letsbe_redact::{KnownSecret, Redactor};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     link::{LinkSecret, ModelsConfiguration, VaultContent},
 };
 use letsbe_vault::{Vault, VaultFiles};
@@ -121,7 +121,7 @@ impl SecretCache {
         let known = self.secrets.borrow().clone();
         let loaded = tokio::task::spawn_blocking(move || Loaded::read(&layout, known)).await;
         let loaded = loaded.unwrap_or_else(|error| {
-            Err(Problem::transient("NODE075", format!("The vault could not be read: {error}"), SEE_VAULT))
+            Err(Problem::transient(Code::NODE075, format!("The vault could not be read: {error}"), SEE_VAULT))
         });
         match loaded {
             Ok(loaded) => {
@@ -228,7 +228,7 @@ fn every_value(vault: &Vault) -> impl Iterator<Item = (String, letsbe_types::Sec
 
 fn redactor(vault: &Vault) -> Result<Redactor, Problem> {
     let known = every_value(vault).map(|(name, value)| KnownSecret { name, value });
-    Redactor::new(known).map_err(|error| Problem::permanent("NODE075", error.to_string(), SEE_VAULT))
+    Redactor::new(known).map_err(|error| Problem::permanent(Code::NODE075, error.to_string(), SEE_VAULT))
 }
 
 fn facts(vault: &Vault) -> VaultFacts {

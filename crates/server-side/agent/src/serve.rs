@@ -10,7 +10,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use letsbe_serve::Bounds;
-use letsbe_types::{Problem, tenant::Heartbeat};
+use letsbe_types::{Code, Problem, tenant::Heartbeat};
 use serde::{Deserialize, Serialize};
 use tokio::{net::UnixListener, sync::Notify};
 
@@ -91,7 +91,7 @@ async fn reload(State(control): State<Arc<Control>>) -> Result<Json<Reloaded>, R
     match (control.secret_cache.facts().problem, reloaded.proxy) {
         (Some(problem), _) => Err(Refusal(problem)),
         (None, ProxyWord::Late) => Err(Refusal(Problem::transient(
-            "NODE075",
+            Code::NODE075,
             "The secrets proxy has not taken the new state of the vault",
             "See `docker logs letsbe-secrets-proxy`; try again.",
         ))),

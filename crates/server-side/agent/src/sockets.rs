@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use tokio::net::UnixListener;
 
 use letsbe_base::files;
@@ -51,7 +51,7 @@ fn listen(path: &Path) -> Result<UnixListener, Problem> {
 
 fn unusable(path: &Path, error: std::io::Error) -> Problem {
     Problem::transient(
-        "NODE070",
+        Code::NODE070,
         format!("The socket {} cannot be made: {error}", path.display()),
         "Look at the folder's permissions; the agent runs as root.",
     )

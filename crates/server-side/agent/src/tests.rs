@@ -12,7 +12,7 @@ use axum::{
 };
 use chrono::{TimeDelta, Utc};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::Reply,
     ids::CommandId,
     tenant::{
@@ -167,7 +167,7 @@ struct Life {
 impl Life {
     /// Something happens here.
     fn happen(&self, number: usize) {
-        let problem = Problem::permanent("X", number.to_string(), "");
+        let problem = Problem::permanent(Code::WORK001, number.to_string(), "");
         self.outbox.publish(TenantEventKind::Trouble { problem }).unwrap();
     }
 }

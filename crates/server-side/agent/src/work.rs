@@ -6,7 +6,7 @@ use std::time::Duration;
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_protocol::NodeLine;
 use letsbe_stacks::backups::sandbox::sandbox;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use letsbe_base::{FOR_PROGRAMS, files, layout::Layout};
 
@@ -34,7 +34,7 @@ pub(crate) async fn run<'a>(
     let output = String::from_utf8_lossy(&output[output.len().saturating_sub(OUTPUT_BYTES)..]).into_owned();
     let failed = |why: String| {
         let hint = format!("See `journalctl -u {unit}` on the server.");
-        Problem::transient("NODE074", format!("{name} did not work: {why}"), hint)
+        Problem::transient(Code::NODE074, format!("{name} did not work: {why}"), hint)
     };
     match result {
         Ok(ended) if ended.success() => Ok(output),
@@ -79,6 +79,7 @@ fn refusal(output: &str) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use letsbe_protocol::NodeLine;
+    use letsbe_types::Code;
     use letsbe_types::Problem;
 
     use super::{refusal, start};
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_read_from_the_last_line() {
-        let problem = Problem::permanent("NODE005", "no", "do");
+        let problem = Problem::permanent(Code::NODE005, "no", "do");
         let line = serde_json::to_string(&NodeLine::Refused { problem: problem.clone() }).unwrap();
         assert_eq!(refusal(&format!("{{\"step\":1}}\n{line}\n\n")), Some(problem));
         assert_eq!(refusal("free words"), None);

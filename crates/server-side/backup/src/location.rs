@@ -8,7 +8,7 @@ use std::{
 };
 
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     backup::{
         Destination, RcloneDestination, S3Destination,
         rclone::{can_be_quoted, quoted},
@@ -112,7 +112,7 @@ impl Location {
             let whys: Vec<String> =
                 refused.into_iter().map(|one| format!("{}: {}", one.field, one.why)).collect();
             Problem::permanent(
-                "REPO020",
+                Code::REPO020,
                 format!("This rclone remote cannot be a destination. {}", whys.join("; ")),
                 "Set the destination again; see docs/errors/REPO020.md for what is allowed.",
             )
@@ -158,7 +158,7 @@ fn whole(what: &str, value: &str) -> Result<String, Problem> {
         return Ok(quoted(value));
     }
     Err(Problem::permanent(
-        "REPO010",
+        Code::REPO010,
         format!("the {what} of the backup destination is empty, or has control characters or `%(`"),
         "Set the destination again with its right values; have another key made if this is the right one.",
     ))
@@ -175,7 +175,7 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Problem> {
     };
     write().map_err(|error| {
         Problem::transient(
-            "REPO010",
+            Code::REPO010,
             format!("{} could not be written: {error}", path.display()),
             "Look at the folder's space and owner; the next run tries again.",
         )

@@ -23,7 +23,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use letsbe_types::{Problem, backup::RESTIC_MIN, ids::SetId};
+use letsbe_types::{Code, Problem, backup::RESTIC_MIN, ids::SetId};
 
 use self::restic::{Call, not_understood};
 use crate::{Item, Location, Programs, SetKind, Snapshot};
@@ -160,14 +160,14 @@ impl Repository {
     async fn require_empty(&self) -> Result<(), Problem> {
         let foreign = || {
             Problem::permanent(
-                "REPO003",
+                Code::REPO003,
                 format!("{} holds something, but no repository that can be opened", self.location.name),
                 "Give the backups a place of their own. If this was a repository, its file `config` is gone: bring it \
                  back from the other repository or from an older version. Nothing was changed.",
             )
         };
         let files = match self.files_there().await {
-            Err(problem) if problem.code == "REPO012" => return Err(foreign()),
+            Err(problem) if problem.code == Code::REPO012 => return Err(foreign()),
             files => files?,
         };
         if files.iter().any(|file| !file.starts_with("keys/")) {
@@ -194,7 +194,7 @@ impl Repository {
         }
         let (major, minor) = RESTIC_MIN;
         Err(Problem::permanent(
-            "REPO009",
+            Code::REPO009,
             format!("the restic program is older than {major}.{minor}, or is something else"),
             "restic comes with the bundle; install the bundle again.",
         ))

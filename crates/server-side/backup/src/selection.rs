@@ -1,7 +1,7 @@
 //! Which set a person means. Pure.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use crate::BackupSet;
 
@@ -63,7 +63,7 @@ fn nothing(
         .collect();
     let nearest = if nearest.is_empty() { "there is no other".to_owned() } else { nearest.join(", ") };
     Problem::permanent(
-        "BAK010",
+        Code::BAK010,
         format!("There is no complete backup of {tool} {what}: {nearest}"),
         "`letsbe-node backup list` shows every backup; ask for the day of one of them.",
     )

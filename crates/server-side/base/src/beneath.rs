@@ -10,7 +10,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use rustix::{
     fs::{
         AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid, chownat, fchmod, fstat, mkdirat,
@@ -167,7 +167,7 @@ fn names(relative: &Path) -> Option<Vec<&std::ffi::OsStr>> {
 
 fn refused(path: &Path, why: &str) -> Problem {
     Problem::permanent(
-        "BAK020",
+        Code::BAK020,
         format!("{} is not read by root: {why}", path.display()),
         "A tool's own program leaves a plain file there. Look at who put it there, and what else that container did.",
     )

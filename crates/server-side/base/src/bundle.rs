@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use letsbe_catalog::Catalog;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 /// The catalog of a bundle.
 ///
@@ -12,7 +12,7 @@ use letsbe_types::Problem;
 pub fn catalog(bundle: &Path) -> Result<Catalog, Problem> {
     Catalog::load(&bundle.join("catalog")).map_err(|errors| {
         Problem::permanent(
-            "NODE001",
+            Code::NODE001,
             format!("The catalog of the bundle cannot be used: {errors}"),
             "Correct the catalog, and upload the bundle again.",
         )

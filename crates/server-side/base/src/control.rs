@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub async fn call(layout: &Layout, method: &str, path: &str, body: Option<Value>) -> Result<Value, Problem> {
     let silent = |why: String| {
         let hint = "See `systemctl status letsbe-agent` and `journalctl -u letsbe-agent`.";
-        Problem::transient("NODE071", format!("The agent does not answer: {why}"), hint)
+        Problem::transient(Code::NODE071, format!("The agent does not answer: {why}"), hint)
     };
     let method: Method = method.parse().map_err(|_| silent(format!("{method} is no method")))?;
     let builder = reqwest::Client::builder().unix_socket(layout.control_socket()).timeout(PATIENCE);

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Whether this process has root's rights.
@@ -19,7 +19,7 @@ pub fn is_root() -> bool {
 pub fn unusable(path: &Path, error: impl std::fmt::Display) -> Problem {
     let message = format!("{}: {error}", path.display());
     let hint = hint(&message, is_root());
-    Problem::transient("NODE005", message, hint)
+    Problem::transient(Code::NODE005, message, hint)
 }
 
 fn hint(message: &str, is_root: bool) -> &'static str {

@@ -1,7 +1,7 @@
 //! The host lock: one run at a time changes a server.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_types::{Problem, ids::JobId};
+use letsbe_types::{Code, Problem, ids::JobId};
 use serde::{Deserialize, Serialize};
 
 use crate::{files, guard::Guard, layout::Layout};
@@ -68,7 +68,7 @@ pub fn acquire(
 
 fn held(lock: &HostLock) -> Problem {
     Problem::transient(
-        "NODE020",
+        Code::NODE020,
         format!("This server is locked by {} (run {}) until {}", lock.owner, lock.run, lock.expires_at),
         "Wait for that run to end. A dead run's lock expires by itself.",
     )

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use letsbe_catalog::{Catalog, Tool};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 use letsbe_vault::{Vault, VaultFiles};
 
 use crate::{bundle, files, layout::Layout, vault};
@@ -26,7 +26,7 @@ impl TenantServer {
     pub fn read(layout: &Layout) -> Result<Self, Problem> {
         let desired = files::read_json(&layout.state("server.json"))?.ok_or_else(|| {
             Problem::permanent(
-                "BAK001",
+                Code::BAK001,
                 "This server has no record of what it is",
                 "A provisioning run writes it (step 10).",
             )
@@ -47,7 +47,7 @@ impl TenantServer {
     pub fn vault(&self) -> Result<Vault, Problem> {
         Vault::open(&self.vault_files())?.ok_or_else(|| {
             Problem::permanent(
-                "BAK002",
+                Code::BAK002,
                 "This server has no vault yet",
                 "A provisioning run takes the credentials in (step 10).",
             )

@@ -1,6 +1,6 @@
 //! The secrets of this server: where its vault lies, and what waits for it in `credentials.env`.
 
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Code, Problem, Secret};
 use letsbe_vault::{Credentials, Mask, Vault, VaultFiles};
 use rand::{SeedableRng as _, rngs::StdRng};
 
@@ -28,7 +28,7 @@ pub fn inbox(layout: &Layout) -> Result<Option<Credentials>, Problem> {
     let content = Secret::new(String::from_utf8_lossy(&content).into_owned());
     Credentials::from_file(content.expose()).map(Some).map_err(|error| {
         Problem::permanent(
-            "NODE041",
+            Code::NODE041,
             error.to_string(),
             "Restore the file from a backup. It is never made anew: the tools' databases know the old passwords.",
         )

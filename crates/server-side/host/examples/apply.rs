@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use letsbe_host::{Engine, Journal, LocalMachine, Question, operations, server_operations};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     job::{DesiredServer, Outcome, RunEventKind},
 };
 
@@ -36,7 +36,7 @@ impl Journal for Printed {
         if self.confirm {
             return Ok(());
         }
-        Err(Problem::transient("NODE020", "nobody confirmed the move of SSH", "Retry the order."))
+        Err(Problem::transient(Code::NODE020, "nobody confirmed the move of SSH", "Retry the order."))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{path::Path, time::Instant};
 
 use async_trait::async_trait;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     clock::milliseconds,
     crash::{self, Point},
     job::{DesiredServer, Outcome, RunEventKind, STEPS, StepResult},
@@ -206,7 +206,7 @@ impl<'a> Engine<'a> {
             }
             Assessment::Warned { warning } => Ok(Outcome::Warned { warning }),
             Assessment::Needed { because, .. } => Err(Problem::transient(
-                "NODE010",
+                Code::NODE010,
                 format!("{}: the change was made but does not hold: {because}", operation.name()),
                 "Look at the server's journal; something else may be changing it back.",
             )),
@@ -221,7 +221,7 @@ impl<'a> Engine<'a> {
     ) -> Result<(), Problem> {
         let failed = |error: crate::MachineError| {
             Problem::transient(
-                "NODE011",
+                Code::NODE011,
                 format!("{operation}: {error}"),
                 "Look at disk space and permissions.",
             )
@@ -272,7 +272,7 @@ impl<'a> Engine<'a> {
 
 fn failed_command(operation: &str, command: &Command, what: &str) -> Problem {
     Problem::transient(
-        "NODE012",
+        Code::NODE012,
         format!("{operation}: `{command}` failed: {what}"),
         "The message is the program's own. Mend the cause and retry the order.",
     )
@@ -289,7 +289,7 @@ fn own_problem(stdout: &str) -> Option<Problem> {
 
 fn not_known_yet(operation: &str) -> Problem {
     Problem::transient(
-        "NODE013",
+        Code::NODE013,
         format!("{operation}: what it would do was not known after {} s", PLAN_PATIENCE.as_secs()),
         "It waits for something that is starting, or that a run would mend. Plan again later, or run.",
     )

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde::Serialize;
 
 use crate::{
@@ -75,14 +75,14 @@ pub enum Verdict {
 pub fn decide(facts: &Facts, reference: Option<DateTime<Utc>>) -> Result<Verdict, Problem> {
     if !facts.os.is_supported() {
         return Err(Problem::permanent(
-            "HOST002",
+            Code::HOST002,
             format!("unsupported system: {} {}", shown(&facts.os.id), shown(&facts.os.version)),
             "Supported are Debian 12 and 13, Ubuntu 22.04 and 24.04. Have one of them installed.",
         ));
     }
     if facts.disk_free < DISK_LEAST || facts.files_free < 100_000 {
         return Err(Problem::permanent(
-            "HOST003",
+            Code::HOST003,
             format!(
                 "full disk: {:.1} GB and {} file entries are free, {} GB and 100000 are needed",
                 gigabytes(facts.disk_free),
@@ -127,7 +127,7 @@ fn check_clock(clock: i64, reference: Option<DateTime<Utc>>) -> Result<(), Probl
     let shown =
         DateTime::from_timestamp(clock, 0).map_or_else(|| clock.to_string(), |time| time.to_rfc3339());
     Err(Problem::transient(
-        "HOST004",
+        Code::HOST004,
         format!("the server's clock is wrong: it shows {shown}"),
         "Certificates would be refused. See that the server reaches a time server, then retry the order.",
     ))
@@ -260,7 +260,7 @@ pub async fn wait(
             Verdict::Ready { warnings } => return Ok(warnings),
             Verdict::Busy { with } if began.elapsed() >= patience => {
                 return Err(Problem::transient(
-                    "HOST005",
+                    Code::HOST005,
                     format!("after {} s the server is still busy with {with}", patience.as_secs()),
                     "Look at what runs there; an upgrade in the background normally ends by itself.",
                 ));

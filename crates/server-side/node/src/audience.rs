@@ -84,6 +84,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use letsbe_types::Problem;
 
     use super::{Audience, in_words};
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_to_do_stands_below_what_happened() {
-        let problem = Problem::permanent("NODE115", "There is no tool n8n here", "Tools: ghost.");
+        let problem = Problem::permanent(Code::NODE115, "There is no tool n8n here", "Tools: ghost.");
         assert_eq!(in_words(&problem), "[NODE115] There is no tool n8n here\n  Tools: ghost.");
     }
 }

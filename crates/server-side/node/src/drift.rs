@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use letsbe_host::{Assessment, Engine, LocalMachine};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     job::DesiredServer,
     tenant::{DriftSign, limits},
 };
@@ -19,7 +19,7 @@ pub(crate) async fn print(layout: &Layout, json: bool) -> Result<(), Problem> {
     let path = layout.state("server.json");
     let desired: DesiredServer = files::read_json(&path)?.ok_or_else(|| {
         Problem::permanent(
-            "NODE077",
+            Code::NODE077,
             format!("{} does not exist", path.display()),
             "Provision the server again; step 10 records what it was made as.",
         )
@@ -79,6 +79,7 @@ fn in_words(differing: &[Differing]) -> Vec<String> {
 mod tests {
     use chrono::Utc;
     use letsbe_host::{Assessment, Change};
+    use letsbe_types::Code;
     use letsbe_types::Problem;
 
     use super::{differing, in_words, sign};
@@ -91,7 +92,7 @@ mod tests {
             ("b.gone", Ok(needed)),
             ("c.skipped", Ok(Assessment::Skipped { why: "no Hub".to_owned() })),
             ("d.warned", Ok(Assessment::Warned { warning: "a blemish".to_owned() })),
-            ("e.unknown", Err(Problem::transient("NODE040", "no", "look"))),
+            ("e.unknown", Err(Problem::transient(Code::NODE040, "no", "look"))),
         ];
         let found = differing(assessed);
         assert_eq!(in_words(&found)[1..], ["  b.gone: it is gone"]);

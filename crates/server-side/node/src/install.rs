@@ -12,7 +12,7 @@ use letsbe_protocol::{
     Installed,
     bundle::{NODE_FILE, TAR_FILE, sha256_file, unpack},
 };
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
 use letsbe_base::{files, layout::Layout};
@@ -112,7 +112,7 @@ fn staged(source: &Path, destination: &Path, wanted: &str) -> Result<PathBuf, Pr
     }
     files::remove(&staged)?;
     Err(Problem::transient(
-        "NODE023",
+        Code::NODE023,
         format!("{} has SHA-256 {found}, not {wanted}", source.display()),
         "The upload was damaged. Retry the order.",
     ))

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use letsbe_host::{Journal, Question};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     ids::JobId,
     job::{Outcome, RunEvent, RunEventKind},
 };
@@ -56,7 +56,7 @@ pub(crate) fn read(layout: &Layout, job: JobId) -> Result<Vec<RunEvent>, Problem
 
 fn damaged(path: &Path, error: &str) -> Problem {
     Problem::permanent(
-        "NODE006",
+        Code::NODE006,
         format!("The journal {} is damaged: {error}", path.display()),
         "Look at the disk's health. Move the file away to start the run anew; steps that are done stay done.",
     )
@@ -180,7 +180,7 @@ impl FileJournal {
             return Ok(());
         }
         Err(Problem::transient(
-            "NODE021",
+            Code::NODE021,
             format!("Nobody logged in from outside on port {port} within {} s", patience.as_secs()),
             "SSH goes back to how it was by itself. Check that the port is open at the provider's firewall.",
         ))
@@ -195,7 +195,7 @@ impl FileJournal {
             return Ok(());
         }
         Err(Problem::transient(
-            "NODE080",
+            Code::NODE080,
             format!("Nobody brought the keys from the escrow within {} hours", patience.as_secs() / 3600),
             "Retry, and let somebody who can open the escrow run `letsbe backups recover` meanwhile.",
         ))
@@ -220,7 +220,7 @@ pub(crate) fn confirm_ssh(layout: &Layout, nonce: &str) -> Result<(), Problem> {
             files::write(&layout.state("ssh-confirmed"), nonce.as_bytes())
         }
         _ => Err(Problem::permanent(
-            "NODE022",
+            Code::NODE022,
             "No confirmation with this number is pending",
             "It was answered already, or its time is over.",
         )),
@@ -229,6 +229,7 @@ pub(crate) fn confirm_ssh(layout: &Layout, nonce: &str) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use std::{io::Write as _, time::Duration};
 
     use letsbe_host::{Journal as _, Question};
@@ -289,7 +290,8 @@ mod tests {
         .unwrap();
         let (journal, _) = FileJournal::open(&layout, job).unwrap();
         let said = || {
-            let problem = Problem::transient("NODE012", "bad password canary+7f3a/==, not canary-sealed", "");
+            let problem =
+                Problem::transient(Code::NODE012, "bad password canary+7f3a/==, not canary-sealed", "");
             journal.append(RunEventKind::Finished { problem: Some(problem) }).unwrap();
             std::fs::read_to_string(layout.journal(job)).unwrap()
         };

@@ -20,7 +20,7 @@ mod vault;
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use letsbe_types::{Problem, ids::JobId};
+use letsbe_types::{Code, Problem, ids::JobId};
 
 use crate::{audience::Audience, install::Wanted};
 use letsbe_agent::{gate, hub, uploads};
@@ -261,7 +261,7 @@ fn wrong(refused: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let message = said.split("\n\nUsage:").next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message).trim();
     let hint = "`letsbe-node --help` shows the commands; --help after a command what it takes.";
-    Audience::Program.print(Problem::permanent("NODE082", message, hint));
+    Audience::Program.print(Problem::permanent(Code::NODE082, message, hint));
     ExitCode::from(2)
 }
 

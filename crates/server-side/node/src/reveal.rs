@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use chrono::{DateTime, Utc};
 use letsbe_catalog::{Tool, UPLOAD_PORT};
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Code, Problem, Secret};
 use letsbe_vault::Credentials;
 use serde_json::json;
 
@@ -95,7 +95,7 @@ fn of_tool<'a>(all: Vec<Login<'a>>, name: &str) -> Result<Vec<Login<'a>>, Proble
     here.dedup();
     let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
     let unknown = Problem::permanent(
-        "NODE026",
+        Code::NODE026,
         format!("{shown} has no logins on this server"),
         format!("Tools with logins here: {}.", here.join(", ")),
     );
@@ -109,7 +109,7 @@ fn may_show(terminal: bool, yes: bool, ask: impl FnOnce() -> Result<bool, Proble
         return Ok(());
     }
     Err(Problem::permanent(
-        "NODE114",
+        Code::NODE114,
         "No password was shown: nobody said that all of them may be",
         "Answer `y` on a terminal (`ssh -t …`), or add --yes.",
     ))

@@ -7,7 +7,7 @@ use std::io::IsTerminal as _;
 use chrono::{DateTime, Utc};
 use letsbe_protocol::Installed;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     job::DesiredServer,
     tenant::{ContainerState, Heartbeat},
 };
@@ -114,7 +114,7 @@ async fn read(layout: &Layout) -> Result<Status, Problem> {
     let said = control::call(layout, "GET", "/status", None).await.and_then(|said| {
         serde_json::from_value::<StatusReply>(said).map_err(|error| {
             let message = format!("The agent's answer cannot be read: {error}");
-            Problem::transient("NODE071", message, "It runs another version: restart letsbe-agent.")
+            Problem::transient(Code::NODE071, message, "It runs another version: restart letsbe-agent.")
         })
     });
     let (agent_says, vital_signs, problem) = match said {

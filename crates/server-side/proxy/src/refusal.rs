@@ -1,5 +1,6 @@
 //! What a caller reads when its request is not answered: OpenAI's form of an error, with a code of ours.
 
+use letsbe_types::Code;
 use std::time::Duration;
 
 use axum::{
@@ -10,39 +11,39 @@ use axum::{
 use serde_json::{Value, json};
 
 /// No secrets, or no line to the agent.
-pub(crate) const NO_AGENT: &str = "PROXY001";
+pub(crate) const NO_AGENT: Code = Code::PROXY001;
 /// Not an address or method that is let through.
-pub(crate) const NOT_ALLOWED: &str = "PROXY002";
+pub(crate) const NOT_ALLOWED: Code = Code::PROXY002;
 /// Not the AI runtime's key.
-pub(crate) const WRONG_KEY: &str = "PROXY003";
+pub(crate) const WRONG_KEY: Code = Code::PROXY003;
 /// The body cannot be taken.
-pub(crate) const BAD_BODY: &str = "PROXY004";
+pub(crate) const BAD_BODY: Code = Code::PROXY004;
 /// The body cannot be looked through.
-pub(crate) const NOT_REDACTED: &str = "PROXY005";
+pub(crate) const NOT_REDACTED: Code = Code::PROXY005;
 /// No such model.
-pub(crate) const UNKNOWN_MODEL: &str = "PROXY006";
+pub(crate) const UNKNOWN_MODEL: Code = Code::PROXY006;
 /// The token pool does not suffice.
-pub(crate) const POOL: &str = "PROXY007";
+pub(crate) const POOL: Code = Code::PROXY007;
 /// No provider answered.
-pub(crate) const NO_ANSWER: &str = "PROXY008";
+pub(crate) const NO_ANSWER: Code = Code::PROXY008;
 /// The answer broke off.
-pub(crate) const BROKE_OFF: &str = "PROXY009";
+pub(crate) const BROKE_OFF: Code = Code::PROXY009;
 /// The command gate is away.
-pub(crate) const NO_GATE: &str = "PROXY010";
+pub(crate) const NO_GATE: Code = Code::PROXY010;
 /// Too many requests at once.
-pub(crate) const TOO_MANY: &str = "PROXY011";
+pub(crate) const TOO_MANY: Code = Code::PROXY011;
 /// The provider refuses the request as it is.
-pub(crate) const PROVIDER_REFUSES: &str = "PROXY012";
+pub(crate) const PROVIDER_REFUSES: Code = Code::PROXY012;
 /// A field that is not let through.
-pub(crate) const NOT_LET_THROUGH: &str = "PROXY013";
+pub(crate) const NOT_LET_THROUGH: Code = Code::PROXY013;
 /// Something that the provider would have to fetch, or has kept.
-pub(crate) const OUTSIDE: &str = "PROXY014";
+pub(crate) const OUTSIDE: Code = Code::PROXY014;
 
 /// Why a request is not answered. The message carries no text of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    pub(crate) code: &'static str,
+    pub(crate) code: Code,
     pub(crate) message: String,
     pub(crate) retry_after: Option<Duration>,
     /// The field that is at fault.
@@ -55,7 +56,7 @@ pub(crate) struct Refusal {
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 impl Refusal {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), retry_after: None, param: None, is_final: false }
     }
 

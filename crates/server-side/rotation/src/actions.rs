@@ -8,7 +8,7 @@ use letsbe_catalog::Tool;
 use letsbe_host::{Engine, Journal, LocalMachine, Question};
 use letsbe_stacks::{tool_operations, upload_operation};
 use letsbe_types::{
-    Problem, crash,
+    Code, Problem, crash,
     job::{Outcome, RunEventKind},
 };
 use letsbe_vault::{
@@ -131,7 +131,7 @@ impl Rotations {
                 Err(problem)
             }
             AfterFailure::Forget | AfterFailure::Stay => Err(Problem::transient(
-                "ROT006",
+                Code::ROT006,
                 format!("The rotation of {name} is not finished ({}): {}", action.name(), problem.message),
                 format!("{} Then: letsbe-node rotate --resume", problem.hint),
             )),
@@ -223,7 +223,7 @@ impl Rotations {
 
 fn went_back(name: &str, why: &Problem) -> Problem {
     Problem::permanent(
-        "ROT001",
+        Code::ROT001,
         format!("{name} keeps its old secrets; the new ones did not work out: {}", why.message),
         why.hint.clone(),
     )

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::{TryStreamExt as _, stream};
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::{Command, Machine};
-use letsbe_types::{Problem, Secret, crash};
+use letsbe_types::{Code, Problem, Secret, crash};
 use letsbe_vault::rotation::{
     Accounts, DatabaseChange, NewPassword, RotationValues, mysql_accounts_queries, mysql_alters,
     postgres_alter,
@@ -201,7 +201,7 @@ impl Change<'_> {
     fn trouble(&self, why: &str) -> Problem {
         let container = &self.database.container;
         Problem::transient(
-            "ROT002",
+            Code::ROT002,
             format!("The database in {container} could not be told or asked: {why}"),
             format!("See `docker logs --tail 100 {container}` on the server."),
         )
@@ -209,7 +209,7 @@ impl Change<'_> {
 
     fn unproven(&self, one: &NewPassword, what: &str) -> Problem {
         Problem::permanent(
-            "ROT003",
+            Code::ROT003,
             format!("The database in {} {what} for {}", self.database.container, one.user),
             "Look for accounts of that user that were made by hand.",
         )

@@ -44,6 +44,7 @@ pub(super) fn remove(layout: &Layout, tool: &str) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use letsbe_types::Code;
     use letsbe_types::Problem;
     use letsbe_vault::{
         Origin, Vault,
@@ -64,7 +65,7 @@ mod tests {
         vault.write_ahead("odoo", "a", "new".into(), now).unwrap();
         assert_eq!(of(&layout, "odoo", &vault).unwrap(), RotationJournal::of(["a".to_owned()]));
         let mut journal = RotationJournal::of(["b".to_owned()]);
-        journal.turn_back(Problem::transient("T", "why", "hint"));
+        journal.turn_back(Problem::transient(Code::WORK001, "why", "hint"));
         journal.record(Action::RestoreDatabase);
         keep(&layout, "ghost", &journal).unwrap();
         keep(&layout, "odoo", &RotationJournal::of([])).unwrap();

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use chrono::Utc;
 use letsbe_catalog::Tool;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use letsbe_vault::{
     Vault, VaultFiles,
     rotation::{Kept, RotationPlan, plan},
@@ -220,7 +220,7 @@ impl Rotations {
 }
 
 fn cannot(what: &str, hint: &str) -> Problem {
-    Problem::permanent("ROT004", format!("Nothing was rotated: {what}"), hint)
+    Problem::permanent(Code::ROT004, format!("Nothing was rotated: {what}"), hint)
 }
 
 fn print(json: bool, value: &serde_json::Value, lines: impl Iterator<Item = String>) {

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Seek as _, Write as _};
 
-use letsbe_types::{Problem, ids::JobId};
+use letsbe_types::{Code, Problem, ids::JobId};
 
 use letsbe_base::{files, guard::Guard, layout::Layout};
 
@@ -22,7 +22,7 @@ pub(super) fn turn(layout: &Layout) -> Result<Turn, Problem> {
     let unusable = |error: std::io::Error| files::unusable(&path, error);
     let mut guard = Guard::at_once(&path)?.ok_or_else(|| {
         Problem::transient(
-            "ROT005",
+            Code::ROT005,
             "Another rotation is at work on this server",
             "Wait for its end, then repeat.",
         )

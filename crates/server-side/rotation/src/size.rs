@@ -2,6 +2,7 @@
 
 mod database;
 
+use letsbe_types::Code;
 use std::sync::atomic::Ordering::Relaxed;
 
 use chrono::{DateTime, Utc};
@@ -114,11 +115,11 @@ impl Server {
             () = self.database.ran.killed.notified() => {}
         }
         let unproven = change.prove().await.expect_err("not all have the new password");
-        assert_eq!(unproven.code, "ROT003", "{unproven}");
+        assert_eq!(unproven.code, Code::ROT003, "{unproven}");
         let back = self.values(Direction::Old);
         let change = Change { values: &back, ..change };
         let unproven = change.prove().await.expect_err("not all have the old password any more");
-        assert_eq!(unproven.code, "ROT003", "{unproven}");
+        assert_eq!(unproven.code, Code::ROT003, "{unproven}");
     }
 }
 
@@ -148,7 +149,7 @@ async fn all_are_rotated(database: Database) {
     wrong.dead = wrong.wanted.of(TOOL).cloned().expect("the tool's");
     let change = server.database.change();
     let change = Change { machine: &server.database, tool: TOOL, database: &change, values: &wrong };
-    assert_eq!(change.prove().await.expect_err("they are let in").code, "ROT003");
+    assert_eq!(change.prove().await.expect_err("they are let in").code, Code::ROT003);
 }
 
 #[tokio::test]

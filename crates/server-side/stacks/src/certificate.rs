@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine};
-use letsbe_types::{DomainName, Problem, job::DesiredServer, paths};
+use letsbe_types::{Code, DomainName, Problem, job::DesiredServer, paths};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use x509_parser::{extensions::GeneralName, pem::parse_x509_pem};
@@ -85,7 +85,7 @@ pub(crate) async fn read(machine: &dyn Machine) -> Result<Option<Certificate>, P
     let Some(state) = reading::file(machine, &path).await? else { return Ok(None) };
     Certificate::parse(&state.content).map(Some).map_err(|why| {
         let hint = format!("Run `certbot delete --cert-name {}` and retry.", paths::CERTIFICATE_NAME);
-        Problem::permanent("NODE048", format!("{path} cannot be read: {why}"), hint)
+        Problem::permanent(Code::NODE048, format!("{path} cannot be read: {why}"), hint)
     })
 }
 
@@ -199,7 +199,7 @@ fn decide(facts: &Facts, names: &[DomainName], desired: &DesiredServer) -> Resul
 fn out_of_budget(because: &str, recent: &[DateTime<Utc>]) -> Problem {
     let again = recent.iter().max().map_or_else(Utc::now, |last| *last + BUDGET_TIME);
     Problem::permanent(
-        "NODE112",
+        Code::NODE112,
         format!(
             "{because}, and the authority has refused {} orders within an hour: certbot is not started again \
              before {}",

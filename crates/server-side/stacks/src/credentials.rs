@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Converge, FileWrite, Machine};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 use letsbe_vault::{CREDENTIALS_FILE, Credentials, MakeError, Vault, Wanted, merge_missing};
 use rand::{SeedableRng as _, rngs::StdRng};
 
@@ -45,7 +45,7 @@ impl Converge for CredentialsGenerated {
     fn converge(&self, facts: &Facts, _: &DesiredServer) -> Result<Assessment, Problem> {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         decide(facts, &self.deployment.wanted_credentials(), &mut random).map_err(|error| {
-            Problem::permanent("NODE046", error.to_string(), "Correct the tool's entry in the catalog.")
+            Problem::permanent(Code::NODE046, error.to_string(), "Correct the tool's entry in the catalog.")
         })
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use letsbe_catalog::{Catalog, RenderContext, RenderError, Selection, Tool};
 use letsbe_host::{FileWrite, Machine};
 use letsbe_protocol::desired::unfit_tools;
-use letsbe_types::{DomainName, Problem, Secret, job::DesiredServer, paths};
+use letsbe_types::{Code, DomainName, Problem, Secret, job::DesiredServer, paths};
 use letsbe_vault::{Credentials, Wanted};
 use sha2::{Digest as _, Sha256};
 
@@ -171,7 +171,7 @@ pub(crate) fn declared(tool: &Tool, credentials: &Credentials) -> BTreeMap<Strin
 
 pub(crate) fn not_rendered(error: RenderError) -> Problem {
     Problem::permanent(
-        "NODE044",
+        Code::NODE044,
         error.to_string(),
         "Correct the catalog; `letsbe-node` was given the wrong one.",
     )

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::OnceLock, time::Duration};
 
 use letsbe_catalog::{RenderedExchange, Transport};
-use letsbe_types::{DomainName, Problem, Secret};
+use letsbe_types::{Code, DomainName, Problem, Secret};
 use reqwest::{Client, ClientBuilder, RequestBuilder, header::SET_COOKIE, redirect::Policy};
 use sha2::{Digest as _, Sha256};
 
@@ -27,7 +27,7 @@ fn loopback() -> ClientBuilder {
 
 fn not_built(error: &reqwest::Error) -> Problem {
     Problem::permanent(
-        "NODE047",
+        Code::NODE047,
         format!("no HTTP client could be made: {error}"),
         "Report this as a defect.",
     )

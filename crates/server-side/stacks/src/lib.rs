@@ -204,7 +204,7 @@ pub(crate) mod tests {
         Assessment, Change, Command, CommandOutput, FileWrite, Machine, MachineError, Operation,
         machine::FileState,
     };
-    use letsbe_types::job::DesiredServer;
+    use letsbe_types::{Code, job::DesiredServer};
 
     use super::{Deployment, Group, credentials, rendered};
 
@@ -306,7 +306,7 @@ pub(crate) mod tests {
         let machine = Files([(PathBuf::from(letsbe_vault::CREDENTIALS_FILE), state)].into());
         let operation = credentials::CredentialsGenerated::new(deployment);
         let problem = operation.assess(&machine, &desired()).await.expect_err("stops");
-        assert!(problem.code == "NODE041" && !problem.message.contains("canary"), "{problem}");
+        assert!(problem.code == Code::NODE041 && !problem.message.contains("canary"), "{problem}");
     }
 
     pub(crate) fn desired() -> DesiredServer {

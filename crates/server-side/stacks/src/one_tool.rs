@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use letsbe_catalog::{Catalog, Tool};
 use letsbe_host::{Assessment, Machine, Operation};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 use letsbe_vault::Credentials;
 
 use super::{Group, deployment::Deployment, deployment::declared, setup_tool::persist, start};
@@ -26,7 +26,11 @@ pub fn tool_operations(
 ) -> Result<Vec<Box<dyn Operation>>, Problem> {
     let deployment = Arc::new(Deployment::new(catalog, desired)?);
     let found = deployment.find(tool).ok_or_else(|| {
-        Problem::permanent("NODE050", format!("there is no tool {tool} on this server"), "Check the name.")
+        Problem::permanent(
+            Code::NODE050,
+            format!("there is no tool {tool} on this server"),
+            "Check the name.",
+        )
     })?;
     let names = vec![found.name.as_str().to_owned()];
     let group = Arc::new(Group {
@@ -72,7 +76,7 @@ impl ToolAnswers {
         for exchange in [&tool.health.probe].into_iter().chain(&tool.functional) {
             if let Err(why) = persist(deployment, tool, port, exchange, &values).await? {
                 return Err(Problem::transient(
-                    "NODE057",
+                    Code::NODE057,
                     format!("{} at http://127.0.0.1:{port}{}: {why}", tool.name, exchange.path),
                     format!("`docker logs --tail 100 letsbe-{}` on the server shows why.", tool.name),
                 ));

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use letsbe_catalog::{Catalog, Tool};
 use letsbe_host::{FileWrite, Machine};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
 use super::reading;
@@ -89,14 +89,15 @@ pub async fn check_owned<'a>(
     name: &str,
 ) -> Result<&'a Tool, Problem> {
     let tool = catalog.tools().find(|tool| tool.name.as_str() == name && tool.setup.is_some());
-    let unknown =
-        || Problem::permanent("NODE050", format!("there is no tool {name} with a log-in"), "Check the name.");
+    let unknown = || {
+        Problem::permanent(Code::NODE050, format!("there is no tool {name} with a log-in"), "Check the name.")
+    };
     let tool = tool.ok_or_else(unknown)?;
     let volume = path(tool).and_then(|path| Some(path.parent()?.file_name()?.to_str()?.to_owned()));
     let volumes = machine.list(VOLUMES.as_ref()).await.map_err(|error| reading::unreadable(&error))?;
     if !volume.is_some_and(|volume| volumes.contains(&volume)) {
         let message = format!("{name} has no data on this server");
-        return Err(Problem::permanent("NODE050", message, "Run the provisioning first."));
+        return Err(Problem::permanent(Code::NODE050, message, "Run the provisioning first."));
     }
     Ok(tool)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use letsbe_catalog::Tool;
 use letsbe_host::{FileWrite, Machine};
-use letsbe_types::{Problem, paths};
+use letsbe_types::{Code, Problem, paths};
 
 use super::reading;
 
@@ -24,7 +24,7 @@ impl Pins {
         let Some(state) = reading::file(machine, paths::PINS).await? else { return Ok(Self::default()) };
         serde_json::from_str(&state.content).map(Self).map_err(|error| {
             Problem::permanent(
-                "CLAW001",
+                Code::CLAW001,
                 format!("{} is damaged: {error}", paths::PINS),
                 "It holds a JSON object like {\"openclaw\":\"2026.10\"}. Correct it, or remove it to go back to the \
                  catalog's releases.",

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use letsbe_host::{Command, CommandOutput, Machine, MachineError, machine::FileState};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use letsbe_vault::{CREDENTIALS_FILE, Credentials, REGISTRY_KEY_FILE, VAULT_FILE, Vault, VaultError};
 use tokio::sync::Mutex;
 
@@ -11,7 +11,11 @@ use super::containers::{self, Container};
 
 /// A fact that could not be read.
 pub(crate) fn unreadable(error: &MachineError) -> Problem {
-    Problem::transient("NODE040", error.to_string(), "Look at disk space, permissions and what is installed.")
+    Problem::transient(
+        Code::NODE040,
+        error.to_string(),
+        "Look at disk space, permissions and what is installed.",
+    )
 }
 
 /// A file; `None` if there is none.
@@ -44,7 +48,7 @@ pub(crate) async fn inbox(machine: &dyn Machine) -> Result<Option<Credentials>, 
     let Some(state) = file(machine, CREDENTIALS_FILE).await? else { return Ok(None) };
     Credentials::from_file(&state.content).map(Some).map_err(|error| {
         Problem::permanent(
-            "NODE041",
+            Code::NODE041,
             error.to_string(),
             "Restore the file from a backup. It is never made anew: the tools' databases know the old passwords.",
         )
@@ -99,14 +103,14 @@ async fn containers(machine: &dyn Machine) -> Result<Vec<Container>, Problem> {
     }
     containers::parse(&output.stdout).map_err(|why| {
         let message = format!("`docker ps` answered in an unknown form: {why}");
-        Problem::permanent("NODE042", message, "Check Docker's version.")
+        Problem::permanent(Code::NODE042, message, "Check Docker's version.")
     })
 }
 
 /// Docker does not answer.
 pub(crate) fn docker_silent(output: &CommandOutput) -> Problem {
     let message = format!("Docker does not answer: {}", output.tail());
-    Problem::transient("NODE042", message, "See `systemctl status docker` and `journalctl -u docker`.")
+    Problem::transient(Code::NODE042, message, "See `systemctl status docker` and `journalctl -u docker`.")
 }
 
 /// Whether the server has IPv6 at all: nginx fails to start when it is told to listen on what is not there.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{Assessment, Change, Command, Machine, Operation};
-use letsbe_types::{Problem, job::DesiredServer, paths};
+use letsbe_types::{Code, Problem, job::DesiredServer, paths};
 
 use super::{
     Group,
@@ -174,13 +174,13 @@ pub(super) fn never_healthy(troubled: &[(&str, &str)], patience: TimeDelta) -> P
     let states: Vec<String> = troubled.iter().map(|(name, trouble)| format!("{name} is {trouble}")).collect();
     let Some((first, _)) = troubled.iter().find(|(_, trouble)| *trouble != MISSING) else {
         return Problem::transient(
-            "NODE045",
+            Code::NODE045,
             states.join(", "),
             "The operation before this one starts them.",
         );
     };
     Problem::transient(
-        "NODE045",
+        Code::NODE045,
         format!("not healthy within {} s: {}", patience.num_seconds(), states.join(", ")),
         format!(
             "On the server, `docker inspect --format '{{{{json .State.Health}}}}' {first}` shows what its check said \

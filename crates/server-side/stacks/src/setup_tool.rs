@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use letsbe_catalog::{Catalog, Exchange, Setup, Tool, render_exchange};
 use letsbe_host::Machine;
-use letsbe_types::{Problem, Secret, paths};
+use letsbe_types::{Code, Problem, Secret, paths};
 
 use super::{
     deployment::{Deployment, declared, not_rendered},
@@ -216,7 +216,11 @@ impl<'a> ToolSetup<'a> {
 pub async fn run_setup(machine: &dyn Machine, catalog: &Catalog, name: &str) -> Result<(), Problem> {
     let desired = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
         let message = format!("what the server shall become cannot be read: {error}");
-        Problem::permanent("NODE050", message, "The set-up is started by a provisioning run, not by hand.")
+        Problem::permanent(
+            Code::NODE050,
+            message,
+            "The set-up is started by a provisioning run, not by hand.",
+        )
     })?;
     let deployment = Deployment::new(Arc::new(catalog.clone()), &desired)?;
     set_up(machine, &deployment, name).await
@@ -244,12 +248,12 @@ async fn set_up(machine: &dyn Machine, deployment: &Deployment, name: &str) -> R
 }
 
 fn unknown(name: &str) -> Problem {
-    Problem::permanent("NODE050", format!("there is no tool {name} with a set-up"), "Check the name.")
+    Problem::permanent(Code::NODE050, format!("there is no tool {name} with a set-up"), "Check the name.")
 }
 
 fn failed(tool: &Tool, why: &str) -> Problem {
     Problem::transient(
-        "NODE051",
+        Code::NODE051,
         format!("{} could not be set up: {why}", tool.name),
         format!("See `docker logs --tail 100 letsbe-{}` on the server, then retry the order.", tool.name),
     )
@@ -259,7 +263,7 @@ fn failed(tool: &Tool, why: &str) -> Problem {
 fn not_ours(tool: &Tool, deployment: &Deployment, missed: &Missed) -> Problem {
     let name = &tool.name;
     Problem::permanent(
-        "NODE100",
+        Code::NODE100,
         format!(
             "{name} is set up, but not with the owner's log-in from the vault ({missed}), which this server has never \
              seen work: somebody else may own it. https://{} is not opened.",
@@ -276,7 +280,11 @@ fn not_ours(tool: &Tool, deployment: &Deployment, missed: &Missed) -> Problem {
 
 /// The credentials have yet to be made.
 pub(crate) fn credentials_missing() -> Problem {
-    Problem::transient("NODE052", "the credentials are not made yet", "`credentials.generated` makes them.")
+    Problem::transient(
+        Code::NODE052,
+        "the credentials are not made yet",
+        "`credentials.generated` makes them.",
+    )
 }
 
 #[cfg(test)]

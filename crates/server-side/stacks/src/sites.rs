@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use letsbe_catalog::{CertificatePaths, Door, SiteFile, Tool};
 use letsbe_host::{Assessment, Change, Command, FileWrite, Machine, Operation};
-use letsbe_types::{DomainName, Problem, job::DesiredServer, paths};
+use letsbe_types::{Code, DomainName, Problem, job::DesiredServer, paths};
 
 use super::{
     certificate::{self, Certificate},
@@ -142,12 +142,12 @@ impl Sites {
         if self.mode != SitesMode::Challenges && !covered {
             let message = "there is no certificate with all host names yet";
             let hint = "It is requested just before; see that operation.";
-            return Err(Problem::transient("NODE049", message, hint));
+            return Err(Problem::transient(Code::NODE049, message, hint));
         }
         if self.mode == SitesMode::Opened && !states.closed.is_empty() {
             let names: Vec<&str> = states.closed.iter().map(String::as_str).collect();
             return Err(Problem::transient(
-                "NODE101",
+                Code::NODE101,
                 format!("closed until their owners have logged in: {}", names.join(", ")),
                 "`tools.set_up` (in a recovery `owners.proven`) looks for the owners; see that operation.",
             ));

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use letsbe_catalog::{Catalog, render_exchange};
 use letsbe_host::{FileWrite, Machine};
-use letsbe_types::{Problem, job::DesiredServer, paths};
+use letsbe_types::{Code, Problem, job::DesiredServer, paths};
 use letsbe_vault::Credentials;
 
 use super::{
@@ -109,7 +109,7 @@ pub async fn probe_at(
             let Err(why) = http::ask_at(address, &rendered).await? else { break };
             if tokio::time::Instant::now() >= deadline {
                 return Err(Problem::transient(
-                    "NODE057",
+                    Code::NODE057,
                     format!("{} at http://{address}{}: {why}", tool.name, exchange.path),
                     "The logs of its containers show why.",
                 ));
@@ -122,7 +122,7 @@ pub async fn probe_at(
 }
 
 fn unknown(tool: &str) -> Problem {
-    Problem::permanent("NODE050", format!("there is no tool {tool} on this server"), "Check the name.")
+    Problem::permanent(Code::NODE050, format!("there is no tool {tool} on this server"), "Check the name.")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use aws_lc_rs::digest;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 /// Name of the node program in the bundle's folder.
 pub const NODE_FILE: &str = "letsbe-node";
@@ -34,7 +34,7 @@ pub struct Bundle {
 
 fn problem(path: &Path, error: impl std::fmt::Display) -> Problem {
     Problem::permanent(
-        "NODE001",
+        Code::NODE001,
         format!("The bundle at {} cannot be used: {error}", path.display()),
         "A bundle folder holds `letsbe-node`, `catalog/`, `programs/restic` and `programs/rclone`.",
     )

@@ -1,6 +1,6 @@
 //! Parts of the desired server that our side checks before it connects, and the server when it applies them. Pure.
 
-use letsbe_types::{Problem, api::FieldError, job::DesiredServer};
+use letsbe_types::{Code, Problem, api::FieldError, job::DesiredServer};
 
 use crate::ADMIN_USER;
 
@@ -21,7 +21,7 @@ const KEY_TYPES: [&str; 6] = [
 pub fn authorized_keys(desired: &DesiredServer) -> Result<String, Problem> {
     let refuse = |what: String| {
         Problem::permanent(
-            "HOST010",
+            Code::HOST010,
             what,
             "Give at least one public key in OpenSSH's one-line form, without options.",
         )
@@ -57,7 +57,7 @@ pub fn unfit_tools(errors: &[FieldError]) -> Problem {
     let list: Vec<String> =
         errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
     let message = format!("these tools cannot be deployed: {}", list.join("; "));
-    Problem::permanent("NODE043", message, "Correct the order's tools or its tier.")
+    Problem::permanent(Code::NODE043, message, "Correct the order's tools or its tier.")
 }
 
 #[cfg(test)]

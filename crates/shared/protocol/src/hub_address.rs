@@ -1,6 +1,6 @@
 //! Which addresses of a Hub are acceptable: encrypted ones, or such that never leave the machine or its network.
 
-use letsbe_types::{Problem, is_private_host};
+use letsbe_types::{Code, Problem, is_private_host};
 use url::Url;
 
 /// The address without a slash at its end.
@@ -10,7 +10,7 @@ use url::Url;
 pub fn checked(text: &str) -> Result<String, Problem> {
     let refused = |why: &str| {
         Problem::permanent(
-            "HUB005",
+            Code::HUB005,
             format!("The Hub's address `{text}` cannot be used: {why}"),
             "Give an https:// address. http:// is for loopback and private addresses only.",
         )

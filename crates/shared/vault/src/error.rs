@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use thiserror::Error;
 
 /// What went wrong with the vault. Never quotes what is in it.
@@ -59,33 +59,33 @@ impl From<VaultError> for Problem {
             the key. The vault is never made anew: the tools' databases know the old passwords.";
         let message = error.to_string();
         match error {
-            VaultError::Unopenable { .. } => Self::permanent("VAULT001", message, RESTORE),
-            VaultError::Key { .. } => Self::permanent("VAULT002", message, RESTORE),
+            VaultError::Unopenable { .. } => Self::permanent(Code::VAULT001, message, RESTORE),
+            VaultError::Key { .. } => Self::permanent(Code::VAULT002, message, RESTORE),
             VaultError::File { .. } => Self::transient(
-                "VAULT003",
+                Code::VAULT003,
                 message,
                 "Look at the disk's space, its health and the file's permissions.",
             ),
             VaultError::Unknown(_) => {
-                Self::permanent("VAULT004", message, "`letsbe-node vault list` names the secrets.")
+                Self::permanent(Code::VAULT004, message, "`letsbe-node vault list` names the secrets.")
             }
             VaultError::Recipient(_) => Self::permanent(
-                "VAULT005",
+                Code::VAULT005,
                 message,
                 "Nothing was sealed. `age-keygen -y <file>` prints the recipient that belongs to a key.",
             ),
             VaultError::Escrow(_) => Self::permanent(
-                "VAULT009",
+                Code::VAULT009,
                 message,
                 "Give the newest escrow of this tenant and the identity file of one of its recipients.",
             ),
             VaultError::Weak(_) => Self::permanent(
-                "VAULT010",
+                Code::VAULT010,
                 message,
                 "Nothing was changed in the vault. Have a longer one made where it comes from, and repeat.",
             ),
             VaultError::Refused(_) => Self::permanent(
-                "VAULT006",
+                Code::VAULT006,
                 message,
                 "Nothing was changed in the vault. Mend the cause and repeat.",
             ),

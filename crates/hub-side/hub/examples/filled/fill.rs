@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::{EffectKind, Event, Pace};
 use letsbe_store::{Beat, Defaults, Introduction, NewEntry, NewJob, NewOrder, Store, token_hash};
 use letsbe_types::{
-    Problem, Region, Tier,
+    Code, Problem, Region, Tier,
     ids::{ApprovalId, JobId, OrderId, ServerId, ServerIdentity},
 };
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ async fn order(store: &Store, number: u128, now: DateTime<Utc>) {
     let (id, at) = (id(number), checked_out(store, number, now).await);
     let problem = |permanent: bool| {
         let problem = if permanent { Problem::permanent } else { Problem::transient };
-        problem("SRV001", "netcup:1 could not be installed", "Look at the server's console at Netcup.")
+        problem(Code::SRV001, "netcup:1 could not be installed", "Look at the server's console at Netcup.")
     };
     let failed =
         |permanent| Event::EffectFailed { effect: EffectKind::ClaimServer, problem: problem(permanent) };

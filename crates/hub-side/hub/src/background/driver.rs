@@ -14,7 +14,7 @@ use std::{
 
 use chrono::TimeDelta;
 use letsbe_store::{BackgroundTask, LeasedTask, Store, StoreError, TaskRecord};
-use letsbe_types::{Language, Problem, clock::Clock, hub_tasks::HubTaskState};
+use letsbe_types::{Code, Language, Problem, clock::Clock, hub_tasks::HubTaskState};
 use tokio::{
     sync::watch,
     task::{JoinError, JoinSet},
@@ -291,7 +291,7 @@ async fn activate(task: &Task, now: chrono::DateTime<chrono::Utc>) -> Outcome {
 
 fn hung(entry: &Entry) -> Problem {
     Problem::transient(
-        "WORK005",
+        Code::WORK005,
         format!("{} did not end within {} seconds and was stopped.", entry.name, entry.timeout.as_secs()),
         "It is tried again by itself. On the Hub's machine: journalctl -u letsbe-hub",
     )
@@ -300,7 +300,7 @@ fn hung(entry: &Entry) -> Problem {
 fn broken(entry: &Entry, error: Option<&JoinError>) -> Problem {
     let how = if error.is_some_and(JoinError::is_panic) { "broke off" } else { "was stopped" };
     Problem::transient(
-        "WORK006",
+        Code::WORK006,
         format!("{} {how}: this is a fault of the Hub.", entry.name),
         "It is tried again by itself. Keep the Hub's log and report it: journalctl -u letsbe-hub",
     )

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use tokio::process::Command;
 
 /// Longer than this something hangs: a Hub's database has some hundred MB.
@@ -84,7 +84,7 @@ impl Restic {
 /// As a person meets it.
 pub(crate) fn failed(why: &str) -> Problem {
     Problem::transient(
-        "DEST004",
+        Code::DEST004,
         format!("The Hub's own backup: {why}."),
         "Look at [backups.hub] in the Hub's settings, at the repository and at the disk; then: letsbe-hub admin backup.",
     )

@@ -2,7 +2,7 @@
 
 use letsbe_buckets::{AccessKey, Account, BucketError, Service};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     backup::{Destination, Protection, S3Destination},
     ids::OrderId,
 };
@@ -32,7 +32,7 @@ impl Storage {
             secret_file::read(path, Form::Word).map_err(|why| {
                 let message = format!("{} cannot be used: {why}.", path.display());
                 Problem::permanent(
-                    "DEST003",
+                    Code::DEST003,
                     message,
                     "Put the file right ([backups.s3] in the Hub's settings).",
                 )
@@ -70,7 +70,7 @@ impl Storage {
         self.account.ensure_bucket(&bucket, self.lock_days).await.map_err(|error| problem(&error))?;
         if self.keys == KeysFrom::ByHand {
             return Err(Problem::permanent(
-                "DEST002",
+                Code::DEST002,
                 format!("The bucket {bucket} waits for a key of its tenant's own."),
                 format!(
                     "Make a user at the service that may read, write and delete objects in this bucket, but not remove \
@@ -155,11 +155,11 @@ pub(crate) fn problem(error: &BucketError) -> Problem {
     let message = format!("The service for copies outside: {error}.");
     if error.is_transient() {
         return Problem::transient(
-            "DEST001",
+            Code::DEST001,
             message,
             "See whether the service works ([backups.s3]); it is tried again.",
         );
     }
     let hint = "Look at [backups.s3] in the Hub's settings and at what its key may do; then retry.";
-    Problem::permanent("DEST001", message, hint)
+    Problem::permanent(Code::DEST001, message, hint)
 }

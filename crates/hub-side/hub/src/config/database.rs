@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use letsbe_store::Database;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use super::{DATABASE, HubConfig, secret};
 use crate::security::secret_file::Form;
@@ -16,7 +16,7 @@ impl HubConfig {
     pub fn database(&self) -> Result<Database, Problem> {
         let database = match self.named_database() {
             Some(named) => {
-                named.map_err(|why| Problem::permanent("HUB010", why, "Put the settings right."))?
+                named.map_err(|why| Problem::permanent(Code::HUB010, why, "Put the settings right."))?
             }
             None => Database::Sqlite(self.data_folder.join(DATABASE)),
         };

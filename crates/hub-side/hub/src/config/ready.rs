@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Code, Problem, Secret};
 
 use super::{HubConfig, ServersConfig};
 use crate::{
@@ -70,7 +70,11 @@ impl HubConfig {
             return Ok(());
         }
         let message = format!("The Hub's settings name what cannot be used: {}.", found.join("; "));
-        Err(Problem::permanent("HUB010", message, "Put it right; `letsbe-hub check` looks without starting."))
+        Err(Problem::permanent(
+            Code::HUB010,
+            message,
+            "Put it right; `letsbe-hub check` looks without starting.",
+        ))
     }
 }
 

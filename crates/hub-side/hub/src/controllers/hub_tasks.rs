@@ -8,7 +8,7 @@ use axum::{
 };
 use chrono::TimeDelta;
 use letsbe_types::{
-    Language, Problem,
+    Code, Language, Problem,
     api::Reply,
     hub_tasks::{HubTask, HubTaskState, Readiness},
 };
@@ -61,7 +61,7 @@ pub(crate) async fn requested(state: &AppState, operator: &Operator, name: &str)
 
 fn off(name: &str, needs: &str) -> Problem {
     Problem::permanent(
-        "HUB051",
+        Code::HUB051,
         format!("No Hub runs {name}: the settings have no {needs}"),
         "Add it to the Hub's settings (deploy/hub.example.toml has an example), then start the Hub again.",
     )

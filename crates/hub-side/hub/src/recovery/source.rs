@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use letsbe_types::{Problem, Secret, backup::Destination, ids::OrderId};
+use letsbe_types::{Code, Problem, Secret, backup::Destination, ids::OrderId};
 
 use crate::security::secret_file::{self, Form};
 
@@ -54,7 +54,7 @@ impl SourceFile {
 
     fn failed(&self, why: &dyn std::fmt::Display) -> Problem {
         Problem::transient(
-            "RCV001",
+            Code::RCV001,
             format!("{}, where a recovery's data come from, could not be used: {why}.", self.0.display()),
             "Check the Hub's disk and the owner of its data folder; or recover again with --source.",
         )

@@ -17,7 +17,7 @@ mod usage;
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     link::{ModelsConfiguration, Provider},
     relay::{base_url, fingerprint},
 };
@@ -106,7 +106,7 @@ fn roots(path: &Path) -> Result<String, Problem> {
 pub(crate) fn unusable(path: &Path, why: &str) -> Problem {
     let message = format!("{} cannot be used: {why}.", path.display());
     Problem::permanent(
-        "TENANT001",
+        Code::TENANT001,
         message,
         "Put the file right ([models] in the Hub's settings), then retry.",
     )

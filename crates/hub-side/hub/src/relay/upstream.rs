@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use letsbe_types::{Problem, Secret, is_private_host};
+use letsbe_types::{Code, Problem, Secret, is_private_host};
 use reqwest::{
     Certificate, Client, Response, Url,
     header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
@@ -47,7 +47,7 @@ impl Upstream {
     ) -> Result<Self, Problem> {
         let wrong = |why: &str| {
             let message = format!("The model provider {} cannot be used: {why}.", provider.name);
-            Problem::permanent("HUB020", message, "Put [models] in the Hub's settings right.")
+            Problem::permanent(Code::HUB020, message, "Put [models] in the Hub's settings right.")
         };
         let base_url = base_url(&provider.base_url).map_err(wrong)?;
         let key_file = provider.key_file.clone().ok_or_else(|| wrong("it has no key_file"))?;

@@ -180,7 +180,7 @@ impl Wrong {
             label: Label { level, words },
             text: complaint.text,
             hint: complaint.hint.replace("DOMAIN", domain),
-            code: complaint.code,
+            code: complaint.code.as_str(),
         }
     }
 }

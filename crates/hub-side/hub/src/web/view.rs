@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
-use letsbe_types::{Language, ids::ServerId};
+use letsbe_types::{Code, Language, ids::ServerId};
 
 use super::{lists::in_language, words::Words};
 
@@ -180,7 +180,7 @@ pub(super) fn stages(state: &State, way: &Way) -> Vec<Stage> {
 }
 
 /// What ends once a person has compared the server's host key.
-const HOST_KEY_PROBLEMS: [&str; 2] = ["SSH002", "SSH012"];
+const HOST_KEY_PROBLEMS: [Code; 2] = [Code::SSH002, Code::SSH012];
 
 /// Which buttons make sense: the machine itself is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,7 +208,7 @@ impl Desk {
             host_key: state
                 .problem
                 .as_ref()
-                .is_some_and(|problem| HOST_KEY_PROBLEMS.contains(&&*problem.code))
+                .is_some_and(|problem| HOST_KEY_PROBLEMS.iter().any(|code| problem.code == *code))
                 && legal(&Event::OperatorConfirmHostKey { host_key: String::new() }),
         }
     }

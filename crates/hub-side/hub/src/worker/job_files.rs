@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use letsbe_types::{Problem, Secret, backup::Destination, ids::JobId};
+use letsbe_types::{Code, Problem, Secret, backup::Destination, ids::JobId};
 
 use super::tokens::random_token;
 use crate::security::secret_file::{self, Form};
@@ -23,7 +23,7 @@ pub(super) struct JobTokens {
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> Problem + '_ {
     move |error| {
         let message = format!("{} could not be used: {error}", path.display());
-        Problem::transient("WORK004", message, "Check the Hub's disk and the owner of its data folder.")
+        Problem::transient(Code::WORK004, message, "Check the Hub's disk and the owner of its data folder.")
     }
 }
 

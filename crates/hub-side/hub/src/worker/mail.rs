@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use letsbe_types::{EmailAddress, Problem, Secret, is_private_host};
+use letsbe_types::{Code, EmailAddress, Problem, Secret, is_private_host};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
     message::{Mailbox, header::ContentType},
@@ -20,7 +20,7 @@ pub struct Mailer {
 
 fn problem(what: &str) -> Problem {
     Problem::transient(
-        "MAIL001",
+        Code::MAIL001,
         format!("A message could not be sent: {what}"),
         "Check the mail server's settings.",
     )
@@ -33,7 +33,11 @@ fn problem(what: &str) -> Problem {
 /// When it is no SMTP address, or an unencrypted one of a public network. Never quotes it.
 pub fn mail_address(url: &Secret<String>) -> Result<(), Problem> {
     let wrong = || {
-        Problem::permanent("MAIL002", "The mail server's address is not valid.", "smtps://user:password@host")
+        Problem::permanent(
+            Code::MAIL002,
+            "The mail server's address is not valid.",
+            "smtps://user:password@host",
+        )
     };
     let parsed = Url::parse(url.expose()).map_err(|_| wrong())?;
     let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
@@ -48,7 +52,7 @@ pub fn mail_address(url: &Secret<String>) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::permanent(
-        "MAIL010",
+        Code::MAIL010,
         "The mail server's address is unencrypted (smtp://), and its host is on no private network.",
         "Write smtps://user:password@host, or smtp://user:password@host:587?tls=required for STARTTLS.",
     ))
@@ -62,7 +66,7 @@ impl Mailer {
     pub fn new(url: &Secret<String>, from: EmailAddress) -> Result<Self, Problem> {
         let wrong = |_| {
             Problem::permanent(
-                "MAIL002",
+                Code::MAIL002,
                 "The mail server's address is not valid.",
                 "smtps://user:password@host",
             )

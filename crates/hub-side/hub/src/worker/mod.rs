@@ -22,7 +22,7 @@ use letsbe_lifecycle::order::{EffectKind, Event, Pace, Phase};
 use letsbe_servers::ServerProvider;
 use letsbe_store::{Finished, LeasedEffect, Order, Store, StoreError};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     clock::Clock,
     crash::{self, Point},
 };
@@ -39,7 +39,7 @@ pub(crate) const EFFECTS_AT_ONCE: usize = 16;
 /// At most this many of them are runs on live servers: orders that were paid go on beside them.
 pub(crate) const CONVERGENCES_AT_ONCE: u64 = EFFECTS_AT_ONCE as u64 / 2;
 /// The code of a failure of the Hub's own database.
-const OF_DATABASE: &str = "WORK001";
+const OF_DATABASE: Code = Code::WORK001;
 /// A claim that another order always anticipates is left to the next lease.
 const CLAIMS_MAX: u32 = 5;
 /// How often a lease of no length is extended.
@@ -210,11 +210,14 @@ fn selection_of(worker: &Worker, order: &Order, hint: &str) -> Result<Selection,
     worker.catalog.select(order.new.tier, &order.new.tools).map_err(|errors| {
         let first =
             errors.first().map_or_else(String::new, |error| format!("{}: {}", error.field, error.message));
-        Problem::permanent("CAT001", format!("The order no longer fits the catalog: {first}"), hint)
+        Problem::permanent(Code::CAT001, format!("The order no longer fits the catalog: {first}"), hint)
     })
 }
 
 fn address_of(order: &Order) -> Result<std::net::IpAddr, Problem> {
     let hint = "This is a fault of the Hub: keep its log and report it.";
-    order.state.address.ok_or_else(|| Problem::permanent("WORK002", "The order has no server address.", hint))
+    order
+        .state
+        .address
+        .ok_or_else(|| Problem::permanent(Code::WORK002, "The order has no server address.", hint))
 }

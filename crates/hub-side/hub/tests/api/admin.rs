@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use letsbe_hub::router::{Access, routes};
 use letsbe_lifecycle::order::{EffectKind, Event, Phase};
 use letsbe_store::NewEntry;
-use letsbe_types::{Problem, api::TimelineEntry, ids::OrderId};
+use letsbe_types::{Code, Problem, api::TimelineEntry, ids::OrderId};
 use serde_json::json;
 
 use crate::{EMAIL, Hub, PASSWORD, start};
@@ -298,7 +298,8 @@ async fn a_host_key_that_a_person_compared_is_recorded_and_the_order_goes_on() {
     assert_eq!(act(assign).await.status, StatusCode::OK);
     assert_eq!(known(id).await, None);
 
-    let problem = Problem::permanent("SSH012", "The host key is not known; SHA256:x is shown", "Compare.");
+    let problem =
+        Problem::permanent(Code::SSH012, "The host key is not known; SHA256:x is shown", "Compare.");
     for event in [
         Event::DnsComplete,
         Event::ProvisioningPrepared,

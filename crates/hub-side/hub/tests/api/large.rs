@@ -4,6 +4,7 @@
 #[path = "../../examples/filled/fill.rs"]
 mod fill;
 
+use letsbe_types::Code;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -128,7 +129,7 @@ async fn where_no_mail_is_sent_the_mails_are_told_of_in_one_line_with_their_numb
     let (hub, _) = filled(75, 75).await;
     let mut failed = 0;
     while let Some(leased) = hub.store.lease_message(chrono::TimeDelta::hours(1), start()).await.unwrap() {
-        let problem = letsbe_types::Problem::transient("MAIL012", "no answer", "look at the mail server");
+        let problem = letsbe_types::Problem::transient(Code::MAIL012, "no answer", "look at the mail server");
         assert!(hub.store.message_failed(&leased, &problem, start()).await.unwrap());
         failed += 1;
     }

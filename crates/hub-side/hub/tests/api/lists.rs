@@ -6,7 +6,7 @@ use letsbe_hub::background::tasks;
 use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_store::{NewAlarm, NewOrder};
 use letsbe_types::{
-    Problem, Region, Tier,
+    Code, Problem, Region, Tier,
     backups::{AlarmKind, Look},
     clock::Clock as _,
     ids::{OrderId, RecoveryId, ServerIdentity},
@@ -51,7 +51,7 @@ fn all(list: &Value, name: &str) -> Vec<String> {
 
 /// An order in each of the places where one can wait, the least urgent made last.
 async fn orders(hub: &Hub) {
-    let problem = || Problem::permanent("X001", "broken", "mend it");
+    let problem = || Problem::permanent(Code::WORK001, "broken", "mend it");
     let paid = async |number: u128, domain: &str| {
         let id = order_of(hub, number, domain, "owner@shop.example").await;
         hub.apply(id, &Event::PaymentReceived).await;
@@ -62,7 +62,7 @@ async fn orders(hub: &Hub) {
     let pool = paid(2, "pool.example").await;
     hub.apply(pool, &Event::PoolEmpty { why: "none".into(), by_hand: false }).await;
     let failing = paid(3, "failing.example").await;
-    let passing = Problem::transient("X002", "later", "wait");
+    let passing = Problem::transient(Code::WORK002, "later", "wait");
     hub.apply(failing, &Event::EffectFailed { effect: EffectKind::ClaimServer, problem: passing }).await;
     hub.order_waiting_for_dns(4).await;
     paid(5, "working.example").await;

@@ -2,7 +2,7 @@
 
 use axum::{body::Body, http::StatusCode};
 use letsbe_lifecycle::order::{EffectKind, Event};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde_json::json;
 
 use crate::{Hub, pages::COOKIE, tenant, tenant_events};
@@ -19,7 +19,7 @@ async fn what_waits_for_a_person_is_on_one_page_worst_first() {
     assert!(page.contains("The Hub&#39;s own backup") && page.contains("(1) What waits for you"), "{page}");
     let failed = hub.order(1).await;
     hub.apply(failed, &Event::PaymentReceived).await;
-    let problem = Problem::permanent("SRV001", "It ended badly", "Ask Netcup.");
+    let problem = Problem::permanent(Code::SRV001, "It ended badly", "Ask Netcup.");
     hub.apply(failed, &Event::EffectFailed { effect: EffectKind::ClaimServer, problem }).await;
     let wanted = hub.order(2).await;
     hub.apply(wanted, &Event::PaymentReceived).await;

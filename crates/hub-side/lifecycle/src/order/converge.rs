@@ -30,6 +30,7 @@ fn with(state: &State, how: Convergence) -> Next {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
+    use letsbe_types::Code;
     use letsbe_types::{Problem, api::Convergence};
 
     use super::super::{EffectKind, Event, Pace, Phase, State, transition};
@@ -59,17 +60,21 @@ mod tests {
         let again = transition(&running, &Event::OperatorConverge, now(), &Pace::default());
         assert!(again.is_err(), "one is under way");
         // What fails meanwhile is the message to the customer: trying that again does not give the run up.
-        let troubled = State { problem: Some(Problem::transient("T", "t", "t")), ..running.clone() };
+        let troubled =
+            State { problem: Some(Problem::transient(Code::WORK001, "t", "t")), ..running.clone() };
         assert!(transition(&troubled, &Event::OperatorRetry, now(), &Pace::default()).is_err());
-        let problem = Problem::permanent("P", "p", "p");
+        let problem = Problem::permanent(Code::WORK001, "p", "p");
         let (failed, effects) = after(&running, Event::ConvergenceEnded { problem: Some(problem.clone()) });
         assert_eq!((failed.phase, failed.needs_operator, effects), (Phase::Fulfilled, false, vec![]));
         assert_eq!(failed.convergence, Some(Convergence::Failed { problem }));
         // An effect that could not begin ends the run as well; the message to the customer is another matter.
-        let could_not = |effect| Event::EffectFailed { effect, problem: Problem::transient("W", "w", "w") };
+        let could_not =
+            |effect| Event::EffectFailed { effect, problem: Problem::transient(Code::WORK001, "w", "w") };
         let (unbegun, effects) = after(&running, could_not(EffectKind::Provision));
         assert_eq!((unbegun.problem, effects, unbegun.failures), (None, vec![], 0));
-        assert!(matches!(unbegun.convergence, Some(Convergence::Failed { problem }) if problem.code == "W"));
+        assert!(
+            matches!(unbegun.convergence, Some(Convergence::Failed { problem }) if problem.code == Code::WORK001)
+        );
         let (unsent, effects) = after(&running, could_not(EffectKind::NotifyCustomer));
         assert_eq!(unsent.convergence, Some(Convergence::Running));
         assert_eq!(effects, vec![EffectKind::NotifyCustomer]);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use letsbe_types::{Problem, ids::ServerId};
+use letsbe_types::{Code, Problem, ids::ServerId};
 
 use super::{
     Effect, EffectKind, Event, IllegalEvent, Next, Pace, Phase, Recovery, State, converge, recovery,
@@ -94,12 +94,13 @@ fn payment(state: &State, event: &Event, now: DateTime<Utc>) -> Option<Next> {
         (Phase::AwaitingPayment, Event::PaymentReceived) => Some(enter(state, Phase::PaymentConfirmed, now)),
         (Phase::AwaitingPayment, Event::PaymentOpened) => Some(stay(state)),
         (Phase::AwaitingPayment, Event::PaymentFailed) => {
-            let problem = Problem::permanent("PAY002", "The payment failed.", "The customer may pay again.");
+            let problem =
+                Problem::permanent(Code::PAY002, "The payment failed.", "The customer may pay again.");
             Some(Next { state: State { problem: Some(problem), ..state.clone() }, ..stay(state) })
         }
         (Phase::AwaitingPayment, Event::PaymentDiffers { why }) => {
             let problem = Problem::permanent(
-                "PAY010",
+                Code::PAY010,
                 format!("What was paid is not what was ordered: {why}"),
                 "Compare both at Stripe. Then go on (skip), or give the order up and pay the money back.",
             );
@@ -191,7 +192,7 @@ fn live(state: &State, now: DateTime<Utc>) -> Next {
 }
 
 fn wait_for_pool(state: &State, why: &str, hint: &str, now: DateTime<Utc>, pace: &Pace) -> Next {
-    let problem = Problem::transient("POOL001", format!("No server in the pool fits: {why}"), hint);
+    let problem = Problem::transient(Code::POOL001, format!("No server in the pool fits: {why}"), hint);
     let mut effects = vec![Effect { kind: EffectKind::ClaimServer, not_before: now + pace.pool }];
     if !state.purchase_asked {
         effects.push(Effect { kind: EffectKind::RequestPurchase, not_before: now });
@@ -202,7 +203,7 @@ fn wait_for_pool(state: &State, why: &str, hint: &str, now: DateTime<Utc>, pace:
 
 fn wait_for_dns(state: &State, message: String, now: DateTime<Utc>, pace: &Pace) -> Next {
     let hint = "Set the records as listed; they are looked at again every minute.";
-    let problem = Problem::transient("DNS001", message, hint);
+    let problem = Problem::transient(Code::DNS001, message, hint);
     let state = State { phase: Phase::DnsPending, problem: Some(problem), failures: 0, ..state.clone() };
     let effects = vec![Effect { kind: EffectKind::CheckDns, not_before: now + pace.dns }];
     Next { state, effects, void_pending: false }

@@ -1,5 +1,6 @@
 //! Who may log in over SSH: not root, and nobody with a password.
 
+use letsbe_types::Code;
 use std::sync::Arc;
 
 use letsbe_protocol::{ADMIN_PORT, ADMIN_USER};
@@ -21,10 +22,12 @@ impl Checks<'_> {
             return Outcome::Skipped { why: why.to_owned() };
         }
         match Session::connect(&self.target("root")).await {
-            Err(problem) if problem.code == "SSH003" => fine("root is refused, even with our key".to_owned()),
+            Err(problem) if problem.code == Code::SSH003 => {
+                fine("root is refused, even with our key".to_owned())
+            }
             Ok(_) => {
                 let message = "root can log in over SSH".to_owned();
-                failed("OUT005", message, "Step 7 must forbid it; look for other sshd drop-in files.")
+                failed(Code::OUT005, message, "Step 7 must forbid it; look for other sshd drop-in files.")
             }
             Err(problem) => Outcome::Failed { problem },
         }
@@ -35,7 +38,7 @@ impl Checks<'_> {
             Ok(methods) if methods == ["publickey"] => fine("only keys are accepted for a login".to_owned()),
             Ok(methods) => {
                 let message = format!("SSH offers more than keys: {}", methods.join(", "));
-                failed("OUT006", message, "Step 7 must forbid it; look for other sshd drop-in files.")
+                failed(Code::OUT006, message, "Step 7 must forbid it; look for other sshd drop-in files.")
             }
             Err(problem) => Outcome::Failed { problem },
         }

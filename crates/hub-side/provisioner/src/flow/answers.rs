@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use letsbe_protocol::{NodeCommand, RunCommand};
-use letsbe_types::{Problem, crash, ids::JobId, job::ProvisionJob, recovery::HandedKeys};
+use letsbe_types::{Code, Problem, crash, ids::JobId, job::ProvisionJob, recovery::HandedKeys};
 use letsbe_vault::seal_keys;
 use tokio::time::sleep;
 
@@ -60,7 +60,7 @@ impl KeySource {
             }
             (None, Some(target)) => Ok(Self::Hub(EscrowKeyClient::new(target, job.id)?, recipient)),
             (None, None) => Err(Problem::transient(
-                "NODE080",
+                Code::NODE080,
                 format!("The server waits for the keys from the escrow, sealed to {recipient}"),
                 "Give them with `--identity` and `--sealed`, or bring them by hand: `letsbe-node run keys`.",
             )),

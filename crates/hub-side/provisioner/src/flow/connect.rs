@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use letsbe_protocol::{ADMIN_PORT, ADMIN_USER};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use tokio::time::{Instant, sleep};
 
 use super::{Flow, Progress};
@@ -41,7 +41,7 @@ impl Flow<'_> {
     /// Whether a server that shows another key may still be booting for the first time: the key that it was installed
     /// with takes its place then. Until it has, nothing is sent.
     fn may_boot(&self, problem: &Problem, since: Instant) -> bool {
-        problem.code == "SSH002" && !self.connected && since.elapsed() < self.options.first_boot
+        problem.code == Code::SSH002 && !self.connected && since.elapsed() < self.options.first_boot
     }
 
     async fn connect_once(&mut self) -> Result<Session, Problem> {
@@ -50,7 +50,7 @@ impl Flow<'_> {
             self.host_key = ssh::known_key(self.job.address, &ports, self.known.as_ref()).await?;
         }
         let refused = match Session::connect(&self.target(ADMIN_USER, ADMIN_PORT)).await {
-            Err(problem) if problem.code != "SSH002" => problem,
+            Err(problem) if problem.code != Code::SSH002 => problem,
             settled => return settled,
         };
         match Session::connect(&self.target("root", self.job.first_port)).await {

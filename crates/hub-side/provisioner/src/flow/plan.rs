@@ -9,7 +9,7 @@ use letsbe_protocol::{
     EXIT_STALE, Installed, NodeCommand, NodeLine, PlannedOperation, RunCommand, Wanted,
     bundle::{self, Bundle},
 };
-use letsbe_types::{Problem, job::ProvisionJob};
+use letsbe_types::{Code, Problem, job::ProvisionJob};
 
 use super::{Flow, Options, Watcher, desired_json, node, pack_in_background, packed_bundle, unexpected};
 use crate::{
@@ -56,7 +56,7 @@ fn another_release(job: &ProvisionJob) -> Problem {
         None => "The same command without `--plan` installs it and runs the ten steps.".to_owned(),
     };
     Problem::permanent(
-        "PROV004",
+        Code::PROV004,
         "The server has another release of the node program than this one; a plan would have to install it",
         hint,
     )

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use letsbe_protocol::{NodeLine, RunCommand};
-use letsbe_types::{Problem, crash};
+use letsbe_types::{Code, Problem, crash};
 use tokio::task::JoinHandle;
 
 use super::{Flow, crash_points, node, unexpected};
@@ -40,8 +40,9 @@ impl Flow<'_> {
         };
         let mut input = Vec::new();
         for event in &events {
-            serde_json::to_writer(&mut input, event)
-                .map_err(|error| Problem::permanent("NODE002", error.to_string(), "Report this as a bug."))?;
+            serde_json::to_writer(&mut input, event).map_err(|error| {
+                Problem::permanent(Code::NODE002, error.to_string(), "Report this as a bug.")
+            })?;
             input.push(b'\n');
         }
         let record = RunCommand::Record { job: self.job.id };

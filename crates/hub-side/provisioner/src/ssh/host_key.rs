@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, path::Path};
 
-use letsbe_types::{HostKeyPin, Problem, host_key::COMPARE};
+use letsbe_types::{Code, HostKeyPin, Problem, host_key::COMPARE};
 use russh::keys::{Algorithm, EcdsaCurve, PublicKey, known_hosts::known_host_keys_path};
 
 use super::{exchange, fingerprint, no_connection, one_line, other_host_key};
@@ -78,7 +78,7 @@ async fn keys_at(address: IpAddr, port: u16) -> Result<Vec<PublicKey>, Problem> 
 
 fn not_known(address: IpAddr, shown: &PublicKey) -> Problem {
     Problem::permanent(
-        "SSH012",
+        Code::SSH012,
         format!(
             "The host key of {address} is not known; {} is shown ({})",
             fingerprint(shown),
@@ -98,7 +98,7 @@ fn not_known(address: IpAddr, shown: &PublicKey) -> Problem {
 pub fn key_in_file(path: &Path, names: &[&str], ports: &[u16]) -> Result<HostKeyPin, Problem> {
     let refused = |why: String| {
         Problem::permanent(
-            "SSH013",
+            Code::SSH013,
             format!("{} names no host key of the server: {why}", path.display()),
             "Name a file with its public host key, or a known_hosts file with a line for it; or give the fingerprint.",
         )

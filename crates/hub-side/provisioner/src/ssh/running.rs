@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use letsbe_types::{Problem, harmless};
+use letsbe_types::{Code, Problem, harmless};
 use russh::{ChannelMsg, client};
 
 use super::{Target, broken};
@@ -38,7 +38,7 @@ pub struct Running {
 /// The problem of a server that prints more than any of our programs does. It may be hostile.
 pub(crate) fn too_much(address: IpAddr, what: &str) -> Problem {
     Problem::permanent(
-        "SSH010",
+        Code::SSH010,
         format!("{address} prints {what}"),
         "No program of ours does that: look at what runs on the server. It may be somebody else's.",
     )

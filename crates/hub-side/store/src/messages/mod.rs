@@ -6,7 +6,7 @@
 mod wanted;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_types::{DomainName, Problem, ids::OrderId};
+use letsbe_types::{Code, DomainName, Problem, ids::OrderId};
 use sea_orm::{
     ActiveModelTrait as _,
     ActiveValue::Set,
@@ -178,7 +178,7 @@ impl Store {
         let tries = leased.tries + 1;
         if tries >= TRIES {
             let unsent = Problem::permanent(
-                "MAIL012",
+                Code::MAIL012,
                 format!("A message could not be sent ({}): {problem}", leased.kind.as_str()),
                 "Say it by hand.",
             );

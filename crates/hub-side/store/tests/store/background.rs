@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use letsbe_store::{BackgroundTask, LeasedTask, Store, TaskRecord};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde_json::json;
 
 use crate::World;
@@ -30,7 +30,7 @@ async fn of_two_hubs_that_find_a_task_due_one_gets_it_and_the_other_not_even_aft
     assert_eq!((task.fence, task.lease.map(|(owner, _)| owner)), (1, Some("one".to_owned())));
     assert_eq!(lease(&world, &other, "two", 1).await, None, "it is leased");
     let due_at = Some(world.now() + TimeDelta::hours(1));
-    let problem = Some(Problem::transient("WORK001", "m", "h"));
+    let problem = Some(Problem::transient(Code::WORK001, "m", "h"));
     let finished_at = Some(world.now());
     let record = TaskRecord {
         started_at: finished_at,

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use letsbe_lifecycle::order::{EffectKind, Event};
 use letsbe_store::{LeasedMessage, MessageKind};
-use letsbe_types::{Language, Problem, ids::OrderId};
+use letsbe_types::{Code, Language, Problem, ids::OrderId};
 
 use crate::{World, server, start};
 
@@ -49,7 +49,7 @@ async fn what_cannot_be_sent_is_tried_again_for_two_days_and_is_then_for_a_perso
     let world = World::new().await;
     let order = world.order().await;
     world.happens(order, Event::PaymentReceived).await;
-    let problem = Problem::transient("MAIL001", "no", "no");
+    let problem = Problem::transient(Code::MAIL001, "no", "no");
     let mut pauses = Vec::new();
     for _ in 0..50 {
         let before = world.now();
@@ -94,7 +94,7 @@ async fn trouble_that_passes_within_the_hour_is_not_told_and_trouble_that_stays_
     world.happens(order, Event::ServerClaimed { server: server(1) }).await;
     world.clock.advance(TimeDelta::hours(2));
     assert_eq!(world.message().await, None, "it passed");
-    let problem = Problem::transient("SRV001", "no", "no");
+    let problem = Problem::transient(Code::SRV001, "no", "no");
     world
         .happens(order, Event::EffectFailed { effect: EffectKind::ClaimServer, problem: problem.clone() })
         .await;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use letsbe_lifecycle::order::Event;
 use letsbe_store::{NewEntry, NewJob, token_hash};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::{JobReport, JobStatus},
     ids::JobId,
     job::{Outcome, RunEvent, RunEventKind},
@@ -69,7 +69,7 @@ async fn a_job_report_is_taken_once_and_a_finished_job_stays_as_it_is() {
         ["The run began on the server", "packages: created curl (was missing)"]
     );
     report.status = JobStatus::Failed;
-    report.problem = Some(Problem::transient("SSH001", "gone", "wait"));
+    report.problem = Some(Problem::transient(Code::SSH001, "gone", "wait"));
     world.store.report_job(&job, &report, world.now()).await.unwrap();
     report.status = JobStatus::Completed;
     world.store.report_job(&job, &report, world.now()).await.unwrap();

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use letsbe_lifecycle::order::{EffectKind, Event, Phase};
 use letsbe_store::{Defaults, Introduction, KeysGiven, NewJob, NewRecovery, StoreError, token_hash};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::{JobReport, JobStatus},
     ids::{JobId, OrderId, RecoveryId, SetId},
     job::{RestoredTool, RunEvent, RunEventKind},
@@ -134,8 +134,10 @@ async fn keys_are_kept_for_the_recipient_that_asks_now_and_until_its_job_ends() 
     assert_eq!(handed().await, None, "what was sealed for the former start opens nothing");
     assert_eq!(give(&world, order, recovery, RECIPIENT).await, KeysGiven::OtherRecipient);
     assert_eq!(give(&world, order, recovery, "age1second").await, KeysGiven::Kept);
-    let failed =
-        JobReport { problem: Some(Problem::transient("T", "t", "t")), ..report(JobStatus::Failed, vec![]) };
+    let failed = JobReport {
+        problem: Some(Problem::transient(Code::WORK001, "t", "t")),
+        ..report(JobStatus::Failed, vec![])
+    };
     world.store.report_job(&job, &failed, world.now()).await.unwrap();
     assert_eq!(handed().await, None);
     assert_eq!(give(&world, order, recovery, "age1second").await, KeysGiven::NotAsked);
@@ -209,7 +211,7 @@ async fn a_recovery_that_begins_again_keeps_the_clock_and_the_lost_server() {
     let world = World::new().await;
     let (order, first, abandoned) = asking(&world).await;
     world.clock.advance(TimeDelta::hours(1));
-    let problem = Problem::permanent("P", "p", "p");
+    let problem = Problem::permanent(Code::WORK001, "p", "p");
     world.apply(order, &Event::EffectFailed { effect: EffectKind::ClaimServer, problem }).await.unwrap();
     let second = lose(&world, order).await.unwrap();
     let rows = world.store.recoveries(Some(order), 0, 10).await.unwrap().0;

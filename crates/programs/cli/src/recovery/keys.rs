@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use letsbe_types::{
-    Problem, Secret,
+    Code, Problem, Secret,
     backup::Destination,
     ids::OrderId,
     recovery::{GiveKeys, RecoveryEntry, recipient_fingerprint},
@@ -55,7 +55,7 @@ pub(super) fn destination(path: &Path) -> anyhow::Result<Destination> {
         let message =
             format!("{} is no destination: line {}, column {}", path.display(), error.line(), error.column());
         let hint = "It looks like {\"kind\": \"s3\", …}; docs/operating.md has an example.";
-        Problem::permanent("RCV003", message, hint).into()
+        Problem::permanent(Code::RCV003, message, hint).into()
     })
 }
 
@@ -89,7 +89,7 @@ impl Keys {
             && !same_fingerprint(expected, &fingerprint)
         {
             return Err(Problem::permanent(
-                "RCV004",
+                Code::RCV004,
                 format!("The keys are asked for by {fingerprint}, not by the server that you named."),
                 "Nothing was sealed. Compare with the new server itself; if it differs there, somebody is in between.",
             )

@@ -2,7 +2,7 @@
 
 use letsbe_protocol::PlannedOperation;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::{Convergence, ConvergencePlan, DeskAction, OrderDetail},
     ids::OrderId,
 };
@@ -66,7 +66,7 @@ fn operations(plan: ConvergencePlan) -> Result<Vec<PlannedOperation>, Problem> {
     let read = plan.operations.into_iter().map(serde_json::from_value).collect::<Result<_, _>>();
     read.map_err(|error| {
         let message = format!("The plan is not understood: {error}");
-        Problem::permanent("HUB048", message, "Use a `letsbe` of the Hub's own version.")
+        Problem::permanent(Code::HUB048, message, "Use a `letsbe` of the Hub's own version.")
     })
 }
 
@@ -110,7 +110,7 @@ fn report(id: OrderId, domain: &str, ended: Option<Convergence>, json: bool) -> 
         }
         Some(Convergence::Failed { problem }) => problem,
         Some(Convergence::Running) | None => Problem::permanent(
-            "HUB046",
+            Code::HUB046,
             format!("The run on the server of {domain} was given up: its server is another one"),
             format!("letsbe orders show {id} says what happened."),
         ),

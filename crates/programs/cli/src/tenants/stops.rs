@@ -1,7 +1,7 @@
 //! What would stop something that a tenant is asked for, as far as the Hub knows beforehand: for `--plan`.
 
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     ids::OrderId,
     tenant::{ApprovalState, CommandWork},
     tenants::{ApprovalEntry, Health, TenantDetail, TenantSummary},
@@ -11,7 +11,7 @@ use super::units::ago;
 use crate::hub::Hub;
 
 /// The code of what a server would not do now.
-const NOT_NOW: &str = "HUB047";
+const NOT_NOW: Code = Code::HUB047;
 
 fn not_now(message: String, hint: String) -> Problem {
     Problem::permanent(NOT_NOW, message, hint)

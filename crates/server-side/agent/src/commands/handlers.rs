@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_types::{Problem, ids::CommandId, tenant::CommandWork};
+use letsbe_types::{Code, Problem, ids::CommandId, tenant::CommandWork};
 use tokio::sync::Notify;
 
 use super::CommandHandler;
@@ -71,7 +71,7 @@ impl Handlers {
         let folder = self.context.layout.stack(tool);
         if !folder.join("docker-compose.yml").is_file() {
             return Err(Problem::permanent(
-                "NODE073",
+                Code::NODE073,
                 format!("There is no tool {tool} on this server"),
                 "`letsbe tenants show` lists the tools of a server.",
             ));
@@ -79,7 +79,7 @@ impl Handlers {
         let restart = Command::words("docker compose restart").in_folder(folder).within(RESTART_PATIENCE);
         let failed = |why: String| {
             let hint = "See `docker ps` and the containers' logs on the server.";
-            Problem::transient("NODE073", self.masked(&format!("{tool} was not restarted: {why}")), hint)
+            Problem::transient(Code::NODE073, self.masked(&format!("{tool} was not restarted: {why}")), hint)
         };
         match LocalMachine.run(&restart).await {
             Ok(output) if output.success() => Ok(format!("{tool} was restarted")),
@@ -135,7 +135,7 @@ fn named(name: &str) -> Result<(), Problem> {
     }
     let message =
         format!("{:?} is no name of a tool or a version", name.chars().take(64).collect::<String>());
-    Err(Problem::permanent("NODE073", message, "Names have letters, digits, dots and dashes."))
+    Err(Problem::permanent(Code::NODE073, message, "Names have letters, digits, dots and dashes."))
 }
 
 /// The last line of a program's output, not longer than a sentence or two.

@@ -17,7 +17,7 @@ use axum::{
 };
 use chrono::Utc;
 use futures::StreamExt as _;
-use letsbe_types::{Problem, ids::JobId};
+use letsbe_types::{Code, Problem, ids::JobId};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -48,11 +48,11 @@ pub(crate) struct Containers {
 }
 
 /// A request that is not done: the status, the code of its page in `docs/errors`, and why.
-struct Refused(StatusCode, &'static str, String);
+struct Refused(StatusCode, Code, String);
 
-const NOT_LET_THROUGH: &str = "PROXY030";
-const TOO_MANY: &str = "PROXY031";
-const NO_ANSWER: &str = "PROXY032";
+const NOT_LET_THROUGH: Code = Code::PROXY030;
+const TOO_MANY: Code = Code::PROXY031;
+const NO_ANSWER: Code = Code::PROXY032;
 
 impl Containers {
     pub(crate) fn new(layout: &Layout) -> Result<Self, Problem> {
@@ -64,7 +64,7 @@ impl Containers {
         let builder = builder.redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(2);
         let docker = builder.build().map_err(|error| {
             Problem::transient(
-                "NODE076",
+                Code::NODE076,
                 format!("No client of Docker could be made: {error}"),
                 "Report this.",
             )

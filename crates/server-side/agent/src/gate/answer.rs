@@ -7,7 +7,7 @@ use axum::{
 };
 use letsbe_gate::Invalid;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::{ErrorBody, ErrorReply, FieldError},
     ids::ApprovalId,
 };
@@ -85,10 +85,12 @@ impl From<Invalid> for Refusal {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        let status = match problem.code.as_str() {
-            "GATE003" => StatusCode::CONFLICT,
-            "GATE004" => StatusCode::TOO_MANY_REQUESTS,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        let status = if problem.code == Code::GATE003 {
+            StatusCode::CONFLICT
+        } else if problem.code == Code::GATE004 {
+            StatusCode::TOO_MANY_REQUESTS
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR
         };
         Self::of(status, problem)
     }

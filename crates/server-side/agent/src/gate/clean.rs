@@ -91,6 +91,7 @@ fn leaves_of<'a>(value: &'a mut Value, leaves: &mut Vec<&'a mut String>) {
 #[cfg(test)]
 mod tests {
     use letsbe_redact::{KnownSecret, Redactor};
+    use letsbe_types::Code;
     use letsbe_types::Problem;
     use serde_json::json;
 
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(refused.expect_err("refused").code, "GATE020");
         assert!(recent.lock().is_empty());
         let odd = self::redactor("one\",\"two-three-four");
-        let told = Problem::transient("GATE008", "x one", "two-three-four y");
+        let told = Problem::transient(Code::GATE008, "x one", "two-three-four y");
         let told = problem(told, &odd);
         assert!(told.code == "GATE020" || !told.hint.contains("two-three-four"), "{told:?}");
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     tenant::{ContainerSign, ContainerState, limits},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -153,7 +153,7 @@ fn state(state: &State) -> ContainerState {
 
 pub(super) fn silent(error: impl std::fmt::Display) -> Problem {
     let message = format!("Docker does not answer: {error}");
-    Problem::transient("NODE042", message, "See `systemctl status docker` and `journalctl -u docker`.")
+    Problem::transient(Code::NODE042, message, "See `systemctl status docker` and `journalctl -u docker`.")
 }
 
 /// A container for tests, restarted so often.

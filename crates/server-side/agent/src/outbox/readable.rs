@@ -46,6 +46,7 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use letsbe_types::{
         Problem,
         tenant::{TenantEventKind, limits},
@@ -56,7 +57,9 @@ mod tests {
     #[test]
     fn what_a_program_printed_never_makes_an_event_unreadable() {
         let said = format!("\u{1b}[31mno\u{1b}[0m\r\nroom\u{9b}2J {}", "é".repeat(limits::TEXT));
-        let told = readable(TenantEventKind::Trouble { problem: Problem::permanent("X", said, "\u{7}do") });
+        let told = readable(TenantEventKind::Trouble {
+            problem: Problem::permanent(Code::WORK001, said, "\u{7}do"),
+        });
         let TenantEventKind::Trouble { problem } = told else { panic!("{told:?}") };
         assert!(problem.message.starts_with("[31mno[0m\nroom2J é") && problem.hint == "do", "{problem}");
         assert!(problem.message.len() <= limits::TEXT);

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, io::Write as _};
 
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     tenant::{TenantEventKind, UpdateSign},
 };
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ use super::{
 use crate::context::Outbox as _;
 
 fn event(text: &str) -> TenantEventKind {
-    TenantEventKind::Trouble { problem: Problem::permanent("X", text, "") }
+    TenantEventKind::Trouble { problem: Problem::permanent(Code::WORK001, text, "") }
 }
 
 fn text(event: &TenantEventKind) -> String {

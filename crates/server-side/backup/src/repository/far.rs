@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use letsbe_types::{Problem, backup::Destination};
+use letsbe_types::{Code, Problem, backup::Destination};
 use tokio::process::Command;
 
 use super::{
@@ -196,7 +196,7 @@ pub async fn bring_back(
     let doing = "bringing the repository back as it was";
     let Destination::S3(s3) = destination else {
         return Err(Problem::permanent(
-            "REPO014",
+            Code::REPO014,
             format!("{doing}: the destination keeps no versions that could be read"),
             "Only an S3 bucket with versions can be read as of a moment.",
         ));
@@ -225,7 +225,7 @@ pub async fn bring_back(
     }
     if !answer.split(|byte| *byte == b'\n').any(|line| line == b"config") {
         return Err(Problem::permanent(
-            "REPO003",
+            Code::REPO003,
             format!("{doing}: there was no repository in {place} at {at}"),
             "Choose a later moment, or look whether the folder in the bucket is the right one.",
         ));

@@ -14,7 +14,7 @@ use aes::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use chrono::{DateTime, Utc};
 use ctr::Ctr128BE;
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Code, Problem, Secret};
 use poly1305::Poly1305;
 use scrypt::Params;
 use serde::Serialize;
@@ -85,7 +85,7 @@ impl Repository {
 
 fn not_lightened(why: &str) -> Problem {
     Problem::permanent(
-        "REPO010",
+        Code::REPO010,
         format!("{DOING}: its key could not be written anew: {why}"),
         "Nothing is lost: it opens with the key that restic wrote, in half a second more.",
     )

@@ -1,7 +1,7 @@
 //! What went wrong, for people: from how a program ended. Pure. What a program wrote decides, but is not quoted where
 //! it could hold a secret.
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use super::process::{Ended, Stopped};
 use crate::Location;
@@ -48,19 +48,19 @@ pub(super) fn of(location: &Location, doing: &str, ended: &Ended) -> Problem {
     match ended.code {
         _ if says(&DISK_FULL) => full(place, doing),
         Some(12) => Problem::permanent(
-            "REPO002",
+            Code::REPO002,
             format!("{doing}: the key does not open {place}"),
             "This repository was made with another key, or is somebody else's. Nothing was changed.",
         ),
         Some(10) => Problem::permanent(
-            "REPO003",
+            Code::REPO003,
             format!("{doing}: there is no {}", place.trim_start_matches("the ")),
             "Look whether the place is the right one and what is in it. Nothing was changed.",
         ),
         Some(LOCKED) => locked(place, doing, "another process", "The next run tries again."),
         Some(3) => unreadable(place, doing, &ended.errors),
         _ if says(&["command failed: "]) => Problem::transient(
-            "REPO007",
+            Code::REPO007,
             format!(
                 "{doing}: the command whose output was to be stored failed; nothing was stored in {place}"
             ),
@@ -68,7 +68,7 @@ pub(super) fn of(location: &Location, doing: &str, ended: &Ended) -> Problem {
         ),
         _ if says(&UNREACHABLE) => unreachable(place, doing),
         _ if says(&DAMAGED) => Problem::permanent(
-            "REPO008",
+            Code::REPO008,
             format!("{doing}: {place} is damaged"),
             "Check the repository: it names what is damaged and which backups that touches.",
         ),
@@ -81,19 +81,19 @@ pub(super) fn of(location: &Location, doing: &str, ended: &Ended) -> Problem {
 
 /// Another process works on it, which is told in words.
 pub(super) fn locked(place: &str, doing: &str, holder: &str, advice: &str) -> Problem {
-    Problem::transient("REPO004", format!("{doing}: {place} is locked by {holder}"), advice)
+    Problem::transient(Code::REPO004, format!("{doing}: {place} is locked by {holder}"), advice)
 }
 
 /// The problem of a program that was stopped or never began.
 pub(super) fn of_stopped(place: &str, doing: &str, stopped: Stopped) -> Problem {
     match stopped {
         Stopped::NotStarted(error) => Problem::permanent(
-            "REPO009",
+            Code::REPO009,
             format!("{doing}: the program for it could not be started: {error}"),
             "restic and rclone come with the bundle; install the bundle again.",
         ),
         Stopped::TooLong(limit) => Problem::transient(
-            "REPO013",
+            Code::REPO013,
             format!("{doing}: no end after {} minutes with {place}", limit.as_secs().div_ceil(60)),
             "The next run tries again. If it stays so, look at the disk and the connection.",
         ),
@@ -105,7 +105,7 @@ pub(super) fn of_stopped(place: &str, doing: &str, stopped: Stopped) -> Problem 
 /// The far side does not answer, or does not let us in.
 pub(super) fn unreachable(place: &str, doing: &str) -> Problem {
     Problem::transient(
-        "REPO001",
+        Code::REPO001,
         format!("{doing}: {place} cannot be reached, or does not let this server in"),
         "Look at the address, the bucket or path, and the credentials of the destination; then try again.",
     )
@@ -114,7 +114,7 @@ pub(super) fn unreachable(place: &str, doing: &str) -> Problem {
 /// No space is left.
 pub(super) fn full(place: &str, doing: &str) -> Problem {
     Problem::permanent(
-        "REPO005",
+        Code::REPO005,
         format!("{doing}: the disk is full ({place})"),
         "Make room. What was stored before is still there, and nothing of this attempt counts.",
     )
@@ -127,7 +127,7 @@ pub(super) fn unreadable(place: &str, doing: &str, errors: &str) -> Problem {
     items.truncate(3);
     let more = if count > items.len() { format!(" and {} more", count - items.len()) } else { String::new() };
     Problem::transient(
-        "REPO006",
+        Code::REPO006,
         format!(
             "{doing}: files could not be read, nothing was stored in {place}: {}{more}",
             items.join(", ")
@@ -161,7 +161,7 @@ fn other(location: &Location, doing: &str, code: Option<i32>, errors: &str) -> P
     let said = location.folder.as_ref().and_then(|_| fatal(errors)).map(|text| format!(": {text}"));
     let how = code.map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with {code}"));
     Problem::transient(
-        "REPO010",
+        Code::REPO010,
         format!("{doing}: restic {how} ({}){}", location.name, said.unwrap_or_default()),
         "Try again; if it stays so, run the same by hand with the restic of the bundle.",
     )

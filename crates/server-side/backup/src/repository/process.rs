@@ -216,6 +216,7 @@ impl Pieces {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use proptest::prelude::*;
 
     use super::*;
@@ -277,7 +278,7 @@ mod tests {
         command.arg("600");
         let stopped = run(command, b"", Duration::from_millis(50), &mut |_| Ok(())).await.unwrap_err();
         assert!(matches!(stopped, Stopped::TooLong(_)), "{stopped:?}");
-        let refused = &mut |_: &[u8]| Err(Problem::permanent("X", "enough", "none"));
+        let refused = &mut |_: &[u8]| Err(Problem::permanent(Code::WORK001, "enough", "none"));
         let stopped =
             run(children::command("yes".as_ref()), b"", Duration::from_mins(1), refused).await.unwrap_err();
         assert!(matches!(stopped, Stopped::Refused(_)), "{stopped:?}");

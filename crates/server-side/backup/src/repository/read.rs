@@ -11,7 +11,7 @@ use std::{
     process::Stdio,
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use rustix::{
     fs::{XattrFlags, setxattr},
     io::Errno,
@@ -160,7 +160,7 @@ impl Repository {
         let warnings = ended.errors.lines().filter(|line| is_warning(line)).count();
         if !restored.is_whole() || warnings > 0 {
             return Err(Problem::permanent(
-                "REPO011",
+                Code::REPO011,
                 format!(
                     "{doing}: {} of {} files were written, with {warnings} warnings",
                     restored.files_restored + restored.files_skipped,
@@ -178,7 +178,7 @@ impl Repository {
         let doing = format!("reading what {path} was like");
         let lost = |why: String| {
             Problem::permanent(
-                "REPO011",
+                Code::REPO011,
                 format!("{} could not be given its owner, mode and attributes: {why}", target.display()),
                 "Restore into a folder of a file system that has owners, modes and extended attributes.",
             )
@@ -244,7 +244,7 @@ fn is_warning(line: &str) -> bool {
 
 fn absent(place: &str, path: &str) -> Problem {
     Problem::permanent(
-        "REPO011",
+        Code::REPO011,
         format!("{path} is not in that snapshot of {place}"),
         "List the snapshot to see what it holds.",
     )

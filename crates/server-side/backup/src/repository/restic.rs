@@ -7,7 +7,7 @@ use std::{
 };
 
 use letsbe_host::Process;
-use letsbe_types::{Problem, backup::RESTIC_MIN};
+use letsbe_types::{Code, Problem, backup::RESTIC_MIN};
 use tokio::process::Command;
 
 use super::{
@@ -202,7 +202,7 @@ pub(super) fn collect(answer: &mut Vec<u8>, piece: &[u8], limit: usize, doing: &
 /// More than is read at once.
 pub(super) fn too_much(doing: &str, limit: &str) -> Problem {
     Problem::permanent(
-        "REPO012",
+        Code::REPO012,
         format!("{doing}: the answer is larger than {limit}"),
         "Restore it into a folder instead of reading it.",
     )
@@ -212,7 +212,7 @@ pub(super) fn too_much(doing: &str, limit: &str) -> Problem {
 pub(super) fn not_understood(doing: &str) -> Problem {
     let (major, minor) = RESTIC_MIN;
     Problem::permanent(
-        "REPO010",
+        Code::REPO010,
         format!("{doing}: the answer of restic is not understood"),
         format!("Use the restic that came with the bundle ({major}.{minor} or later)."),
     )

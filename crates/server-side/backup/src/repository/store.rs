@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use super::{
     NewItem, Repository, Stored, answers, problem,
@@ -89,7 +89,7 @@ fn backup<'a>(doing: &'a str, item: &NewItem) -> Result<Call<'a>, Problem> {
     ];
     if let Some(tag) = tags.iter().find(|tag| tag.contains(',')) {
         return Err(Problem::permanent(
-            "REPO010",
+            Code::REPO010,
             format!("{doing}: `{tag}` cannot be a tag in the repository: it has a comma"),
             "Give the folder or database a name without a comma.",
         ));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use letsbe_backup::{BackupSet, Damage, sets};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde_json::json;
 
 use super::{lease, list, repositories::Repositories};
@@ -54,7 +54,7 @@ pub(super) async fn carry_out(server: &TenantServer, arguments: &CheckArguments)
     }
     let sets: BTreeSet<_> = damage.iter().flat_map(|one| touched(one, &all)).map(|set| set.id).collect();
     Err(Problem::permanent(
-        "BAK017",
+        Code::BAK017,
         format!("The repository is damaged in {} places; {} sets are touched", damage.len(), sets.len()),
         "Make a new set now (`letsbe-node backup run`); bring damaged ones back from the copies outside.",
     ))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use letsbe_backup::{DatabaseSource, Source, platform_sources, sources};
 use letsbe_catalog::Tool;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use letsbe_base::server::TenantServer;
 
@@ -112,7 +112,7 @@ pub(crate) fn selected(server: &TenantServer, name: Option<&str>) -> Result<Vec<
     part.map(|part| vec![part]).ok_or_else(|| {
         let asked: String = name.chars().take(60).collect();
         Problem::permanent(
-            "BAK003",
+            Code::BAK003,
             format!("There is nothing called {asked} to back up on this server"),
             format!("There are: {}.", names.join(", ")),
         )

@@ -12,7 +12,7 @@ use letsbe_backup::{
     SqliteSource, Stored,
 };
 use letsbe_host::Machine;
-use letsbe_types::{Problem, clock::milliseconds, crash, ids::SetId};
+use letsbe_types::{Code, Problem, clock::milliseconds, crash, ids::SetId};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::Instant};
 
@@ -85,7 +85,7 @@ pub(super) async fn store(
 ) -> Result<CreatedSet, Problem> {
     if let [path, ..] = part.missing().as_slice() {
         return Err(Problem::permanent(
-            "BAK009",
+            Code::BAK009,
             format!("{}: {} is declared as its state, but is not there", part.name, path.display()),
             "Was the tool ever started? Look whether its volume is mounted; nothing of it was stored.",
         ));

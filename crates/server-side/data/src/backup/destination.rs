@@ -3,7 +3,7 @@
 use chrono::Utc;
 use letsbe_backup::Snapshot;
 use letsbe_types::{
-    Problem, Secret,
+    Code, Problem, Secret,
     backup::{Destination, Protection},
 };
 use letsbe_vault::{Origin, Vault, VaultFiles};
@@ -67,7 +67,7 @@ fn secret_field(destination: &Value) -> Option<&'static str> {
 
 fn damaged(why: &str) -> Problem {
     Problem::permanent(
-        "BAK006",
+        Code::BAK006,
         format!("The destination of the backups cannot be used: {why}"),
         "Set it again: `letsbe-node backup destination set`, or change it in the Hub.",
     )
@@ -103,7 +103,7 @@ pub(super) async fn set(server: &TenantServer, planned: Planned) -> Result<(), P
     use std::io::Read as _;
     let refused = |why: String| {
         Problem::permanent(
-            "BAK006",
+            Code::BAK006,
             format!("What was given is no destination: {why}"),
             "Give one as JSON: kind s3 with endpoint, region, bucket, prefix, access_key_id, \
              secret_access_key, protection; or kind rclone with remote, path, configuration.",
@@ -138,7 +138,7 @@ fn found(snapshots: Result<Vec<Snapshot>, Problem>) -> Result<String, Problem> {
         Ok(snapshots) => {
             Ok(format!("this server's key opens the repository there, of {} snapshots", snapshots.len()))
         }
-        Err(problem) if problem.code == "REPO003" => Ok("no repository is there yet".to_owned()),
+        Err(problem) if problem.code == Code::REPO003 => Ok("no repository is there yet".to_owned()),
         Err(problem) => Err(problem),
     }
 }
@@ -190,6 +190,7 @@ pub(super) fn protection(protection: Protection) -> String {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use letsbe_types::Problem;
 
     use super::found;
@@ -201,7 +202,7 @@ mod tests {
             found(Ok(Vec::new())).unwrap(),
             "this server's key opens the repository there, of 0 snapshots"
         );
-        assert_eq!(failed("REPO003").unwrap(), "no repository is there yet");
-        assert_eq!(failed("REPO002").unwrap_err().code, "REPO002");
+        assert_eq!(failed(Code::REPO003).unwrap(), "no repository is there yet");
+        assert_eq!(failed(Code::REPO002).unwrap_err().code, "REPO002");
     }
 }

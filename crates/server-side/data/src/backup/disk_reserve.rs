@@ -3,7 +3,7 @@
 
 use std::{fs::File, path::PathBuf};
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use rustix::fs::{FallocateFlags, fallocate};
 
 use letsbe_base::{files, layout::Layout};
@@ -37,7 +37,7 @@ pub(super) fn release(layout: &Layout) {
 
 /// Whether something failed because the repository's disk is full.
 pub(super) fn was_missed(problem: &Problem) -> bool {
-    problem.code == "REPO005"
+    problem.code == Code::REPO005
 }
 
 #[cfg(test)]

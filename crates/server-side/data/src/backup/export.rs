@@ -8,7 +8,7 @@ use std::{
 };
 
 use letsbe_backup::{BackupSet, Item, ItemFacts, Listed, Manifest, Repository, sets};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -169,7 +169,7 @@ fn no_item(set: &BackupSet, item: &str) -> Problem {
 
 fn refused(why: &str) -> Problem {
     Problem::permanent(
-        "BAK015",
+        Code::BAK015,
         format!("Nothing was exported: {why}"),
         "`letsbe-node backup browse --tool …` prints every item and path.",
     )

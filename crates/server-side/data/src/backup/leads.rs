@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use letsbe_types::{Problem, backup::Destination, is_own_address, is_own_host};
+use letsbe_types::{Code, Problem, backup::Destination, is_own_address, is_own_host};
 
 /// Looks at how a destination is written.
 ///
@@ -41,7 +41,7 @@ fn leads_inside(mut addresses: impl Iterator<Item = SocketAddr>) -> bool {
 
 fn inside(why: &str) -> Problem {
     Problem::permanent(
-        "HOST025",
+        Code::HOST025,
         format!("The backup destination is not used: {why}"),
         "Set a destination elsewhere.",
     )

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::Process;
-use letsbe_types::{Problem, ids::JobId};
+use letsbe_types::{Code, Problem, ids::JobId};
 use serde::{Deserialize, Serialize};
 
 use letsbe_base::{files, guard::Guard, layout::Layout, output};
@@ -121,7 +121,7 @@ pub(crate) async fn with<T>(
 
 fn busy(holder: &Holder) -> Problem {
     Problem::transient(
-        "BAK005",
+        Code::BAK005,
         format!(
             "{} (process {}) works on the backups until {} or longer",
             holder.owner,
@@ -144,7 +144,7 @@ fn guard(layout: &Layout) -> Result<Guard, Problem> {
 #[cfg(test)]
 pub(super) mod tests {
     use chrono::{TimeDelta, Utc};
-    use letsbe_types::ids::JobId;
+    use letsbe_types::{Code, ids::JobId};
 
     use super::{Decision, Holder, Process, Record, acquire, decide, path, release, still_ours, with};
     use letsbe_base::{files, layout::Layout};
@@ -211,7 +211,7 @@ pub(super) mod tests {
         let other = Other::start();
         other.hold(&layout);
         let refusal = with(&layout, "a manual backup", async |_| Ok(())).await.unwrap_err();
-        assert_eq!(refusal.code, "BAK005");
+        assert_eq!(refusal.code, Code::BAK005);
         assert!(refusal.message.contains("the nightly backup"), "{refusal}");
         assert!(still_ours(&layout, "a manual backup", Utc::now()).is_err());
         drop(other);

@@ -1,7 +1,7 @@
 //! `letsbe-node backup list`: the sets in a repository. Reads only.
 
 use letsbe_backup::{BackupSet, Item, Repository, sets};
-use letsbe_types::{Problem, backup::BackupStatus};
+use letsbe_types::{Code, Problem, backup::BackupStatus};
 use serde_json::{Value, json};
 
 use super::{components, repositories::Repositories, status};
@@ -56,7 +56,7 @@ fn far(repositories: &Repositories) -> Result<&Repository, Problem> {
 /// There is nothing outside.
 pub(crate) fn no_copies() -> Problem {
     Problem::permanent(
-        "BAK006",
+        Code::BAK006,
         "No destination is set: there are no copies outside this server",
         "Set one in the Hub, or with `letsbe-node backup destination set`.",
     )

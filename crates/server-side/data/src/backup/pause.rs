@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use letsbe_host::{Command, Machine, Process};
-use letsbe_types::{Problem, crash};
+use letsbe_types::{Code, Problem, crash};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -153,7 +153,7 @@ async fn docker(machine: &dyn Machine, command: Command) -> Result<String, Probl
 /// A problem with Docker.
 pub(super) fn silent(why: impl std::fmt::Display) -> Problem {
     Problem::transient(
-        "BAK007",
+        Code::BAK007,
         format!("Docker does not do what a backup needs: {why}"),
         "See `systemctl status docker` on the server. A backup is tried again in the next night.",
     )

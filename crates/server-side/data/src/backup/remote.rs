@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Utc;
 use letsbe_backup::{BackupSet, Item, Manifest, Repository, sets};
-use letsbe_types::{Problem, backup::RepositoryCheck, crash, ids::SetId};
+use letsbe_types::{Code, Problem, backup::RepositoryCheck, crash, ids::SetId};
 
 use super::{points, retention::Retention};
 use letsbe_base::{layout::Layout, output::Progress};
@@ -109,7 +109,7 @@ pub(crate) async fn manifest(repository: &Repository, set: &BackupSet) -> Result
 
 fn not_there(why: &str) -> Problem {
     Problem::transient(
-        "BAK012",
+        Code::BAK012,
         format!("What was stored could not be read back: {why}"),
         "`letsbe-node backup check` says what is damaged. The next run stores and copies again what is missing.",
     )

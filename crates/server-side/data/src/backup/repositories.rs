@@ -7,7 +7,7 @@ use std::{
 
 use letsbe_backup::{Location, Programs, Repository};
 use letsbe_host::Process;
-use letsbe_types::{Problem, backup::Destination};
+use letsbe_types::{Code, Problem, backup::Destination};
 use letsbe_vault::BACKUP_KEY;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -66,7 +66,7 @@ impl OpenKey {
         let vault = server.vault()?;
         let entry = vault.entry(BACKUP_KEY.0, BACKUP_KEY.1).ok_or_else(|| {
             Problem::permanent(
-                "BAK002",
+                Code::BAK002,
                 "The vault of this server has no key for backups",
                 "A provisioning run makes it (step 10).",
             )

@@ -5,7 +5,7 @@ use std::{io::Read as _, path::PathBuf};
 
 use chrono::{DateTime, Utc};
 use letsbe_backup::{Location, bring_back, sets};
-use letsbe_types::{Problem, Secret, backup::Destination};
+use letsbe_types::{Code, Problem, Secret, backup::Destination};
 use serde_json::json;
 
 use super::{destination, repositories::OpenKey};
@@ -88,7 +88,7 @@ fn given() -> Result<Destination, Problem> {
 
 fn refused(why: &str) -> Problem {
     Problem::permanent(
-        "BAK016",
+        Code::BAK016,
         format!("The copies outside could not be brought back: {why}"),
         "Nothing was changed outside. Try another moment or folder; `--from-stdin` takes other credentials.",
     )

@@ -9,7 +9,7 @@ use chrono::{DateTime, Local, Utc};
 use letsbe_backup::{SetKind, sets};
 use letsbe_host::Machine;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     backup::{BackupStatus, Protection, RepositoryCheck},
     crash,
     ids::JobId,
@@ -123,7 +123,7 @@ pub(super) async fn carry_out(
     if outcome.problems.is_empty() && outcome.sets.values().all(Result::is_ok) {
         disk_reserve::allocate(layout);
     }
-    status.ok_or_else(|| Problem::transient("NODE005", "The status was not written", "Try again."))
+    status.ok_or_else(|| Problem::transient(Code::NODE005, "The status was not written", "Try again."))
 }
 
 async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Outcome) -> Result<(), Problem> {
@@ -136,7 +136,8 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
     if let Some(destination) = &repositories.destination {
         outcome.protection = Some(destination.protection());
         outcome.place = Some(destination.place());
-        let untried = Problem::transient("BAK013", "the copy outside was not begun", "See the other errors.");
+        let untried =
+            Problem::transient(Code::BAK013, "the copy outside was not begun", "See the other errors.");
         outcome.remote = Some(Err(untried));
     }
     repositories.local.unlock().await?;
@@ -231,7 +232,7 @@ async fn make_all(
 pub(super) async fn stopped() -> Problem {
     let stopped = |name: &str| {
         Problem::transient(
-            "BAK013",
+            Code::BAK013,
             format!("The run was stopped ({name}) before its end"),
             "Run it again: `letsbe-node backup run`. What was stored before is kept.",
         )

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use letsbe_host::{Command, Machine};
-use letsbe_types::{Problem, paths::HOME};
+use letsbe_types::{Code, Problem, paths::HOME};
 
 use letsbe_base::output;
 
@@ -46,7 +46,7 @@ fn require(what: &str, needed: u64, disk: Disk) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::transient(
-        "BAK004",
+        Code::BAK004,
         format!(
             "{what} needs {} of free disk, and {} are free",
             output::size(needed),
@@ -63,7 +63,7 @@ fn require(what: &str, needed: u64, disk: Disk) -> Result<(), Problem> {
 pub(super) async fn disk(machine: &dyn Machine, folder: &Path) -> Result<Disk, Problem> {
     let unreadable = |why: String| {
         Problem::transient(
-            "BAK004",
+            Code::BAK004,
             format!("The free space cannot be read: {why}"),
             "Try `df` on the server.",
         )

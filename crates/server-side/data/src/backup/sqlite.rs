@@ -4,7 +4,7 @@ mod source;
 
 use std::{collections::BTreeMap, path::Path};
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, limits::Limit};
 
 use letsbe_base::files;
@@ -101,14 +101,14 @@ pub(crate) fn count(path: &Path) -> Result<BTreeMap<String, u64>, Problem> {
 
 /// Whether a copy failed because a writer was in the middle of something: it may stand still with its lock.
 pub(super) fn was_locked(problem: &Problem) -> bool {
-    ["BAK008", "BAK021"].contains(&problem.code.as_str()) && problem.retryable
+    problem.is_one_of(&[Code::BAK008, Code::BAK021]) && problem.retryable
 }
 
 fn refused(path: &Path, error: &rusqlite::Error) -> Problem {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(path),
         Some(ErrorCode::DiskFull) => Problem::permanent(
-            "REPO005",
+            Code::REPO005,
             format!("{}: the disk is full for a copy of it", path.display()),
             "Make room. What was stored before is still there, and nothing of this attempt counts.",
         ),
@@ -117,11 +117,11 @@ fn refused(path: &Path, error: &rusqlite::Error) -> Problem {
 }
 
 fn locked(path: &Path) -> Problem {
-    Problem::transient("BAK008", message(path, "it is locked all the time"), HINT)
+    Problem::transient(Code::BAK008, message(path, "it is locked all the time"), HINT)
 }
 
 fn damaged(path: &Path, why: &str) -> Problem {
-    Problem::permanent("BAK008", message(path, why), HINT)
+    Problem::permanent(Code::BAK008, message(path, why), HINT)
 }
 
 fn message(path: &Path, why: &str) -> String {

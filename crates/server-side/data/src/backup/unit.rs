@@ -9,7 +9,7 @@ use std::{
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_stacks::backups::sandbox::{BACKGROUND, sandbox};
-use letsbe_types::{Problem, crash, ids::JobId};
+use letsbe_types::{Code, Problem, crash, ids::JobId};
 
 use letsbe_base::{FOR_PROGRAMS, files, layout::Layout};
 
@@ -51,7 +51,7 @@ pub(super) async fn run(layout: &Layout, arguments: &[String]) -> Result<u8, Pro
 
 fn not_started(why: &str) -> Problem {
     Problem::transient(
-        "BAK014",
+        Code::BAK014,
         format!("The backup's unit did not run: {why}"),
         "See `journalctl -u 'letsbe-backup*'` on the server.",
     )

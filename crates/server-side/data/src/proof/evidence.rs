@@ -110,7 +110,7 @@ pub(super) fn has_failed(proof: &Proof) -> bool {
 pub(crate) mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use letsbe_types::{
-        Problem,
+        Code, Problem,
         backup::{BackupStatus, Proof, ProofStep},
         ids::SetId,
         tenant::limits,
@@ -163,10 +163,10 @@ pub(crate) mod tests {
         keep(&layout, differs).unwrap();
         assert_eq!(ghost().proven_set, Some(proof("ghost", 1).set), "that set is still proven");
         let why = ghost().proof_problem.unwrap();
-        assert!(why.code == "PRF001" && why.message.contains("39 rows, not 40"), "{why}");
-        let put_off = Problem::transient("PRF002", "too little memory", "wait");
+        assert!(why.code == Code::PRF001 && why.message.contains("39 rows, not 40"), "{why}");
+        let put_off = Problem::transient(Code::PRF002, "too little memory", "wait");
         keep(&layout, Proof { problem: Some(put_off), equal: vec![], ..proof("ghost", 3) }).unwrap();
-        assert_eq!(ghost().proof_problem.unwrap().code, "PRF002");
+        assert_eq!(ghost().proof_problem.unwrap().code, Code::PRF002);
         keep(&layout, proof("ghost", 4)).unwrap();
         assert_eq!((ghost().proven_at, ghost().proof_problem), (Some(at(45)), None));
         let odoo = status::read(&layout).unwrap().unwrap().tools["odoo"].clone();
@@ -179,7 +179,7 @@ pub(crate) mod tests {
         let layout = Layout::under(folder.path());
         let many: Vec<String> =
             (0..500).map(|number| format!("\u{1b}[2J table {number} {}", "é".repeat(200))).collect();
-        let said = Problem::permanent("X", "\u{202e}no\u{7}", "h".repeat(9_000));
+        let said = Problem::permanent(Code::WORK001, "\u{202e}no\u{7}", "h".repeat(9_000));
         let long = Proof { equal: many.clone(), differences: many, problem: Some(said), ..proof("ghost", 0) };
         keep(&layout, long).unwrap();
         let kept = read(&layout).unwrap().remove(0);

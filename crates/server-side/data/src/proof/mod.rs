@@ -13,7 +13,7 @@ mod schedule;
 mod source;
 
 pub(crate) use data_check::check_data;
-use letsbe_types::{Problem, backup::Proof};
+use letsbe_types::{Code, Problem, backup::Proof};
 pub(crate) use nightly::nightly;
 pub use prove::ProveArguments;
 pub(crate) use prove::command;
@@ -35,7 +35,7 @@ letsbe_types::crash_points! {
 /// Whether a proof was not carried through for want of room, or because the far side did not answer: it says nothing about
 /// the backup, and is overdue one day.
 pub(crate) fn is_put_off(problem: &Problem) -> bool {
-    ["PRF002", "RES003", "REPO001"].contains(&problem.code.as_str())
+    problem.is_one_of(&[Code::PRF002, Code::RES003, Code::REPO001])
 }
 
 /// A proof that was carried through, and is none.
@@ -48,7 +48,7 @@ fn failed(proof: &Proof, first: &str) -> Problem {
     };
     let day = taken_at.format("%Y-%m-%d %H:%M UTC");
     Problem::transient(
-        "PRF001",
+        Code::PRF001,
         format!("The {which} of {tool} of {day} does not hold: {first}{more}"),
         "Make a new one (`letsbe-node backup run`) and prove it (`letsbe-node backup prove`); older ones are still there.",
     )
@@ -56,7 +56,7 @@ fn failed(proof: &Proof, first: &str) -> Problem {
 
 fn too_little_memory(tool: &str, needed_mib: u64, free_mib: u64) -> Problem {
     Problem::transient(
-        "PRF002",
+        Code::PRF002,
         format!("No proof of {tool}: it takes {needed_mib} MiB of memory, {free_mib} MiB are free"),
         "It is tried again each night. If it stays so, the server is too small for what runs on it.",
     )
@@ -65,7 +65,7 @@ fn too_little_memory(tool: &str, needed_mib: u64, free_mib: u64) -> Problem {
 fn no_set(tool: &str, known: &[String]) -> Problem {
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Problem::permanent(
-        "PRF003",
+        Code::PRF003,
         format!("There is no complete backup of {tool} to prove"),
         format!("There are backups of: {known}."),
     )

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use letsbe_backup::BackupSet;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     backup::{Proof, ProofStep},
     clock, crash,
 };
@@ -203,7 +203,7 @@ fn judged(mut proof: Proof) -> Proof {
 fn too_long(set: &BackupSet) -> Proof {
     let message = format!("reading {} from the copy outside took longer than a night has", set.tool);
     let hint = format!("Prove it by day: `letsbe-node backup prove --remote --tool {}`.", set.tool);
-    Proof { problem: Some(Problem::transient("REPO013", message, hint)), ..begun(set) }
+    Proof { problem: Some(Problem::transient(Code::REPO013, message, hint)), ..begun(set) }
 }
 
 /// A proof of which nothing is known yet.
@@ -231,7 +231,7 @@ pub(super) fn step(name: &str, began: Instant) -> ProofStep {
 impl Prover for InSandbox<'_> {
     async fn prove(&self, set: &BackupSet) -> Proof {
         let first = self.once(set).await;
-        let unread = first.problem.as_ref().is_some_and(|problem| problem.code == "REPO001");
+        let unread = first.problem.as_ref().is_some_and(|problem| problem.code == Code::REPO001);
         if !unread || self.source.repository.reach_now().await.is_err() {
             return first;
         }
@@ -282,6 +282,7 @@ fn free_memory_mib() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
     use async_trait::async_trait;
@@ -340,7 +341,7 @@ mod tests {
         with_status(&layout, &["broken", "different", "fine", "silent"]);
         let prover = Scripted(
             |proof: Proof| match proof.tool.as_str() {
-                "broken" => Proof { problem: Some(Problem::permanent("RES099", "no", "do")), ..proof },
+                "broken" => Proof { problem: Some(Problem::permanent(Code::RES006, "no", "do")), ..proof },
                 "different" => Proof { differences: vec!["posts: 1 row, not 2".to_owned()], ..proof },
                 "fine" => Proof { equal: vec!["2 tables, 9 rows".to_owned()], ..proof },
                 _ => proof,
@@ -359,7 +360,7 @@ mod tests {
             .values()
             .map(|tool| tool.proof_problem.as_ref().map(|problem| problem.code.as_str()))
             .collect();
-        assert_eq!(codes, [Some("RES099"), Some("PRF001"), None, Some("PRF001")]);
+        assert_eq!(codes, [Some("RES006"), Some("PRF001"), None, Some("PRF001")]);
         let proven: Vec<bool> = tools.values().map(|tool| tool.proven_set.is_some()).collect();
         assert_eq!(proven, held);
         assert_eq!(tools["fine"].proven_set, Some(sets[2].id));

@@ -98,6 +98,7 @@ fn summary(report: &Report<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use letsbe_types::{Problem, backup::Proof};
 
     use super::{Report, line, summary};
@@ -108,7 +109,7 @@ mod tests {
         let held = proof("ghost", 0);
         let said = line(&held);
         assert!(said.contains("proven: 3 tables, 40 rows (restore 1.5 s)"), "{said}");
-        let put_off = Problem::transient("PRF002", "too little memory", "wait");
+        let put_off = Problem::transient(Code::PRF002, "too little memory", "wait");
         let put_off = Proof { problem: Some(put_off), steps: vec![], ..proof("odoo", 0) };
         assert!(line(&put_off).ends_with("put off: [PRF002] too little memory"), "{}", line(&put_off));
         let differs = Proof { differences: vec!["posts: 1 row, not 2".to_owned()], ..proof("nocodb", 0) };

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use chrono::Utc;
 use letsbe_backup::Repository;
-use letsbe_types::{Problem, backup::Proof};
+use letsbe_types::{Code, Problem, backup::Proof};
 
 use crate::{
     backup::{self, no_copies, repositories::Repositories, status},
@@ -62,7 +62,7 @@ impl Source {
 
     /// A far side that is away says nothing of the backup. One that answers, and does not give what it should have, does.
     pub(super) async fn judged(&self, proof: Proof) -> Proof {
-        let unread = proof.problem.as_ref().is_some_and(|problem| problem.code == "REPO001");
+        let unread = proof.problem.as_ref().is_some_and(|problem| problem.code == Code::REPO001);
         if !unread || self.repository.reach_now().await.is_err() {
             return proof;
         }

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use letsbe_types::{Problem, crash};
+use letsbe_types::{Code, Problem, crash};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +77,7 @@ impl Pair {
                 Ok(())
             }
             None => Err(Problem::permanent(
-                "RES009",
+                Code::RES009,
                 format!(
                     "{} and {} are not the folders that this restore knows",
                     self.live.display(),

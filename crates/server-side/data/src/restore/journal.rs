@@ -2,7 +2,7 @@
 //! `state/restore-<tool>.json` until its restore has ended.
 
 use chrono::{DateTime, Utc};
-use letsbe_types::{Problem, ids::SetId};
+use letsbe_types::{Code, Problem, ids::SetId};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -218,7 +218,7 @@ impl RestoreJournal {
         let is_untouched = self.next().is_some_and(|next| next < Action::StopTool);
         if self.back.is_none() && is_untouched {
             self.turn_back(Problem::transient(
-                "RES007",
+                Code::RES007,
                 format!("The restore of {} was interrupted before it touched the tool", self.tool),
                 "Repeat it.",
             ));

@@ -23,7 +23,7 @@ use letsbe_backup::{
     sets,
 };
 use letsbe_catalog::Tool;
-use letsbe_types::{Problem, ids::SetId};
+use letsbe_types::{Code, Problem, ids::SetId};
 use serde::Serialize;
 
 pub use self::arguments::RestoreArguments;
@@ -126,7 +126,7 @@ async fn exclusively<T>(
 
 /// What was asked for cannot be done; nothing was touched.
 pub(crate) fn refused(what: impl std::fmt::Display, hint: impl Into<String>) -> Problem {
-    Problem::permanent("RES008", format!("Nothing was restored: {what}"), hint)
+    Problem::permanent(Code::RES008, format!("Nothing was restored: {what}"), hint)
 }
 
 /// The repository that a person means, opened. The local one is not in the way of the one outside.

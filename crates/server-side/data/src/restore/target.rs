@@ -4,7 +4,7 @@
 use letsbe_backup::platform_sources;
 use letsbe_catalog::Tool;
 use letsbe_stacks::backups::OPENCLAW;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use super::{
     arguments::{Choice, What},
@@ -54,7 +54,7 @@ fn never_alone(part: &str) -> Problem {
         "{instead} A single file: `letsbe-node backup browse --tool {part}`, then `letsbe-node backup export`."
     );
     Problem::permanent(
-        "RES010",
+        Code::RES010,
         format!("Nothing was restored: {part} is a part of the platform and does not come back alone"),
         hint,
     )

@@ -8,7 +8,7 @@ use letsbe_backup::{BackupSet, Repository, SetKind};
 use letsbe_catalog::Tool;
 use letsbe_host::{Command, Engine, Journal, LocalMachine, Question};
 use letsbe_types::{
-    Problem, crash,
+    Code, Problem, crash,
     job::{Outcome, RunEventKind},
 };
 
@@ -102,7 +102,7 @@ impl Work<'_> {
     async fn build(&self, journal: &mut RestoreJournal) -> Result<(), Problem> {
         let Some(Origin { repository, set }) = &self.origin else {
             return Err(Problem::permanent(
-                "RES007",
+                Code::RES007,
                 format!("The restore of {} does not know its set any more", journal.tool),
                 "Repeat it.",
             ));
@@ -211,7 +211,7 @@ fn no_safety(tool: &str, problem: Problem) -> Problem {
 
 pub(super) fn different(tool: &str, differences: &[String]) -> Problem {
     Problem::permanent(
-        "RES004",
+        Code::RES004,
         format!("The set of {tool} did not come back as its manifest says: {}", differences.join("; ")),
         "The tool was not touched. Use another set, and look at the repository: `letsbe-node backup check`.",
     )
@@ -224,12 +224,12 @@ pub(super) fn went_back(tool: &str, back: &Back) -> Problem {
     }
     let message =
         format!("{tool} has the data that it had before; the restore did not work out: {}", why.message);
-    Problem::permanent("RES005", message, why.hint)
+    Problem::permanent(Code::RES005, message, why.hint)
 }
 
 fn unfinished(journal: &RestoreJournal, action: Action, problem: &Problem) -> Problem {
     Problem::transient(
-        "RES007",
+        Code::RES007,
         format!("The restore of {} is not finished ({}): {}", journal.tool, action.name(), problem.message),
         format!("{} Then: letsbe-node restore --resume", problem.hint),
     )
@@ -248,6 +248,6 @@ impl Journal for Told {
     }
 
     async fn ask(&self, _: &Question, _: Duration) -> Result<(), Problem> {
-        Err(Problem::permanent("RES006", "a stack asked somebody outside", "Correct the catalog."))
+        Err(Problem::permanent(Code::RES006, "a stack asked somebody outside", "Correct the catalog."))
     }
 }

@@ -14,7 +14,7 @@ pub mod system;
 
 use std::path::Path;
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use crate::{
     change::Command,
@@ -24,7 +24,7 @@ use crate::{
 /// The problem of facts that cannot be read.
 fn unreadable(error: &MachineError) -> Problem {
     Problem::transient(
-        "HOST009",
+        Code::HOST009,
         format!("the server's state cannot be read: {error}"),
         "See that the program or file named is there and that this runs as root.",
     )

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use letsbe_protocol::desired::authorized_keys;
-use letsbe_types::{Problem, job::DesiredServer, paths::NODE_PROGRAM};
+use letsbe_types::{Code, Problem, job::DesiredServer, paths::NODE_PROGRAM};
 
 use super::{ADMIN, NODE_ON_PATH};
 use crate::{
@@ -158,7 +158,7 @@ fn account_changes(found: &Found) -> Result<(Vec<&'static str>, Vec<Change>), Pr
         }
         Some(account) if account.uid == 0 => {
             return Err(Problem::permanent(
-                "HOST016",
+                Code::HOST016,
                 format!("the user {ADMIN} exists with the rights of root (uid 0)"),
                 "Somebody has tampered with the server. Have it installed anew.",
             ));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 
 use crate::{
     change::{Change, Command},
@@ -96,7 +96,7 @@ fn refuse_unknown(listener: &Listener, owner: &Owner) -> Result<(), Problem> {
     };
     let process = if listener.process.is_empty() { "unknown" } else { &listener.process };
     Err(Problem::permanent(
-        "HOST007",
+        Code::HOST007,
         format!(
             "port {} on {} is taken by the process {process} (id {}) {owner}",
             listener.port, listener.address, listener.pid

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -95,7 +95,7 @@ impl Converge for Engine {
         let loaded = found.info.as_ref().is_some_and(|info| runs_with_ours(info, &desired.registry_mirrors));
         if found.service.known && !found.compose {
             return Err(Problem::permanent(
-                "HOST015",
+                Code::HOST015,
                 "Compose v2 is not where Docker looks for it",
                 "Install the package docker-compose-plugin, docker-compose-v2 or docker-compose (2 or newer).",
             ));

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     job::{DesiredServer, DockerSource},
     paths::STATE,
 };
@@ -97,7 +97,7 @@ fn trixie(os: &OsRelease, sources: &[Source]) -> Result<OurSource, Problem> {
     let suites = [os.codename.as_str(), "oldstable"];
     let base = sources.iter().find(|source| suites.contains(&source.suite.as_str())).ok_or_else(|| {
         Problem::permanent(
-            "HOST013",
+            Code::HOST013,
             format!("no apt source for {} is set on the server, so no mirror can be derived", os.codename),
             "Restore the server's /etc/apt/sources.list and retry.",
         )
@@ -207,7 +207,7 @@ impl Converge for DockerPackages {
     fn converge(&self, found: &Self::Facts, desired: &DesiredServer) -> Result<Assessment, Problem> {
         if let Some(name) = foreign(&found.packages, desired.docker) {
             return Err(Problem::permanent(
-                "HOST012",
+                Code::HOST012,
                 format!("Docker is installed from another source already (package {name})"),
                 "Set the order's Docker source to the one installed, or have the server installed anew.",
             ));

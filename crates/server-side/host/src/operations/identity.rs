@@ -1,7 +1,7 @@
 //! Step 1, first of all: this server is the one that was meant.
 
 use async_trait::async_trait;
-use letsbe_types::{Problem, job::DesiredServer, paths::STATE};
+use letsbe_types::{Code, Problem, job::DesiredServer, paths::STATE};
 
 use crate::{
     change::{Change, FileWrite},
@@ -37,7 +37,7 @@ impl Converge for Identity {
                 ))],
             )),
             Some(_) => Err(Problem::permanent(
-                "HOST001",
+                Code::HOST001,
                 "the server carries another identity than the one of this order",
                 "It may be another customer's server. Check its address; never remove the identity by hand \
                  unless the server was released and its disk wiped.",

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use letsbe_protocol::NodeCommand;
-use letsbe_types::{Problem, job::DesiredServer, job::RunEventKind, paths::NODE_PROGRAM};
+use letsbe_types::{Code, Problem, job::DesiredServer, job::RunEventKind, paths::NODE_PROGRAM};
 
 pub use super::ssh_state::{Phase, STATE_FILE, SshState};
 use super::{
@@ -144,7 +144,7 @@ impl Journal for NobodyConfirms {
 
     async fn ask(&self, _: &Question, _: Duration) -> Result<(), Problem> {
         Err(Problem::permanent(
-            "HOST017",
+            Code::HOST017,
             "a revert cannot wait for a confirmation",
             "Report this as a defect.",
         ))
@@ -213,7 +213,7 @@ impl Converge for SshMove {
 fn refuse_hopeless(found: &Found) -> Result<(), Problem> {
     if !found.files.iter().any(|file| file.path == SSHD_CONFIG && includes_file(&file.text, DROP_IN)) {
         return Err(Problem::permanent(
-            "HOST008",
+            Code::HOST008,
             format!(
                 "{SSHD_CONFIG} does not include /etc/ssh/sshd_config.d/*.conf, so our settings would not count"
             ),
@@ -222,14 +222,14 @@ fn refuse_hopeless(found: &Found) -> Result<(), Problem> {
     }
     if let Some(process) = &found.intruder {
         return Err(Problem::permanent(
-            "HOST007",
+            Code::HOST007,
             format!("port {SSH_PORT} is taken by the process {process}, which is not the SSH server"),
             "Remove it from the server, then retry the order.",
         ));
     }
     if !found.node_there {
         return Err(Problem::permanent(
-            "HOST018",
+            Code::HOST018,
             format!("{NODE_PROGRAM} is not there, so nothing could put SSH back if the move went wrong"),
             "The provisioner uploads it first; retry the order.",
         ));

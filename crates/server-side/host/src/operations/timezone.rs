@@ -1,7 +1,7 @@
 //! Step 1: the customer's time zone, so that "04:00" means theirs.
 
 use async_trait::async_trait;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 
 use crate::{
     change::{Change, Command, FileWrite},
@@ -49,7 +49,7 @@ impl Converge for Timezone {
         let zone = &desired.timezone;
         if !found.known {
             return Err(Problem::permanent(
-                "HOST014",
+                Code::HOST014,
                 format!("the time zone \"{zone}\" is not known on the server"),
                 "Use a name of the IANA list, for example Europe/Berlin.",
             ));

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike as _, FixedOffset, Weekday};
 use letsbe_stacks::is_later;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use super::record::{Record, UpdatePhase};
 
@@ -73,7 +73,7 @@ pub(super) enum Forced {
 }
 
 pub(super) fn refused(message: String, hint: &str) -> Problem {
-    Problem::permanent("CLAW002", message, hint)
+    Problem::permanent(Code::CLAW002, message, hint)
 }
 
 /// Whether a program's words about its version (`OpenClaw 2026.9.6 (eb377ac)`) name the version that its image

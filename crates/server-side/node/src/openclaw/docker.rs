@@ -7,7 +7,7 @@ use letsbe_catalog::Catalog;
 use letsbe_host::{Command, CommandOutput, Engine, Journal, Machine, Operation, Question};
 use letsbe_stacks::tool_operations;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     job::{DesiredServer, Outcome, RunEventKind},
 };
 use letsbe_vault::{Vault, VaultFiles};
@@ -21,7 +21,11 @@ const VERSION_LABEL: &str = "org.opencontainers.image.version";
 /// Runs a command, whatever its exit code.
 pub(super) async fn run(machine: &dyn Machine, command: &Command) -> Result<CommandOutput, Problem> {
     let failed = |error: letsbe_host::MachineError| {
-        Problem::transient("CLAW003", error.to_string(), "Is Docker installed and running on this server?")
+        Problem::transient(
+            Code::CLAW003,
+            error.to_string(),
+            "Is Docker installed and running on this server?",
+        )
     };
     machine.run(command).await.map_err(failed)
 }
@@ -44,7 +48,7 @@ pub(super) async fn fetched(machine: &dyn Machine, image: &str) -> Result<String
     let pull = Command::new("docker", ["pull", "--quiet", image]).within(PULL_TIME);
     must(machine, pull, |why| {
         Problem::transient(
-            "CLAW003",
+            Code::CLAW003,
             format!("the image of this release cannot be had: {why}"),
             "Is there such a release? Nothing was changed.",
         )
@@ -52,7 +56,7 @@ pub(super) async fn fetched(machine: &dyn Machine, image: &str) -> Result<String
     .await?;
     declared(machine, image).await?.ok_or_else(|| {
         Problem::permanent(
-            "CLAW003",
+            Code::CLAW003,
             format!("{image} does not say which version it holds (label {VERSION_LABEL})"),
             "Use a release whose image does. Nothing was changed.",
         )
@@ -76,7 +80,7 @@ pub(super) async fn running_version(machine: &dyn Machine) -> Result<String, Pro
         return Ok(output.stdout.trim().to_owned());
     }
     Err(Problem::transient(
-        "CLAW005",
+        Code::CLAW005,
         "the program in the container does not say its version",
         "See `docker logs --tail 100 letsbe-openclaw` on the server.",
     ))
@@ -93,7 +97,7 @@ impl Stack {
     fn operations(&self) -> Result<Vec<Box<dyn Operation>>, Problem> {
         let unreadable = |error: letsbe_vault::VaultError| {
             Problem::permanent(
-                "CLAW002",
+                Code::CLAW002,
                 error.to_string(),
                 "The vault must be readable before OpenClaw is moved.",
             )
@@ -115,7 +119,7 @@ impl Stack {
             if !is_version(&said, version) {
                 let said: String = said.chars().filter(|c| !c.is_control()).take(80).collect();
                 return Err(Problem::permanent(
-                    "CLAW005",
+                    Code::CLAW005,
                     format!("the program calls itself {said:?}, but its image declares {version}"),
                     "Do not use this image; somebody else may have made it.",
                 ));
@@ -141,6 +145,6 @@ impl Journal for Quiet {
     }
 
     async fn ask(&self, _: &Question, _: Duration) -> Result<(), Problem> {
-        Err(Problem::permanent("CLAW002", "an update asks nobody outside", "Report this as a bug."))
+        Err(Problem::permanent(Code::CLAW002, "an update asks nobody outside", "Report this as a bug."))
     }
 }

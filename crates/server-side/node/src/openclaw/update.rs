@@ -3,7 +3,7 @@
 use chrono::{DateTime, FixedOffset, Utc};
 use letsbe_host::Machine;
 use letsbe_stacks::Pins;
-use letsbe_types::{Problem, crash, ids::JobId};
+use letsbe_types::{Code, Problem, crash, ids::JobId};
 
 use super::{
     decide::{self, CutOff, Forced},
@@ -158,10 +158,9 @@ impl Site<'_> {
 
     async fn pin(&self, release: Option<&str>) -> Result<(), Problem> {
         let pins = Pins::read(self.machine).await?.with(NAME, release);
-        self.machine
-            .write(&pins.file())
-            .await
-            .map_err(|error| Problem::transient("CLAW005", error.to_string(), "Look at the disk's space."))
+        self.machine.write(&pins.file()).await.map_err(|error| {
+            Problem::transient(Code::CLAW005, error.to_string(), "Look at the disk's space.")
+        })
     }
 
     /// Goes back to the release and the state before. Answers what to tell.
@@ -181,7 +180,7 @@ impl Site<'_> {
         match undone.await {
             Ok(()) => {
                 let problem = Problem::permanent(
-                    "CLAW005",
+                    Code::CLAW005,
                     format!("{moved}. v{} is back with its state of before, and healthy", record.from),
                     "Stay with this release, and report the other one.",
                 );
@@ -191,7 +190,7 @@ impl Site<'_> {
                 }
             }
             Err(failed) => Problem::permanent(
-                "CLAW006",
+                Code::CLAW006,
                 format!("{moved}. v{} could not be brought back: {}", record.from, failed.message),
                 "Call the update again: it goes on with bringing it back.",
             ),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use letsbe_host::{Command, FileWrite, Machine};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use super::docker::{must, run};
 
@@ -30,7 +30,7 @@ pub(super) async fn stop(machine: &dyn Machine, seconds: &str) -> Result<(), Pro
         return Ok(());
     }
     Err(Problem::transient(
-        "CLAW004",
+        Code::CLAW004,
         "OpenClaw's container cannot be stopped",
         "See `docker ps` on the server.",
     ))
@@ -98,7 +98,7 @@ fn inside(image: &str, program: &str, mounts: &[&str], arguments: &[&str]) -> Co
 
 fn not_saved(why: String) -> Problem {
     Problem::transient(
-        "CLAW004",
+        Code::CLAW004,
         format!("OpenClaw's state could not be copied, so it was not updated: {why}"),
         "Look at the disk's space. OpenClaw runs as before.",
     )
@@ -106,7 +106,7 @@ fn not_saved(why: String) -> Problem {
 
 fn not_restored(why: String) -> Problem {
     Problem::permanent(
-        "CLAW006",
+        Code::CLAW006,
         format!("OpenClaw's state could not be put back: {why}"),
         format!(
             "The copy is {BACKUPS}/{COPY}. Call the update again to try once more; else unpack it by hand."

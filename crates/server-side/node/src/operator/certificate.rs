@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde::Serialize;
 use x509_parser::{extensions::GeneralName, pem::parse_x509_pem};
 
@@ -25,7 +25,7 @@ pub(super) fn print(layout: &Layout, json: bool, now: DateTime<Utc>) -> Result<(
     let path = layout.certificate();
     let pem = files::read(&path)?.ok_or_else(|| {
         let hint = "A provisioning run orders it, once DNS points here.";
-        Problem::permanent("NODE118", "This server has no certificate yet", hint)
+        Problem::permanent(Code::NODE118, "This server has no certificate yet", hint)
     })?;
     let sites = sites(&pem, now).ok_or_else(|| files::unusable(&path, "it is no certificate"))?;
     let line = |site: &Site| {

@@ -2,7 +2,7 @@
 //! are bytes. What cannot be read is a problem, never an empty list.
 
 use letsbe_host::{Command, Machine};
-use letsbe_types::{Problem, paths::HOME};
+use letsbe_types::{Code, Problem, paths::HOME};
 use serde_json::{Value, json};
 
 use letsbe_base::readings;
@@ -79,7 +79,7 @@ fn understood<T>(command: &Command, read: Option<T>) -> Result<T, Problem> {
 
 fn unreadable(command: &Command, why: &dyn std::fmt::Display) -> Problem {
     let message = format!("the server's state cannot be read: `{command}`: {why}");
-    Problem::transient("HOST009", message, "Without --json the program's own answer is shown.")
+    Problem::transient(Code::HOST009, message, "Without --json the program's own answer is shown.")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::{
 
 use clap::Subcommand;
 use letsbe_host::LocalMachine;
-use letsbe_types::{Problem, paths::ACME_ROOTS};
+use letsbe_types::{Code, Problem, paths::ACME_ROOTS};
 use tokio::process::Command;
 
 use letsbe_base::{layout::Layout, output, planned::Planned};
@@ -188,7 +188,7 @@ async fn run<'a>(
     }
     let ended = command.status().await.map_err(|error| {
         let hint = "A provisioning run installs it again.";
-        Problem::permanent("NODE117", format!("{program} could not be started: {error}"), hint)
+        Problem::permanent(Code::NODE117, format!("{program} could not be started: {error}"), hint)
     })?;
     Ok(ended.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
@@ -237,7 +237,7 @@ fn stack(layout: &Layout, tool: &str) -> Result<PathBuf, Problem> {
     }
     let tool: String = tool.chars().filter(|c| !c.is_control()).take(64).collect();
     Err(Problem::permanent(
-        "NODE115",
+        Code::NODE115,
         format!("There is no tool {tool} on this server"),
         format!("Here are: {}.", names.join(", ")),
     ))
@@ -266,7 +266,7 @@ async fn as_written(
     let Some(carried) = as_written::carried(program, arguments, in_stack) else {
         let asked: String = arguments.join(" ").chars().filter(|c| !c.is_control()).take(200).collect();
         return Err(Problem::permanent(
-            "NODE116",
+            Code::NODE116,
             format!("`{program} {asked}` is not among what you may do here"),
             format!("You may: {}. See `letsbe-node --help`.", as_written::allowed(program)),
         ));

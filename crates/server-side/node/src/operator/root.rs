@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use letsbe_base::{files::is_root, layout::Layout};
 
@@ -38,7 +38,7 @@ fn sudo(program: &Path, options: &[&str]) -> Command {
 fn without_rights(error: Option<&std::io::Error>) -> Problem {
     let why = error.map(|error| format!(": {error}")).unwrap_or_default();
     Problem::permanent(
-        "NODE113",
+        Code::NODE113,
         format!("This needs root's rights, and you may not have them{why}"),
         "Log in as letsbe-admin (`ssh -p 22022 letsbe-admin@…`), or run it with sudo.",
     )

@@ -8,7 +8,7 @@ use std::{
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_protocol::EXIT_GONE;
-use letsbe_types::{Problem, ids::JobId, job::RunEvent};
+use letsbe_types::{Code, Problem, ids::JobId, job::RunEvent};
 use tokio::time::{Instant, sleep};
 
 use super::{Request, decide, print, unit};
@@ -90,7 +90,7 @@ pub(crate) async fn is_alive(job: JobId) -> Result<bool, Problem> {
     let command = Command::new("systemctl", ["is-active", &unit(job)]);
     let output = LocalMachine.run(&command).await.map_err(|error| {
         Problem::transient(
-            "NODE007",
+            Code::NODE007,
             format!("systemd cannot be asked: {error}"),
             "Check the server's systemd.",
         )

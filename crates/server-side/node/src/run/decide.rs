@@ -70,6 +70,7 @@ pub(crate) fn last_end(events: &[RunEvent]) -> Option<Option<Problem>> {
 #[cfg(test)]
 mod tests {
     use chrono::Utc;
+    use letsbe_types::Code;
     use letsbe_types::{
         Problem,
         job::{Outcome, RunEvent, RunEventKind},
@@ -82,7 +83,7 @@ mod tests {
         let event = |letter| match letter {
             's' => RunEventKind::Started { attempt: 1 },
             'e' => RunEventKind::Finished { problem: None },
-            'f' => RunEventKind::Finished { problem: Some(Problem::transient("X", "m", "h")) },
+            'f' => RunEventKind::Finished { problem: Some(Problem::transient(Code::WORK001, "m", "h")) },
             other => RunEventKind::Operation {
                 step: 1,
                 operation: other.to_string(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use letsbe_host::{Engine, LocalMachine, readiness};
 use letsbe_types::{
-    Problem, clock,
+    Code, Problem, clock,
     ids::JobId,
     job::{Outcome, RunEventKind},
 };
@@ -31,7 +31,7 @@ pub(crate) async fn execute(layout: &Layout, job: JobId) -> Result<(), Problem> 
     let problem = match decide::start(&events, request.after) {
         decide::Start::Over => None,
         decide::Start::GiveUp => Some(Problem::transient(
-            "NODE009",
+            Code::NODE009,
             format!("The run died {} times without getting further", decide::STARTS_MAX),
             "Look at the server's journal for the cause (memory? disk?), then retry the order.",
         )),

@@ -7,7 +7,7 @@
 use std::io::Read as _;
 
 use letsbe_stacks::backups::RECOVERY_KEYS;
-use letsbe_types::{Problem, Secret, ids::JobId};
+use letsbe_types::{Code, Problem, Secret, ids::JobId};
 use letsbe_vault::{
     EscrowKeys,
     escrow::{SEALED_TEXT_MAX, new_identity, recipient_of},
@@ -63,7 +63,7 @@ pub(crate) fn accept(layout: &Layout, job: JobId) -> Result<(), Problem> {
     let mut sealed = String::new();
     let limit = SEALED_TEXT_MAX as u64 + 1;
     std::io::stdin().lock().take(limit).read_to_string(&mut sealed).map_err(|error| {
-        Problem::permanent("NODE081", format!("The sealed keys cannot be read: {error}"), HINT)
+        Problem::permanent(Code::NODE081, format!("The sealed keys cannot be read: {error}"), HINT)
     })?;
     take_in(layout, job, &sealed)
 }
@@ -74,11 +74,19 @@ const HINT: &str = "Seal the keys to the recipient that the run told last: `lets
 fn take_in(layout: &Layout, job: JobId, sealed: &str) -> Result<(), Problem> {
     let identity = files::read(&identity_file(layout))?;
     let identity = identity.filter(|_| layout.request(job).exists()).ok_or_else(|| {
-        Problem::permanent("NODE081", format!("The run {job} on this server does not wait for keys"), HINT)
+        Problem::permanent(
+            Code::NODE081,
+            format!("The run {job} on this server does not wait for keys"),
+            HINT,
+        )
     })?;
     let identity = Secret::new(String::from_utf8_lossy(&identity).into_owned());
     let keys = open_escrow(sealed, &identity).map_err(|error| {
-        Problem::permanent("NODE081", format!("What was sealed for this server is not usable: {error}"), HINT)
+        Problem::permanent(
+            Code::NODE081,
+            format!("What was sealed for this server is not usable: {error}"),
+            HINT,
+        )
     })?;
     let exposed = Exposed { registry_key: keys.registry_key.expose(), backup_key: keys.backup_key.expose() };
     files::write_json(&keys_file(layout), &exposed)
@@ -89,7 +97,7 @@ pub(crate) fn received(layout: &Layout) -> Result<EscrowKeys, Problem> {
     let waiting: Option<Waiting> = files::read_json(&keys_file(layout))?;
     let Waiting { registry_key, backup_key } = waiting.ok_or_else(|| {
         Problem::transient(
-            "NODE080",
+            Code::NODE080,
             "The keys from the escrow have not come",
             "Start the run again; it asks for them.",
         )

@@ -13,7 +13,7 @@ use std::{io::Write as _, path::Path, sync::Arc};
 use letsbe_host::Operation;
 use letsbe_protocol::NodeLine;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     ids::JobId,
     job::{DesiredServer, RunEvent},
 };
@@ -65,7 +65,7 @@ pub(crate) fn print_line(line: &NodeLine) -> std::io::Result<()> {
 pub(crate) fn read_desired() -> Result<DesiredServer, Problem> {
     serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
         Problem::permanent(
-            "NODE002",
+            Code::NODE002,
             format!("What the server shall become cannot be read: {error}"),
             "The provisioner and the node program must be of the same version.",
         )

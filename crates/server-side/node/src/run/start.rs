@@ -3,7 +3,7 @@
 use chrono::Utc;
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_protocol::{EXIT_STALE, NodeCommand, NodeLine, RunCommand};
-use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
+use letsbe_types::{Code, Problem, ids::JobId, job::RunEventKind};
 
 use super::{Request, attach, decide, print, print_line, read_desired, unit};
 use crate::{
@@ -65,7 +65,7 @@ async fn launch(layout: &Layout, job: JobId) -> Result<(), Problem> {
     arguments.extend(NodeCommand::from(RunCommand::Execute { job }).argv());
     let failed = |what: String| {
         Problem::transient(
-            "NODE007",
+            Code::NODE007,
             format!("The run's unit could not be started: {what}"),
             "Check systemd.",
         )
@@ -91,7 +91,11 @@ fn crash_log(layout: &Layout) -> Result<Option<String>, Problem> {
 /// Appends events of the provisioner's own checks to the journal of a run that has ended, and prints them numbered.
 pub(crate) fn record(layout: &Layout, job: JobId) -> Result<(), Problem> {
     let unreadable = |error: std::io::Error| {
-        Problem::permanent("NODE002", format!("The events cannot be read: {error}"), "Report this as a bug.")
+        Problem::permanent(
+            Code::NODE002,
+            format!("The events cannot be read: {error}"),
+            "Report this as a bug.",
+        )
     };
     let text = std::io::read_to_string(std::io::stdin()).map_err(unreadable)?;
     let parsed: Result<Vec<RunEventKind>, _> = text.lines().map(serde_json::from_str).collect();
@@ -99,7 +103,7 @@ pub(crate) fn record(layout: &Layout, job: JobId) -> Result<(), Problem> {
     if files::read(&layout.request(job))?.is_some()
         || decide::last_end(&journal::read(layout, job)?).is_none()
     {
-        return Err(Problem::transient("NODE008", "The run has not ended yet", "Wait for its end."));
+        return Err(Problem::transient(Code::NODE008, "The run has not ended yet", "Wait for its end."));
     }
     let (journal, _) = FileJournal::open(layout, job)?;
     for event in events {

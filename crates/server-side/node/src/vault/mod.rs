@@ -8,7 +8,7 @@ mod show;
 use std::io::{IsTerminal as _, Read as _};
 
 use chrono::Utc;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use letsbe_vault::Vault;
 
 use letsbe_agent::env_files;
@@ -64,7 +64,7 @@ pub(crate) fn carry_out(layout: &Layout, command: VaultCommand) -> Result<(), Pr
 fn open(layout: &Layout) -> Result<Vault, Problem> {
     Vault::open(&files(layout))?.ok_or_else(|| {
         Problem::permanent(
-            "VAULT007",
+            Code::VAULT007,
             "This server has no vault yet",
             "Step 10 of the provisioning makes it.",
         )

@@ -1,7 +1,7 @@
 //! How the first secrets get into the vault, and how two of them may leave it: sealed.
 
 use chrono::{DateTime, Utc};
-use letsbe_types::{Problem, Secret, crash};
+use letsbe_types::{Code, Problem, Secret, crash};
 use letsbe_vault::{Given, Vault};
 
 use super::open;
@@ -46,7 +46,7 @@ pub(super) fn seed(layout: &Layout, input: &Secret<String>, now: DateTime<Utc>) 
 
 pub(super) fn not_understood(error: &dyn std::fmt::Display) -> Problem {
     Problem::permanent(
-        "VAULT008",
+        Code::VAULT008,
         format!("What the vault shall be seeded with cannot be read: {error}"),
         "It is JSON: {\"models\": {\"<provider>\": \"<key>\"}, \"destination_secret\": \"…\"}. Nothing was changed.",
     )

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Command, Converge, Machine};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     backup::RESTIC_MIN,
     job::DesiredServer,
     paths::{RCLONE, RESTIC},
@@ -65,7 +65,7 @@ fn judge(facts: &Facts) -> Result<Assessment, Problem> {
         return Ok(Assessment::converged(format!("{restic}, its key, and the nightly timer are there")));
     }
     Err(Problem::transient(
-        "NODE083",
+        Code::NODE083,
         format!("No backup can be made: {}", broken.join(", ")),
         "Run the provisioning again with a whole bundle (`programs/restic`, `programs/rclone`).",
     ))

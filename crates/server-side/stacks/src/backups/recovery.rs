@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, Machine, Question};
 use letsbe_protocol::{RecoveredPart, RunCommand};
-use letsbe_types::{Problem, Secret, job::DesiredServer};
+use letsbe_types::{Code, Problem, Secret, job::DesiredServer};
 
 pub(crate) use self::record::is_back;
 use self::record::read_record;
@@ -176,7 +176,7 @@ impl Converge for RecoveryComplete {
         let outstanding = outstanding(facts.settled(), desired);
         let Some(record) = facts.settled().filter(|_| outstanding.is_empty()) else {
             return Err(Problem::transient(
-                "NODE085",
+                Code::NODE085,
                 format!("not brought back: {}", outstanding.join(", ")),
                 "Run the provisioning again; it goes on where it was.",
             ));

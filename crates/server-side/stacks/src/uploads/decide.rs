@@ -6,7 +6,7 @@ use letsbe_host::{
     facts::{services::Unit, system::Account},
     operations::UPLOAD_SERVICE,
 };
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Code, Problem, Secret};
 use sha_crypt::{PasswordHasher as _, ShaCrypt};
 use sha2::{Digest as _, Sha256};
 
@@ -75,7 +75,7 @@ pub(super) fn hashed(password: &Secret<String>) -> Result<Secret<String>, Proble
 
 fn refused(what: &str) -> Problem {
     Problem::permanent(
-        "NODE090",
+        Code::NODE090,
         format!("Uploads cannot be served: {what}"),
         "See docs/errors/NODE090.md: what is in the way must go first.",
     )

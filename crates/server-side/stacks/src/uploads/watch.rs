@@ -7,7 +7,7 @@ use std::{
 
 use letsbe_host::{Command, FileWrite, Machine, MachineError, operations::UPLOAD_SERVICE};
 use letsbe_protocol::NodeCommand;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use super::{
     count::count,
@@ -151,7 +151,7 @@ impl Watch {
             return Ok(());
         }
         let hint = "Look at it: `systemctl status letsbe-sftp`";
-        Err(Problem::transient("NODE040", format!("{restart} failed: {}", output.tail()), hint))
+        Err(Problem::transient(Code::NODE040, format!("{restart} failed: {}", output.tail()), hint))
     }
 }
 

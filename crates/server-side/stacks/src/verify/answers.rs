@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use letsbe_catalog::Tool;
 use letsbe_host::{Assessment, Machine, Operation};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 use letsbe_vault::Credentials;
 
 use super::{STEP, failed};
@@ -113,7 +113,7 @@ fn judge(answers: &[Answer]) -> Result<Assessment, Problem> {
     let broken: Vec<String> = of(true).collect();
     if !broken.is_empty() {
         let hint = "`docker logs --tail 100 letsbe-<tool>` on the server shows why.";
-        return Err(failed("NODE057", format!("not as expected: {}", broken.join(", ")), hint));
+        return Err(failed(Code::NODE057, format!("not as expected: {}", broken.join(", ")), hint));
     }
     let blemishes: Vec<String> = of(false).collect();
     if !blemishes.is_empty() {

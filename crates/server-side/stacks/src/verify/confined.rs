@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Command, Converge, Machine, machine::MachineError};
 use letsbe_protocol::ADMIN_PORT;
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 use serde::Deserialize;
 
 use super::{STEP, failed};
@@ -114,7 +114,8 @@ impl Converge for Confined {
 
 async fn stdout(machine: &dyn Machine, command: Command) -> Result<String, Problem> {
     // Whatever the exit code: `docker inspect` fails if one of two is missing, `curl` if one connection is refused.
-    let unread = |error: MachineError| failed("NODE110", format!("nothing could be tried: {error}"), HINT);
+    let unread =
+        |error: MachineError| failed(Code::NODE110, format!("nothing could be tried: {error}"), HINT);
     machine.run(&command).await.map(|output| output.stdout).map_err(unread)
 }
 
@@ -141,7 +142,7 @@ type Containers = BTreeMap<String, (u32, BTreeMap<String, Option<IpAddr>>)>;
 
 fn parse_containers(text: &str) -> Result<Containers, Problem> {
     let read: Vec<Inspected> = serde_json::from_str(text.trim()).map_err(|error| {
-        failed("NODE110", format!("`docker container inspect` is not understood: {error}"), HINT)
+        failed(Code::NODE110, format!("`docker container inspect` is not understood: {error}"), HINT)
     })?;
     let container = |found: Inspected| {
         let networks = found.network_settings.networks;
@@ -154,11 +155,11 @@ fn parse_containers(text: &str) -> Result<Containers, Problem> {
 /// Addresses that others could reach: neither of the loopback interface nor of one link only.
 fn parse_addresses(text: &str) -> Result<BTreeSet<IpAddr>, Problem> {
     let read: Vec<Interface> = serde_json::from_str(text.trim())
-        .map_err(|error| failed("NODE110", format!("`ip address` is not understood: {error}"), HINT))?;
+        .map_err(|error| failed(Code::NODE110, format!("`ip address` is not understood: {error}"), HINT))?;
     let all = read.into_iter().flat_map(|interface| interface.addr_info);
     let own: BTreeSet<IpAddr> = all.filter(|a| a.scope == "global").filter_map(|a| a.local).collect();
     if own.is_empty() {
-        return Err(failed("NODE110", "`ip address` names no address of this server".to_owned(), HINT));
+        return Err(failed(Code::NODE110, "`ip address` names no address of this server".to_owned(), HINT));
     }
     Ok(own)
 }
@@ -181,12 +182,12 @@ fn parse_connected(text: &str) -> BTreeMap<SocketAddr, bool> {
 
 fn judge(facts: &Facts) -> Result<Assessment, Problem> {
     let Some(networks) = &facts.networks else {
-        return Err(failed("NODE110", format!("{RUNTIME} does not run"), HINT));
+        return Err(failed(Code::NODE110, format!("{RUNTIME} does not run"), HINT));
     };
     let others: Vec<&str> = networks.iter().map(String::as_str).filter(|name| *name != NETWORK).collect();
     if !others.is_empty() {
         return Err(failed(
-            "NODE111",
+            Code::NODE111,
             format!("{RUNTIME} is in other networks too: {}", others.join(", ")),
             HINT,
         ));
@@ -198,16 +199,16 @@ fn judge(facts: &Facts) -> Result<Assessment, Problem> {
         .map(ToString::to_string)
         .collect();
     if !open.is_empty() {
-        return Err(failed("NODE111", format!("{RUNTIME} reaches {}", open.join(", ")), HINT));
+        return Err(failed(Code::NODE111, format!("{RUNTIME} reaches {}", open.join(", ")), HINT));
     }
     // A trial without an answer proves nothing.
     let untold = facts.closed.iter().filter(|at| !facts.connected.contains_key(at)).count();
     if untold > 0 || facts.closed.is_empty() {
-        return Err(failed("NODE110", format!("{untold} connections could not be tried"), HINT));
+        return Err(failed(Code::NODE110, format!("{untold} connections could not be tried"), HINT));
     }
     let proxy = facts.proxy.map(|address| SocketAddr::new(address, PROXY_PORT));
     if proxy.and_then(|proxy| facts.connected.get(&proxy)) != Some(&true) {
-        return Err(failed("NODE110", format!("{RUNTIME} does not reach {PROXY}"), HINT));
+        return Err(failed(Code::NODE110, format!("{RUNTIME} does not reach {PROXY}"), HINT));
     }
     Ok(Assessment::converged(format!(
         "the AI runtime reaches the secrets proxy, and none of {} other places",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Converge, Machine};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 
 use super::{STEP, failed};
 use crate::{Container, Deployment, troubled};
@@ -44,7 +44,7 @@ fn judge(required: &[String], optional: &[String], containers: &[Container]) -> 
     broken.extend(strays.filter_map(|c| Some(format!("{} is {}", c.name, c.trouble()?))));
     if !broken.is_empty() {
         let hint = "`docker ps -a` shows all, `docker logs --tail 100 <name>` what a container did.";
-        return Err(failed("NODE055", broken.join(", "), hint));
+        return Err(failed(Code::NODE055, broken.join(", "), hint));
     }
     let blemishes: Vec<String> = troubled(optional, containers).iter().map(say).collect();
     if !blemishes.is_empty() {
@@ -84,7 +84,7 @@ fn judge_ports(containers: &[Container]) -> Result<Assessment, Problem> {
         return Ok(Assessment::converged("every published port is on the loopback interface"));
     }
     let hint = "Publish the port on 127.0.0.1 in the stack's compose file.";
-    Err(failed("NODE056", format!("reachable from outside: {}", open.join(", ")), hint))
+    Err(failed(Code::NODE056, format!("reachable from outside: {}", open.join(", ")), hint))
 }
 
 #[cfg(test)]

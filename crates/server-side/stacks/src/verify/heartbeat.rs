@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::{Assessment, Converge, Machine};
-use letsbe_types::{Problem, job::DesiredServer, paths};
+use letsbe_types::{Code, Problem, job::DesiredServer, paths};
 use serde::Deserialize;
 
 use super::{STEP, failed};
@@ -87,18 +87,20 @@ const HINT: &str =
 /// Without a Hub.
 fn judge_alone(facts: &Facts) -> Result<Assessment, Problem> {
     match facts.started {
-        None => Err(failed("NODE059", "the agent does not run".to_owned(), HINT)),
+        None => Err(failed(Code::NODE059, "the agent does not run".to_owned(), HINT)),
         Some(_) => Ok(Assessment::converged("the agent runs; there is no Hub to hear it")),
     }
 }
 
 fn judge(facts: &Facts) -> Result<Assessment, Problem> {
     match (facts.started, facts.accepted) {
-        (None, _) => Err(failed("NODE059", "the agent does not run".to_owned(), HINT)),
-        (Some(_), None) => Err(failed("NODE059", "the Hub has accepted no heartbeat yet".to_owned(), HINT)),
+        (None, _) => Err(failed(Code::NODE059, "the agent does not run".to_owned(), HINT)),
+        (Some(_), None) => {
+            Err(failed(Code::NODE059, "the Hub has accepted no heartbeat yet".to_owned(), HINT))
+        }
         (Some(_), Some(_)) if !facts.is_fresh() => {
             let message = "the Hub has accepted no heartbeat since the agent was started".to_owned();
-            Err(failed("NODE059", message, HINT))
+            Err(failed(Code::NODE059, message, HINT))
         }
         (Some(_), Some(accepted)) if facts.now - accepted > STALE => {
             Ok(Assessment::Warned { warning: format!("the Hub accepted its last heartbeat at {accepted}") })

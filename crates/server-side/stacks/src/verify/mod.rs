@@ -12,7 +12,7 @@ mod proxy;
 use std::sync::Arc;
 
 use letsbe_host::Operation;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use crate::{Deployment, backups};
 
@@ -38,6 +38,6 @@ pub fn operations(deployment: &Arc<Deployment>) -> Vec<Box<dyn Operation>> {
 }
 
 /// A check that failed.
-fn failed(code: &str, message: String, hint: &str) -> Problem {
+fn failed(code: Code, message: String, hint: &str) -> Problem {
     Problem::transient(code, message, hint)
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Converge, Machine};
-use letsbe_types::{Problem, job::DesiredServer, paths};
+use letsbe_types::{Code, Problem, job::DesiredServer, paths};
 use letsbe_vault::{CREDENTIALS_FILE, REGISTRY_KEY_FILE, VAULT_FILE};
 
 use super::{STEP, failed};
@@ -70,7 +70,7 @@ fn judge(facts: &Facts) -> Result<Assessment, Problem> {
         return Ok(Assessment::converged(why));
     }
     Err(failed(
-        "NODE058",
+        Code::NODE058,
         broken.join(", "),
         "Run the provisioning again; it mends modes and removes what carried secrets.",
     ))

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use letsbe_catalog::{Exchange, Expect};
 use letsbe_host::{Assessment, Machine, Operation};
-use letsbe_types::{Problem, job::DesiredServer};
+use letsbe_types::{Code, Problem, job::DesiredServer};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -45,7 +45,11 @@ impl Operation for ProxyReady {
                 // A proxy that does not run is not waited for: a plan for a fresh server asks this too.
                 Err(why) if Instant::now() >= deadline || !self.runs(machine).await => {
                     let hint = "See `journalctl -u letsbe-agent` and `docker logs letsbe-secrets-proxy` on the server.";
-                    return Err(failed("NODE057", format!("the secrets proxy is not ready: {why}"), hint));
+                    return Err(failed(
+                        Code::NODE057,
+                        format!("the secrets proxy is not ready: {why}"),
+                        hint,
+                    ));
                 }
                 Err(_) => tokio::time::sleep(ASK_AGAIN).await,
             }

@@ -148,6 +148,7 @@ impl RotationJournal {
 
 #[cfg(test)]
 mod tests {
+    use letsbe_types::Code;
     use letsbe_types::Problem;
     use proptest::prelude::*;
 
@@ -244,7 +245,7 @@ mod tests {
                 prop_assert!(failed || world.holds(action), "{action:?} in {world:?}");
                 match (failed, action.after_failure()) {
                     (false, _) => journal.record(action),
-                    (true, AfterFailure::TurnBack) => journal.turn_back(Problem::transient("T", "", "")),
+                    (true, AfterFailure::TurnBack) => journal.turn_back(Problem::transient(Code::WORK001, "", "")),
                     (true, AfterFailure::Stay) => {}
                     (true, AfterFailure::Forget) if world.pending.is_some() => {}
                     (true, AfterFailure::Forget) => {

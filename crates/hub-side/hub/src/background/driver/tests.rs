@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::{BackgroundTask, Store};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     clock::{Clock as _, ManualClock},
 };
 use serde::Serialize;
@@ -79,7 +79,7 @@ impl Activate for Watched {
                 let left = pieces.saturating_sub(number);
                 Ok(Done { report: Report { pieces: left.min(1) }, more: left > 1 })
             }
-            Does::Fails => Err(Problem::transient("TEST001", "it does not work", "look")),
+            Does::Fails => Err(Problem::transient(Code::WORK002, "it does not work", "look")),
             Does::Panics => panic!("a fault"),
             Does::Hangs => std::future::pending().await,
         };
@@ -165,7 +165,7 @@ async fn an_activation_that_hangs_is_ended_at_its_timeout_and_one_that_panics_is
     for (does, timeout, code) in [
         (Does::Hangs, Duration::from_millis(20), "WORK005"),
         (Does::Panics, PATIENCE, "WORK006"),
-        (Does::Fails, PATIENCE, "TEST001"),
+        (Does::Fails, PATIENCE, Code::WORK002),
     ] {
         let (work, task) = of(does, timeout);
         let problem = activate(&task, now).await.expect_err("fails");

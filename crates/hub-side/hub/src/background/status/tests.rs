@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::{BackgroundTask, TaskRecord};
-use letsbe_types::{Language, Problem, hub_tasks::HubTaskState};
+use letsbe_types::{Code, Language, Problem, hub_tasks::HubTaskState};
 use serde_json::json;
 
 use super::{SLACK, Turn, after, list, pause, state, turn};
@@ -85,7 +85,7 @@ fn a_record_tells_of_the_last_activation_and_of_what_was_last_done() {
     assert_eq!(first.due_at, Some(now() + TimeDelta::hours(1) + TimeDelta::milliseconds(1_500)));
     let nothing = ended(first, Ok(Done { report: None, more: false }));
     assert_eq!(nothing.report, Some(json!({"begun": 2})), "there was nothing to do since");
-    let problem = || Problem::transient("WORK001", "m", "h");
+    let problem = || Problem::transient(Code::WORK001, "m", "h");
     let failed = ended(ended(nothing, Err(problem())), Err(problem()));
     assert_eq!((failed.failures, failed.problem.clone()), (2, Some(problem())));
     assert_eq!(failed.due_at, Some(now() + TimeDelta::minutes(2) + TimeDelta::milliseconds(1_500)));
@@ -99,7 +99,7 @@ fn a_task_stalls_when_it_is_late_too_long_at_work_or_left_by_a_hub_that_died() {
     use HubTaskState::{Failing, Idle, Off, Running, Stalled};
     let long_ago = -(drills().timeout.as_secs() as i64) / 60 - SLACK.num_minutes() - 1;
     let failed = |task: BackgroundTask| {
-        let problem = Some(Problem::transient("WORK001", "m", "h"));
+        let problem = Some(Problem::transient(Code::WORK001, "m", "h"));
         BackgroundTask { record: TaskRecord { problem, failures: 1, ..task.record }, ..task }
     };
     for (what, task, expected) in [

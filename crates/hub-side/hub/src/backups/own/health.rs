@@ -75,6 +75,7 @@ fn judge(known: &Known, now: DateTime<Utc>) -> HubBackup {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
+    use letsbe_types::Code;
     use letsbe_types::{Problem, backups::BackupState};
 
     use super::{Known, OwnStatus, judge};
@@ -86,7 +87,7 @@ mod tests {
         let ended = |succeeded: Option<i64>, failed: bool| {
             Known::Ended(OwnStatus {
                 at: now,
-                problem: failed.then(|| Problem::transient("DEST004", "no way there", "Look.")),
+                problem: failed.then(|| Problem::transient(Code::DEST004, "no way there", "Look.")),
                 snapshot: None,
                 succeeded_at: succeeded.map(|hours| now - TimeDelta::hours(hours)),
             })

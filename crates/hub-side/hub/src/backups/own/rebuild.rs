@@ -8,7 +8,7 @@ use std::{
 };
 
 use letsbe_store::Store;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use super::{DATABASE, MANIFEST, Manifest, TAG, files, new_file};
 use crate::backups::restic::Restic;
@@ -116,7 +116,7 @@ fn wrong(path: &Path, error: &std::io::Error) -> Problem {
 
 fn differs(why: &str) -> Problem {
     Problem::permanent(
-        "DEST005",
+        Code::DEST005,
         format!("The Hub could not be brought back: {why}."),
         "Nothing was started. Try another snapshot (restic snapshots), or another folder.",
     )

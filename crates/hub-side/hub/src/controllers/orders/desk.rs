@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, Pace, Phase, transition};
 use letsbe_store::{NewEntry, Order, StoreError};
 use letsbe_types::{
-    HostKeyPin, Problem,
+    Code, HostKeyPin, Problem,
     api::{DeskAction, DeskPlan, FieldError, OrderSummary, Reply},
     ids::{OrderId, ServerId},
 };
@@ -91,7 +91,7 @@ fn planned(
         return stopped(convergence_problem(order, event).unwrap_or_else(|| {
             let message = format!("This makes no sense for an order that is {before}");
             let hint = format!("What it waits for: letsbe orders show {id}");
-            Problem::permanent("API409", message, hint)
+            Problem::permanent(Code::API409, message, hint)
         }));
     };
     if let Event::OperatorAssign { server, .. } = event
@@ -100,7 +100,7 @@ fn planned(
         let hint = "Assign one that is free. A server that was given up and wiped is freed on the Hub's machine: \
                     letsbe-hub return-server";
         return stopped(Problem::permanent(
-            "API409",
+            Code::API409,
             format!("Server {server} belongs to another order"),
             hint,
         ));

@@ -8,7 +8,7 @@ use axum::{
 };
 use letsbe_lifecycle::order::Event;
 use letsbe_store::{PaymentNews, PaymentOutcome, StripeNews, Sum};
-use letsbe_types::{Problem, api::Reply, ids::OrderId};
+use letsbe_types::{Code, Problem, api::Reply, ids::OrderId};
 use serde::Serialize;
 
 use super::{
@@ -81,7 +81,7 @@ async fn checkout(state: &AppState, id: OrderId, step: Step) -> ApiResult<Option
         if matches!(step, Step::Paid(_)) {
             let message = format!("A payment names the order {id}, which is not here (any more)");
             let problem =
-                Problem::permanent("HUB022", message, "Find it at Stripe by this id and pay it back.");
+                Problem::permanent(Code::HUB022, message, "Find it at Stripe by this id and pay it back.");
             tracing::error!(%problem, hint = problem.hint);
         }
         return Ok(None);

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::Phase;
 use letsbe_store::{AgentStatus, CutKind, LogCut, MeteredDay, Tenant};
 use letsbe_types::{
+    Code,
     backups::Alarm,
     tenant::{ContainerState, Heartbeat},
     tenants::Health,
@@ -34,7 +35,7 @@ const GUARDS: [&str; 2] = ["firewall.", "ssh."];
 pub(crate) struct Complaint {
     /// Something does not work, or is about to be lost.
     pub(crate) grave: bool,
-    pub(crate) code: &'static str,
+    pub(crate) code: Code,
     pub(crate) text: String,
     /// What to do; `DOMAIN` stands for the tenant.
     pub(crate) hint: &'static str,
@@ -94,26 +95,26 @@ fn complaints(
     let wrong = backups.into_iter().filter(|remark| remark.weight > Weight::Note);
     complaints.extend(wrong.map(|remark| Complaint {
         grave: remark.weight == Weight::Failure,
-        code: "HUB029",
+        code: Code::HUB029,
         text: remark.text,
         hint: "Look: `letsbe backups show DOMAIN`",
     }));
     let other = heartbeat.and_then(|heartbeat| other_release(heartbeat, desired_release));
     complaints.extend(other.map(|text| Complaint {
         grave: false,
-        code: "HUB028",
+        code: Code::HUB028,
         text,
         hint: "Move it: `letsbe tenants command DOMAIN update-openclaw --help`",
     }));
     complaints.extend(mismatch(metered, now).map(|text| Complaint {
         grave: false,
-        code: "HUB028",
+        code: Code::HUB028,
         text,
         hint: "Compare both: `letsbe tenants show DOMAIN`. A server that reports less may be in other hands.",
     }));
     complaints.extend(agent.log_cut.as_ref().map(|cut| Complaint {
         grave: true,
-        code: "HUB028",
+        code: Code::HUB028,
         text: log_cut(cut),
         hint: "Find out who did it. When you know why: `letsbe tenants accept-gate-log DOMAIN`",
     }));
@@ -150,7 +151,7 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let mut say = |grave: bool, wrong: bool, text: &dyn Fn() -> String, hint: &'static str| {
         if wrong {
-            complaints.push(Complaint { grave, code: "HUB028", text: text(), hint });
+            complaints.push(Complaint { grave, code: Code::HUB028, text: text(), hint });
         }
     };
     let containers = heartbeat.containers.iter();
@@ -221,7 +222,7 @@ fn said(heartbeat: &Heartbeat, now: DateTime<Utc>) -> Vec<Complaint> {
 fn uploads_full() -> Complaint {
     Complaint {
         grave: false,
-        code: "HUB028",
+        code: Code::HUB028,
         text: "nothing more can be uploaded to the website".to_owned(),
         hint: "Why, on the server: `letsbe-node status`. Its owner can remove files still.",
     }

@@ -8,7 +8,7 @@ use letsbe_store::{
     UnsentMessages,
 };
 use letsbe_types::{
-    Language, Problem,
+    Code, Language, Problem,
     api::TaskEntry,
     backups::{Drill, DrillKind},
     recovery::{RecoveryEntry, WaitsFor},
@@ -219,7 +219,7 @@ impl Asking<'_> {
         let title = if is_for_customer { self.words.mail_to_customer } else { self.words.mail_to_staff };
         Item {
             hint: Said::ours(self.words.mail_hint),
-            code: Some("MAIL012".to_owned()),
+            code: Some(Code::MAIL012.into()),
             ..Item::new("warning", &message.domain, title, message.since)
         }
         .at(format!("/orders/{}", message.order), self.words.the_order)
@@ -234,7 +234,7 @@ impl Asking<'_> {
             let title = format!("{more} {}", self.words.more_mails);
             let hint = Said::ours(self.words.mails_hint);
             let item = Item::new("warning", &self.words.this_hub, title, oldest);
-            let item = Item { hint, code: Some("MAIL012".to_owned()), ..item };
+            let item = Item { hint, code: Some(Code::MAIL012.into()), ..item };
             items.push(item.at("/".to_owned(), self.words.all_orders));
         }
         items

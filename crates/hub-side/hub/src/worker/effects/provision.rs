@@ -8,7 +8,7 @@ use std::{
 use letsbe_lifecycle::order::{EffectKind, Event, Phase};
 use letsbe_store::{Job, NewJob, Order, token_hash};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::JobStatus,
     backup::Destination,
     ids::JobId,
@@ -84,7 +84,7 @@ async fn converge(worker: &Worker, order: &Order) -> Result<(), Problem> {
     if is_revoked {
         // It was revoked while the run was on: the run's token is as old as the key.
         return Err(Problem::permanent(
-            "PROV005",
+            Code::PROV005,
             "The run has ended, but the server's key at the Hub was revoked after it began, and stays so.",
             format!("Ask for the run again: letsbe tenants converge {}", order.new.domain),
         ));
@@ -110,7 +110,7 @@ async fn result(worker: &Worker, id: JobId, files: &JobFiles) -> Result<(), Prob
             Err(problem)
         }
         _ => Err(Problem::transient(
-            "PROV001",
+            Code::PROV001,
             "The provisioner ended without a result.",
             "It goes on where it stopped when it is tried again. On the Hub's machine: journalctl -u letsbe-hub",
         )),
@@ -177,7 +177,7 @@ async fn restore_from(
             Ok(Some(RestoreFrom { source, at: recovery.at, as_of: recovery.as_of }))
         }
         _ => Err(Problem::permanent(
-            "RCV002",
+            Code::RCV002,
             "The Hub does not know where this tenant's copies are.",
             "Recover again with --source and the destination's file.",
         )),
@@ -211,7 +211,7 @@ async fn run_provisioner(worker: &Worker, order: &Order, work: &ProvisionJob) ->
     let failed = |what: &str, why: &dyn std::fmt::Display| {
         tracing::error!(order = %order.new.id, %why, "the provisioner {what}");
         Problem::transient(
-            "PROV002",
+            Code::PROV002,
             format!("The provisioner {what}."),
             "On the Hub's machine: journalctl -u letsbe-hub",
         )

@@ -9,7 +9,7 @@ use letsbe_servers::{
     choose_server,
 };
 use letsbe_store::Order;
-use letsbe_types::{Problem, crash, ids::ServerId};
+use letsbe_types::{Code, Problem, crash, ids::ServerId};
 
 use crate::worker::{Worker, inside, job_files::public_key, points, store_problem};
 
@@ -46,7 +46,7 @@ pub(in crate::worker) async fn claim_server(worker: &Worker, order: &Order) -> R
 /// Repeatable: the moment of the first request finds the task that an earlier call started.
 pub(in crate::worker) async fn install_server(worker: &Worker, order: &Order) -> Result<Event, Problem> {
     let hint = "This is a fault of the Hub: keep its log and report it.";
-    let none = || Problem::permanent("WORK003", "The order has no server to install.", hint);
+    let none = || Problem::permanent(Code::WORK003, "The order has no server to install.", hint);
     let server = order.state.server.clone().ok_or_else(none)?;
     let requested_at =
         worker.store.install_requested(order.new.id, worker.clock.now()).await.map_err(store_problem)?;
@@ -62,12 +62,12 @@ pub(in crate::worker) async fn install_server(worker: &Worker, order: &Order) ->
             "The installation of {server} was not finished after {} minutes.",
             INSTALL_TIME_MAX.as_secs() / 60
         );
-        Problem::transient("SRV002", message, "Look at the server's tasks in Netcup's control panel.")
+        Problem::transient(Code::SRV002, message, "Look at the server's tasks in Netcup's control panel.")
     })??;
     let view = worker.provider.server(&server).await.map_err(|error| error.problem)?;
     let address = view.address().ok_or_else(|| {
         Problem::transient(
-            "SRV003",
+            Code::SRV003,
             format!("{server} has no IPv4 address."),
             "Look at the server in Netcup's control panel.",
         )
@@ -113,7 +113,7 @@ async fn wait_for_task(worker: &Worker, server: &ServerId, task: &TaskId) -> Res
             Ok(TaskState::Failed(end, why)) => {
                 let message = format!("The installation of {server} ended as {end:?}: {why}");
                 return Err(Problem::transient(
-                    "SRV001",
+                    Code::SRV001,
                     message,
                     "It is tried again; if it ends so again, ask Netcup.",
                 ));

@@ -7,7 +7,7 @@ pub(super) mod letters;
 use std::time::Duration;
 
 use letsbe_store::{LeasedMessage, MessageKind, Order, StoreError};
-use letsbe_types::{EmailAddress, Problem, crash};
+use letsbe_types::{Code, EmailAddress, Problem, crash};
 
 use self::letters::{Letter, Reader};
 use super::{Worker, store_problem};
@@ -141,7 +141,7 @@ async fn staff(worker: &Worker) -> Result<Vec<EmailAddress>, Problem> {
     let addresses: Vec<EmailAddress> = members.iter().filter_map(|one| one.email.parse().ok()).collect();
     if addresses.is_empty() {
         return Err(Problem::transient(
-            "MAIL011",
+            Code::MAIL011,
             "Nobody of staff can be written to.",
             "Set mail.staff in the Hub's configuration, or add somebody: letsbe-hub add-staff --email ADDRESS.",
         ));

@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use axum::http::StatusCode;
 use letsbe_lifecycle::order::{Event, Phase};
 use letsbe_types::{
+    Code,
     backup::Destination,
     clock::Clock as _,
     ids::{OrderId, SetId},
@@ -279,7 +280,7 @@ async fn a_recovery_that_failed_on_its_new_server_says_that_it_cannot_be_taken_b
     live(&hub, id).await;
     let path = format!("/api/v1/admin/tenants/{id}/recovery");
     assert!(hub.json("POST", &path, Some(&staff), &request()).await.status.is_success());
-    let problem = letsbe_types::Problem::permanent("SRV001", "It ended badly", "Ask Netcup.");
+    let problem = letsbe_types::Problem::permanent(Code::SRV001, "It ended badly", "Ask Netcup.");
     for event in [
         Event::ServerClaimed { server: letsbe_types::ids::ServerId("netcup:9".into()) },
         Event::ServerInstalled { address: [192, 0, 2, 9].into() },

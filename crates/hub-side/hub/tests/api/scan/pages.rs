@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::body::Body;
 use letsbe_hub::router::{Access, Route, routes};
 use letsbe_lifecycle::order::{EffectKind, Event, Pace};
-use letsbe_types::{Problem, clock::Clock as _, ids::ServerId};
+use letsbe_types::{Code, Problem, clock::Clock as _, ids::ServerId};
 
 use super::{
     paths,
@@ -85,7 +85,7 @@ async fn more_orders(seeded: &Seeded) -> Vec<String> {
     let hub = &seeded.bench.hub;
     let (dns, failed, unpaid) = (hub.order(21).await, hub.order(22).await, hub.order(23).await);
     let missing = vec!["blog.acme.example. A 192.0.2.7 (ns1.acme.example gives nothing)".to_owned()];
-    let problem = Problem::permanent("SSH012", "The host key is not known", "See the server's console.");
+    let problem = Problem::permanent(Code::SSH012, "The host key is not known", "See the server's console.");
     let events = [
         (dns, Event::PaymentReceived),
         (dns, Event::ServerClaimed { server: ServerId("netcup:21".to_owned()) }),

@@ -14,7 +14,7 @@ use letsbe_backup::{
 };
 use letsbe_catalog::DatabaseEngine;
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_types::{Problem, Secret, crash};
+use letsbe_types::{Code, Problem, Secret, crash};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     process::Child,
@@ -272,7 +272,7 @@ fn left(folder: &Path, database: &str, what: &str) -> PathBuf {
 pub(in crate::backup) fn failed(database: &str, why: &str) -> Problem {
     let why: String = why.chars().take(600).collect();
     Problem::transient(
-        "BAK011",
+        Code::BAK011,
         format!("The database {database} could not be dumped: {why}"),
         "See `docker logs` of its container. The sets of former nights are untouched.",
     )

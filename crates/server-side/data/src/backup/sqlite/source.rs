@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, fcntl},
@@ -121,7 +121,7 @@ fn has_room(all: &[(Option<&File>, PathBuf)], work: &Path, place: &Path) -> Resu
         return Ok(());
     }
     Err(Problem::transient(
-        "BAK022",
+        Code::BAK022,
         format!(
             "The copy of {} takes {} MiB for a moment, and {} MiB are free",
             place.display(),
@@ -157,7 +157,7 @@ fn names_nothing(journal: &Path, place: &Path) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::transient(
-        "BAK021",
+        Code::BAK021,
         format!("The journal beside {} names another file of the server", place.display()),
         "SQLite writes that while one change spans several databases; the copy is tried again. If it stays, somebody put \
          it there to have that file removed: look at the container.",

@@ -1,5 +1,5 @@
 use chrono::DateTime;
-use letsbe_types::{Problem, ids::SetId};
+use letsbe_types::{Code, Problem, ids::SetId};
 
 use super::{
     Action::{self, Build, Exchange, Finish, MakeSafety, Start, StopTool},
@@ -24,7 +24,7 @@ fn walk(mut journal: RestoreJournal, fails: Option<Action>) -> Vec<(Action, Side
     while let Some(action) = journal.next() {
         if fails == Some(action) {
             fails = None;
-            let problem = Problem::transient("T", "why", "");
+            let problem = Problem::transient(Code::WORK001, "why", "");
             assert_eq!(journal.after_failure(action, problem), AfterFailure::GoOn);
             continue;
         }
@@ -64,7 +64,7 @@ fn every_failure_leaves_the_tool_with_one_side_or_untouched() {
 
 #[test]
 fn what_fails_on_the_way_back_waits_but_a_tool_that_stays_ill_does_not() {
-    let problem = || Problem::transient("T", "why", "");
+    let problem = || Problem::transient(Code::WORK001, "why", "");
     let mut back = journal(KEPT);
     back.record(Build);
     assert_eq!(back.after_failure(StopTool, problem()), AfterFailure::GoOn);
@@ -113,7 +113,7 @@ fn journals_are_found_again() {
     let layout = Layout::under(folder.path());
     assert_eq!(unfinished(&layout).unwrap(), []);
     let mut journal = journal(RESTORE);
-    journal.after_failure(MakeSafety, Problem::transient("T", "why", ""));
+    journal.after_failure(MakeSafety, Problem::transient(Code::WORK001, "why", ""));
     keep(&layout, &journal).unwrap();
     std::fs::write(layout.state("restored.json"), "not a journal").unwrap();
     keep(

@@ -12,7 +12,7 @@ use letsbe_backup::{
     with_first_line,
 };
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_types::{Problem, Secret};
+use letsbe_types::{Code, Problem, Secret};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -150,7 +150,7 @@ impl SandboxDatabase {
     ) -> Result<(u64, String), Problem> {
         let unreadable = |why: &str| {
             Problem::transient(
-                "RES001",
+                Code::RES001,
                 format!("The dump {path} cannot be read whole from the repository: {why}"),
                 "`letsbe-node backup check` says what is damaged. Use another set.",
             )
@@ -242,7 +242,7 @@ impl SandboxDatabase {
     fn trouble(&self, what: &str) -> Problem {
         let container = &self.database.container;
         Problem::transient(
-            "RES006",
+            Code::RES006,
             format!("The database {} in {container} {what}", self.database.name),
             "What it printed is not repeated here: it may quote rows. `letsbe-node backup export` gives the dump.",
         )

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 
 use super::{compose::SANDBOX_LABEL, record::SandboxId};
 
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(900);
 pub async fn must(command: Command) -> Result<String, Problem> {
     let failed = |why: String| {
         let hint = "See `journalctl -u docker` on the server. The tool was not touched by this.";
-        Problem::transient("RES006", format!("`{command}` failed: {why}"), hint)
+        Problem::transient(Code::RES006, format!("`{command}` failed: {why}"), hint)
     };
     match LocalMachine.run(&command).await {
         Ok(output) if output.success() || command.tolerated => Ok(output.stdout),
@@ -60,7 +60,7 @@ pub(crate) async fn address(container: &str) -> Result<IpAddr, Problem> {
     let text = must(docker(["inspect", "--format", format, container])).await?;
     text.trim().parse().map_err(|_| {
         let hint = "See `docker inspect` on the server.";
-        Problem::transient("RES006", format!("{container} has no address of its own"), hint)
+        Problem::transient(Code::RES006, format!("{container} has no address of its own"), hint)
     })
 }
 

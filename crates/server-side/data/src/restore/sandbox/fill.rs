@@ -13,7 +13,7 @@ use letsbe_backup::{
 use letsbe_catalog::StateMethod;
 use letsbe_host::{FileWrite, LocalMachine, Machine as _};
 use letsbe_stacks as stacks;
-use letsbe_types::{Problem, crash};
+use letsbe_types::{Code, Problem, crash};
 
 use super::{
     Place, Preflight, Sandbox, Script,
@@ -150,7 +150,7 @@ impl Sandbox {
         let password =
             preflight.credentials.get(preflight.tool.name.as_str(), &source.password).ok_or_else(|| {
                 let what = format!("{}/{} is not in the vault", preflight.tool.name, source.password);
-                Problem::permanent("RES006", what, "Run the provisioning again.")
+                Problem::permanent(Code::RES006, what, "Run the provisioning again.")
             })?;
         let database = DatabaseSource { container: self.container(&source.container), ..source.clone() };
         SandboxDatabase::new(&self.layout, database, password.clone())
@@ -199,7 +199,7 @@ impl Sandbox {
     fn place(&self, live: &Path) -> Result<&Place, Problem> {
         self.places.iter().find(|place| place.live == live).ok_or_else(|| {
             let what = format!("{} has no place on the stage", live.display());
-            Problem::permanent("RES006", what, "Report this as a defect.")
+            Problem::permanent(Code::RES006, what, "Report this as a defect.")
         })
     }
 
@@ -305,7 +305,7 @@ fn top_of(listed: &[Listed], file: &str) -> Option<String> {
 
 fn strange(item: &Item) -> Problem {
     Problem::permanent(
-        "RES001",
+        Code::RES001,
         format!("{item} is not in the set as its manifest says"),
         "Use another set: `letsbe-node backup list`.",
     )

@@ -23,7 +23,7 @@ use letsbe_backup::{BackupSet, Manifest, Repository};
 use letsbe_catalog::Tool;
 use letsbe_host::LocalMachine;
 use letsbe_stacks as stacks;
-use letsbe_types::{Problem, backup::ProofStep, clock, crash};
+use letsbe_types::{Code, Problem, backup::ProofStep, clock, crash};
 
 pub(crate) use self::preflight::Preflight;
 use self::{
@@ -220,7 +220,7 @@ impl Sandbox {
 
     fn silent(&self, problem: Problem) -> Problem {
         Problem::transient(
-            "RES006",
+            Code::RES006,
             format!(
                 "{} does not come up from the set {}: {}",
                 self.record.tool, self.record.set, problem.message
@@ -239,7 +239,7 @@ pub(crate) async fn address(tool: &Tool, id: &SandboxId) -> Result<SocketAddr, P
     });
     let Some((container, port)) = found else {
         return Err(Problem::permanent(
-            "RES006",
+            Code::RES006,
             format!("{} publishes no port for its health", tool.name),
             "Correct the catalog.",
         ));

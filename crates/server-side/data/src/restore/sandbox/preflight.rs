@@ -7,7 +7,7 @@ use letsbe_backup::{Item, Manifest, Source, sources};
 use letsbe_catalog::Tool;
 use letsbe_host::LocalMachine;
 use letsbe_stacks::{ToolStack, tool_stack};
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use letsbe_vault::Credentials;
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ impl<'a> Preflight<'a> {
         let stack = tool_stack(&LocalMachine, &server.catalog, &server.desired, name, &credentials).await?;
         let document: Value = serde_saphyr::from_str(&stack.compose).map_err(|error| {
             Problem::permanent(
-                "RES006",
+                Code::RES006,
                 format!("the stack of {name} is unreadable: {error}"),
                 "Correct the catalog.",
             )
@@ -73,7 +73,7 @@ impl<'a> Preflight<'a> {
 async fn manifest(script: &Script<'_>) -> Result<Manifest, Problem> {
     let missing = |why: &str| {
         Problem::permanent(
-            "RES001",
+            Code::RES001,
             format!(
                 "The set {} of {} has no manifest that can be read: {why}",
                 script.set.id, script.set.tool

@@ -7,7 +7,7 @@ use letsbe_backup::{Image, ItemFacts, Manifest, Source};
 use letsbe_catalog::{DatabaseEngine, Tool};
 use letsbe_host::LocalMachine;
 use letsbe_stacks::is_later;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use letsbe_vault::Credentials;
 
 use super::databases::SandboxDatabase;
@@ -101,7 +101,7 @@ pub(super) fn server_reads(
 
 fn newer(tool: &str, what: &str, taken: &str, present: &str) -> Problem {
     Problem::permanent(
-        "RES002",
+        Code::RES002,
         format!("The set of {tool} holds {what} of version {taken}, but this server has {present}"),
         "Bring the tool to that release first, or use an older set.",
     )

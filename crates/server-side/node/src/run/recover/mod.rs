@@ -15,7 +15,7 @@ use clap::ValueEnum;
 use letsbe_backup::{BackupSet, Item, ItemFacts, Manifest, Repository, differences, selection::Wish};
 use letsbe_stacks::backups::RecoveryRecord;
 use letsbe_types::{
-    Problem, Secret,
+    Code, Problem, Secret,
     job::{DesiredServer, RestoreFrom, RunEvent, RunEventKind},
     paths::RECOVERY_RECORD,
 };
@@ -62,7 +62,7 @@ fn wishes() -> Result<(DesiredServer, RestoreFrom), Problem> {
     // What serde says of a value quotes it, and one of them opens the far side.
     let unusable = |why: String| {
         Problem::permanent(
-            "NODE002",
+            Code::NODE002,
             format!("What the server shall become cannot be read: {why}"),
             "`run recover` is started by a provisioning run, not by hand.",
         )
@@ -159,7 +159,7 @@ async fn bring_folder(
 
 fn unusable(set: &BackupSet, why: &str) -> Problem {
     Problem::permanent(
-        "NODE086",
+        Code::NODE086,
         format!("The set {} of {} cannot be brought back: {why}", set.id, set.tool),
         "Bring an older moment back (`at`), and look at the repository: `restic check`.",
     )

@@ -12,7 +12,7 @@ use letsbe_backup::{BackupSet, Item, Manifest, selection::choose};
 use letsbe_host::{Command, LocalMachine, Machine as _};
 use letsbe_stacks::backups::RecoveryRecord;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     clock::milliseconds,
     crash,
     job::{DesiredServer, RestoreFrom, RestoredTool},
@@ -107,7 +107,7 @@ fn refuse_another_vault(layout: &Layout, keys: &EscrowKeys) -> Result<(), Proble
     let sealed = String::from_utf8_lossy(&sealed);
     Vault::unseal(&sealed, keys.registry_key.expose()).map(drop).map_err(|error| {
         Problem::permanent(
-            "NODE087",
+            Code::NODE087,
             format!("This server has a vault that the escrow's key does not open: {error}"),
             "It is another server, or was set up anew. Nothing was replaced. Bring the lost one back onto a fresh server.",
         )
@@ -172,7 +172,7 @@ fn refuse_another_customer(desired: &DesiredServer, staged: &Path) -> Result<(),
     match lost.get("domain").and_then(Value::as_str) {
         Some(domain) if domain == desired.domain.as_str() => Ok(()),
         found => Err(Problem::permanent(
-            "NODE088",
+            Code::NODE088,
             format!(
                 "The backups are of {}, not of {}",
                 found.unwrap_or("a server without a domain"),

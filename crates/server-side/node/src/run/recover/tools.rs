@@ -13,7 +13,7 @@ use letsbe_stacks::{
     backups::{OPENCLAW, RecoveryRecord},
 };
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     clock::milliseconds,
     crash,
     job::{DesiredServer, RestoreFrom, RestoredTool},
@@ -31,7 +31,7 @@ use letsbe_base::{bundle, files, layout::Layout, server::TenantServer};
 use letsbe_data::restore::{self, AllOptions, sandbox::docker::must};
 
 /// What `restore` calls a tool that has no set that is meant.
-const NO_SET: &str = "BAK010";
+const NO_SET: Code = Code::BAK010;
 /// The AI runtime comes up within this time.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -44,7 +44,7 @@ pub(super) async fn bring_back(
     keys::forget(layout)?;
     let mut record = read_record(layout)?.ok_or_else(|| {
         Problem::transient(
-            "NODE085",
+            Code::NODE085,
             "The vault was not brought back yet",
             "Run the provisioning again; it goes on where it was.",
         )
@@ -55,7 +55,7 @@ pub(super) async fn bring_back(
     let key = vault.entry(BACKUP_KEY.0, BACKUP_KEY.1).map(|entry| entry.present.clone());
     let key = key.ok_or_else(|| {
         let hint = "Bring an older moment back (`at`): that vault was not whole.";
-        Problem::permanent("NODE086", "The vault that came back has no key of the backups", hint)
+        Problem::permanent(Code::NODE086, "The vault that came back has no key of the backups", hint)
     })?;
     let source = Source::open(layout, restore, &key).await?;
 
@@ -109,7 +109,7 @@ fn failures(failed: Vec<(String, Problem)>) -> Result<(), Problem> {
     let retryable = failed.iter().any(|(_, problem)| problem.retryable);
     let words: Vec<String> = failed.iter().map(|(tool, problem)| format!("{tool}: {problem}")).collect();
     let message = format!("not brought back: {}", words.join("; "));
-    Err(Problem { retryable, ..Problem::transient("NODE085", message, hint) })
+    Err(Problem { retryable, ..Problem::transient(Code::NODE085, message, hint) })
 }
 
 /// Puts the AI runtime's state into its volume: beside it first, then exchanged while the container is stopped.
@@ -166,6 +166,7 @@ fn volume(layout: &Layout) -> Option<(String, PathBuf)> {
 mod tests {
     use chrono::DateTime;
     use letsbe_stacks::backups::RecoveryRecord;
+    use letsbe_types::Code;
     use letsbe_types::{Problem, ids::SetId};
 
     use super::{failures, note};
@@ -183,9 +184,9 @@ mod tests {
         let mut failed = Vec::new();
         note(&mut record, &mut failed, &ended("ghost", None));
         assert!(failures(failed.clone()).is_ok());
-        let no_set = Problem::permanent("BAK010", "There is no complete backup of odoo at all", "");
+        let no_set = Problem::permanent(Code::BAK010, "There is no complete backup of odoo at all", "");
         note(&mut record, &mut failed, &ended("odoo", Some(no_set)));
-        let full = Problem::transient("RES003", "no room", "Free some.");
+        let full = Problem::transient(Code::RES003, "no room", "Free some.");
         note(&mut record, &mut failed, &ended("nocodb", Some(full)));
         assert_eq!((record.back[0].tool.as_str(), record.back[0].rows), ("ghost", 7));
         assert!(record.without_data["odoo"].contains("no complete backup"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_host::Machine;
-use letsbe_types::{Problem, job::RestoredTool, paths::RECOVERY_RECORD};
+use letsbe_types::{Code, Problem, job::RestoredTool, paths::RECOVERY_RECORD};
 use serde::{Deserialize, Serialize};
 
 use crate::read_file;
@@ -54,7 +54,7 @@ pub(super) async fn read_record(machine: &dyn Machine) -> Result<Option<Recovery
     let Some(file) = read_file(machine, RECOVERY_RECORD).await? else { return Ok(None) };
     serde_json::from_str(&file.content).map(Some).map_err(|error| {
         Problem::permanent(
-            "NODE084",
+            Code::NODE084,
             format!("{RECOVERY_RECORD} cannot be read: {error}"),
             "Look at the disk's health. Remove the file to have everything brought back once more.",
         )

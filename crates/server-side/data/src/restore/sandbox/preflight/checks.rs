@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use letsbe_backup::{BackupSet, Image, Manifest, Source};
 use letsbe_stacks::is_later;
-use letsbe_types::Problem;
+use letsbe_types::{Code, Problem};
 use serde_json::Value;
 
 /// Left free on the disk whatever comes: for the tools that run.
@@ -16,7 +16,7 @@ const MIB: u64 = 1 << 20;
 pub(crate) fn whole(set: &BackupSet, manifest: &Manifest, sources: &[Source]) -> Result<(), Problem> {
     let broken = |why: String| {
         Problem::permanent(
-            "RES001",
+            Code::RES001,
             format!("The set {} of {} is not whole: {why}", set.id, set.tool),
             "Use another set: `letsbe-node backup list`.",
         )
@@ -72,7 +72,7 @@ pub(crate) fn readable(
         let newer = exceeds(tag, present_tag) || labels.is_some_and(|(taken, here)| exceeds(taken, here));
         if name != present_name || newer {
             return Err(Problem::permanent(
-                "RES002",
+                Code::RES002,
                 format!(
                     "The set of {} holds data of {}{} (service {service}), but this server runs {present}{}",
                     manifest.tool,
@@ -132,7 +132,7 @@ pub(crate) fn fits(manifest: &Manifest, ram_mb: u64, room: FreeResources) -> Res
     let (disk, memory) = (disk_needed(manifest), ram_mb.saturating_mul(MIB));
     let short = |what: &str, needed: u64, there: u64| {
         Problem::transient(
-            "RES003",
+            Code::RES003,
             format!(
                 "There is too little {what} to restore {} beside itself: it takes {} MiB, {} MiB are free",
                 manifest.tool,
@@ -159,7 +159,7 @@ pub(crate) mod tests {
     use letsbe_backup::{
         BackupSet, Consistency, FilesFacts, Image, Item, ItemFacts, Manifest, SetKind, sources,
     };
-    use letsbe_types::ids::SetId;
+    use letsbe_types::{Code, ids::SetId};
 
     use super::{FreeResources, disk_needed, fits, images, keep_only, readable, whole};
     use crate::restore::sandbox::compose::tests::catalog;
@@ -233,7 +233,7 @@ pub(crate) mod tests {
             let result = readable(&manifest, &images(&document), &BTreeMap::new());
             assert_eq!(result.is_ok(), good, "{taken} {present}");
             if let Err(problem) = result {
-                assert!(problem.code == "RES002" && problem.message.contains(taken), "{problem}");
+                assert!(problem.code == Code::RES002 && problem.message.contains(taken), "{problem}");
                 assert!(problem.message.contains(present), "{problem}");
             }
         }
@@ -291,7 +291,7 @@ pub(crate) mod tests {
             let (mut set, mut manifest) = (set.clone(), manifest.clone());
             spoil(&mut set, &mut manifest);
             let problem = whole(&set, &manifest, &sources).unwrap_err();
-            assert!(problem.code == "RES001" && problem.message.contains(words), "{words}: {problem}");
+            assert!(problem.code == Code::RES001 && problem.message.contains(words), "{words}: {problem}");
         }
     }
 
@@ -324,7 +324,7 @@ pub(crate) mod tests {
         assert_eq!(fits(&manifest, 384, room(5120, 384)), Ok(()));
         for (room, word) in [(room(5119, 384), "too little disk"), (room(5120, 383), "too little memory")] {
             let problem = fits(&manifest, 384, room).unwrap_err();
-            assert!(problem.code == "RES003" && problem.message.contains(word), "{problem}");
+            assert!(problem.code == Code::RES003 && problem.message.contains(word), "{problem}");
         }
     }
 }
