@@ -165,7 +165,7 @@ async fn an_activation_that_hangs_is_ended_at_its_timeout_and_one_that_panics_is
     for (does, timeout, code) in [
         (Does::Hangs, Duration::from_millis(20), "WORK005"),
         (Does::Panics, PATIENCE, "WORK006"),
-        (Does::Fails, PATIENCE, Code::WORK002),
+        (Does::Fails, PATIENCE, "WORK002"),
     ] {
         let (work, task) = of(does, timeout);
         let problem = activate(&task, now).await.expect_err("fails");
