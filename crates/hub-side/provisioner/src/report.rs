@@ -130,7 +130,7 @@ impl EscrowKeyClient {
 
 fn not_keys(what: impl std::fmt::Display) -> Problem {
     let hint = "The job may have ended, or the Hub is of another version. Retry the order.";
-    Problem::transient(Code::HUB004, format!("The Hub did not answer with sealed keys: {what}"), hint)
+    Problem::transient(Code::HUB008, format!("The Hub did not answer with sealed keys: {what}"), hint)
 }
 
 fn away(error: reqwest::Error) -> Problem {
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(client.ask().await.unwrap(), Some(keys));
         for _ in 0..3 {
             let problem = client.ask().await.unwrap_err();
-            assert!(problem.code == "HUB004" && problem.retryable, "{problem}");
+            assert!(problem.code == "HUB008" && problem.retryable, "{problem}");
         }
         assert_eq!(client.ask().await.unwrap_err().code, "HUB003", "nobody is there any more");
     }
