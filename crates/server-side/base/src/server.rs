@@ -47,7 +47,7 @@ impl TenantServer {
     pub fn vault(&self) -> Result<Vault, Problem> {
         Vault::open(&self.vault_files())?.ok_or_else(|| {
             Problem::permanent(
-                Code::BAK002,
+                Code::VAULT007,
                 "This server has no vault yet",
                 "A provisioning run takes the credentials in (step 10).",
             )
