@@ -137,7 +137,7 @@ async fn work(place: Place<'_>, request: &Request, run: JobId, outcome: &mut Out
         outcome.protection = Some(destination.protection());
         outcome.place = Some(destination.place());
         let untried =
-            Problem::transient(Code::BAK013, "the copy outside was not begun", "See the other errors.");
+            Problem::transient(Code::BAK018, "the copy outside was not begun", "See the other errors.");
         outcome.remote = Some(Err(untried));
     }
     repositories.local.unlock().await?;
