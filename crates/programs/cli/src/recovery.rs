@@ -230,7 +230,7 @@ fn cancel_planned(entry: &RecoveryEntry, json: bool) -> anyhow::Result<()> {
     });
     let problem = over.map(|why| {
         let hint = format!("Look how far it is: `letsbe backups recoveries {domain}`");
-        Problem::permanent(Code::API409, format!("The recovery of {domain} {why}."), hint)
+        Problem::permanent(Code::HUB055, format!("The recovery of {domain} {why}."), hint)
     });
     plan::show_desk(&DeskPlan { consequences: show::taken_back(entry), problem }, json)
 }
@@ -256,7 +256,7 @@ async fn settle_lost(
             let message =
                 format!("{} is not a lost server of this tenant that is still open.", settle.server);
             let hint = format!("See which are: `letsbe backups recoveries {id}`");
-            Problem::permanent(Code::API409, message, hint)
+            Problem::permanent(Code::HUB055, message, hint)
         });
         return plan::show_desk(&DeskPlan { consequences: vec![line], problem }, json);
     }
@@ -280,7 +280,7 @@ fn heard_lately(heard_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<c
 /// What does not look lost is not given up by mistake.
 fn still_alive(domain: &str, ago: chrono::TimeDelta) -> Problem {
     Problem::permanent(
-        Code::HUB047,
+        Code::HUB057,
         format!("The server of {domain} was heard {} s ago, so it does not look lost", ago.num_seconds()),
         "Nothing was done. --still-alive-is-ok gives it up all the same.",
     )

@@ -10,9 +10,9 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use letsbe_lifecycle::order::{Event, transition};
-use letsbe_store::{KeysGiven, NewEntry, NewRecovery, Recovery, Tenant};
+use letsbe_store::{KeysGiven, NewEntry, NewRecovery, Recovery, StoreError, Tenant};
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::{FieldError, Reply},
     backup::Destination,
     backups::DestinationEntry,
@@ -177,10 +177,11 @@ fn copies(
 
 fn not_now(tenant: &Tenant) -> ApiError {
     let phase = tenant.order.state.phase;
-    ApiError::conflict(match tenant.order.state.recovery {
+    let message = match tenant.order.state.recovery {
         Some(_) => format!("A recovery of this server is under way; the order is {phase}."),
         None => format!("Only a server that was live can be recovered; this order is {phase}."),
-    })
+    };
+    ApiError::conflict(Code::HUB055, message)
 }
 
 /// `POST /api/v1/admin/tenants/{id}/recovery/cancel`
@@ -195,7 +196,14 @@ pub(crate) async fn cancel(
     let entry = NewEntry::new("operator", "ok", format!("{} chose: take the recovery back", operator.email));
     let event = Event::OperatorCancelRecovery { reason };
     let now = state.clock.now();
-    state.store.apply(id, &event, Some(entry), &state.pace, now).await?;
+    let applied = state.store.apply(id, &event, Some(entry), &state.pace, now).await;
+    applied.map_err(|error| match error {
+        StoreError::Illegal(illegal) => {
+            let message = format!("No recovery can be taken back for an order that is {}.", illegal.phase);
+            ApiError::conflict(Code::HUB055, message)
+        }
+        error => error.into(),
+    })?;
     tracing::warn!(tenant = %id, operator = operator.email, "a recovery was taken back");
     newest(&state, id).await?.map(Reply::new).map(Json).ok_or_else(ApiError::not_found)
 }
@@ -216,7 +224,7 @@ pub(crate) async fn give_keys(
     if !wrong.is_empty() {
         return Err(ApiError::fields(wrong));
     }
-    let not_asked = || ApiError::conflict("No run asks for this tenant's keys just now.");
+    let not_asked = || ApiError::conflict(Code::HUB055, "No run asks for this tenant's keys just now.");
     let under = tenant.order.state.recovery.as_ref().ok_or_else(not_asked)?;
     let now = state.clock.now();
     match state.store.give_keys(id, under.id, &request, &operator.email, now).await? {
@@ -225,7 +233,7 @@ pub(crate) async fn give_keys(
         KeysGiven::OtherRecipient => {
             let message =
                 "The run was started again and asks for another recipient now: seal the keys again.";
-            return Err(ApiError::conflict(message));
+            return Err(ApiError::conflict(Code::HUB055, message));
         }
     }
     crash::point(&points::KEYS_KEPT);
@@ -245,7 +253,7 @@ pub(crate) async fn settle(
     let request = SettleLost { evidence, ..request };
     if !state.store.settle_lost(id, &request, &operator.email, state.clock.now()).await? {
         let message = format!("{} is not a lost server of this tenant that is still open.", request.server);
-        return Err(ApiError::conflict(message));
+        return Err(ApiError::conflict(Code::HUB055, message));
     }
     Ok(Json(Reply::new(newest(&state, id).await?)))
 }

@@ -10,7 +10,7 @@ use axum::{
 use chrono::TimeDelta;
 use letsbe_store::StoreError;
 use letsbe_types::{
-    Problem,
+    Code, Problem,
     api::{ErrorBody, ErrorReply, FieldError},
 };
 
@@ -110,8 +110,9 @@ impl ApiError {
         Self { retry_after: Some(BUSY_SECONDS), ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
-    pub(crate) fn conflict(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, message)
+    /// The present state does not allow it; the code says which state.
+    pub(crate) fn conflict(code: Code, message: impl Into<String>) -> Self {
+        Self { code: Some(code.as_str().to_owned()), ..Self::new(StatusCode::CONFLICT, message) }
     }
 
     /// Too much at once; the caller is told to come back in a moment.
@@ -134,14 +135,14 @@ impl From<StoreError> for ApiError {
             StoreError::NoSuchOrder(_) => Self::not_found(),
             StoreError::Illegal(illegal) => {
                 let message = format!("This makes no sense for an order that is {}.", illegal.phase);
-                Self::new(StatusCode::CONFLICT, message)
+                Self::conflict(Code::API409, message)
             }
             StoreError::ManyRuns(_) => Self {
                 retry_after: Some(RUN_SECONDS),
                 ..Self::problem(StatusCode::TOO_MANY_REQUESTS, &convergence::too_many(&error))
             },
             StoreError::ServerTaken(server) => {
-                Self::new(StatusCode::CONFLICT, format!("Server {server} belongs to another order."))
+                Self::conflict(Code::HUB058, format!("Server {server} belongs to another order."))
             }
             StoreError::Database(_) | StoreError::Row { .. } | StoreError::Unready(_) => {
                 Self::internal(&error)

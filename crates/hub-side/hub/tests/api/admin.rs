@@ -181,7 +181,7 @@ async fn a_server_of_another_order_is_not_assigned() {
     hub.apply(other, &Event::PaymentReceived).await;
     let assign = json!({"action": "assign_server", "server": "netcup:1", "address": "192.0.2.9"});
     let answer = hub.json("POST", &format!("{ORDERS}/{other}/actions"), Some(&key), &assign).await;
-    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert_eq!(answer.conflict(), "HUB058");
     assert_eq!(hub.store.order(other).await.unwrap().unwrap().state.phase, Phase::PaymentConfirmed);
 }
 

@@ -187,7 +187,7 @@ async fn an_alarm_is_a_failure_until_a_person_has_looked() {
     let done = hub.json("POST", &path(tenant), Some(&staff), &json!({})).await;
     assert_eq!(done.json()["data"]["state"], "fine");
     let again = hub.json("POST", &path(tenant), Some(&staff), &json!({})).await;
-    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert_eq!(again.conflict(), "HUB056");
     let lines = hub.store.timeline(tenant, 0, 100).await.unwrap();
     assert!(lines.iter().any(|line| line.message.contains("ann@letsbe.example chose: acknowledge")));
     let shown = hub.get(&format!("/api/v1/admin/tenants/{tenant}/backups"), Some(&staff)).await.json();
@@ -274,9 +274,9 @@ async fn a_drill_is_done_by_the_server_each_month_and_by_a_person_each_quarter()
     let outcome = json!({"passed": true, "rto_seconds": 2520, "rpo_seconds": 28800, "notes": "all tools in"});
     let recorded = hub.json("POST", &one, Some(&staff), &outcome).await;
     assert_eq!(recorded.json()["data"]["report"]["by"], "ann@letsbe.example");
-    assert_eq!(hub.json("POST", &one, Some(&staff), &outcome).await.status, StatusCode::CONFLICT);
+    assert_eq!(hub.json("POST", &one, Some(&staff), &outcome).await.conflict(), "HUB056");
     let of_server = format!("{path}/{}", monthly["id"].as_str().unwrap());
-    assert_eq!(hub.json("POST", &of_server, Some(&staff), &outcome).await.status, StatusCode::CONFLICT);
+    assert_eq!(hub.json("POST", &of_server, Some(&staff), &outcome).await.conflict(), "API409");
     let shown = hub.page(&page).await.body;
     assert!(
         shown.contains("42 min") && shown.contains("480 min") && shown.contains("all tools in"),

@@ -40,7 +40,7 @@ async fn a_plan_says_what_would_follow_or_stand_in_the_way_and_changes_nothing()
     let (server, address) = (ServerId("manual:1".into()), [192, 0, 2, 1].into());
     hub.apply(other, &Event::OperatorAssign { server, address, host_key: None }).await;
     let (_, problem) = planned(&hub, &staff, id, &assign).await;
-    assert!(problem["message"].as_str().unwrap().contains("belongs to another order"), "{problem}");
+    assert_eq!(problem["code"], "HUB058", "{problem}");
 
     let order = hub.store.order(id).await.unwrap().unwrap();
     let after = hub.store.timeline(id, 0, 100).await.unwrap().len();

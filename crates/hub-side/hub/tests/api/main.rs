@@ -127,6 +127,13 @@ impl Answer {
         format!("{}\n{}", self.status, serde_json::to_string_pretty(&self.json()).unwrap())
     }
 
+    /// The code of what stands in the way.
+    #[track_caller]
+    pub(crate) fn conflict(&self) -> String {
+        assert_eq!(self.status, StatusCode::CONFLICT, "{self:?}");
+        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The fields that were refused.
     pub(crate) fn fields(&self) -> Vec<String> {
         let json = self.json();

@@ -175,5 +175,5 @@ async fn an_approval_is_decided_by_the_operators_name() {
     let settled =
         json!({"kind": "approval_settled", "approval": id, "state": "approved", "by": crate::EMAIL});
     send(&hub, &key, &[event(2, settled)]).await;
-    assert_eq!(decide(tenant, false).await.status, StatusCode::CONFLICT, "it does not wait any more");
+    assert_eq!(decide(tenant, false).await.conflict(), "HUB056", "it does not wait any more");
 }

@@ -135,7 +135,7 @@ async fn a_server_whose_memory_was_put_back_is_told_so() {
     let (tenant, key) = registered(&hub, 1).await;
     send(&hub, &key, &[event(1, tokens(10)), event(2, tokens(20))]).await;
     let other = send(&hub, &key, &[event(2, tokens(21)), event(3, tokens(1))]).await;
-    assert_eq!(other.status, StatusCode::CONFLICT);
+    assert_eq!(other.conflict(), "HUB053");
     assert!(other.body.contains("Event 2"), "{other:?}");
     let used = hub.store.tokens(tenant, start() - chrono::TimeDelta::days(1)).await.unwrap();
     assert_eq!(used[0].input, 30, "nothing of it was taken");

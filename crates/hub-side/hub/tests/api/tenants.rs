@@ -77,7 +77,7 @@ async fn a_gates_log_that_was_rewritten_is_a_trouble_and_every_end_that_was_told
     let accept = format!("{TENANTS}/{tenant}/gate-heads/accept");
     let accepted = hub.json("POST", &accept, Some(&staff), &json!({})).await.json();
     assert_eq!(accepted["data"]["troubles"], json!([]));
-    assert_eq!(hub.json("POST", &accept, Some(&staff), &json!({})).await.status, StatusCode::CONFLICT);
+    assert_eq!(hub.json("POST", &accept, Some(&staff), &json!({})).await.conflict(), "HUB056");
     assert_eq!(tell(103, "e", after(102, "d", &["e"])).await, Some(103));
     let mut long = heartbeat();
     long["gate_chain"] = json!({"after": {"entry": 0, "hash": ""}, "hashes": vec![hash("a"); 201]});
@@ -115,7 +115,7 @@ async fn a_configuration_grows_and_reaches_the_server() {
     let saved = configure(&hub, &staff, tenant, &wanted).await;
     insta::assert_snapshot!(saved.shown());
     let late = configure(&hub, &staff, tenant, &wanted).await;
-    assert_eq!(late.status, StatusCode::CONFLICT, "somebody else was quicker");
+    assert_eq!(late.conflict(), "HUB054", "somebody else was quicker");
     let mut same = wanted.clone();
     same["version"] = json!(2);
     assert_eq!(configure(&hub, &staff, tenant, &same).await.json()["data"]["version"], 2, "no change");
@@ -178,11 +178,11 @@ async fn a_revoked_key_is_refused_everywhere_and_says_so() {
         assert!(answer.body.contains("revoked"), "{answer:?}");
         assert_eq!(hub.json(method, path, Some(&other), &body).await.status, StatusCode::OK, "{path}");
     }
-    assert_eq!(revoke().await.status, StatusCode::CONFLICT);
+    assert_eq!(revoke().await.conflict(), "HUB052");
     let command = hub
         .json("POST", &format!("{TENANTS}/{tenant}/commands"), Some(&staff), &json!({"do": "report"}))
         .await;
-    assert_eq!(command.status, StatusCode::CONFLICT);
+    assert_eq!(command.conflict(), "HUB052");
 }
 
 /// From the router's own table: a new route is tested the day it is added.

@@ -91,11 +91,11 @@ fn a_plan_for_an_order_is_the_hubs_word() {
         json!({"consequences": ["The order goes from PAYMENT_CONFIRMED to SERVER_READY."], "problem": null});
     let said = Operator::at(hub("fine", fine)).types(&assign);
     assert!(said.code == Some(0) && said.out.contains("to SERVER_READY"), "{said:?}");
-    let taken = json!({"code": "API409", "message": "Server manual:1 belongs to another order",
+    let taken = json!({"code": "HUB058", "message": "Server manual:1 belongs to another order",
         "hint": "letsbe-hub return-server", "retryable": false});
     let operator = Operator::at(hub("fine", json!({"consequences": [], "problem": taken})));
     let said = operator.types(&assign);
-    assert!(said.code == Some(2) && said.out.contains("belongs to another order (API409)"), "{said:?}");
+    assert!(said.code == Some(2) && said.out.contains("belongs to another order (HUB058)"), "{said:?}");
     assert!(said.out.contains("return-server") && said.out.contains("nothing was done"), "{said:?}");
     assert_eq!(operator.hub.asked(), [format!("POST /api/v1/admin/orders/{TWO}/actions/plan")]);
 }

@@ -6,6 +6,7 @@ use axum::{
 };
 use letsbe_store::EventsTaken;
 use letsbe_types::{
+    Code,
     api::{FieldError, Reply},
     tenant::{Approval, CommandOutcome, EventsReply, TenantEvent, TenantEventKind, TenantEvents, limits},
 };
@@ -39,10 +40,13 @@ pub(crate) async fn events(
         }
         EventsTaken::Full(wait) => Err(ApiError::too_much(wait)),
         EventsTaken::Through(taken_through) => Ok(Json(Reply::new(EventsReply { taken_through }))),
-        EventsTaken::Rewound(sequence) => Err(ApiError::conflict(format!(
-            "Event {sequence} was taken before with other content: this server's memory was put back. \
-             Nothing was taken; provision the server again, so that its agent registers anew."
-        ))),
+        EventsTaken::Rewound(sequence) => {
+            let message = format!(
+                "Event {sequence} was taken before with other content: this server's memory was put back. \
+                 Nothing was taken; provision the server again, so that its agent registers anew."
+            );
+            Err(ApiError::conflict(Code::HUB053, message))
+        }
     }
 }
 

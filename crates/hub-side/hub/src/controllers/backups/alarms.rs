@@ -2,6 +2,7 @@
 
 use axum::{Extension, Json, extract::State};
 use letsbe_types::{
+    Code,
     api::Reply,
     backups::BackupSummary,
     ids::{AlarmId, OrderId},
@@ -40,7 +41,10 @@ pub(crate) async fn done(
     let line =
         chose(operator, &format!("acknowledge the alarm about {}: {}", known.kind.about(), known.message));
     if !state.store.acknowledge_alarm(id, alarm, &operator.email, &line, state.clock.now()).await? {
-        return Err(ApiError::conflict("This alarm has ended, or somebody acknowledged it before."));
+        return Err(ApiError::conflict(
+            Code::HUB056,
+            "This alarm has ended, or somebody acknowledged it before.",
+        ));
     }
     tracing::info!(tenant = %id, alarm = known.kind.as_str(), operator = operator.email, "alarm acknowledged");
     Ok(())

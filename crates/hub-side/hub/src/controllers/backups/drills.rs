@@ -2,6 +2,7 @@
 
 use axum::{Extension, Json, extract::State};
 use letsbe_types::{
+    Code,
     api::Reply,
     backups::{Drill, DrillKind, DrillOutcome, DrillReport, DrillRequest},
     ids::{DrillId, OrderId},
@@ -36,7 +37,10 @@ pub(crate) async fn create(
 ) -> ApiResult<Json<Reply<Drill>>> {
     let tenant = tenant(&state, id).await?;
     if tenant.agent.revoked_at.is_some() && kind == DrillKind::Monthly {
-        return Err(ApiError::conflict("The key of this tenant's agent was revoked: nothing reaches it."));
+        return Err(ApiError::conflict(
+            Code::HUB052,
+            "The key of this tenant's agent was revoked: nothing reaches it.",
+        ));
     }
     let now = state.clock.now();
     let open = async || -> ApiResult<Option<Drill>> {
@@ -77,7 +81,10 @@ pub(crate) async fn done(
     outcome: DrillOutcome,
 ) -> ApiResult<Drill> {
     if one(state, id, drill).await?.kind != DrillKind::Quarterly {
-        return Err(ApiError::conflict("A monthly drill is reported by the tenant's own server."));
+        return Err(ApiError::conflict(
+            Code::API409,
+            "A monthly drill is reported by the tenant's own server.",
+        ));
     }
     if outcome.notes.len() > NOTES_BYTES || outcome.notes.chars().any(char::is_control) {
         return Err(ApiError::fields(vec![field("notes", "write at most 2000 characters in one line")]));
@@ -93,7 +100,7 @@ pub(crate) async fn done(
         ..DrillReport::default()
     };
     if !drills::finish(&state.store, id, drill, &report, state.clock.now()).await? {
-        return Err(ApiError::conflict("This drill has its report already."));
+        return Err(ApiError::conflict(Code::HUB056, "This drill has its report already."));
     }
     one(state, id, drill).await
 }

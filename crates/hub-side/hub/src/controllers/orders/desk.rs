@@ -100,7 +100,7 @@ fn planned(
         let hint = "Assign one that is free. A server that was given up and wiped is freed on the Hub's machine: \
                     letsbe-hub return-server";
         return stopped(Problem::permanent(
-            Code::API409,
+            Code::HUB058,
             format!("Server {server} belongs to another order"),
             hint,
         ));

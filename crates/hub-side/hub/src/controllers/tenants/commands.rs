@@ -4,6 +4,7 @@ use axum::{Extension, Json, extract::State};
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::Tenant;
 use letsbe_types::{
+    Code,
     api::{FieldError, Reply},
     ids::{ApprovalId, CommandId, OrderId},
     tenant::{ApprovalState, CommandWork, TenantCommand},
@@ -71,7 +72,7 @@ pub(crate) async fn decide(
     let known = state.store.approval(tenant.order.new.id, approval).await?;
     let known = known.ok_or_else(ApiError::not_found)?.approval;
     if known.state != ApprovalState::Pending || known.expires_at <= state.clock.now() {
-        return Err(ApiError::conflict("This approval does not wait any more."));
+        return Err(ApiError::conflict(Code::HUB056, "This approval does not wait any more."));
     }
     let work = CommandWork::Decide { approval, approve, by: operator.email.clone() };
     queue(state, operator, tenant, work, known.expires_at).await
@@ -85,7 +86,10 @@ async fn queue(
     expires_at: DateTime<Utc>,
 ) -> ApiResult<CommandEntry> {
     if tenant.agent.revoked_at.is_some() {
-        return Err(ApiError::conflict("The key of this tenant's agent was revoked: nothing reaches it."));
+        return Err(ApiError::conflict(
+            Code::HUB052,
+            "The key of this tenant's agent was revoked: nothing reaches it.",
+        ));
     }
     let (id, line) = (tenant.order.new.id, chose(operator, &sentence(&work)));
     let issued_at = state.clock.now();

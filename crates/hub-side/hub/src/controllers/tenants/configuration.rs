@@ -4,6 +4,7 @@
 use axum::{Extension, Json, extract::State};
 use letsbe_store::Configured;
 use letsbe_types::{
+    Code,
     api::{FieldError, Reply},
     ids::OrderId,
     tenant::TenantConfiguration,
@@ -45,9 +46,12 @@ pub(crate) async fn change(
     let line = chose(&operator, &sentence(&request));
     match state.store.configure(id, &request, &line, state.clock.now()).await? {
         Configured::Saved(now) => Ok(Json(Reply::new(now))),
-        Configured::Outdated(version) => Err(ApiError::conflict(format!(
-            "The configuration was changed meanwhile: it has version {version} now. Look at it and try again."
-        ))),
+        Configured::Outdated(version) => {
+            let message = format!(
+                "The configuration was changed meanwhile: it has version {version} now. Look at it and try again."
+            );
+            Err(ApiError::conflict(Code::HUB054, message))
+        }
         Configured::NoTenant => Err(ApiError::not_found()),
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::{Extension, Json, extract::State};
 use letsbe_types::{
+    Code,
     api::Reply,
     ids::OrderId,
     tenants::{GateHead, TenantSummary},
@@ -32,7 +33,7 @@ pub(crate) async fn accept(
     tenant(&state, id).await?;
     let (now, line) = (state.clock.now(), chose(&operator, "take the command gate's log as it is now"));
     if !state.store.accept_gate_log(id, &line, now).await? {
-        return Err(ApiError::conflict("Nothing is wrong with the gate's log of this tenant."));
+        return Err(ApiError::conflict(Code::HUB056, "Nothing is wrong with the gate's log of this tenant."));
     }
     tracing::warn!(tenant = %id, operator = operator.email, "a gate's log that did not go on is accepted");
     Ok(Json(Reply::new(summary(&tenant(&state, id).await?, now))))

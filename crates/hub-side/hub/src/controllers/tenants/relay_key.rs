@@ -2,7 +2,7 @@
 //! new one with its next heartbeat.
 
 use axum::{Extension, Json, extract::State};
-use letsbe_types::{api::Reply, ids::OrderId, tenants::TenantSummary};
+use letsbe_types::{Code, api::Reply, ids::OrderId, tenants::TenantSummary};
 
 use super::{chose, list::summary, tenant};
 use crate::{
@@ -21,6 +21,7 @@ pub(crate) async fn renew(
     let (now, line) = (state.clock.now(), chose(&operator, "renew the server's key for models"));
     if !state.store.drop_relay_key(id, &line, now).await? {
         return Err(ApiError::conflict(
+            Code::HUB056,
             "This server has no key for models; it fetches one with a heartbeat.",
         ));
     }

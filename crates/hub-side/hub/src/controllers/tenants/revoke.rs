@@ -2,7 +2,7 @@
 //! provisioning registers it again.
 
 use axum::{Extension, Json, extract::State};
-use letsbe_types::{api::Reply, ids::OrderId, tenants::TenantSummary};
+use letsbe_types::{Code, api::Reply, ids::OrderId, tenants::TenantSummary};
 
 use super::{chose, list::summary, tenant};
 use crate::{
@@ -20,7 +20,7 @@ pub(crate) async fn revoke(
     tenant(&state, id).await?;
     let (now, line) = (state.clock.now(), chose(&operator, "revoke the key of the server's agent"));
     if !state.store.revoke_agent(id, &line, now).await? {
-        return Err(ApiError::conflict("The key of this tenant's agent was revoked before."));
+        return Err(ApiError::conflict(Code::HUB052, "The key of this tenant's agent was revoked before."));
     }
     state.tenants.bell.ring(id);
     tracing::warn!(tenant = %id, operator = operator.email, "agent's key revoked");

@@ -167,7 +167,7 @@ async fn only_sealed_keys_are_taken_and_only_the_jobs_own_runner_gets_them() {
     let first = age::x25519::Identity::generate().to_public();
     let give = |recipient: &age::x25519::Recipient, sealed: &str| json!({"recipient": recipient.to_string(), "sealed": sealed});
     let early = bench.ask(id, "/keys", &give(&first, &sealed_for(&first))).await;
-    assert_eq!(early.status, StatusCode::CONFLICT, "no run asks for them");
+    assert_eq!(early.conflict(), "HUB055", "no run asks for them");
     bench.report(&mut run, "RUNNING", &[asks(&first.to_string())]).await;
     let plain = bench.ask(id, "/keys", &give(&first, PLAIN)).await;
     assert_eq!((plain.status, plain.fields()), (StatusCode::BAD_REQUEST, vec!["sealed".to_owned()]));
@@ -175,7 +175,7 @@ async fn only_sealed_keys_are_taken_and_only_the_jobs_own_runner_gets_them() {
     let second = age::x25519::Identity::generate().to_public();
     bench.report(&mut run, "RUNNING", &[asks(&second.to_string())]).await;
     let late = bench.ask(id, "/keys", &give(&first, &sealed_for(&first))).await;
-    assert_eq!(late.status, StatusCode::CONFLICT, "the run was started again");
+    assert_eq!(late.conflict(), "HUB055", "the run was started again");
     assert_eq!(bench.ask(id, "/keys", &give(&second, &sealed_for(&second))).await.status, StatusCode::OK);
     let path = format!("/api/v1/jobs/{}/keys", run.job.id);
     let registration = run.job.desired.hub.as_ref().unwrap().registration_token.clone();
@@ -194,7 +194,7 @@ async fn a_plan_changes_nothing_and_what_cannot_begin_is_refused_by_field() {
         hub.json("POST", &format!("/api/v1/admin/tenants/{id}/recovery{rest}"), Some(&staff), body).await
     };
     let unpaid = ask("", &request()).await;
-    assert_eq!(unpaid.status, StatusCode::CONFLICT, "{unpaid:?}");
+    assert_eq!(unpaid.conflict(), "HUB055");
     live(&hub, id).await;
     let before = hub.store.order(id).await.unwrap().unwrap();
     let later = hub.clock.now() + chrono::TimeDelta::hours(1);
@@ -222,9 +222,9 @@ async fn a_plan_changes_nothing_and_what_cannot_begin_is_refused_by_field() {
     assert_eq!(hub.store.latest_recovery(id).await.unwrap(), None);
     assert_eq!(hub.store.agent(id).await.unwrap().unwrap().revoked_at, None);
     assert!(!hub.folder.path().join("jobs").exists(), "not even the source was kept");
-    assert_eq!(ask("/cancel", &json!({"reason": "x"})).await.status, StatusCode::CONFLICT);
+    assert_eq!(ask("/cancel", &json!({"reason": "x"})).await.conflict(), "HUB055");
     let settle = json!({"server": "netcup:1", "became": "wiped", "evidence": "x"});
-    assert_eq!(ask("/lost", &settle).await.status, StatusCode::CONFLICT);
+    assert_eq!(ask("/lost", &settle).await.conflict(), "HUB055");
 }
 
 /// Makes a registered order a live one.
@@ -261,7 +261,7 @@ async fn a_recovery_in_another_region_is_taken_back_before_provisioning() {
     assert_eq!(begun["data"]["can_be_cancelled"], true);
     let beat = async || hub.json("POST", tenant::HEARTBEAT, Some(&key), &tenant::heartbeat()).await.status;
     assert_eq!(beat().await, StatusCode::UNAUTHORIZED, "whoever holds the lost server holds its key");
-    assert_eq!(ask("", &body).await.status, StatusCode::CONFLICT, "one at a time");
+    assert_eq!(ask("", &body).await.conflict(), "HUB055", "one at a time");
     let cancelled = ask("/cancel", &json!({"reason": "a cable"})).await.json();
     assert_eq!(cancelled["data"]["waits_for"], "release");
     assert_eq!(cancelled["data"]["can_be_cancelled"], false);
@@ -295,5 +295,5 @@ async fn a_recovery_that_failed_on_its_new_server_says_that_it_cannot_be_taken_b
         (&json!("operator"), &json!(false))
     );
     let answer = hub.json("POST", &format!("{path}/cancel"), Some(&staff), &json!({"reason": "x"})).await;
-    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert_eq!(answer.conflict(), "HUB055");
 }
