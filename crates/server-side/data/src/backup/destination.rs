@@ -103,7 +103,7 @@ pub(super) async fn set(server: &TenantServer, planned: Planned) -> Result<(), P
     use std::io::Read as _;
     let refused = |why: String| {
         Problem::permanent(
-            Code::BAK006,
+            Code::BAK023,
             format!("What was given is no destination: {why}"),
             "Give one as JSON: kind s3 with endpoint, region, bucket, prefix, access_key_id, \
              secret_access_key, protection; or kind rclone with remote, path, configuration.",

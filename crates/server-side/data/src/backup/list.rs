@@ -44,7 +44,7 @@ pub(super) async fn list(server: &TenantServer, arguments: &ListArguments) -> Re
 /// The repository that a person asks for, opened. The local one is not in the way of the one outside.
 ///
 /// # Errors
-/// BAK006 when no destination is set; when the local one cannot be opened.
+/// BAK019 when no destination is set; when the local one cannot be opened.
 pub(super) async fn asked(repositories: &Repositories, is_outside: bool) -> Result<&Repository, Problem> {
     if is_outside { far(repositories) } else { repositories.opened().await }
 }
@@ -56,7 +56,7 @@ fn far(repositories: &Repositories) -> Result<&Repository, Problem> {
 /// There is nothing outside.
 pub(crate) fn no_copies() -> Problem {
     Problem::permanent(
-        Code::BAK006,
+        Code::BAK019,
         "No destination is set: there are no copies outside this server",
         "Set one in the Hub, or with `letsbe-node backup destination set`.",
     )
