@@ -63,7 +63,7 @@ fn require(what: &str, needed: u64, disk: Disk) -> Result<(), Problem> {
 pub(super) async fn disk(machine: &dyn Machine, folder: &Path) -> Result<Disk, Problem> {
     let unreadable = |why: String| {
         Problem::transient(
-            Code::BAK004,
+            Code::HOST009,
             format!("The free space cannot be read: {why}"),
             "Try `df` on the server.",
         )
