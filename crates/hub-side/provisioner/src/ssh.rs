@@ -90,12 +90,13 @@ pub fn public_line(key: &PrivateKey) -> Result<String, Problem> {
 /// When the key cannot be encoded.
 pub fn generate_key() -> Result<(letsbe_types::Secret<String>, String), Problem> {
     let failed = |error: russh::keys::ssh_key::Error| {
-        Problem::permanent(Code::SSH005, format!("No key could be made: {error}"), "Report this as a bug.")
+        Problem::permanent(Code::SSH014, format!("No key could be made: {error}"), "Report this as a bug.")
     };
     let mut random = russh::keys::key::safe_rng();
     let key = PrivateKey::random(&mut random, russh::keys::Algorithm::Ed25519).map_err(failed)?;
     let private = key.to_openssh(LineEnding::LF).map_err(failed)?;
-    Ok((letsbe_types::Secret::new(private.to_string()), one_line(key.public_key())?))
+    let public = key.public_key().to_openssh().map_err(failed)?;
+    Ok((letsbe_types::Secret::new(private.to_string()), public))
 }
 
 fn one_line(key: &PublicKey) -> Result<String, Problem> {
@@ -186,7 +187,7 @@ async fn exchange(
 async fn open(target: &Target) -> Result<client::Handle<HostKeyCheck>, Problem> {
     let pinned = PublicKey::from_openssh(&target.host_key).map_err(|error| {
         Problem::permanent(
-            Code::SSH002,
+            Code::SSH013,
             format!("The recorded host key of {} is not readable: {error}", target.address),
             "Correct the recorded host key.",
         )

@@ -44,7 +44,7 @@ impl PlantedKey {
     pub fn generate(random: &mut impl CryptoRng) -> Result<Self, Problem> {
         let failed = |error: ssh_key::Error| {
             Problem::permanent(
-                Code::SSH005,
+                Code::SSH014,
                 format!("No host key could be made: {error}"),
                 "Report this as a bug.",
             )

@@ -180,7 +180,7 @@ pub(super) fn stages(state: &State, way: &Way) -> Vec<Stage> {
 }
 
 /// What ends once a person has compared the server's host key.
-const HOST_KEY_PROBLEMS: [Code; 2] = [Code::SSH002, Code::SSH012];
+const HOST_KEY_PROBLEMS: [Code; 3] = [Code::SSH002, Code::SSH012, Code::SSH013];
 
 /// Which buttons make sense: the machine itself is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
