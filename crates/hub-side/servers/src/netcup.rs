@@ -69,8 +69,7 @@ impl From<ScpError> for ProviderError {
 fn number_of(id: &ServerId) -> Result<i32, ProviderError> {
     id.0.strip_prefix(PREFIX).and_then(|number| number.parse().ok()).ok_or_else(|| {
         let message = format!("\"{id}\" is no server of Netcup");
-        Problem::permanent(Code::NETCUP_NOT_FOUND, message, "assign it as netcup:<number of the server>")
-            .into()
+        Problem::permanent(Code::NETCUP_BAD_ID, message, "assign it as netcup:<number of the server>").into()
     })
 }
 
