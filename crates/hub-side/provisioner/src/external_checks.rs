@@ -266,7 +266,10 @@ impl Checks<'_> {
         let name = "unknown-host.invalid".to_owned();
         let client = match self.client(std::slice::from_ref(&name)) {
             Ok(client) => client,
-            Err(error) => return failed(Code::OUT003, error.to_string(), "Report this as a bug."),
+            Err(error) => {
+                let problem = Problem::permanent(Code::NODE047, error.to_string(), "Report this as a bug.");
+                return Outcome::Failed { problem };
+            }
         };
         let (plain, encrypted) = tokio::join!(
             client.get(format!("http://{name}/")).send(),

@@ -212,7 +212,10 @@ fn away(error: reqwest::Error) -> Problem {
 
 fn client() -> Result<reqwest::Client, Problem> {
     let builder = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
-    builder.redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(4).build().map_err(away)
+    builder.redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(4).build().map_err(|error| {
+        let message = format!("The agent cannot ask the Hub: {error}");
+        Problem::permanent(Code::NODE047, message, "Report this as a bug.")
+    })
 }
 
 async fn post<T: DeserializeOwned>(url: &str, token: &str, body: &impl Serialize) -> Result<T, Problem> {
@@ -260,7 +263,7 @@ async fn answer<T: DeserializeOwned>(
     serde_json::from_slice::<Reply<T>>(&body).map(|reply| Ok(reply.data)).map_err(|error| {
         let message = format!("The Hub's answer cannot be read: {error}");
         Problem::transient(
-            Code::HUB003,
+            Code::HUB009,
             message,
             "Hub and node program must fit together: update the older one.",
         )
@@ -273,7 +276,7 @@ async fn bounded(mut reply: reqwest::Response) -> Result<Vec<u8>, Problem> {
     while let Some(chunk) = reply.chunk().await.map_err(away)? {
         if body.len() + chunk.len() > ANSWER_BYTES {
             return Err(Problem::transient(
-                Code::HUB003,
+                Code::HUB009,
                 format!("The Hub's answer is longer than {ANSWER_BYTES} bytes"),
                 "Check that the address is the Hub's.",
             ));

@@ -41,8 +41,8 @@ const FAMILIES: [Family; 9] = [
     Family {
         codes: &[
             "CAT", "DEST001", "DEST002", "DNS", "HOST", "HUB00", "MAIL001", "MAIL002", "NETCUP", "NODE00",
-            "NODE01", "NODE02", "NODE04", "NODE05", "NODE08", "NODE09", "NODE1", "OUT", "PAY", "POOL",
-            "PROV", "RCV001", "RCV002", "SERVER", "SRV", "SSH", "TENANT", "WORK",
+            "NODE01", "NODE02", "NODE04", "NODE05", "NODE061", "NODE08", "NODE09", "NODE1", "OUT", "PAY",
+            "POOL", "PROV", "RCV001", "RCV002", "SERVER", "SRV", "SSH", "TENANT", "WORK",
         ],
         cause: "`letsbe orders show <order>` prints the whole message and what came before it. For a server without \
                 a Hub,\n`letsbe provision` prints both itself.",
@@ -58,7 +58,7 @@ const FAMILIES: [Family; 9] = [
     },
     // What the agent of a server meets while it runs.
     Family {
-        codes: &["HUB006", "HUB007", "HUB021", "NODE07"],
+        codes: &["HUB006", "HUB007", "HUB009", "HUB021", "NODE060", "NODE07"],
         cause: "`letsbe-node status` on the server shows what the agent reports, `journalctl -u letsbe-agent` its log.",
         yes: "",
         no: "",

@@ -63,8 +63,8 @@ impl Containers {
         let builder = reqwest::Client::builder().unix_socket(docker.to_owned()).connect_timeout(PATIENCE);
         let builder = builder.redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(2);
         let docker = builder.build().map_err(|error| {
-            Problem::transient(
-                Code::NODE076,
+            Problem::permanent(
+                Code::NODE047,
                 format!("No client of Docker could be made: {error}"),
                 "Report this.",
             )
