@@ -132,7 +132,7 @@ fn pack_in_background(job: &ProvisionJob) -> JoinHandle<Result<Bundle, Problem>>
 }
 
 async fn packed_bundle(packed: JoinHandle<Result<Bundle, Problem>>) -> Result<Bundle, Problem> {
-    packed.await.map_err(|error| Problem::transient(Code::NODE001, error.to_string(), "Retry the order."))?
+    packed.await.map_err(|error| Problem::transient(Code::NODE061, error.to_string(), "Retry the order."))?
 }
 
 /// A command of the node program, as root.

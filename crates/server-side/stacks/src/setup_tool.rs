@@ -217,7 +217,7 @@ pub async fn run_setup(machine: &dyn Machine, catalog: &Catalog, name: &str) -> 
     let desired = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
         let message = format!("what the server shall become cannot be read: {error}");
         Problem::permanent(
-            Code::NODE050,
+            Code::NODE002,
             message,
             "The set-up is started by a provisioning run, not by hand.",
         )

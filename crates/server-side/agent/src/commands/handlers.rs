@@ -79,7 +79,7 @@ impl Handlers {
         let restart = Command::words("docker compose restart").in_folder(folder).within(RESTART_PATIENCE);
         let failed = |why: String| {
             let hint = "See `docker ps` and the containers' logs on the server.";
-            Problem::transient(Code::NODE073, self.masked(&format!("{tool} was not restarted: {why}")), hint)
+            Problem::transient(Code::NODE060, self.masked(&format!("{tool} was not restarted: {why}")), hint)
         };
         match LocalMachine.run(&restart).await {
             Ok(output) if output.success() => Ok(format!("{tool} was restarted")),
