@@ -248,6 +248,6 @@ impl Journal for Told {
     }
 
     async fn ask(&self, _: &Question, _: Duration) -> Result<(), Problem> {
-        Err(Problem::permanent(Code::RES006, "a stack asked somebody outside", "Correct the catalog."))
+        Err(Problem::permanent(Code::NODE062, "a stack asked somebody outside", "Correct the catalog."))
     }
 }

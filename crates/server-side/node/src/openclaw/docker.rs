@@ -22,7 +22,7 @@ const VERSION_LABEL: &str = "org.opencontainers.image.version";
 pub(super) async fn run(machine: &dyn Machine, command: &Command) -> Result<CommandOutput, Problem> {
     let failed = |error: letsbe_host::MachineError| {
         Problem::transient(
-            Code::CLAW003,
+            Code::NODE042,
             error.to_string(),
             "Is Docker installed and running on this server?",
         )
@@ -95,14 +95,7 @@ pub(super) struct Stack {
 
 impl Stack {
     fn operations(&self) -> Result<Vec<Box<dyn Operation>>, Problem> {
-        let unreadable = |error: letsbe_vault::VaultError| {
-            Problem::permanent(
-                Code::CLAW002,
-                error.to_string(),
-                "The vault must be readable before OpenClaw is moved.",
-            )
-        };
-        let vault = Vault::open(&self.vault).map_err(unreadable)?;
+        let vault = Vault::open(&self.vault)?;
         let credentials = vault.map(|vault| vault.present()).unwrap_or_default();
         tool_operations(Arc::clone(&self.catalog), &self.desired, "openclaw", credentials)
     }
@@ -145,6 +138,6 @@ impl Journal for Quiet {
     }
 
     async fn ask(&self, _: &Question, _: Duration) -> Result<(), Problem> {
-        Err(Problem::permanent(Code::CLAW002, "an update asks nobody outside", "Report this as a bug."))
+        Err(Problem::permanent(Code::NODE062, "an update asks nobody outside", "Report this as a bug."))
     }
 }

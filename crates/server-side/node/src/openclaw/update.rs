@@ -159,7 +159,7 @@ impl Site<'_> {
     async fn pin(&self, release: Option<&str>) -> Result<(), Problem> {
         let pins = Pins::read(self.machine).await?.with(NAME, release);
         self.machine.write(&pins.file()).await.map_err(|error| {
-            Problem::transient(Code::CLAW005, error.to_string(), "Look at the disk's space.")
+            Problem::transient(Code::NODE005, error.to_string(), "Look at the disk's space.")
         })
     }
 

@@ -150,7 +150,7 @@ impl Sandbox {
         let password =
             preflight.credentials.get(preflight.tool.name.as_str(), &source.password).ok_or_else(|| {
                 let what = format!("{}/{} is not in the vault", preflight.tool.name, source.password);
-                Problem::permanent(Code::RES006, what, "Run the provisioning again.")
+                Problem::permanent(Code::RES011, what, "Run the provisioning again.")
             })?;
         let database = DatabaseSource { container: self.container(&source.container), ..source.clone() };
         SandboxDatabase::new(&self.layout, database, password.clone())

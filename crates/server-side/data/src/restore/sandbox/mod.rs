@@ -239,7 +239,7 @@ pub(crate) async fn address(tool: &Tool, id: &SandboxId) -> Result<SocketAddr, P
     });
     let Some((container, port)) = found else {
         return Err(Problem::permanent(
-            Code::RES006,
+            Code::RES011,
             format!("{} publishes no port for its health", tool.name),
             "Correct the catalog.",
         ));

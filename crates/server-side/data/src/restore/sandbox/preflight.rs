@@ -49,7 +49,7 @@ impl<'a> Preflight<'a> {
         let stack = tool_stack(&LocalMachine, &server.catalog, &server.desired, name, &credentials).await?;
         let document: Value = serde_saphyr::from_str(&stack.compose).map_err(|error| {
             Problem::permanent(
-                Code::RES006,
+                Code::RES011,
                 format!("the stack of {name} is unreadable: {error}"),
                 "Correct the catalog.",
             )
