@@ -66,8 +66,8 @@ impl Location {
     /// A destination; what opens it is written to files (0600) in `work`, a folder in memory.
     ///
     /// # Errors
-    /// `REPO010` when the destination cannot be said to rclone, or the files cannot be written; `REPO020` for a remote that
-    /// may not be a destination.
+    /// `REPO015` when a field of the destination cannot be said to rclone, `REPO016` when the files cannot be written,
+    /// `REPO020` for a remote that may not be a destination.
     pub fn outside(destination: &Destination, programs: &Programs, work: &Path) -> Result<Self, Problem> {
         match destination {
             Destination::S3(s3) => Self::s3(s3, work),
@@ -158,7 +158,7 @@ fn whole(what: &str, value: &str) -> Result<String, Problem> {
         return Ok(quoted(value));
     }
     Err(Problem::permanent(
-        Code::REPO010,
+        Code::REPO015,
         format!("the {what} of the backup destination is empty, or has control characters or `%(`"),
         "Set the destination again with its right values; have another key made if this is the right one.",
     ))
@@ -175,7 +175,7 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Problem> {
     };
     write().map_err(|error| {
         Problem::transient(
-            Code::REPO010,
+            Code::REPO016,
             format!("{} could not be written: {error}", path.display()),
             "Look at the folder's space and owner; the next run tries again.",
         )
@@ -243,7 +243,7 @@ mod tests {
     fn a_value_with_a_line_break_is_refused() {
         let hostile = S3Destination { region: "eu\n[other]".to_owned(), ..s3() };
         let problem = s3_section(&hostile, None).unwrap_err();
-        assert_eq!(problem.code, "REPO010");
+        assert_eq!(problem.code, "REPO015");
         assert!(!problem.message.contains("other"));
     }
 }
