@@ -165,7 +165,7 @@ async fn a_wrong_password_and_a_damaged_repository_bring_nothing_back() {
     std::fs::write(&wrong, "another password").unwrap();
     let target = tempfile::tempdir().unwrap();
     let refused = own::rebuild(&own.repository, &wrong, "latest", target.path()).await.unwrap_err();
-    assert!(refused.code == "DEST004" && !refused.message.contains("another password"), "{refused}");
+    assert!(refused.code == "DEST006" && !refused.message.contains("another password"), "{refused}");
     for pack in packs(&folder.path().join("repository/data")) {
         let mut content = std::fs::read(&pack).unwrap();
         let middle = content.len() / 2;

@@ -47,7 +47,8 @@ async fn proven(
     let target = target.to_string_lossy().into_owned();
     restic
         .run(stage, &["restore", snapshot, "--tag", TAG, "--host", TAG, "--target", &target, "--verify"])
-        .await?;
+        .await
+        .map_err(unreadable)?;
     let text = fs::read(stage.join(MANIFEST)).map_err(|error| wrong(stage, &error))?;
     let manifest: Manifest = serde_json::from_slice(&text)
         .map_err(|error| differs(&format!("its manifest is damaged: {error}")))?;
@@ -112,6 +113,15 @@ fn put(from: &Path, to: &Path, mode: u32) -> std::io::Result<()> {
 
 fn wrong(path: &Path, error: &std::io::Error) -> Problem {
     differs(&format!("{}: {error}", path.display()))
+}
+
+/// What restic said, as somebody meets it who brings the Hub back.
+fn unreadable(said: Problem) -> Problem {
+    Problem::transient(
+        Code::DEST006,
+        said.message,
+        "Nothing was put in place. Check the repository, its password file and restic: restic snapshots.",
+    )
 }
 
 fn differs(why: &str) -> Problem {
