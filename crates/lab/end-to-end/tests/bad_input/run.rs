@@ -163,7 +163,10 @@ impl Run {
 
 /// The provisioner's last words: `[CODE] message`, then the hint.
 fn said_last(printed: &str) -> Option<Problem> {
-    let said = |(code, message): (&str, &str)| Problem::transient(code, message, "");
+    let said = |(code, message): (&str, &str)| {
+        let (code, message) = (code.to_owned(), message.to_owned());
+        Problem { code, message, hint: String::new(), retryable: true }
+    };
     let line = printed.lines().rev().find(|line| line.starts_with('['))?;
     line[1..].split_once("] ").map(said)
 }
