@@ -3,7 +3,8 @@
 use std::{env, fmt::Write as _, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../../docs/errors").canonicalize()?;
+    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../../docs/errors");
+    let folder = folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut codes = Vec::new();
     for entry in fs::read_dir(&folder)? {

@@ -197,7 +197,7 @@ impl FileJournal {
         Err(Problem::transient(
             Code::NODE080,
             format!("Nobody brought the keys from the escrow within {} hours", patience.as_secs() / 3600),
-            "Retry, and let somebody who can open the escrow run `letsbe backups recover` meanwhile.",
+            "Retry, and let somebody who can open the escrow run `letsbe backups unseal` meanwhile.",
         ))
     }
 }

@@ -68,6 +68,13 @@ const KNOWN: [&str; 37] = [
     "working_dir",
 ];
 
+/// Fields of the whole file. `include` would bring in what nobody has checked.
+const TOP: [&str; 4] = ["name", "networks", "services", "volumes"];
+
+/// Why a service is another one in the rendered file.
+const FILLED_IN: &str =
+    "must have its name, `image` and `container_name` as they are: nothing is filled in there";
+
 /// Compares a rendered compose file with the entry's declarations and with the house rules.
 pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
     let mut found = Found::new();
@@ -79,16 +86,33 @@ pub(crate) fn check(tool: &Tool, text: &str, document: &Value) -> Found {
         let why = "holds ${…}: values reach containers by env_file or a file, never by interpolation";
         found.push(("interpolation".to_owned(), why.to_owned()));
     }
+    let fields = document.as_object().into_iter().flat_map(serde_json::Map::keys);
+    for field in fields.filter(|field| !TOP.contains(&field.as_str())) {
+        found.push((field.clone(), "is not allowed".to_owned()));
+    }
     let empty = serde_json::Map::new();
     let services = document["services"].as_object().unwrap_or(&empty);
     for declared in &tool.services {
-        found.extend(check_service(tool, declared, &services[&declared.name]));
+        match services.get(&declared.name).filter(|service| is_as_read(declared, service)) {
+            Some(service) => found.extend(check_service(tool, declared, service)),
+            None => found.push((format!("services.{}", declared.name), FILLED_IN.to_owned())),
+        }
+    }
+    for name in services.keys().filter(|name| !tool.services.iter().any(|service| service.name == **name)) {
+        found.push((format!("services.{name}"), FILLED_IN.to_owned()));
     }
     found.extend(unused(tool, services));
     found.extend(check_volumes(tool, document, services));
     found.extend(state::mounted(tool, services));
     found.extend(check_networks(tool, document));
     found
+}
+
+/// Whether a rendered service is the one that was read before anything was filled in: its image is pinned, its
+/// container is nobody else's.
+fn is_as_read(declared: &Service, service: &Value) -> bool {
+    let is = |field: &str, read: &str| service[field].as_str().unwrap_or_default() == read;
+    is("image", &declared.image) && is("container_name", &declared.container)
 }
 
 /// Files that tool.toml declares and no service uses.
@@ -132,9 +156,10 @@ fn check_service(tool: &Tool, declared: &Service, service: &Value) -> Found {
         && logging["options"]["max-size"].is_string()
         && logging["options"]["max-file"].is_string();
     demand("logging", rotated, format!("must be json-file with max-size and max-file, which {ADDED}"));
-    let kept = texts(&service["security_opt"]).iter().any(|option| option == "no-new-privileges:true");
-    demand("security_opt", kept, format!("must hold no-new-privileges:true, which {ADDED}"));
-    demand("pids_limit", service["pids_limit"].is_u64(), format!("must be a number, which {ADDED}"));
+    let kept = texts(&service["security_opt"]) == ["no-new-privileges:true"];
+    demand("security_opt", kept, format!("must hold no-new-privileges:true alone, which {ADDED}"));
+    let counted = service["pids_limit"].as_u64().is_some_and(|most| most > 0);
+    demand("pids_limit", counted, format!("must be a number above 0, which {ADDED}"));
     demand("cap_drop", texts(&service["cap_drop"]) == ["ALL"], format!("must be [ALL], which {ADDED}"));
     let added = texts(&service["cap_add"]);
     let kept = house_lines::capabilities(tool, name);
@@ -209,7 +234,9 @@ fn check_volumes(tool: &Tool, document: &Value, services: &serde_json::Map<Strin
             let read_only = mount.ends_with(":ro");
             let field = format!("services.{name}.volumes");
             if source.starts_with("./") {
-                if !read_only && source.starts_with("./") {
+                if source.contains("..") {
+                    found.push((field, format!("{source} lies outside the stack's own folder")));
+                } else if !read_only {
                     found.push((field, format!("{source} is the stack's own and must be mounted read-only")));
                 }
             } else if source.starts_with('/') {

@@ -117,7 +117,8 @@ impl ComposeFile {
                     Err(why) => found.push((format!("services.{name}.ports"), why)),
                 }
             }
-            tool.needs.ram_mb += service.memory.as_deref().and_then(megabytes).unwrap_or_default();
+            let memory = service.memory.as_deref().and_then(megabytes).unwrap_or_default();
+            tool.needs.ram_mb = tool.needs.ram_mb.saturating_add(memory);
         }
         let mut in_tool = self.host_ports(tool, former);
         in_tool.extend(updated(tool));
@@ -198,11 +199,12 @@ fn published(port: &Value) -> Result<(u16, u16), String> {
     })
 }
 
-/// A bound of memory in MiB.
+/// A bound of memory in MiB. To Docker 0 is none.
 pub(crate) fn megabytes(text: &str) -> Option<u64> {
-    match text.split_at_checked(text.len().checked_sub(1)?)? {
+    let megabytes = match text.split_at_checked(text.len().checked_sub(1)?)? {
         (number, "m") => number.parse().ok(),
         (number, "g") => number.parse::<u64>().ok()?.checked_mul(1024),
         _ => None,
-    }
+    };
+    megabytes.filter(|megabytes| *megabytes > 0)
 }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +21,20 @@ use crate::{
     template::Shared,
     tool::ToolFiles,
 };
+
+/// The largest file that is read. Ours have some kilobytes.
+const FILE_MAX: u64 = 1024 * 1024;
+
+/// The text of a file: neither of a pipe that never ends, nor of more than there is memory for.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
+    let about = fs::metadata(path)?;
+    if !about.is_file() || about.len() > FILE_MAX {
+        return Err(io::Error::other("it is no file, or larger than 1 MiB"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(FILE_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
 
 /// An entry's folder, and what is in it.
 #[derive(Debug)]
@@ -45,7 +60,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// A file's text; errors name it as `name`.
     pub(crate) fn text(&mut self, path: &Path, name: &str) -> Option<String> {
-        match fs::read_to_string(path) {
+        match read(path) {
             Ok(text) => Some(text),
             Err(error) => {
                 self.errors.push(CatalogError::new(name, "file", format!("cannot be read: {error}")));

@@ -81,3 +81,25 @@ impl Record {
 }
 
 const FILE: &str = "openclaw-update.json";
+
+#[cfg(test)]
+mod tests {
+    use super::{Record, UpdatePhase};
+
+    #[test]
+    fn a_record_of_the_former_release_is_read_and_written_alike() {
+        let former = serde_json::json!({
+            "run": "01942f7e-0000-7000-8000-000000000001",
+            "from": "2026.9",
+            "to": "2026.10",
+            "former_pin": null,
+            "stage": "moving",
+            "began_at": "2026-11-18T13:50:00Z",
+            "ended_at": null,
+            "problem": null,
+        });
+        let record: Record = serde_json::from_value(former.clone()).unwrap();
+        assert!(record.phase == UpdatePhase::Moving && !record.is_over());
+        assert_eq!(serde_json::to_value(record).unwrap(), former);
+    }
+}

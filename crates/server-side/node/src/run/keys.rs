@@ -68,7 +68,7 @@ pub(crate) fn accept(layout: &Layout, job: JobId) -> Result<(), Problem> {
     take_in(layout, job, &sealed)
 }
 
-const HINT: &str = "Seal the keys to the recipient that the run told last: `letsbe backups recover` does it.";
+const HINT: &str = "Seal the keys to the recipient that the run told last: `letsbe backups unseal` does it.";
 
 /// Opens the sealed text and lays the keys down for the run.
 fn take_in(layout: &Layout, job: JobId, sealed: &str) -> Result<(), Problem> {

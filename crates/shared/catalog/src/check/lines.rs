@@ -7,14 +7,17 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::{entry::line_at, house_lines};
+use crate::{
+    entry::{line_at, read},
+    house_lines,
+};
 
 /// The line where a field stands, or the nearest one around it.
 pub(super) fn of(file: &Path, field: &str) -> Option<usize> {
     if let Some(line) = field.strip_prefix("line ") {
         return line.parse().ok();
     }
-    let text = std::fs::read_to_string(file).ok()?;
+    let text = read(file).ok()?;
     match file.extension()?.to_str()? {
         "toml" => in_toml(&text, field),
         "yml" => in_compose(&text, field),

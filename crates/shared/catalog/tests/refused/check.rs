@@ -161,3 +161,18 @@ fn the_shipped_catalog_has_no_errors_and_warnings() {
     assert!(worse.is_empty(), "{worse:#?}");
     assert_eq!(report.tools.len(), 11);
 }
+
+#[test]
+fn what_is_no_file_or_too_large_is_not_read() {
+    let root = catalog(TOOL, &pinned());
+    let alpha = root.path().join("tools/alpha");
+    fs::create_dir(alpha.join("files")).expect("folder");
+    std::os::unix::fs::symlink("/dev/zero", alpha.join("files/endless")).expect("link");
+    fs::write(alpha.join("nginx.conf"), "# ".repeat(600_000)).expect("nginx.conf");
+    let findings = check(root.path()).findings;
+    for name in ["files/endless", "nginx.conf"] {
+        let found = findings.iter().find(|finding| finding.file.ends_with(name)).expect(name);
+        assert_eq!(found.severity, Severity::Error);
+        assert_eq!(found.message, "cannot be read: it is no file, or larger than 1 MiB");
+    }
+}

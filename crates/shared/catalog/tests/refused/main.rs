@@ -159,6 +159,18 @@ fn the_shipped_catalog_is_sound() {
 }
 
 #[test]
+fn a_service_whose_name_is_filled_in_is_refused() {
+    let name = "{{ timezone }}";
+    let tool = TOOL.replace("stop = [\"app\"]", &format!("stop = [\"{name}\"]"));
+    let found = load(&tool, &COMPOSE.replace("  app:", &format!("  \"{name}\":")));
+    let why = "must have its name, `image` and `container_name` as they are: nothing is filled in there";
+    for service in [name, "Europe/Berlin"] {
+        let wanted = format!("tools/alpha/compose.yml: services.{service}: {why}");
+        assert!(found.contains(&wanted), "wanted {wanted}\nfound {found:#?}");
+    }
+}
+
+#[test]
 fn a_fault_in_tool_toml_is_named() {
     assert_eq!(load(TOOL, COMPOSE), Vec::<String>::new(), "the sample itself must be sound");
     for (from, to, why) in TOOL_FAULTS {
@@ -196,7 +208,13 @@ fn a_fault_in_compose_yml_is_named() {
         ("    mem_limit", "    cap_add: [ALL]\n    mem_limit", format!("{app}.cap_add: must hold nothing else than CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, NET_BIND_SERVICE, SETGID, SETUID")),
         ("    mem_limit", "    cap_drop: [ALL]\n    cap_add: [SYS_ADMIN]\n    mem_limit", format!("{app}.cap_add: must hold nothing else than CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, NET_BIND_SERVICE, SETGID, SETUID")),
         ("    mem_limit", "    cap_drop: [NET_RAW]\n    mem_limit", format!("{app}.cap_drop: must be [ALL], which is added here: leave it out")),
-        ("    mem_limit", "    pids_limit: -1\n    mem_limit", format!("{app}.pids_limit: must be a number, which is added here: leave it out")),
+        ("    mem_limit", "    pids_limit: -1\n    mem_limit", format!("{app}.pids_limit: must be a number above 0, which is added here: leave it out")),
+        ("    mem_limit", "    pids_limit: 0\n    mem_limit", format!("{app}.pids_limit: must be a number above 0")),
+        ("mem_limit: 128m", "mem_limit: 0m", format!("{app}.mem_limit: is missing, or not like 512m or 2g")),
+        ("    mem_limit", "    security_opt: [\"no-new-privileges:true\", \"seccomp:unconfined\"]\n    mem_limit", format!("{app}.security_opt: must hold no-new-privileges:true alone")),
+        ("services:\n", "include: [\"./more.yml\"]\nservices:\n", "include: is not allowed".to_owned()),
+        ("- data:/data", "- ./../../state:/x:ro\n      - data:/data", format!("{app}.volumes: ./../../state lies outside the stack's own folder")),
+        ("image: alpha:1.2", "image: \"alpha:{{ tenant }}\"", format!("{app}: must have its name, `image` and `container_name` as they are")),
         ("    mem_limit", "    network_mode: host\n    mem_limit", format!("{app}.network_mode: is not allowed without an exception \"host-network\"")),
         ("- data:/data", "- /var/run/docker.sock:/var/run/docker.sock\n      - data:/data", format!("{app}.volumes: mounts the Docker socket, which makes it root: containers are shown in /run/letsbe/docker")),
         ("- data:/data", "- /run/docker.sock:/x:ro\n      - data:/data", format!("{app}.volumes: mounts the Docker socket, which makes it root: containers are shown in /run/letsbe/docker")),

@@ -126,3 +126,24 @@ fn journals_are_found_again() {
     remove(&layout, "ghost").unwrap();
     assert_eq!(unfinished(&layout).unwrap(), []);
 }
+
+#[test]
+fn a_journal_of_the_former_release_is_read_and_goes_on() {
+    let former = serde_json::json!({
+        "tool": "ghost",
+        "kind": { "is": "restore", "former": "saved" },
+        "set": "01942f7e-0000-7000-8000-000000000001",
+        "taken_at": "2026-11-18T13:46:40Z",
+        "stage": "0123abcd",
+        "began_at": "2026-11-18T13:50:00Z",
+        "wanted": "restored",
+        "pairs": [{ "live": "/a", "beside": "/b", "former": 11, "restored": 12 }],
+        "size": [3, 4],
+        "back": { "problem": { "code": "NODE045", "message": "m", "hint": "h", "retryable": true }, "is_touched": true },
+        "done": ["stop_tool"],
+        "machine": "m",
+    });
+    let journal: RestoreJournal = serde_json::from_value(former.clone()).unwrap();
+    assert_eq!((journal.sandbox.as_str(), journal.next()), ("0123abcd", Some(Exchange)));
+    assert_eq!(serde_json::to_value(journal).unwrap(), former, "the former release could go on too");
+}

@@ -132,7 +132,7 @@ impl Holding {
     }
 }
 
-/// `sandbox.json` in a sandbox's folder.
+/// `stage.json` in a sandbox's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SandboxRecord {
     /// The sandbox.
@@ -273,5 +273,28 @@ mod tests {
         for bad in ["", "../../..", "0badcaf", "0BADCAFE", "0badcafe0"] {
             assert!(SandboxId::try_from(bad.to_owned()).is_err(), "{bad}");
         }
+    }
+    #[test]
+    fn a_record_of_the_former_release_is_read_and_written_alike() {
+        let former = serde_json::json!({
+            "id": "0123abcd",
+            "tool": "ghost",
+            "set": "01942f7e-0000-7000-8000-000000000001",
+            "taken_at": "2026-11-18T13:46:40Z",
+            "made_at": "2026-11-18T13:50:00Z",
+            "data": ["/opt/letsbe/stage/0123abcd/data"],
+            "holding": {
+                "is": "former",
+                "until": "2026-11-25T13:55:00Z",
+                "switched_at": "2026-11-18T13:55:00Z",
+                "pairs": [{ "live": "/a", "beside": "/b", "former": 11, "restored": 12 }],
+            },
+        });
+        let record: SandboxRecord = serde_json::from_value(former.clone()).unwrap();
+        assert!(matches!(&record.holding, Holding::Former { pairs, .. } if pairs.len() == 1));
+        assert_eq!(serde_json::to_value(record).unwrap(), former);
+        let made = serde_json::json!({ "is": "made", "by": { "pid": 7, "started": 8, "boot": "x" } });
+        let holding: Holding = serde_json::from_value(made.clone()).unwrap();
+        assert_eq!(serde_json::to_value(holding).unwrap(), made);
     }
 }
