@@ -92,8 +92,8 @@ fn delta(duration: Duration) -> TimeDelta {
 /// How a task is; `None` is one of which nothing is known.
 #[must_use]
 pub fn state(entry: &Entry, task: Option<&BackgroundTask>, now: DateTime<Utc>) -> HubTaskState {
-    // One that a person asked for before it ever ran is not known either.
-    let known = task.filter(|task| task.record.started_at.is_some());
+    // One that a person asked for before it ever ran is not known either; one that an older Hub did is due.
+    let known = task.filter(|task| task.record.started_at.or(task.record.due_at).is_some());
     let Some(BackgroundTask { lease, record, .. }) = known else {
         return if entry.needs.is_some() { HubTaskState::Off } else { HubTaskState::Stalled };
     };

@@ -34,6 +34,12 @@ fn ran(started: i64, finished: Option<i64>, due: i64) -> BackgroundTask {
     BackgroundTask { name: DRILLS.to_owned(), fence: 1, record, ..BackgroundTask::default() }
 }
 
+/// What the migration makes of a task that an older Hub did under another name.
+fn handed_down(due: i64) -> BackgroundTask {
+    let record = TaskRecord { due_at: at(due), ..TaskRecord::default() };
+    BackgroundTask { name: DRILLS.to_owned(), record, ..BackgroundTask::default() }
+}
+
 fn leased(until: i64, task: BackgroundTask) -> BackgroundTask {
     BackgroundTask { lease: at(until).map(|until| ("one".to_owned(), until)), ..task }
 }
@@ -105,6 +111,8 @@ fn a_task_stalls_when_it_is_late_too_long_at_work_or_left_by_a_hub_that_died() {
     for (what, task, expected) in [
         ("no Hub ever ran it", None, Stalled),
         ("no Hub ever ran it, and a person asked", Some(requested(-1, BackgroundTask::default())), Stalled),
+        ("an older Hub ran it, and it is not due yet", Some(handed_down(30)), Idle),
+        ("an older Hub ran it, and no Hub since", Some(handed_down(-3)), Stalled),
         ("idle", Some(ran(-30, Some(-29), 30)), Idle),
         ("due since a minute", Some(ran(-61, Some(-61), -1)), Idle),
         ("due since three", Some(ran(-63, Some(-63), -3)), Stalled),
@@ -119,6 +127,7 @@ fn a_task_stalls_when_it_is_late_too_long_at_work_or_left_by_a_hub_that_died() {
     }
     let backup = entry(HUB_BACKUP).expect("is in the table");
     assert_eq!(state(backup, None, now()), Off, "the settings do not ask for it");
+    assert_eq!(state(backup, Some(&handed_down(30)), now()), Idle, "an older Hub made it");
 }
 
 #[test]
