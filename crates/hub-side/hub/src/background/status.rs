@@ -77,6 +77,9 @@ pub(super) fn after(
     let failures = if outcome.is_ok() { 0 } else { before.failures.saturating_add(1) };
     let finished = started + delta(took);
     let more = outcome.as_ref().is_ok_and(|done| done.more);
+    let pause = delta(pause(entry, failures, more));
+    // What takes long is done no more rarely for it.
+    let due = if failures == 0 { (started + pause).max(finished) } else { finished + pause };
     let report = outcome.as_ref().ok().and_then(|done| done.report.clone());
     TaskRecord {
         started_at: Some(started),
@@ -85,7 +88,7 @@ pub(super) fn after(
         report: report.or(before.report),
         problem: outcome.as_ref().err().cloned(),
         failures,
-        due_at: Some(finished + delta(pause(entry, failures, more))),
+        due_at: Some(due),
     }
 }
 

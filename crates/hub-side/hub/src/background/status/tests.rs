@@ -93,7 +93,14 @@ fn a_record_tells_of_the_last_activation_and_of_what_was_last_done() {
     let ended = |before, outcome| after(drills(), before, &outcome, (now(), took));
     let first = ended(TaskRecord::default(), Ok(Done { report: Some(json!({"begun": 2})), more: false }));
     assert_eq!((first.took_ms, first.failures, &first.report), (1_500, 0, &Some(json!({"begun": 2}))));
-    assert_eq!(first.due_at, Some(now() + TimeDelta::hours(1) + TimeDelta::milliseconds(1_500)));
+    assert_eq!(first.due_at, at(60), "an hour after it began");
+    let long = after(
+        drills(),
+        TaskRecord::default(),
+        &Ok(Done { report: None, more: false }),
+        (now(), Duration::from_secs(7_200)),
+    );
+    assert_eq!(long.due_at, at(120), "at once where it took longer");
     let nothing = ended(first, Ok(Done { report: None, more: false }));
     assert_eq!(nothing.report, Some(json!({"begun": 2})), "there was nothing to do since");
     let problem = || Problem::transient(Code::WORK001, "m", "h");
