@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_store::{BackgroundTask, LeasedTask, Store, StoreError, TaskRecord};
 use letsbe_types::{Code, Language, Problem, clock::Clock, hub_tasks::HubTaskState};
 use tokio::{
@@ -86,10 +86,10 @@ impl Driver {
         }
         let shared: Vec<Arc<Task>> =
             self.tasks.into_iter().filter(|task| task.entry.runs == Runs::OnOneHub).collect();
-        this.forget(&shared).await;
-        let mut published = None;
+        let (mut published, mut forgot) = (None, None);
         tokio::pin!(stop);
         loop {
+            this.forget(&shared, &mut forgot).await;
             let pause = this.round(&shared, &mut working, &mut published).await;
             tokio::select! {
                 () = &mut stop => break,
@@ -123,9 +123,13 @@ struct Process {
 }
 
 impl Process {
-    /// What nobody will speak of any more.
-    async fn forget(&self, shared: &[Arc<Task>]) {
+    /// What nobody will speak of any more, if it is time to look for it.
+    async fn forget(&self, shared: &[Arc<Task>], forgot: &mut Option<DateTime<Utc>>) {
         let now = self.clock.now();
+        if forgot.is_some_and(|at| at <= now && now - at < REMEMBERED) {
+            return;
+        }
+        *forgot = Some(now);
         let is_elsewhere = |entry: &&Entry| !shared.iter().any(|task| task.entry.name == entry.name);
         let optional =
             super::registry::TABLE.iter().filter(|entry| entry.needs.is_some()).filter(is_elsewhere);
@@ -277,7 +281,7 @@ impl Process {
 }
 
 /// One activation, whatever becomes of it. Dropped, it ends.
-async fn activate(task: &Task, now: chrono::DateTime<chrono::Utc>) -> Outcome {
+async fn activate(task: &Task, now: DateTime<Utc>) -> Outcome {
     let entry = &task.entry;
     let mut apart = JoinSet::new();
     apart.spawn((task.work)(now));

@@ -27,7 +27,7 @@ pub struct Entry {
     pub runs: Runs,
     /// What must stand in a Hub's settings, so that it runs it.
     pub needs: Option<&'static str>,
-    /// How long after an activation the next one is due.
+    /// How long after an activation the next one is due: after its beginning where one Hub runs it for all.
     pub every: Duration,
     /// What activates it earlier.
     pub signals: &'static [Signal],

@@ -9,9 +9,12 @@ use letsbe_types::hub_tasks::{HubTask, HubTaskState};
 use super::{Entry, Outcome, Runs, registry};
 use crate::web::words::hub_task_about;
 
-/// After failures a task is activated again within this, or within its period if that is longer.
+/// After failures a task is activated again within this, or within its period if that is longer (an hour at most).
 const RETRY_CAP: Duration = Duration::from_secs(30);
-/// What is late by more than this has stalled: a Hub looks for what is due every few seconds.
+/// A task that is due more rarely than this is activated again within this after failures.
+const RARE_RETRY_CAP: Duration = Duration::from_secs(3600);
+/// What is late by more than this has stalled: a Hub looks for what is due every few seconds. So far the clocks of Hubs on
+/// one database may differ.
 const SLACK: TimeDelta = TimeDelta::minutes(2);
 
 /// Whether a task that one Hub runs for all is to be activated.
@@ -37,8 +40,9 @@ pub fn turn(entry: &Entry, task: Option<&BackgroundTask>, now: DateTime<Utc>) ->
         task.requested_at.is_some_and(|at| at <= now && started.is_none_or(|started| started < at));
     match task.record.due_at {
         Some(due) if !is_open(&task.record) && !requested => {
-            // A clock that went back must not keep the work from being done.
-            let is_believed = due <= now + delta(entry.every.max(entry.retry).max(RETRY_CAP));
+            // A clock that went back must not keep the work from being done; one that is a little behind that of the Hub
+            // that did it last must not have it done twice.
+            let is_believed = due <= now + delta(entry.every.max(entry.retry).max(RETRY_CAP)) + SLACK;
             if due > now && is_believed { Turn::At(due) } else { Turn::Now }
         }
         _ => Turn::Now,
@@ -58,7 +62,7 @@ pub fn pause(entry: &Entry, failures: u32, more: bool) -> Duration {
         0 => entry.every,
         failures => {
             let doubled = entry.retry.saturating_mul(1 << (failures - 1).min(16));
-            doubled.min(entry.every.max(entry.retry).max(RETRY_CAP))
+            doubled.min(entry.every.min(RARE_RETRY_CAP).max(entry.retry).max(RETRY_CAP))
         }
     }
 }
@@ -73,6 +77,9 @@ pub(super) fn after(
     let failures = if outcome.is_ok() { 0 } else { before.failures.saturating_add(1) };
     let finished = started + delta(took);
     let more = outcome.as_ref().is_ok_and(|done| done.more);
+    let pause = delta(pause(entry, failures, more));
+    // What takes long is done no more rarely for it.
+    let due = if failures == 0 { (started + pause).max(finished) } else { finished + pause };
     let report = outcome.as_ref().ok().and_then(|done| done.report.clone());
     TaskRecord {
         started_at: Some(started),
@@ -81,7 +88,7 @@ pub(super) fn after(
         report: report.or(before.report),
         problem: outcome.as_ref().err().cloned(),
         failures,
-        due_at: Some(finished + delta(pause(entry, failures, more))),
+        due_at: Some(due),
     }
 }
 
@@ -92,8 +99,8 @@ fn delta(duration: Duration) -> TimeDelta {
 /// How a task is; `None` is one of which nothing is known.
 #[must_use]
 pub fn state(entry: &Entry, task: Option<&BackgroundTask>, now: DateTime<Utc>) -> HubTaskState {
-    // One that a person asked for before it ever ran is not known either.
-    let known = task.filter(|task| task.record.started_at.is_some());
+    // One that a person asked for before it ever ran is not known either; one that an older Hub did is due.
+    let known = task.filter(|task| task.record.started_at.or(task.record.due_at).is_some());
     let Some(BackgroundTask { lease, record, .. }) = known else {
         return if entry.needs.is_some() { HubTaskState::Off } else { HubTaskState::Stalled };
     };

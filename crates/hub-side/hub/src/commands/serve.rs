@@ -27,6 +27,8 @@ use letsbe_types::{
 
 /// Requests under way get this long after the order to end.
 const STREAMS_END_AFTER: Duration = Duration::from_secs(5);
+/// So long afterwards the background work may give its leases back.
+const WORK_ENDS_AFTER: Duration = Duration::from_secs(10);
 
 pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Result<()> {
     config.ready()?;
@@ -82,10 +84,34 @@ pub(crate) async fn serve(config: HubConfig, config_file: &Path) -> anyhow::Resu
         let every = Duration::from_secs(s3.count_every.into());
         driver = driver.with(tasks::bucket_counts(store, storage, clock, every));
     }
-    let working = tokio::spawn(driver.run(terminated()));
-    answer(config.listen, state).await?;
-    // It was told to end, too, and waits for no more than a moment.
-    working.await.context("the Hub's background work broke off")
+    work_and_answer(driver, config.listen, state).await
+}
+
+/// Until the process is told to end, and all of it has ended.
+async fn work_and_answer(
+    driver: Driver,
+    listen: std::net::SocketAddr,
+    state: AppState,
+) -> anyhow::Result<()> {
+    // The work ends when no request is answered any more, at the latest: a signal that came before it listened for one was
+    // not heard.
+    let (answering, answered) = tokio::sync::oneshot::channel::<()>();
+    let working = tokio::spawn(driver.run(async {
+        tokio::select! {
+            () = terminated() => {}
+            _ = answered => {}
+        }
+    }));
+    answer(listen, state).await?;
+    drop(answering);
+    match tokio::time::timeout(WORK_ENDS_AFTER, working).await {
+        Ok(ended) => ended.context("the Hub's background work broke off"),
+        // A database that does not answer must not hold the process; what was leased ends by itself.
+        Err(_) => {
+            tracing::warn!("the Hub's background work did not end in time");
+            Ok(())
+        }
+    }
 }
 
 /// What requests share.

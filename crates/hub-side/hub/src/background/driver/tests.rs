@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_store::{BackgroundTask, Store};
+use letsbe_store::{BackgroundTask, Store, TaskRecord};
 use letsbe_types::{
     Code, Problem,
     clock::{Clock as _, ManualClock},
@@ -21,7 +21,7 @@ use tokio::{
 use super::{Driver, Handle, activate};
 use crate::background::{
     Activate, Done, Entry, Task,
-    registry::{DRILLS, MESSAGES, TABLE, entry},
+    registry::{DRILLS, HUB_BACKUP, MESSAGES, TABLE, entry},
 };
 
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -310,6 +310,26 @@ async fn what_each_hub_runs_is_run_by_each_and_woken_by_what_is_stored_and_by_a_
     one.stop().await;
     let tasks = two.store.background_tasks().await.expect("reads");
     assert!(tasks.iter().all(|task| task.hub.as_deref() == Some("two")), "{tasks:?}");
+}
+
+#[tokio::test]
+async fn a_task_that_the_settings_no_longer_ask_for_is_forgotten_while_the_hub_runs() {
+    let bench = Bench::new();
+    let (store, now) = (bench.store().await, bench.clock.now());
+    let leased = store.lease_task(HUB_BACKUP, 0, ("former", now + LEASE), now).await.expect("writes");
+    let record = TaskRecord { started_at: Some(now), due_at: Some(now), ..TaskRecord::default() };
+    store.finish_task(&leased.expect("is free"), &record).await.expect("writes");
+    let hub = bench.hub("one", Watched::new(Does::Pieces(0), 99).task(DRILLS)).await;
+    hub.until(DRILLS, |task| task.record.finished_at.is_some()).await;
+    hub.until(HUB_BACKUP, |task| task.record == record).await;
+    bench.clock.advance(TimeDelta::days(2));
+    let forgotten = async {
+        while store.background_tasks().await.expect("reads").iter().any(|task| task.name == HUB_BACKUP) {
+            hub.handle.go_round();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, forgotten).await.expect("it is forgotten");
 }
 
 #[test]

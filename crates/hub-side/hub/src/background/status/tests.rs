@@ -34,6 +34,12 @@ fn ran(started: i64, finished: Option<i64>, due: i64) -> BackgroundTask {
     BackgroundTask { name: DRILLS.to_owned(), fence: 1, record, ..BackgroundTask::default() }
 }
 
+/// What the migration makes of a task that an older Hub did under another name.
+fn handed_down(due: i64) -> BackgroundTask {
+    let record = TaskRecord { due_at: at(due), ..TaskRecord::default() };
+    BackgroundTask { name: DRILLS.to_owned(), record, ..BackgroundTask::default() }
+}
+
 fn leased(until: i64, task: BackgroundTask) -> BackgroundTask {
     BackgroundTask { lease: at(until).map(|until| ("one".to_owned(), until)), ..task }
 }
@@ -55,6 +61,11 @@ fn a_task_is_activated_when_it_is_due_asked_for_or_was_left_open() {
         ("a person asked for it", Some(requested(-1, idle())), Turn::Now),
         ("a person asked, and it ran", Some(requested(-31, idle())), Turn::At(at(30).expect("a moment"))),
         ("a person asked while it ran", Some(requested(-1, leased(1, ran(-2, None, -2)))), Turn::Taken),
+        (
+            "the clock of the Hub that ran it is ahead",
+            Some(ran(1, Some(1), 61)),
+            Turn::At(at(61).expect("a moment")),
+        ),
         ("the clock went back by a day", Some(ran(1_000, Some(1_001), 1_440)), Turn::Now),
     ] {
         assert_eq!(turn(drills(), task.as_ref(), now()), expected, "{what}");
@@ -62,13 +73,13 @@ fn a_task_is_activated_when_it_is_due_asked_for_or_was_left_open() {
 }
 
 #[test]
-fn after_each_failure_the_pause_doubles_up_to_the_period() {
+fn after_each_failure_the_pause_doubles_up_to_the_period_or_an_hour() {
     let pauses = |name: &str| {
         let entry = entry(name).expect("is in the table");
         [1, 2, 3, 4, 20].map(|failures| pause(entry, failures, true).as_secs())
     };
     assert_eq!(pauses(DRILLS), [60, 120, 240, 480, 3600]);
-    assert_eq!(pauses(HUB_BACKUP), [3600, 7200, 14_400, 28_800, 86_400]);
+    assert_eq!(pauses(HUB_BACKUP), [3600; 5], "hourly, whatever fails");
     assert_eq!(pauses(ORDER_EFFECTS), [1, 2, 4, 8, 30]);
     for entry in &TABLE {
         assert_eq!(pause(entry, 0, false), entry.every, "{}", entry.name);
@@ -82,7 +93,14 @@ fn a_record_tells_of_the_last_activation_and_of_what_was_last_done() {
     let ended = |before, outcome| after(drills(), before, &outcome, (now(), took));
     let first = ended(TaskRecord::default(), Ok(Done { report: Some(json!({"begun": 2})), more: false }));
     assert_eq!((first.took_ms, first.failures, &first.report), (1_500, 0, &Some(json!({"begun": 2}))));
-    assert_eq!(first.due_at, Some(now() + TimeDelta::hours(1) + TimeDelta::milliseconds(1_500)));
+    assert_eq!(first.due_at, at(60), "an hour after it began");
+    let long = after(
+        drills(),
+        TaskRecord::default(),
+        &Ok(Done { report: None, more: false }),
+        (now(), Duration::from_secs(7_200)),
+    );
+    assert_eq!(long.due_at, at(120), "at once where it took longer");
     let nothing = ended(first, Ok(Done { report: None, more: false }));
     assert_eq!(nothing.report, Some(json!({"begun": 2})), "there was nothing to do since");
     let problem = || Problem::transient(Code::WORK001, "m", "h");
@@ -105,6 +123,8 @@ fn a_task_stalls_when_it_is_late_too_long_at_work_or_left_by_a_hub_that_died() {
     for (what, task, expected) in [
         ("no Hub ever ran it", None, Stalled),
         ("no Hub ever ran it, and a person asked", Some(requested(-1, BackgroundTask::default())), Stalled),
+        ("an older Hub ran it, and it is not due yet", Some(handed_down(30)), Idle),
+        ("an older Hub ran it, and no Hub since", Some(handed_down(-3)), Stalled),
         ("idle", Some(ran(-30, Some(-29), 30)), Idle),
         ("due since a minute", Some(ran(-61, Some(-61), -1)), Idle),
         ("due since three", Some(ran(-63, Some(-63), -3)), Stalled),
@@ -119,6 +139,7 @@ fn a_task_stalls_when_it_is_late_too_long_at_work_or_left_by_a_hub_that_died() {
     }
     let backup = entry(HUB_BACKUP).expect("is in the table");
     assert_eq!(state(backup, None, now()), Off, "the settings do not ask for it");
+    assert_eq!(state(backup, Some(&handed_down(30)), now()), Idle, "an older Hub made it");
 }
 
 #[test]

@@ -15,8 +15,9 @@ use crate::{
     },
 };
 
-/// Messages of one activation at most.
-const AT_ONCE: u64 = 20;
+/// Messages of one activation at most: to staff each takes half a minute for each of them where the mail server hangs, and
+/// all of it must end within the task's timeout.
+const AT_ONCE: u64 = 4;
 
 pub(super) struct Messages(pub(super) Arc<Worker>);
 
