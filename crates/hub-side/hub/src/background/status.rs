@@ -37,8 +37,9 @@ pub fn turn(entry: &Entry, task: Option<&BackgroundTask>, now: DateTime<Utc>) ->
         task.requested_at.is_some_and(|at| at <= now && started.is_none_or(|started| started < at));
     match task.record.due_at {
         Some(due) if !is_open(&task.record) && !requested => {
-            // A clock that went back must not keep the work from being done.
-            let is_believed = due <= now + delta(entry.every.max(entry.retry).max(RETRY_CAP));
+            // A clock that went back must not keep the work from being done. One that another Hub tells the time by, or that
+            // went slower than the work, may be a little ahead.
+            let is_believed = due <= now + delta(entry.every.max(entry.retry).max(RETRY_CAP)) + SLACK;
             if due > now && is_believed { Turn::At(due) } else { Turn::Now }
         }
         _ => Turn::Now,

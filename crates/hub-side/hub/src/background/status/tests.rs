@@ -55,6 +55,11 @@ fn a_task_is_activated_when_it_is_due_asked_for_or_was_left_open() {
         ("a person asked for it", Some(requested(-1, idle())), Turn::Now),
         ("a person asked, and it ran", Some(requested(-31, idle())), Turn::At(at(30).expect("a moment"))),
         ("a person asked while it ran", Some(requested(-1, leased(1, ran(-2, None, -2)))), Turn::Taken),
+        (
+            "it took longer than the clock says",
+            Some(ran(0, Some(1), 61)),
+            Turn::At(at(61).expect("a moment")),
+        ),
         ("the clock went back by a day", Some(ran(1_000, Some(1_001), 1_440)), Turn::Now),
     ] {
         assert_eq!(turn(drills(), task.as_ref(), now()), expected, "{what}");
