@@ -128,10 +128,13 @@ impl Postgres {
         let password = self.password.clone();
         options.max_connections(8).sqlx_logging(false).map_sqlx_postgres_opts(move |postgres| {
             let seconds = format!("{}s", PATIENCE.as_secs());
-            // Whoever holds a lock and says nothing any more (its machine is gone) loses it.
-            let postgres = postgres
-                .application_name("letsbe-hub")
-                .options([("lock_timeout", &seconds), ("idle_in_transaction_session_timeout", &seconds)]);
+            let postgres = postgres.application_name("letsbe-hub").options([
+                // Whoever holds a lock and says nothing any more (its machine is gone) loses it.
+                ("lock_timeout", &*seconds),
+                ("idle_in_transaction_session_timeout", &*seconds),
+                // Who waited for a lock reads what was written meanwhile, whatever this database's default is.
+                ("default_transaction_isolation", "read committed"),
+            ]);
             let postgres = match &password {
                 Some(password) => postgres.password(password.expose()),
                 None => postgres,
@@ -184,6 +187,8 @@ pub(crate) async fn open_alone(file: &Path) -> Result<DatabaseConnection, StoreE
     // Says whether it is there and of this version.
     open_to_read(&file.into()).await?.close().await?;
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rw", file.display()));
+    // The one connection has the lock: it stays as long as it is wanted.
+    options.idle_timeout(None).max_lifetime(None);
     options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(|sqlite| {
         let alone = sqlite.locking_mode(sqlite::SqliteLockingMode::Exclusive);
         alone.journal_mode(sqlite::SqliteJournalMode::Wal).busy_timeout(Duration::from_secs(1))

@@ -1,12 +1,17 @@
 //! A Hub's database from SQLite to PostgreSQL: every row of every table, in one transaction, counted on both sides.
+//!
+//! PostgreSQL keeps no U+0000 in any text. A former Hub kept what a server sent: U+FFFD takes its place, as in all that the
+//! Hub takes today.
 
 use std::path::Path;
 
 use crate::{Database, Store, StoreError, database, entities, row_error};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
-    IntoActiveModel, Iterable as _, PaginatorTrait as _, PrimaryKeyToColumn as _, QueryOrder as _, Statement,
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
+    EntityTrait, IntoActiveModel, Iterable as _, PaginatorTrait as _, PrimaryKeyToColumn as _,
+    QueryOrder as _, Statement, Value,
 };
+use serde_json::Value as Json;
 
 /// Rows that travel together: all their values fit into one statement.
 const ROWS: u64 = 500;
@@ -114,6 +119,8 @@ impl Relocation {
         let target = Store::open(&self.to).await?;
         let transaction = target.begin_write().await?;
         let (from, to) = (&self.from, &transaction);
+        // While a large file is read, nothing is said here.
+        to.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
         // Somebody may have been there since it was looked at.
         if let Some(table) = rows_in_target(to).await? {
             return Err(StoreError::Unready(format!(
@@ -166,9 +173,60 @@ where
         }
         rows += found.len() as u64;
         page += 1;
-        let models = found.into_iter().map(IntoActiveModel::into_active_model);
+        let models = found.into_iter().map(|model| without_nul(model.into_active_model()));
         E::insert_many(models).exec_without_returning(to).await?;
     }
+}
+
+fn without_nul<A: ActiveModelTrait>(mut row: A) -> A {
+    for column in <A::Entity as EntityTrait>::Column::iter() {
+        let value = match row.get(column) {
+            ActiveValue::Set(value) | ActiveValue::Unchanged(value) => value,
+            ActiveValue::NotSet => continue,
+        };
+        if let Some(clean) = clean_value(&value) {
+            row.set(column, clean);
+        }
+    }
+    row
+}
+
+/// The same without U+0000; `None` if there is none in it.
+fn clean_value(value: &Value) -> Option<Value> {
+    match value {
+        Value::String(Some(text)) => clean_text(text).map(Value::from),
+        Value::Json(Some(json)) if json.to_string().contains(r"\u0000") => {
+            Some(Value::Json(Some(Box::new(clean_json((**json).clone())))))
+        }
+        _ => None,
+    }
+}
+
+/// Some columns keep JSON as text.
+fn clean_text(text: &str) -> Option<String> {
+    let has_nul = text.contains('\0');
+    let clean = if has_nul { without(text) } else { text.to_owned() };
+    if clean.contains(r"\u0000")
+        && let Ok(json) = serde_json::from_str(&clean)
+    {
+        return Some(clean_json(json).to_string());
+    }
+    has_nul.then_some(clean)
+}
+
+fn clean_json(json: Json) -> Json {
+    match json {
+        Json::String(text) => Json::String(without(&text)),
+        Json::Array(list) => list.into_iter().map(clean_json).collect(),
+        Json::Object(map) => {
+            map.into_iter().map(|(name, value)| (without(&name), clean_json(value))).collect()
+        }
+        other => other,
+    }
+}
+
+fn without(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// A table of the target that has a row, whoever made it.

@@ -9,5 +9,5 @@ mod rerun;
 mod server;
 
 pub use databases::{address_of, database_of};
-pub use rerun::{is_wanted, rerun};
+pub use rerun::{cases, is_wanted, rerun};
 pub use server::{Server, is_root, programs, unprivileged};

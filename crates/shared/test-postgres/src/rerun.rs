@@ -12,6 +12,13 @@ pub fn is_wanted() -> bool {
     std::env::var_os(VARIABLE).is_some_and(|wanted| wanted == POSTGRESQL)
 }
 
+/// How many cases a property is tried with: on PostgreSQL an eighth of them. They are about what is above the database, and
+/// each asks it across a process.
+#[must_use]
+pub fn cases(all: u32) -> u32 {
+    if is_wanted() { all.div_ceil(8) } else { all }
+}
+
 /// Runs this test program once more, on PostgreSQL, without the tests whose names contain one of `skipped` (the caller
 /// is one of them).
 ///

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    Entry, Handle, Outcome, Round, Runs, Signal, Task,
+    Entry, Handle, Outcome, Round, Runs, Signal, Task, lease,
     status::{self, Turn},
 };
 
@@ -212,18 +212,7 @@ impl Process {
 
     /// Returns when the lease is lost.
     async fn keep_lease(&self, leased: &LeasedTask) {
-        let third = self.lease.to_std().unwrap_or(ROUND) / 3;
-        let mut until = self.clock.now() + self.lease;
-        loop {
-            tokio::time::sleep(third).await;
-            let next = self.clock.now() + self.lease;
-            match self.store.extend_task(leased, next).await {
-                Ok(true) => until = next,
-                Ok(false) => return,
-                Err(_) if until < self.clock.now() => return,
-                Err(error) => tracing::warn!(%error, "a task's lease could not be extended; trying again"),
-            }
-        }
+        lease::keep(self.lease, &*self.clock, |until| self.store.extend_task(leased, until)).await;
     }
 
     /// Activates a task of each Hub whenever it is due.

@@ -8,6 +8,7 @@
 //! answering them.
 
 mod driver;
+pub(crate) mod lease;
 pub mod registry;
 pub mod status;
 pub mod tasks;

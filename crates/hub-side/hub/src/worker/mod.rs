@@ -13,7 +13,7 @@ mod models;
 pub mod tokens;
 pub(crate) mod wishes;
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use chrono::TimeDelta;
 use letsbe_catalog::{Catalog, Selection};
@@ -28,7 +28,7 @@ use letsbe_types::{
 };
 
 use crate::{
-    background::{Driver, Handle, tasks},
+    background::{Driver, Handle, lease, tasks},
     backups::storage::Storage,
     config::{ModelsConfig, ProvisioningConfig},
 };
@@ -42,8 +42,6 @@ pub(crate) const CONVERGENCES_AT_ONCE: u64 = EFFECTS_AT_ONCE as u64 / 2;
 const OF_DATABASE: Code = Code::WORK001;
 /// A claim that another order always anticipates is left to the next lease.
 const CLAIMS_MAX: u32 = 5;
-/// How often a lease of no length is extended.
-const POLL: Duration = Duration::from_millis(500);
 
 /// What effects need to be carried out.
 pub struct Worker {
@@ -155,15 +153,7 @@ impl Worker {
 
     /// Returns when the lease is lost.
     async fn keep_lease(&self, leased: &LeasedEffect) {
-        let third = self.lease.to_std().unwrap_or(POLL) / 3;
-        loop {
-            tokio::time::sleep(third).await;
-            match self.store.extend_lease(leased, self.clock.now() + self.lease).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => tracing::warn!(%error, "a lease could not be extended; trying again"),
-            }
-        }
+        lease::keep(self.lease, &*self.clock, |until| self.store.extend_lease(leased, until)).await;
     }
 
     async fn carry_out(&self, kind: EffectKind, order: &Order) -> Result<Event, Problem> {

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use letsbe_store::{NewJob, token_hash};
+use letsbe_test_postgres::cases;
 use letsbe_types::{
     clock::Clock as _,
     ids::{JobId, OrderId},
@@ -278,7 +279,7 @@ fn mutated(mutations: &[Mutation]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(400)) })]
 
     #[test]
     fn a_heartbeat_of_any_form_is_taken_whole_or_refused(

@@ -1,6 +1,7 @@
 //! `POST /api/v1/tenant/events`
 
 use axum::http::StatusCode;
+use letsbe_test_postgres::cases;
 use letsbe_types::{
     ids::{ApprovalId, CommandId},
     tenant::{ApprovalState, CommandWork, TenantCommand},
@@ -207,7 +208,7 @@ async fn nobody_ends_a_command_of_another_tenant() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(24)) })]
 
     /// Lost answers, messages sent again, numbers left out: in whatever order.
     #[test]

@@ -93,6 +93,42 @@ fn a_filled_hub_moves_to_postgresql_once_with_all_of_its_rows_and_serves_there()
 }
 
 #[test]
+fn a_nul_that_a_former_hub_kept_holds_up_no_move() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configured(folder.path());
+    let file = folder.path().join("data/hub.sqlite");
+    let to = done(async {
+        filled(&file).await;
+        let db = sea_orm::Database::connect(format!("sqlite://{}", file.display())).await.unwrap();
+        for change in [
+            "UPDATE timeline SET message = 'a' || char(0) || 'b'",
+            r#"UPDATE orders SET tools = '["a\u0000b"]'"#,
+            r#"UPDATE tenant_states SET body = '{"a\u0000b":{"c":"a\u0000b"}}'"#,
+        ] {
+            assert!(db.execute_unprepared(change).await.unwrap().rows_affected() > 0, "{change}");
+        }
+        db.close().await.unwrap();
+        empty(folder.path()).await
+    });
+    let (code, _, err) = run(&config, &["admin", "move", "--to", &to, "--yes"]);
+    assert_eq!(code, Some(0), "{err}");
+    done(async {
+        let db = sea_orm::Database::connect(&to).await.unwrap();
+        for text in [
+            "SELECT message FROM timeline",
+            "SELECT tools ->> 0 FROM orders",
+            "SELECT CAST(body AS json) -> E'a\\ufffdb' ->> 'c' FROM tenant_states",
+        ] {
+            let ask =
+                sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, format!("{text} LIMIT 1"));
+            let row = db.query_one_raw(ask).await.unwrap().unwrap();
+            assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "a\u{fffd}b", "{text}");
+        }
+        db.close().await.unwrap();
+    });
+}
+
+#[test]
 fn a_hub_with_a_table_that_is_not_known_stays_where_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path());

@@ -157,3 +157,27 @@ async fn on_postgresql_a_change_by_another_hub_wakes_whoever_waits_here() {
     other.end_session("hash").await.unwrap();
     heard().await;
 }
+
+#[tokio::test]
+async fn on_postgresql_a_hub_whose_connections_were_ended_works_on_and_hears_others_again() {
+    if !letsbe_test_postgres::is_wanted() {
+        return;
+    }
+    let world = World::new().await;
+    let id = world.order().await;
+    let other = world.another_process().await;
+    let mut changes = world.store.changes();
+    let mut heard = async || tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+    heard().await;
+    // As the end of PostgreSQL does, with all of them.
+    let db = sea_orm::Database::connect(world.database.to_string()).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    sea_orm::ConnectionTrait::execute_unprepared(&db, end).await.unwrap();
+    db.close().await.unwrap();
+    // It says so when it listens anew: something may have been missed.
+    heard().await;
+    other.apply(id, &Event::PaymentReceived, None, &world.pace, world.now()).await.unwrap();
+    heard().await;
+    assert_eq!(world.phase(id).await, Phase::PaymentConfirmed);
+}

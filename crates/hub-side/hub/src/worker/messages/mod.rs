@@ -4,14 +4,12 @@
 
 pub(super) mod letters;
 
-use std::time::Duration;
-
 use letsbe_store::{LeasedMessage, MessageKind, Order, StoreError};
 use letsbe_types::{Code, EmailAddress, Problem, crash};
 
 use self::letters::{Letter, Reader};
 use super::{Worker, store_problem};
-use crate::dns_entries;
+use crate::{background::lease, dns_entries};
 
 letsbe_types::crash_points! {
     /// Where the Hub can be killed while it sends a message, in the order in which it comes to them.
@@ -21,9 +19,6 @@ letsbe_types::crash_points! {
         STORED = "message.stored",
     }
 }
-
-/// How often a lease of no length is extended.
-const POLL: Duration = Duration::from_secs(2);
 
 /// What became of a message that was due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,16 +68,8 @@ async fn deliver(worker: &Worker, leased: &LeasedMessage) -> Result<Delivered, S
 
 /// Returns when the lease is lost.
 async fn keep_lease(worker: &Worker, leased: &LeasedMessage) {
-    let third = worker.lease.to_std().unwrap_or(POLL) / 3;
-    loop {
-        tokio::time::sleep(third).await;
-        let until = worker.clock.now() + worker.lease;
-        match worker.store.extend_message(leased, until).await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => tracing::warn!(%error, "a lease could not be extended; trying again"),
-        }
-    }
+    let extend = |until| worker.store.extend_message(leased, until);
+    lease::keep(worker.lease, &*worker.clock, extend).await;
 }
 
 /// What the timeline says once it is so.
