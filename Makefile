@@ -16,7 +16,7 @@ AGAIN = $(MAKE)
 STILL := xtask/scripts/still-running.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo disaster test fast images unit end-to-end fuzz bench setup test-programs build check tidy clean-lab deny
+.PHONY: help demo disaster test fast images unit end-to-end run-end-to-end fuzz bench setup test-programs build check tidy clean-lab deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -32,11 +32,12 @@ disaster: setup build ## The same, then the server is destroyed and the customer
 # From clean, incremental compilation only costs: time, and tens of gigabytes that the lab's servers need.
 test: export CARGO_INCREMENTAL := 0
 test: setup test-programs build ## Everything that a change must pass, as in CI: all checks, all tests.
-	$(AGAIN) --jobs 2 end-to-end fast
+	$(AGAIN) --jobs 2 fast images
+	xtask/scripts/build-end-to-end.sh $(END_TO_END)
+	$(AGAIN) --jobs 2 run-end-to-end deny check
 
-# Beside images and end-to-end tests, which wait for networks, disks and servers: these compute, and give way to them.
-fast: test-programs deny check
-	nice xtask/scripts/fast-tests.sh
+fast: # The images of the end-to-end tests are built beside them: that waits for the network more than it computes.
+	xtask/scripts/fast-tests.sh
 
 images: setup build
 	$(LAB) images
@@ -46,6 +47,11 @@ unit: test-programs ## The fast tests only; needs no lab, but root: firewall and
 
 # They start dockerd and the lab themselves. What one says is shown when it has ended.
 end-to-end: setup build images ## The end-to-end tests in the lab, AT_ONCE (2) at a time.
+	xtask/scripts/build-end-to-end.sh $(END_TO_END)
+	$(AGAIN) run-end-to-end
+
+# Those that build-end-to-end.sh built. What only computes (the lints) runs beside them and gives way: servers are waited for.
+run-end-to-end:
 	xtask/scripts/end-to-end.sh $(AT_ONCE) $(END_TO_END)
 
 fuzz: ## Random input for whatever reads the outside world, FUZZ_SECONDS (30) each (needs nightly Rust).

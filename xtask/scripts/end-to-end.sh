@@ -3,6 +3,7 @@
 # One that failed is run once more, alone: a machine that was too slow is told from a program that is wrong. What
 # failed stands at the end, where it is read. A test that passed only alone does not fail the run, and is named there
 # with its failure: each of them is a matter of its own, like any other finding.
+# They are what build-end-to-end.sh built.
 # Usage: end-to-end.sh AT_ONCE NAME…
 set -uo pipefail
 
@@ -13,12 +14,10 @@ logs=target/end-to-end
 rm -rf "$logs"
 mkdir -p "$logs"
 
-# Always the whole workspace: with -p, Cargo picks other features for shared crates and builds those anew.
-built=$(cargo test --workspace --no-run "${@/#/--test=}" 2>&1 | tee /dev/stderr)
 declare -A programs=()
+while read -r name program; do programs[$name]=$program; done <target/end-to-end.programs
 for name in "$@"; do
-  programs[$name]=$(sed -n "s|^ *Executable .*(\(.*/deps/$name-[0-9a-f]*\))$|\1|p" <<<"$built")
-  [ -x "${programs[$name]}" ] || { echo "The end-to-end test $name was not built."; exit 1; }
+  [ -x "${programs[$name]:-}" ] || { echo "The end-to-end test $name was not built: run make end-to-end."; exit 1; }
 done
 
 # Not by Cargo, which lets nobody run what is built while it builds something else.
