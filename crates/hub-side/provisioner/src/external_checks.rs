@@ -398,7 +398,7 @@ mod tests {
             vec![("a", fine(), 1), ("b", failure(Code::OUT001), 1), ("c", failure(Code::OUT004), 1)],
             3,
         );
-        assert_eq!(problem.unwrap().code, "X");
+        assert_eq!(problem.unwrap().code, Code::OUT001);
         assert_eq!(events.len(), 5);
         let last = events.last().unwrap();
         assert!(matches!(last, RunEventKind::StepFinished { step: 11, result: StepResult::Failed, .. }));
