@@ -38,7 +38,9 @@ mod tests {
     #[test]
     fn a_dry_run_of_the_whole_test_answers_inside_another_make_too() {
         let mut make = Command::new("timeout");
-        make.args(["60", "make", "-n", "test", "fast", "deny", "check"]).env("MAKELEVEL", "2").env("MAKEFLAGS", "n -j3");
+        make.args(["60", "make", "-n", "test", "fast", "deny", "check"])
+            .env("MAKELEVEL", "2")
+            .env("MAKEFLAGS", "n -j3");
         make.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stdin(Stdio::null());
         let output = make.output().expect("make is installed");
         let printed = String::from_utf8_lossy(&output.stdout);
