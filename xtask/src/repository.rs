@@ -22,6 +22,14 @@ pub struct Finding {
     pub message: String,
 }
 
+impl Finding {
+    /// A file that must be there is not.
+    #[must_use]
+    pub fn gone(path: &str) -> Self {
+        Self { path: path.to_owned(), line: 1, message: "is not there".to_owned() }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.path, self.line, self.message)

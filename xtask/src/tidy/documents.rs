@@ -30,7 +30,7 @@ fn parts<'a>(page: &'a File, level: &str) -> Vec<(usize, &'a str, Vec<&'a str>)>
 /// ARCHITECTURE.md is short, and its map has every crate.
 #[must_use]
 pub fn architecture(repository: &Repository) -> Vec<Finding> {
-    let Some(page) = repository.file(ARCHITECTURE) else { return vec![gone(ARCHITECTURE)] };
+    let Some(page) = repository.file(ARCHITECTURE) else { return vec![Finding::gone(ARCHITECTURE)] };
     let mut findings = Vec::new();
     if page.text.len() > MOST_BYTES {
         let message = format!("{} bytes, at most {MOST_BYTES}: move what belongs elsewhere", page.text.len());
@@ -52,7 +52,7 @@ pub fn architecture(repository: &Repository) -> Vec<Finding> {
 /// The glossary is short, sorted, and explains each word once.
 #[must_use]
 pub fn glossary(repository: &Repository) -> Vec<Finding> {
-    let Some(page) = repository.file(GLOSSARY) else { return vec![gone(GLOSSARY)] };
+    let Some(page) = repository.file(GLOSSARY) else { return vec![Finding::gone(GLOSSARY)] };
     let rows =
         page.lines().filter_map(|(line, text)| Some((line, text.strip_prefix("| ")?.split(" | ").next()?)));
     let words: Vec<(usize, String)> = rows.skip(1).map(|(line, word)| (line, word.to_lowercase())).collect();
@@ -83,7 +83,7 @@ pub fn decisions(repository: &Repository) -> Vec<Finding> {
     let index = index.first().map_or("", |index| index.text.as_str());
     let mut findings = Vec::new();
     if pages.is_empty() {
-        findings.push(gone(DECISIONS));
+        findings.push(Finding::gone(DECISIONS));
     }
     for page in pages {
         let name = page.path.trim_start_matches(DECISIONS);
@@ -104,10 +104,6 @@ pub fn decisions(repository: &Repository) -> Vec<Finding> {
         }
     }
     findings
-}
-
-fn gone(path: &str) -> Finding {
-    Finding { path: path.into(), line: 1, message: "is not there".into() }
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ fn rows(page: &File) -> impl Iterator<Item = (usize, &str, BTreeSet<usize>)> {
 #[must_use]
 pub fn violations(repository: &Repository) -> Vec<Finding> {
     let Some(page) = repository.file(PAGE) else {
-        return vec![Finding { path: PAGE.into(), line: 1, message: "is not there".into() }];
+        return vec![Finding::gone(PAGE)];
     };
     let programs: BTreeSet<&str> =
         repository.files.iter().filter_map(|file| program_of(&file.path)).collect();

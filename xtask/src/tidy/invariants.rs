@@ -80,7 +80,7 @@ pub(super) fn held_by(repository: &Repository, tests: &BTreeSet<&str>) -> BTreeS
 #[must_use]
 pub fn unheld(repository: &Repository) -> Vec<Finding> {
     let Some(page) = repository.file(PAGE) else {
-        return vec![Finding { path: PAGE.into(), line: 1, message: "is not there".into() }];
+        return vec![Finding::gone(PAGE)];
     };
     let (invariants, tests) = (invariants(page), tests_of(repository));
     let mut findings = Vec::new();

@@ -50,7 +50,7 @@ fn written(text: &str) -> Vec<(usize, &str, &str)> {
 #[must_use]
 pub fn unsaid(repository: &Repository) -> Vec<Finding> {
     let Some(page) = repository.file(PAGE) else {
-        return vec![Finding { path: PAGE.into(), line: 1, message: "is not there".into() }];
+        return vec![Finding::gone(PAGE)];
     };
     let (set, written) = (set(repository), written(&page.text));
     let said: BTreeSet<(&str, &str)> = written.iter().map(|(_, figure, path)| (*path, *figure)).collect();

@@ -26,7 +26,7 @@ const WORDS: &[(&str, &str)] = &[
 #[must_use]
 pub fn impurities(repository: &Repository) -> Vec<Finding> {
     let Some(manifest) = repository.file(MANIFEST) else {
-        return vec![Finding { path: MANIFEST.into(), line: 1, message: "is not there".into() }];
+        return vec![Finding::gone(MANIFEST)];
     };
     let table: toml::Table = manifest.text.parse().unwrap_or_default();
     let dependencies = table.get("dependencies").and_then(toml::Value::as_table);

@@ -10,7 +10,7 @@ const NONE: &str = "none";
 #[must_use]
 pub fn unproven(repository: &Repository) -> Vec<Finding> {
     let Some(page) = repository.file(PAGE) else {
-        return vec![Finding { path: PAGE.into(), line: 1, message: "is not there".into() }];
+        return vec![Finding::gone(PAGE)];
     };
     let tests = tests_of(repository);
     let mut findings = Vec::new();

@@ -13,7 +13,7 @@ const FEWEST: usize = 20;
 #[must_use]
 pub fn unanswered(repository: &Repository) -> Vec<Finding> {
     let Some(page) = repository.file(PAGE) else {
-        return vec![Finding { path: PAGE.into(), line: 1, message: "is not there".into() }];
+        return vec![Finding::gone(PAGE)];
     };
     let rows: Vec<(usize, &str)> = page.lines().filter(|(_, text)| text.contains("? |")).collect();
     let without = rows.iter().filter(|(_, text)| !text.contains("| `crates/"));
