@@ -7,7 +7,7 @@ use letsbe_types::{
     api::DeskPlan,
     hub_tasks::{HubTask, HubTaskState},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     hub::Hub,
@@ -119,8 +119,8 @@ fn lines(tasks: &[HubTask], now: DateTime<Utc>) -> Vec<String> {
             task.state.as_str().to_owned(),
             task.hub.as_deref().map(harmless).unwrap_or_default(),
             task.started_at.map_or_else(|| "never".to_owned(), |at| ago(at, now)),
-            task.took_ms.map(took).unwrap_or_default(),
-            task.did.as_ref().map(did).unwrap_or_default(),
+            task.took().unwrap_or_default(),
+            did(task),
             task.next_at.map(|at| when(at, now)).unwrap_or_default(),
         ]);
     }
@@ -148,21 +148,9 @@ fn when(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     format!("in {}", ago(now, at).trim_end_matches(" ago"))
 }
 
-/// `0.4 s`, `12 s`, `7 min`
-fn took(millis: u64) -> String {
-    match millis / 1_000 {
-        0..10 => format!("{:.1} s", millis as f64 / 1e3),
-        seconds @ 10..120 => format!("{seconds} s"),
-        seconds => format!("{} min", seconds / 60),
-    }
-}
-
-/// The numbers of a report that are not zero.
-fn did(report: &Value) -> String {
-    let numbers = report.as_object().into_iter().flatten().filter(|(_, number)| number.as_u64() != Some(0));
-    let told: Vec<_> =
-        numbers.map(|(name, number)| format!("{}: {number}", name.replace('_', " "))).collect();
-    harmless(&told.join(", "))
+fn did(task: &HubTask) -> String {
+    let counts: Vec<_> = task.counts().map(|(name, number)| format!("{name}: {number}")).collect();
+    harmless(&counts.join(", "))
 }
 
 #[cfg(test)]

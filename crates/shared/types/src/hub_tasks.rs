@@ -70,6 +70,25 @@ pub struct HubTask {
     pub requested_by: Option<String>,
 }
 
+impl HubTask {
+    /// How long the last activation that ended took: `0.4 s`, `12 s`, `7 min`.
+    #[must_use]
+    pub fn took(&self) -> Option<String> {
+        self.took_ms.map(|millis| match millis / 1_000 {
+            0..10 => format!("{:.1} s", millis as f64 / 1e3),
+            seconds @ 10..120 => format!("{seconds} s"),
+            seconds => format!("{} min", seconds / 60),
+        })
+    }
+
+    /// What it did, in words with their numbers; those that are zero are left out.
+    pub fn counts(&self) -> impl Iterator<Item = (String, &serde_json::Value)> {
+        let report = self.did.as_ref().and_then(serde_json::Value::as_object);
+        let counts = report.into_iter().flatten().filter(|(_, number)| number.as_u64() != Some(0));
+        counts.map(|(name, number)| (name.replace('_', " "), number))
+    }
+}
+
 /// Whether this Hub does its work (`/readyz`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readiness {

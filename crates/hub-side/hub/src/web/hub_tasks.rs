@@ -1,7 +1,5 @@
 //! The page of the Hub's background work.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::{
     Extension,
@@ -14,7 +12,6 @@ use letsbe_types::{
     hub_tasks::{HubTask, HubTaskState},
 };
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{
     around, error_page,
@@ -56,31 +53,24 @@ impl Row {
         Self {
             label: Label { level, words: words.state(of.state) },
             started: of.started_at.map(moment),
-            took: of.took_ms.map_or_else(String::new, |millis| took(millis, language)),
-            did: of.did.as_ref().map(did).unwrap_or_default(),
+            took: took(&of, language),
+            did: did(&of),
             next: of.next_at.map(moment),
             of,
         }
     }
 }
 
-/// `0.4 s`, `12 s`, `7 min`
-fn took(millis: u64, language: Language) -> String {
-    let text = match Duration::from_millis(millis).as_secs() {
-        0..10 => format!("{:.1} s", millis as f64 / 1000.0),
-        seconds @ 10..120 => format!("{seconds} s"),
-        seconds => format!("{} min", seconds / 60),
-    };
+fn took(task: &HubTask, language: Language) -> String {
+    let text = task.took().unwrap_or_default();
     match language {
         Language::En => text,
         Language::De => text.replace('.', ","),
     }
 }
 
-/// The numbers of a report that are not zero.
-fn did(report: &Value) -> Vec<String> {
-    let numbers = report.as_object().into_iter().flatten().filter(|(_, number)| number.as_u64() != Some(0));
-    numbers.map(|(name, number)| format!("{} {number}", name.replace('_', " "))).collect()
+fn did(task: &HubTask) -> Vec<String> {
+    task.counts().map(|(name, number)| format!("{name} {number}")).collect()
 }
 
 /// `GET /hub/tasks`
@@ -123,19 +113,28 @@ pub(crate) async fn run(
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Language;
-    use serde_json::json;
+    use letsbe_types::{Language, hub_tasks::HubTask};
+    use serde_json::{Value, json};
 
     use super::{did, took};
 
+    fn task(took_ms: u64, did: Value) -> HubTask {
+        let task = json!({
+            "name": "drills", "about": "Does something.", "state": "idle", "each_hub": false, "took_ms": took_ms,
+            "did": did, "failures": 0,
+        });
+        serde_json::from_value(task).expect("a task")
+    }
+
     #[test]
     fn what_took_how_long_and_did_what_is_told_in_few_words() {
-        let told = [40, 1_234, 12_000, 600_000].map(|millis| took(millis, Language::De));
+        let told =
+            [40, 1_234, 12_000, 600_000].map(|took_ms| took(&task(took_ms, json!(null)), Language::De));
         assert_eq!(told, ["0,0 s", "1,2 s", "12 s", "10 min"]);
         assert_eq!(
-            did(&json!({"sent": 3, "not_sent": 0, "no_longer_true": 1})),
+            did(&task(0, json!({"sent": 3, "not_sent": 0, "no_longer_true": 1}))),
             ["no longer true 1", "sent 3"]
         );
-        assert!(did(&json!(null)).is_empty());
+        assert!(did(&task(0, json!(null))).is_empty());
     }
 }
