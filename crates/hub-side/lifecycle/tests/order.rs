@@ -33,9 +33,21 @@ fn recover(number: u128) -> Event {
     Event::OperatorRecover { recovery: recovery(number), region: None }
 }
 
+fn passing() -> Problem {
+    Problem::transient(Code::WORK001, "t", "t")
+}
+
+fn lasting() -> Problem {
+    Problem::permanent(Code::WORK001, "p", "p")
+}
+
+fn claim_failed(problem: Problem) -> Event {
+    Event::EffectFailed { effect: EffectKind::ClaimServer, problem }
+}
+
 fn every_event() -> Vec<Event> {
-    let problem = Problem::transient(Code::WORK001, "t", "t");
-    let permanent = Problem::permanent(Code::WORK001, "p", "p");
+    let problem = passing();
+    let permanent = lasting();
     vec![
         Event::PaymentReceived,
         Event::PaymentOpened,
@@ -231,8 +243,7 @@ fn a_recovery_is_taken_back_until_provisioning_began() {
         state = after(&state, event).0;
     }
     let (begun, _) = after(&state, Event::ProvisioningPrepared);
-    let problem = Problem::permanent(Code::WORK001, "p", "p");
-    let (failed, _) = after(&begun, Event::EffectFailed { effect: EffectKind::ClaimServer, problem });
+    let (failed, _) = after(&begun, claim_failed(lasting()));
     for state in [&begun, &failed] {
         assert!(transition(state, &cancel(), now(), &Pace::default()).is_err(), "{state:?}");
     }
@@ -244,13 +255,8 @@ fn a_recovery_that_failed_begins_again_and_never_forgets_the_server_that_was_los
     let again = transition(&state, &recover(2), now(), &Pace::default());
     assert!(again.is_err(), "one that is under way is not begun again");
     let (state, _) = after(&state, Event::ServerClaimed { server: other_server() });
-    let (state, _) = after(
-        &state,
-        Event::EffectFailed {
-            effect: EffectKind::ClaimServer,
-            problem: Problem::permanent(Code::WORK001, "p", "p"),
-        },
-    );
+    let (state, _) =
+        after(&state, Event::EffectFailed { effect: EffectKind::ClaimServer, problem: lasting() });
     let (state, effects) = after(&state, recover(2));
     assert_eq!((state.phase, effects), (Phase::ServerLost, vec![EffectKind::ClaimServer]));
     let second = state.recovery.expect("is under way");
@@ -272,22 +278,16 @@ fn an_open_payment_starts_nothing_and_a_late_message_about_it_changes_nothing() 
 #[test]
 fn failures_are_retried_after_1_5_and_15_minutes_and_then_wait_for_the_operator() {
     let (mut state, _) = after(&State::new(), Event::PaymentReceived);
-    let problem = Problem::transient(Code::WORK001, "t", "t");
     for minutes in [1, 5, 15] {
-        let next = transition(
-            &state,
-            &Event::EffectFailed { effect: EffectKind::ClaimServer, problem: problem.clone() },
-            now(),
-            &Pace::default(),
-        )
-        .expect("failures are taken");
+        let next = transition(&state, &claim_failed(passing()), now(), &Pace::default())
+            .expect("failures are taken");
         assert_eq!(next.effects[0].kind, EffectKind::Wait);
         assert_eq!(next.effects[0].not_before, now() + TimeDelta::minutes(minutes));
         let (resumed, effects) = after(&next.state, Event::RetryDue);
         assert_eq!((resumed.phase, effects), (Phase::PaymentConfirmed, vec![EffectKind::ClaimServer]));
         state = resumed;
     }
-    let (desk, effects) = after(&state, Event::EffectFailed { effect: EffectKind::ClaimServer, problem });
+    let (desk, effects) = after(&state, claim_failed(passing()));
     assert!(desk.needs_operator && effects.is_empty());
     assert!(transition(&desk, &Event::RetryDue, now(), &Pace::default()).is_err());
     let (again, effects) = after(&desk, Event::OperatorRetry);
@@ -300,11 +300,9 @@ fn failures_are_retried_after_1_5_and_15_minutes_and_then_wait_for_the_operator(
 #[test]
 fn a_permanent_problem_goes_straight_to_the_desk() {
     let (state, _) = after(&State::new(), Event::PaymentReceived);
-    let problem = Problem::permanent(Code::WORK001, "p", "p");
-    let (state, effects) =
-        after(&state, Event::EffectFailed { effect: EffectKind::ClaimServer, problem: problem.clone() });
+    let (state, effects) = after(&state, claim_failed(lasting()));
     assert!(state.needs_operator && effects.is_empty());
-    assert_eq!(state.problem, Some(problem));
+    assert_eq!(state.problem, Some(lasting()));
 }
 
 #[test]

@@ -167,6 +167,9 @@ impl Store {
         (hub, until): (&str, DateTime<Utc>),
         records: &[(&str, TaskRecord)],
     ) -> Result<(), StoreError> {
+        if records.is_empty() {
+            return Ok(());
+        }
         let rows = records.iter().map(|(name, record)| ActiveModel {
             name: Set((*name).to_owned()),
             hub: Set(hub.to_owned()),
@@ -179,9 +182,6 @@ impl Store {
             .update_columns([Column::LeaseUntil, Column::StartedAt, Column::FinishedAt, Column::TookMs])
             .update_columns([Column::Report, Column::Problem, Column::Failures, Column::DueAt])
             .to_owned();
-        if records.is_empty() {
-            return Ok(());
-        }
         Entity::insert_many(rows).on_conflict(replace).exec_without_returning(&self.db).await?;
         Ok(())
     }

@@ -269,8 +269,7 @@ async fn read<T: DeserializeOwned>(
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
-    use letsbe_types::Problem;
+    use letsbe_types::{Code, Problem};
 
     use super::unknown;
 

@@ -156,8 +156,7 @@ fn lines(planned: &PlannedOperation) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use letsbe_protocol::PlannedOperation;
-    use letsbe_types::Code;
-    use letsbe_types::Problem;
+    use letsbe_types::{Code, Problem};
 
     use super::{WouldStop, lines, show, sum};
 

@@ -138,9 +138,8 @@ fn below(event: &RunEventKind) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
     use letsbe_types::{
-        Problem,
+        Code, Problem,
         job::{Outcome, RunEvent, RunEventKind},
         steers_terminal,
     };

@@ -64,11 +64,10 @@ fn untold(mut proofs: Vec<Proof>, last: Option<LastReported>) -> Vec<Proof> {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
     use std::sync::Mutex;
 
     use chrono::DateTime;
-    use letsbe_types::{Problem, backup::Proof, ids::SetId, tenant::TenantEventKind};
+    use letsbe_types::{Code, Problem, backup::Proof, ids::SetId, tenant::TenantEventKind};
 
     use super::Proofs;
     use crate::context::Outbox;

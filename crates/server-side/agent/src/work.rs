@@ -79,8 +79,7 @@ fn refusal(output: &str) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use letsbe_protocol::NodeLine;
-    use letsbe_types::Code;
-    use letsbe_types::Problem;
+    use letsbe_types::{Code, Problem};
 
     use super::{refusal, start};
 

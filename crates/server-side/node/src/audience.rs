@@ -84,8 +84,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
-    use letsbe_types::Problem;
+    use letsbe_types::{Code, Problem};
 
     use super::{Audience, in_words};
 

@@ -79,8 +79,7 @@ fn in_words(differing: &[Differing]) -> Vec<String> {
 mod tests {
     use chrono::Utc;
     use letsbe_host::{Assessment, Change};
-    use letsbe_types::Code;
-    use letsbe_types::Problem;
+    use letsbe_types::{Code, Problem};
 
     use super::{differing, in_words, sign};
 

@@ -229,11 +229,10 @@ pub(crate) fn confirm_ssh(layout: &Layout, nonce: &str) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
     use std::{io::Write as _, time::Duration};
 
     use letsbe_host::{Journal as _, Question};
-    use letsbe_types::{Problem, ids::JobId, job::RunEventKind};
+    use letsbe_types::{Code, Problem, ids::JobId, job::RunEventKind};
 
     use letsbe_vault::{Origin, Vault, VaultFiles};
 

@@ -44,8 +44,7 @@ pub(super) fn remove(layout: &Layout, tool: &str) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use letsbe_types::Code;
-    use letsbe_types::Problem;
+    use letsbe_types::{Code, Problem};
     use letsbe_vault::{
         Origin, Vault,
         rotation::{Action, RotationJournal},

@@ -2,11 +2,10 @@
 
 mod database;
 
-use letsbe_types::Code;
 use std::sync::atomic::Ordering::Relaxed;
 
 use chrono::{DateTime, Utc};
-use letsbe_types::Secret;
+use letsbe_types::{Code, Secret};
 use letsbe_vault::{
     Origin, Vault, VaultFiles,
     rotation::{Action, Direction, RotationJournal, RotationValues, usable, values},

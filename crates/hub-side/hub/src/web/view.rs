@@ -205,10 +205,7 @@ impl Desk {
                 address: Ipv4Addr::UNSPECIFIED.into(),
                 host_key: None,
             }),
-            host_key: state
-                .problem
-                .as_ref()
-                .is_some_and(|problem| HOST_KEY_PROBLEMS.iter().any(|code| problem.code == *code))
+            host_key: state.problem.as_ref().is_some_and(|problem| problem.is_one_of(&HOST_KEY_PROBLEMS))
                 && legal(&Event::OperatorConfirmHostKey { host_key: String::new() }),
         }
     }

@@ -30,8 +30,7 @@ fn with(state: &State, how: Convergence) -> Next {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
-    use letsbe_types::Code;
-    use letsbe_types::{Problem, api::Convergence};
+    use letsbe_types::{Code, Problem, api::Convergence};
 
     use super::super::{EffectKind, Event, Pace, Phase, State, transition};
 

@@ -1,10 +1,9 @@
 //! Who may log in over SSH: not root, and nobody with a password.
 
-use letsbe_types::Code;
 use std::sync::Arc;
 
 use letsbe_protocol::{ADMIN_PORT, ADMIN_USER};
-use letsbe_types::job::Outcome;
+use letsbe_types::{Code, job::Outcome};
 
 use super::{Checks, failed, fine};
 use crate::ssh::{Session, Target, offered_methods};

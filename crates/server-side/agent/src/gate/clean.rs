@@ -91,8 +91,7 @@ fn leaves_of<'a>(value: &'a mut Value, leaves: &mut Vec<&'a mut String>) {
 #[cfg(test)]
 mod tests {
     use letsbe_redact::{KnownSecret, Redactor};
-    use letsbe_types::Code;
-    use letsbe_types::Problem;
+    use letsbe_types::{Code, Problem};
     use serde_json::json;
 
     use super::{RECENT_BYTES, Recent, problem, texts};

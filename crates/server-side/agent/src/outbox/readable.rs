@@ -46,9 +46,8 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
     use letsbe_types::{
-        Problem,
+        Code, Problem,
         tenant::{TenantEventKind, limits},
     };
 

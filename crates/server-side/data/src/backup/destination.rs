@@ -190,8 +190,7 @@ pub(super) fn protection(protection: Protection) -> String {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
-    use letsbe_types::Problem;
+    use letsbe_types::{Code, Problem};
 
     use super::found;
 

@@ -282,12 +282,11 @@ fn free_memory_mib() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
     use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
     use async_trait::async_trait;
     use letsbe_backup::{BackupSet, Item, SetKind};
-    use letsbe_types::{Problem, backup::Proof, ids::SetId};
+    use letsbe_types::{Code, Problem, backup::Proof, ids::SetId};
 
     use super::{Prover, begun, newest, one_after_the_other};
     use crate::{

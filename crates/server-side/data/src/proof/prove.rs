@@ -98,8 +98,7 @@ fn summary(report: &Report<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
-    use letsbe_types::{Problem, backup::Proof};
+    use letsbe_types::{Code, Problem, backup::Proof};
 
     use super::{Report, line, summary};
     use crate::proof::evidence::tests::proof;

@@ -70,9 +70,8 @@ pub(crate) fn last_end(events: &[RunEvent]) -> Option<Option<Problem>> {
 #[cfg(test)]
 mod tests {
     use chrono::Utc;
-    use letsbe_types::Code;
     use letsbe_types::{
-        Problem,
+        Code, Problem,
         job::{Outcome, RunEvent, RunEventKind},
     };
 

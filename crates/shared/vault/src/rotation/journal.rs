@@ -148,8 +148,7 @@ impl RotationJournal {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_types::Code;
-    use letsbe_types::Problem;
+    use letsbe_types::{Code, Problem};
     use proptest::prelude::*;
 
     use super::{Action, AfterFailure, RotationJournal};

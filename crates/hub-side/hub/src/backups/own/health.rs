@@ -75,8 +75,7 @@ fn judge(known: &Known, now: DateTime<Utc>) -> HubBackup {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
-    use letsbe_types::Code;
-    use letsbe_types::{Problem, backups::BackupState};
+    use letsbe_types::{Code, Problem, backups::BackupState};
 
     use super::{Known, OwnStatus, judge};
 

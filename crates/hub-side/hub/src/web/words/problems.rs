@@ -1,7 +1,6 @@
 //! What the codes mean that staff meets most often. The rest of a problem is in English, as the program says it.
 
-use letsbe_types::Code;
-use letsbe_types::Language;
+use letsbe_types::{Code, Language};
 
 /// Code and meaning.
 const GERMAN: [(Code, &str); 64] = [

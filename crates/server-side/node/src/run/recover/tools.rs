@@ -166,8 +166,7 @@ fn volume(layout: &Layout) -> Option<(String, PathBuf)> {
 mod tests {
     use chrono::DateTime;
     use letsbe_stacks::backups::RecoveryRecord;
-    use letsbe_types::Code;
-    use letsbe_types::{Problem, ids::SetId};
+    use letsbe_types::{Code, Problem, ids::SetId};
 
     use super::{failures, note};
     use letsbe_data::restore::RestoredTool;
