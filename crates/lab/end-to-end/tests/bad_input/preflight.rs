@@ -24,12 +24,13 @@ const LOCK: &str = "/opt/letsbe/state/lock.json";
 const IDENTITY: &str = "/opt/letsbe/state/identity";
 const MOMENT: Duration = Duration::from_secs(60);
 
-/// Holds dpkg's lock as dpkg does, until it is told to end; then four seconds more, and notes when it let go.
+/// Waits for dpkg's lock, which the first boot holds for a few seconds, and holds it as dpkg does until it is told to
+/// end; then four seconds more, and notes when it let go.
 const HOLDER: &str = r#"
 use Fcntl;
 open(my $lock, "+>>", "/var/lib/dpkg/lock-frontend") or die;
 my $whole = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
-fcntl($lock, F_SETLK, $whole) or die;
+fcntl($lock, F_SETLKW, $whole) or die;
 open(my $held, ">", "/root/held"); close($held);
 select(undef, undef, undef, 0.1) until -e "/root/finish";
 select(undef, undef, undef, 4);
