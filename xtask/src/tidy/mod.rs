@@ -11,6 +11,7 @@ pub mod layers;
 pub mod links;
 pub mod makefile;
 pub mod memory;
+pub mod node_commands;
 pub mod openings;
 pub mod paths;
 pub mod promises;

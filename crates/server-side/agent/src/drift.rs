@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use letsbe_protocol::NodeCommand;
 use letsbe_types::{Code, Problem, tenant::DriftSign};
 use tokio::sync::{Mutex, watch};
 
@@ -33,7 +34,7 @@ impl Drift {
     /// Looks now.
     pub(crate) async fn check(&self, id: &str) -> Result<DriftSign, Problem> {
         let _one_at_a_time = self.looking.lock().await;
-        let output = work::run(&self.layout, "drift", id, ["drift", "--json"]).await?;
+        let output = work::run(&self.layout, "drift", id, NodeCommand::Drift).await?;
         let line = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let seen: DriftSign = serde_json::from_str(line).map_err(|error| {
             let message = format!("What `letsbe-node drift` printed cannot be read: {error}");

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
+use letsbe_protocol::{RestoreCommand, RotateCommand};
 use letsbe_types::Problem;
 use tokio::{
     sync::Notify,
@@ -129,7 +130,7 @@ impl Scheduler {
 pub(crate) async fn resume_rotation(secret_cache: &SecretCache, layout: &Layout) {
     if !secret_cache.facts().rotating.is_empty() {
         let id = Utc::now().timestamp().to_string();
-        if let Err(problem) = work::run(layout, "rotate", &id, ["rotate", "--resume"]).await {
+        if let Err(problem) = work::run(layout, "rotate", &id, RotateCommand::Resume).await {
             tracing::error!(%problem, "an interrupted rotation could not be ended");
         }
     }
@@ -146,7 +147,7 @@ pub(crate) async fn resume_backups(layout: &Layout) {
         Ok(false) => {}
         Ok(true) => {
             let id = Utc::now().timestamp().to_string();
-            if let Err(problem) = work::run(layout, "restore", &id, ["restore", "--resume"]).await {
+            if let Err(problem) = work::run(layout, "restore", &id, RestoreCommand::Resume).await {
                 tracing::error!(%problem, "an interrupted restore could not be ended");
             }
         }

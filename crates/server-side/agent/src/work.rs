@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
-use letsbe_protocol::NodeLine;
+use letsbe_protocol::{NodeCommand, NodeLine};
 use letsbe_stacks::backups::sandbox::sandbox;
 use letsbe_types::{Code, Problem};
 
@@ -15,20 +15,20 @@ const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 /// More of the output is not kept.
 const OUTPUT_BYTES: usize = 64 << 10;
 
-/// Runs this program with these arguments in a unit of its own; answers the end of what it printed.
+/// Runs a command of this program in a unit of its own; answers the end of what it printed.
 ///
 /// The output goes through a file: a pipe would break together with the agent, and the work with it.
-pub(crate) async fn run<'a>(
+pub(crate) async fn run(
     layout: &Layout,
     name: &str,
     id: &str,
-    arguments: impl IntoIterator<Item = &'a str>,
+    command: impl Into<NodeCommand>,
 ) -> Result<String, Problem> {
     let unit = format!("letsbe-{name}-{id}");
     let path = layout.volatile("work").join(format!("{unit}.out"));
     files::write(&path, b"")?;
     let program = layout.program().to_string_lossy().into_owned();
-    let result = LocalMachine.run(&start(&unit, &path.to_string_lossy(), &program, arguments)).await;
+    let result = LocalMachine.run(&start(&unit, &path.to_string_lossy(), &program, &command.into())).await;
     let output = files::read(&path)?.unwrap_or_default();
     files::remove(&path)?;
     let output = String::from_utf8_lossy(&output[output.len().saturating_sub(OUTPUT_BYTES)..]).into_owned();
@@ -43,13 +43,7 @@ pub(crate) async fn run<'a>(
     }
 }
 
-fn start<'a>(
-    unit: &str,
-    output: &str,
-    program: &str,
-    arguments: impl IntoIterator<Item = &'a str>,
-) -> Command {
-    let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+fn start(unit: &str, output: &str, program: &str, command: &NodeCommand) -> Command {
     let first = [
         format!("--unit={unit}"),
         "--wait".to_owned(),
@@ -60,11 +54,10 @@ fn start<'a>(
         format!("--setenv={FOR_PROGRAMS}=1"),
     ];
     // What works on backups reads what containers wrote, as root: it may do what that takes, and no more.
-    let works_on_backups =
-        arguments.first().is_some_and(|verb| ["backup", "restore"].contains(&verb.as_str()));
+    let works_on_backups = matches!(command, NodeCommand::Backup(_) | NodeCommand::Restore(_));
     let limits = sandbox().filter(|_| works_on_backups).map(|setting| format!("--property={setting}"));
     let options = first.into_iter().chain(limits).chain(["--".to_owned(), program.to_owned()]);
-    Command::new("systemd-run", options.chain(arguments)).within(PATIENCE)
+    Command::new("systemd-run", options.chain(command.argv())).within(PATIENCE)
 }
 
 /// What the program said when it refused: the last line of its output.
@@ -78,26 +71,28 @@ fn refusal(output: &str) -> Option<Problem> {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_protocol::NodeLine;
+    use letsbe_protocol::{BackupCommand, NodeLine, ProofScope, RestoreCommand, RotateCommand};
     use letsbe_types::{Code, Problem};
 
     use super::{refusal, start};
 
     #[test]
     fn work_is_an_argument_vector_in_a_unit_of_its_own() {
-        let command = start("letsbe-rotate-7", "/run/letsbe/work/x.out", "/p", ["rotate", "--tool", "a b"]);
+        let rotate = RotateCommand::Tool("ghost".to_owned()).into();
+        let command = start("letsbe-rotate-7", "/run/letsbe/work/x.out", "/p", &rotate);
         assert_eq!(command.program, "systemd-run");
         assert_eq!(
             command.arguments[..3],
             ["--unit=letsbe-rotate-7".to_owned(), "--wait".to_owned(), "--collect".to_owned()]
         );
-        assert_eq!(command.arguments[6..], ["--", "/p", "rotate", "--tool", "a b"]);
-        for verb in ["backup", "restore"] {
-            let command = start("letsbe-x-7", "/run/letsbe/work/x.out", "/p", [verb, "--resume"]);
-            let end = command.arguments.len() - 4;
-            assert_eq!(command.arguments[end..], ["--", "/p", verb, "--resume"]);
+        assert_eq!(command.arguments[6..], ["--", "/p", "rotate", "--tool", "ghost", "--json"]);
+        for work in [BackupCommand::Prove(ProofScope::All).into(), RestoreCommand::Resume.into()] {
+            let command = start("letsbe-x-7", "/run/letsbe/work/x.out", "/p", &work);
+            let program = command.arguments.iter().position(|argument| argument == "--").unwrap();
+            assert_eq!(command.arguments[program + 1], "/p");
+            assert_eq!(command.arguments[program + 2..], work.argv());
             let strict = "--property=ProtectSystem=strict".to_owned();
-            assert!(command.arguments[6..end].contains(&strict), "{verb} is in a sandbox");
+            assert!(command.arguments[6..program].contains(&strict), "{work:?} is in a sandbox");
         }
     }
 

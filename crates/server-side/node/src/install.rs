@@ -65,26 +65,25 @@ pub(crate) fn installed(layout: &Layout) -> Result<Installed, Problem> {
     Ok(installed)
 }
 
-/// Installs what lies in the folder `from` and has the hash that is wanted; removes the folder.
+/// Installs what lies in the folder `from` and has the hash that is wanted; removes the folder. Program and bundle are
+/// both checked before either is replaced.
 pub(crate) fn install(layout: &Layout, from: &Path, wanted: &Wanted) -> Result<(), Problem> {
     let before = installed(layout)?;
+    let (program, bundle) = (layout.program(), layout.bundle());
     let node = wanted.node_sha256.as_ref().filter(|wanted| before.node_sha256.as_ref() != Some(*wanted));
-    if let Some(wanted) = node {
-        let staged = staged(&from.join(NODE_FILE), &layout.program(), wanted)?;
-        let program = layout.program();
+    let tar = wanted.bundle_sha256.as_ref().filter(|wanted| before.bundle_sha256.as_ref() != Some(*wanted));
+    let node = node.map(|wanted| staged(&from.join(NODE_FILE), &program, wanted)).transpose()?;
+    let fresh = tar.map(|wanted| unpacked(&from.join(TAR_FILE), &bundle, wanted)).transpose();
+    let fresh = fresh.inspect_err(|_| drop(node.as_deref().map(files::remove)))?;
+    if let Some(staged) = node {
         let swap = || {
             fs::set_permissions(&staged, Permissions::from_mode(0o755))?;
             fs::rename(&staged, &program)
         };
         swap().map_err(|error| files::unusable(&program, error))?;
     }
-    let bundle =
-        wanted.bundle_sha256.as_ref().filter(|wanted| before.bundle_sha256.as_ref() != Some(*wanted));
-    if let Some(wanted) = bundle {
-        let tar = staged(&from.join(TAR_FILE), &layout.bundle(), wanted)?;
-        let replaced = replace_bundle(&tar, &layout.bundle());
-        files::remove(&tar)?;
-        replaced.map_err(|error| files::unusable(&layout.bundle(), error))?;
+    if let Some(fresh) = fresh {
+        replace_bundle(&fresh, &bundle).map_err(|error| files::unusable(&bundle, error))?;
     }
     let now = Installed {
         node_sha256: wanted.node_sha256.clone().or(before.node_sha256),
@@ -118,15 +117,23 @@ fn staged(source: &Path, destination: &Path, wanted: &str) -> Result<PathBuf, Pr
     ))
 }
 
-fn replace_bundle(tar: &Path, bundle: &Path) -> std::io::Result<()> {
-    let (fresh, former) = (bundle.with_added_extension("fresh"), bundle.with_added_extension("former"));
-    remove_folder(&fresh)?;
-    unpack(tar, &fresh)?;
+/// Unpacks a bundle beside the installed one.
+fn unpacked(source: &Path, bundle: &Path, wanted: &str) -> Result<PathBuf, Problem> {
+    let tar = staged(source, bundle, wanted)?;
+    let fresh = bundle.with_added_extension("fresh");
+    let done = remove_folder(&fresh).and_then(|()| unpack(&tar, &fresh));
+    files::remove(&tar)?;
+    done.map_err(|error| files::unusable(&fresh, error))?;
+    Ok(fresh)
+}
+
+fn replace_bundle(fresh: &Path, bundle: &Path) -> std::io::Result<()> {
+    let former = bundle.with_added_extension("former");
     remove_folder(&former)?;
     if bundle.exists() {
         fs::rename(bundle, &former)?;
     }
-    fs::rename(&fresh, bundle)?;
+    fs::rename(fresh, bundle)?;
     remove_folder(&former)
 }
 
@@ -174,6 +181,11 @@ mod tests {
         assert!(!layout.program().exists());
 
         fs::copy(&bundle.node, incoming.join(NODE_FILE)).unwrap();
+        fs::write(incoming.join(TAR_FILE), "damaged").unwrap();
+        assert_eq!(install(&layout, &incoming, &wanted).unwrap_err().code, "NODE023");
+        assert!(!layout.program().exists(), "the bundle is checked before the program is replaced");
+        assert!(!layout.program().with_added_extension("new").exists());
+
         fs::copy(bundle.tar.path(), incoming.join(TAR_FILE)).unwrap();
         install(&layout, &incoming, &wanted).unwrap();
         assert!(wanted.matches(&installed(&layout).unwrap()));

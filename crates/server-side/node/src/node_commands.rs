@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use clap::{ArgMatches, CommandFactory as _, parser::ValueSource};
-use letsbe_protocol::{BackupCommand, NodeCommand, RecoveredPart, RunCommand, Wanted};
+use letsbe_protocol::{
+    BackupCommand, BackupRun, NodeCommand, Output, ProofScope, RecoveredPart, RestoreCommand, RotateCommand,
+    RunCommand, Wanted,
+};
 use letsbe_types::ids::JobId;
 
 use super::Arguments;
@@ -34,9 +37,22 @@ fn examples() -> Vec<NodeCommand> {
         NodeCommand::SetupTool { tool: tool.clone() },
         NodeCommand::WatchUploads { folder: "/srv/a".into(), bytes: 10, files: 1000 },
         NodeCommand::VaultSeed,
-        BackupCommand::Run.into(),
+        BackupCommand::Run(BackupRun::default()).into(),
+        BackupCommand::Run(BackupRun { tool: Some(tool.clone()), here: true, output: Output::Json }).into(),
         BackupCommand::Nightly.into(),
+        BackupCommand::Prove(ProofScope::Due).into(),
+        BackupCommand::Prove(ProofScope::All).into(),
+        BackupCommand::Prove(ProofScope::Tool(tool.clone())).into(),
+        BackupCommand::SetDestination.into(),
         BackupCommand::Resume.into(),
+        RestoreCommand::OfDay { tool: tool.clone(), date: "2026-02-25".to_owned() }.into(),
+        RestoreCommand::Resume.into(),
+        RotateCommand::Tool(tool.clone()).into(),
+        RotateCommand::All.into(),
+        RotateCommand::Resume.into(),
+        NodeCommand::UpdateOpenClaw { to: "v2026.10".to_owned(), force: false },
+        NodeCommand::UpdateOpenClaw { to: "v2026.10".to_owned(), force: true },
+        NodeCommand::Drift,
         BackupCommand::Dump { tool, database, facts: "/run/facts".into() }.into(),
         NodeCommand::AsWritten { program: "ufw".to_owned() },
     ]
@@ -63,15 +79,49 @@ fn meaning(command: &NodeCommand) -> Meaning {
             ("watch-uploads", vec![folder, ("bytes", bytes.to_string()), ("files", files.to_string())])
         }
         NodeCommand::VaultSeed => ("vault seed", Vec::new()),
-        NodeCommand::Backup(BackupCommand::Run) => ("backup run", Vec::new()),
-        NodeCommand::Backup(BackupCommand::Nightly) => ("backup nightly", Vec::new()),
-        NodeCommand::Backup(BackupCommand::Resume) => ("backup resume", Vec::new()),
-        NodeCommand::Backup(BackupCommand::Dump { tool, database, facts }) => {
+        NodeCommand::Backup(command) => meaning_of_backup(command),
+        NodeCommand::Restore(RestoreCommand::ByHand) => ("restore", Vec::new()),
+        NodeCommand::Restore(RestoreCommand::OfDay { tool, date }) => {
+            ("restore", vec![("tool", tool.clone()), ("date", date.clone()), given("json")])
+        }
+        NodeCommand::Restore(RestoreCommand::Resume) => ("restore", vec![given("resume")]),
+        NodeCommand::Rotate(RotateCommand::Tool(tool)) => {
+            ("rotate", vec![("tool", tool.clone()), given("json")])
+        }
+        NodeCommand::Rotate(RotateCommand::All) => ("rotate", vec![given("all"), given("json")]),
+        NodeCommand::Rotate(RotateCommand::Resume) => ("rotate", vec![given("resume")]),
+        NodeCommand::UpdateOpenClaw { to, force } => {
+            let force = force.then(|| given("force"));
+            ("openclaw update", [("to", to.clone()), given("json")].into_iter().chain(force).collect())
+        }
+        NodeCommand::Drift => ("drift", vec![given("json")]),
+        NodeCommand::AsWritten { program } => ("as-written", vec![("program", program.clone())]),
+    }
+}
+
+/// An option without a value, as clap keeps it.
+fn given(name: &'static str) -> (&'static str, String) {
+    (name, "true".to_owned())
+}
+
+fn meaning_of_backup(command: &BackupCommand) -> Meaning {
+    match command {
+        BackupCommand::Run(BackupRun { tool, here, output }) => {
+            let tool = tool.iter().map(|tool| ("tool", tool.clone()));
+            let flags = [("here", *here), ("json", *output == Output::Json)];
+            let flags = flags.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| given(name));
+            ("backup run", tool.chain(flags).collect())
+        }
+        BackupCommand::Nightly => ("backup nightly", Vec::new()),
+        BackupCommand::Prove(ProofScope::Due) => ("backup prove", Vec::new()),
+        BackupCommand::Prove(ProofScope::All) => ("backup prove", vec![given("all")]),
+        BackupCommand::Prove(ProofScope::Tool(tool)) => ("backup prove", vec![("tool", tool.clone())]),
+        BackupCommand::SetDestination => ("backup destination set", Vec::new()),
+        BackupCommand::Resume => ("backup resume", Vec::new()),
+        BackupCommand::Dump { tool, database, facts } => {
             let facts = ("facts", facts.display().to_string());
             ("backup dump", vec![("tool", tool.clone()), ("database", database.clone()), facts])
         }
-        NodeCommand::Restore => ("restore", Vec::new()),
-        NodeCommand::AsWritten { program } => ("as-written", vec![("program", program.clone())]),
     }
 }
 

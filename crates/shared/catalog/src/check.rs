@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
+use self::lines::Lines;
 use crate::{
     CatalogError, Kind, Tool, ToolId,
     entry::{Entry, Reader},
@@ -157,9 +158,10 @@ fn report(read: Folder, asked: impl Fn(&str) -> bool, shown: impl Fn(&str) -> Pa
     for entry in &entries {
         findings.extend(advice::of(entry));
     }
+    let mut lines = Lines::default();
     let finding = |(severity, error): (Severity, CatalogError)| {
         let file = shown(&error.file);
-        let line = lines::of(&file, &error.field);
+        let line = lines.of(&file, &error.field);
         Finding { severity, file, line, field: error.field, message: error.why }
     };
     let mut findings: Vec<Finding> =

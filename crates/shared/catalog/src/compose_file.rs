@@ -80,6 +80,20 @@ impl<'de> Deserialize<'de> for InOrder {
     }
 }
 
+/// Lines with a template's block or comment, and why they are refused: with these another file would be rendered than the
+/// one that was checked. Also in YAML's comments, where they act as well.
+pub(crate) fn blocks(text: &str) -> Found {
+    let blocks = text.lines().enumerate().filter(|(_, line)| line.contains("{%") || line.contains("{#"));
+    let refused = |(index, line): (usize, &str)| {
+        let field = line.trim().trim_start_matches("- ").split_once(':').map(|(field, _)| field);
+        let field = field.filter(|field| !field.is_empty() && !field.contains(['{', '#', ' ']));
+        let place = field.map_or_else(String::new, |field| format!("`{field}` "));
+        let why = "holds `{%` or `{#`: only `{{ variable }}` may stand in compose.yml, in quotes";
+        (format!("line {}", index + 1), format!("{place}{why}"))
+    };
+    blocks.map(refused).collect()
+}
+
 impl ComposeFile {
     /// Reads the file before anything is filled in: what is filled in stands in quotes, so the file is YAML already.
     pub(crate) fn read(text: &str) -> Result<Self, String> {

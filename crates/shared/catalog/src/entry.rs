@@ -15,7 +15,7 @@ use toml::{
 
 use crate::{
     CatalogError, Kind, Tool, ToolId,
-    compose_file::ComposeFile,
+    compose_file::{self, ComposeFile},
     former::{self, Former},
     rules,
     template::Shared,
@@ -91,13 +91,27 @@ impl Reader {
         }
     }
 
+    /// Names of the folders in a folder, sorted; an absent folder is empty.
+    pub(crate) fn folders(&mut self, folder: &Path, base: &str) -> Vec<String> {
+        self.names(folder, base, Path::is_dir)
+    }
+
+    /// One that is there and cannot be read is an error: what it holds would be missing.
+    fn names(&mut self, folder: &Path, base: &str, is_wanted: impl Fn(&Path) -> bool) -> Vec<String> {
+        names(folder, is_wanted).unwrap_or_else(|error| {
+            self.errors.push(CatalogError::new(base, "folder", format!("cannot be read: {error}")));
+            Vec::new()
+        })
+    }
+
     /// The files directly in a folder, by name; an absent folder is empty.
     pub(crate) fn folder(&mut self, folder: &Path, base: &str) -> BTreeMap<String, String> {
+        let names = self.names(folder, base, |path| !path.is_dir());
         let read = |name: String| {
             let text = self.text(&folder.join(&name), &format!("{base}/{name}"))?;
             Some((name, text))
         };
-        names(folder, false).into_iter().filter_map(read).collect()
+        names.into_iter().filter_map(read).collect()
     }
 
     /// Reads an entry and checks it by itself.
@@ -129,6 +143,11 @@ impl Reader {
     /// The entry with what its `compose.yml` says, checked.
     fn completed(&mut self, mut tool: Tool, base: &str, former: &Former) -> Option<Tool> {
         let file = format!("{base}/compose.yml");
+        let blocks = compose_file::blocks(&tool.files.compose);
+        if !blocks.is_empty() {
+            self.errors.extend(blocks.into_iter().map(|(line, why)| CatalogError::new(&file, line, why)));
+            return None;
+        }
         let compose = match ComposeFile::read(&tool.files.compose) {
             Ok(compose) => compose,
             Err(why) => {
@@ -157,15 +176,21 @@ pub(crate) fn line_at(text: &str, start: usize) -> usize {
     text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// Names of the folders (or files) in a folder, sorted.
-pub(crate) fn names(path: &Path, folders: bool) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
-    let mut names: Vec<String> = entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.path().is_dir() == folders)
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
+/// Names of what is wanted in a folder, sorted; none where there is no folder.
+fn names(folder: &Path, is_wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().into_string();
+        let name = name.map_err(|name| io::Error::other(format!("{} is no UTF-8", name.display())))?;
+        if !name.starts_with('.') && is_wanted(&entry.path()) {
+            names.push(name);
+        }
+    }
     names.sort();
-    names
+    Ok(names)
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     Kind, TierSpec, Tool, ToolId,
-    entry::{Entry, Reader, names},
+    entry::{Entry, Reader},
     former, rules,
     template::Shared,
     tiers::Tiers,
@@ -137,7 +137,7 @@ impl Folder {
         let shared = reader.folder(&root.join("shared"), "shared");
         let mut entries = Vec::new();
         for (kind, folder) in [(Kind::Tool, "tools"), (Kind::Platform, "platform")] {
-            for name in names(&root.join(folder), true) {
+            for name in reader.folders(&root.join(folder), folder) {
                 let base = format!("{folder}/{name}");
                 entries.extend(reader.entry(&root.join(&base), &base, kind, &shared));
             }

@@ -2,7 +2,10 @@
 //!
 //! The node program's own command line (`clap`) stands in its crate; a test there parses every command of this list.
 
-use std::{fmt::Display, path::PathBuf};
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+};
 
 use letsbe_types::{ids::JobId, paths::NODE_PROGRAM};
 
@@ -51,8 +54,19 @@ pub enum NodeCommand {
     VaultSeed,
     /// Backups.
     Backup(BackupCommand),
-    /// Restores; the options of a person follow.
-    Restore,
+    /// Restores.
+    Restore(RestoreCommand),
+    /// Gives tools new secrets.
+    Rotate(RotateCommand),
+    /// Moves the AI runtime to another release; prints JSON.
+    UpdateOpenClaw {
+        /// The release.
+        to: String,
+        /// Whether also on a Friday.
+        force: bool,
+    },
+    /// Prints, as JSON, what differs from what was provisioned.
+    Drift,
     /// A command of the runbook in the name of the program it begins with; that program's arguments follow.
     AsWritten {
         /// The program.
@@ -113,10 +127,14 @@ pub enum RunCommand {
 /// A command about backups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupCommand {
-    /// Backs everything up; the options of a person follow.
-    Run,
+    /// Backs up now; a person's options may follow.
+    Run(BackupRun),
     /// The nightly backup: the command of a systemd unit.
     Nightly,
+    /// Restores backups beside everything and compares them.
+    Prove(ProofScope),
+    /// Sets where copies go; reads the destination as JSON from standard input.
+    SetDestination,
     /// Unpauses every container that a backup paused.
     Resume,
     /// Writes a database's dump to standard output: restic runs this.
@@ -128,6 +146,65 @@ pub enum BackupCommand {
         /// The folder that facts about the dump are written to.
         facts: PathBuf,
     },
+}
+
+/// A backup that is made now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupRun {
+    /// One tool or part of the platform; `None` is everything.
+    pub tool: Option<String>,
+    /// Whether the process itself makes it, and not a unit of its own.
+    pub here: bool,
+    /// What is printed at its end.
+    pub output: Output,
+}
+
+/// What a command prints at its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Output {
+    /// Sentences; the last line is the summary.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// Which backups are proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProofScope {
+    /// Those that are due.
+    Due,
+    /// Those of every tool and part of the platform.
+    All,
+    /// One tool's.
+    Tool(String),
+}
+
+/// A command that restores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RestoreCommand {
+    /// A person's options follow.
+    ByHand,
+    /// A tool's newest backup of a day; prints JSON.
+    OfDay {
+        /// The tool.
+        tool: String,
+        /// The day: `2026-02-25`.
+        date: String,
+    },
+    /// Ends what was interrupted.
+    Resume,
+}
+
+/// A command that replaces secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RotateCommand {
+    /// Those of one tool; prints JSON.
+    Tool(String),
+    /// Those of every tool; prints JSON.
+    All,
+    /// Finishes what was interrupted.
+    Resume,
 }
 
 /// What must be installed on the server, as SHA-256 in hex; `None` is not asked for.
@@ -178,7 +255,13 @@ impl NodeCommand {
             }
             Self::VaultSeed => Argv::new("vault seed"),
             Self::Backup(command) => command.argv(),
-            Self::Restore => Argv::new("restore"),
+            Self::Restore(command) => command.argv(),
+            Self::Rotate(command) => command.argv(),
+            Self::UpdateOpenClaw { to, force } => {
+                let update = Argv::new("openclaw update").option("--to", to).output(Output::Json);
+                update.flag("--force", *force)
+            }
+            Self::Drift => Argv::new("drift").output(Output::Json),
             Self::AsWritten { program } => Argv::new("as-written").word(program),
         };
         argv.0
@@ -193,7 +276,13 @@ impl NodeCommand {
     /// The command line as one text, for a unit's `ExecStart=` or a script; for commands whose words have no spaces.
     #[must_use]
     pub fn as_line(&self) -> String {
-        self.command_line().join(" ")
+        self.as_line_of(NODE_PROGRAM.as_ref())
+    }
+
+    /// The same, with the program at another place.
+    #[must_use]
+    pub fn as_line_of(&self, program: &Path) -> String {
+        std::iter::once(program.display().to_string()).chain(self.argv()).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -227,8 +316,16 @@ impl From<RunCommand> for NodeCommand {
 impl BackupCommand {
     fn argv(&self) -> Argv {
         match self {
-            Self::Run => Argv::new("backup run"),
+            Self::Run(BackupRun { tool, here, output }) => {
+                let run = Argv::new("backup run").flag("--here", *here);
+                run.option_if("--tool", tool.as_ref()).output(*output)
+            }
             Self::Nightly => Argv::new("backup nightly"),
+            Self::Prove(scope) => {
+                let prove = Argv::new("backup prove").flag("--all", *scope == ProofScope::All);
+                prove.option_if("--tool", if let ProofScope::Tool(tool) = scope { Some(tool) } else { None })
+            }
+            Self::SetDestination => Argv::new("backup destination set"),
             Self::Resume => Argv::new("backup resume"),
             Self::Dump { tool, database, facts } => {
                 let dump = Argv::new("backup dump").option("--tool", tool).option("--database", database);
@@ -241,6 +338,42 @@ impl BackupCommand {
 impl From<BackupCommand> for NodeCommand {
     fn from(command: BackupCommand) -> Self {
         Self::Backup(command)
+    }
+}
+
+impl RestoreCommand {
+    fn argv(&self) -> Argv {
+        let restore = Argv::new("restore");
+        match self {
+            Self::ByHand => restore,
+            Self::OfDay { tool, date } => {
+                restore.option("--tool", tool).option("--date", date).output(Output::Json)
+            }
+            Self::Resume => restore.word("--resume"),
+        }
+    }
+}
+
+impl From<RestoreCommand> for NodeCommand {
+    fn from(command: RestoreCommand) -> Self {
+        Self::Restore(command)
+    }
+}
+
+impl RotateCommand {
+    fn argv(&self) -> Argv {
+        let rotate = Argv::new("rotate");
+        match self {
+            Self::Tool(tool) => rotate.option("--tool", tool).output(Output::Json),
+            Self::All => rotate.word("--all").output(Output::Json),
+            Self::Resume => rotate.word("--resume"),
+        }
+    }
+}
+
+impl From<RotateCommand> for NodeCommand {
+    fn from(command: RotateCommand) -> Self {
+        Self::Rotate(command)
     }
 }
 
@@ -261,9 +394,20 @@ impl Argv {
         self.word(name).word(&value.to_string())
     }
 
+    fn option_if(self, name: &str, value: Option<impl Display>) -> Self {
+        if let Some(value) = value { self.option(name, value) } else { self }
+    }
+
+    fn flag(self, name: &str, is_given: bool) -> Self {
+        if is_given { self.word(name) } else { self }
+    }
+
+    fn output(self, output: Output) -> Self {
+        self.flag("--json", output == Output::Json)
+    }
+
     fn wanted(self, wanted: &Wanted) -> Self {
-        let hashes = [("--node-sha256", &wanted.node_sha256), ("--bundle-sha256", &wanted.bundle_sha256)];
-        let named = hashes.into_iter().filter_map(|(name, hash)| Some((name, hash.as_ref()?)));
-        named.fold(self, |argv, (name, hash)| argv.option(name, hash))
+        let node = self.option_if("--node-sha256", wanted.node_sha256.as_ref());
+        node.option_if("--bundle-sha256", wanted.bundle_sha256.as_ref())
     }
 }

@@ -12,7 +12,10 @@ pub mod desired;
 pub mod hub_address;
 mod lines;
 
-pub use command::{BackupCommand, NodeCommand, RecoveredPart, RunCommand, Wanted};
+pub use command::{
+    BackupCommand, BackupRun, NodeCommand, Output, ProofScope, RecoveredPart, RestoreCommand, RotateCommand,
+    RunCommand, Wanted,
+};
 pub use lines::{Installed, NodeLine, PlannedAssessment, PlannedOperation};
 
 /// The only user who may log in from outside; the provisioner logs in as it once it exists.

@@ -4,6 +4,7 @@ use std::{io::Read as _, path::Path};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use letsbe_protocol::{BackupCommand, NodeCommand};
 use letsbe_types::{
     Secret,
     api::OrderSummary,
@@ -13,7 +14,6 @@ use letsbe_types::{
         TenantBackups,
     },
     ids::OrderId,
-    paths::NODE_PROGRAM,
     tenant::CommandWork,
 };
 use serde_json::json;
@@ -231,9 +231,10 @@ async fn destination_planned(hub: &Hub, order: OrderId, file: &Path, json: bool)
 fn who_takes_it(order: &OrderSummary, file: &Path) -> String {
     let OrderSummary { id, domain, state, .. } = order;
     if state == LIVE {
+        let set = NodeCommand::from(BackupCommand::SetDestination).as_line();
         return format!(
             "a recovery would use it. The server itself goes on with the former one until you tell it:\n  ssh -p 22022 \
-             letsbe-admin@{domain} sudo {NODE_PROGRAM} backup destination set < '{}'",
+             letsbe-admin@{domain} sudo {set} < '{}'",
             file.display()
         );
     }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use letsbe_host::{Command, LocalMachine, Machine as _};
+use letsbe_protocol::{BackupCommand, BackupRun, NodeCommand, ProofScope, RotateCommand};
 use letsbe_types::{Code, Problem, ids::CommandId, tenant::CommandWork};
 use tokio::sync::Notify;
 
@@ -32,11 +33,9 @@ impl CommandHandler for Handlers {
             CommandWork::RestartTool { tool } => self.restart(&tool).await,
             CommandWork::Rotate { tool: Some(tool) } => {
                 named(&tool)?;
-                self.long("rotate", id, ["rotate", "--tool", &tool, "--json"]).await
+                self.long("rotate", id, RotateCommand::Tool(tool)).await
             }
-            CommandWork::Rotate { tool: None } => {
-                self.long("rotate", id, ["rotate", "--all", "--json"]).await
-            }
+            CommandWork::Rotate { tool: None } => self.long("rotate", id, RotateCommand::All).await,
             CommandWork::Decide { approval, approve, by } => {
                 self.approvals.decide(approval, approve, &by).await?;
                 let word = if approve { "approved" } else { "refused" };
@@ -44,15 +43,11 @@ impl CommandHandler for Handlers {
             }
             CommandWork::UpdateOpenClaw { to, force } => {
                 named(&to)?;
-                let force = if force { Some("--force") } else { None };
-                let arguments = ["openclaw", "update", "--to", &to, "--json"].into_iter().chain(force);
-                self.long("openclaw-update", id, arguments).await
+                self.long("openclaw-update", id, NodeCommand::UpdateOpenClaw { to, force }).await
             }
-            CommandWork::Backup { tool } => self.long("backup", id, of_backups("run", &tool, None)?).await,
-            CommandWork::Prove { tool } => self.long("backup", id, of_backups("prove", &tool, None)?).await,
-            CommandWork::Drill { tool } => {
-                self.long("backup", id, of_backups("prove", &tool, Some("--all"))?).await
-            }
+            CommandWork::Backup { tool } => self.long("backup", id, backup(tool)?).await,
+            CommandWork::Prove { tool } => self.long("backup", id, proof(tool, ProofScope::Due)?).await,
+            CommandWork::Drill { tool } => self.long("backup", id, proof(tool, ProofScope::All)?).await,
             CommandWork::CheckDrift => {
                 let found = self.drift.check(&id.to_string()).await?;
                 self.report.notify_one();
@@ -88,13 +83,13 @@ impl Handlers {
         }
     }
 
-    async fn long<'a>(
+    async fn long(
         &self,
         name: &str,
         id: CommandId,
-        arguments: impl IntoIterator<Item = &'a str>,
+        command: impl Into<NodeCommand>,
     ) -> Result<String, Problem> {
-        let result = work::run(&self.context.layout, name, &id.to_string(), arguments).await;
+        let result = work::run(&self.context.layout, name, &id.to_string(), command).await;
         match result {
             Ok(output) => Ok(self.masked(&one_line(&output))),
             Err(problem) => Err(Problem { message: self.masked(&problem.message), ..problem }),
@@ -110,21 +105,16 @@ impl Handlers {
     }
 }
 
-/// The arguments of work on the backups of one tool, else of `all`. Without `--json`: the last line for people is the
-/// summary.
-fn of_backups<'a>(
-    what: &'a str,
-    tool: &'a Option<String>,
-    all: Option<&'a str>,
-) -> Result<Vec<&'a str>, Problem> {
-    let words = ["backup", what].into_iter();
-    match tool {
-        None => Ok(words.chain(all).collect()),
-        Some(tool) => {
-            named(tool)?;
-            Ok(words.chain(["--tool", tool]).collect())
-        }
-    }
+/// A backup of one tool or of everything. Its last line, for people, is the summary.
+fn backup(tool: Option<String>) -> Result<BackupCommand, Problem> {
+    tool.as_deref().map_or(Ok(()), named)?;
+    Ok(BackupCommand::Run(BackupRun { tool, ..BackupRun::default() }))
+}
+
+/// A proof of one tool's backups, else of `all`.
+fn proof(tool: Option<String>, all: ProofScope) -> Result<BackupCommand, Problem> {
+    tool.as_deref().map_or(Ok(()), named)?;
+    Ok(BackupCommand::Prove(tool.map_or(all, ProofScope::Tool)))
 }
 
 /// Letters, digits, `-`, `.` and `_`, and no option: tools and versions.
@@ -146,21 +136,26 @@ fn one_line(output: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{named, of_backups};
+    use letsbe_protocol::{NodeCommand, ProofScope};
+
+    use super::{backup, named, proof};
 
     #[test]
     fn work_on_backups_is_for_one_tool_or_for_all_and_names_are_no_options() {
-        for (what, tool, all, expected) in [
-            ("run", None, None, "backup run"),
-            ("run", Some("ghost"), None, "backup run --tool ghost"),
-            ("prove", None, Some("--all"), "backup prove --all"),
-            ("prove", Some("letsbe"), Some("--all"), "backup prove --tool letsbe"),
+        let ghost = || Some("ghost".to_owned());
+        for (command, expected) in [
+            (backup(None), "backup run"),
+            (backup(ghost()), "backup run --tool ghost"),
+            (proof(None, ProofScope::Due), "backup prove"),
+            (proof(None, ProofScope::All), "backup prove --all"),
+            (proof(ghost(), ProofScope::All), "backup prove --tool ghost"),
         ] {
-            let tool = tool.map(str::to_owned);
-            assert_eq!(of_backups(what, &tool, all).unwrap().join(" "), expected);
+            assert_eq!(NodeCommand::from(command.unwrap()).argv().join(" "), expected);
         }
-        let option = Some("--all".to_owned());
-        assert_eq!(of_backups("run", &option, None).unwrap_err().code, "NODE073");
+        let option = || Some("--all".to_owned());
+        for refused in [backup(option()), proof(option(), ProofScope::Due)] {
+            assert_eq!(refused.unwrap_err().code, "NODE073");
+        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ use async_trait::async_trait;
 use letsbe_base::{files, layout::Layout};
 use letsbe_gate::{Action, Run};
 use letsbe_host::Command;
+use letsbe_protocol::{
+    self as protocol, BackupCommand, BackupRun, NodeCommand, RestoreCommand, RotateCommand,
+};
 use letsbe_redact::Redactor;
 use letsbe_types::Problem;
 use serde_json::{Value, json};
@@ -73,8 +76,13 @@ impl ServerExecutor {
         Ok(Done { exit_code: Some(0), bytes: 0, result: json!({ "restarted": tool }) })
     }
 
-    async fn program(&self, name: &str, work: &Work, arguments: &[&str]) -> Result<Done, Problem> {
-        let output = crate::work::run(&self.layout, name, &work.id, arguments.iter().copied()).await?;
+    async fn program(
+        &self,
+        name: &str,
+        work: &Work,
+        command: impl Into<NodeCommand>,
+    ) -> Result<Done, Problem> {
+        let output = crate::work::run(&self.layout, name, &work.id, command).await?;
         let output = clean::texts(&[output], &work.redactor)?.concat();
         let bytes = output.len() as u64;
         let result = serde_json::from_str(&output).unwrap_or(Value::String(output));
@@ -156,21 +164,18 @@ impl Executor for ServerExecutor {
                 process::run(&command, &work.id, &work.redactor).await.map(done)
             }
             Action::Restart { tool } => self.restart(tool, &work).await,
-            Action::Rotate { tool } => {
-                self.program("rotate", &work, &["rotate", "--tool", tool, "--json"]).await
-            }
+            Action::Rotate { tool } => self.program("rotate", &work, RotateCommand::Tool(tool.clone())).await,
             Action::OpenclawUpdate { to } => {
-                self.program("openclaw-update", &work, &["openclaw", "update", "--to", to, "--json"]).await
+                let update = NodeCommand::UpdateOpenClaw { to: to.clone(), force: false };
+                self.program("openclaw-update", &work, update).await
             }
-            Action::Backup { tool: None } => {
-                self.program("backup", &work, &["backup", "run", "--json"]).await
-            }
-            Action::Backup { tool: Some(tool) } => {
-                self.program("backup", &work, &["backup", "run", "--tool", tool, "--json"]).await
+            Action::Backup { tool } => {
+                let run = BackupRun { tool: tool.clone(), here: false, output: protocol::Output::Json };
+                self.program("backup", &work, BackupCommand::Run(run)).await
             }
             Action::Restore { tool, date } => {
-                let arguments = ["restore", "--tool", tool, "--date", date, "--json"];
-                self.program("restore", &work, &arguments).await
+                let of_day = RestoreCommand::OfDay { tool: tool.clone(), date: date.clone() };
+                self.program("restore", &work, of_day).await
             }
             Action::Run(run) => self.run(run, &work).await,
             other => Err(problem::not_yet(other.verb())),

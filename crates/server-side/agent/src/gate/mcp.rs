@@ -65,7 +65,8 @@ impl ServerHandler for Mcp {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tool = |verb: &Verb| schema::tool(*verb, self.gate.table.verb(*verb));
+        let rules = self.gate.rules.current();
+        let tool = |verb: &Verb| schema::tool(*verb, rules.table.verb(*verb));
         Ok(ListToolsResult::with_all_items(Verb::ALL.iter().map(tool).collect()))
     }
 

@@ -16,6 +16,7 @@ mod mcp;
 mod problem;
 mod process;
 mod reads;
+mod rules;
 mod schema;
 mod secret_refs;
 mod store;
@@ -25,8 +26,7 @@ mod tests;
 use std::sync::Arc;
 
 use chrono::Utc;
-use letsbe_catalog::{Catalog, Tool};
-use letsbe_gate::{Action, Call, Decision, Entry, Judgement, Outcome, Phase, Table, Verb, decide, plan};
+use letsbe_gate::{Action, Call, Decision, Entry, Judgement, Outcome, Phase, Verb, decide, plan};
 use letsbe_types::{
     Problem, clock,
     ids::ApprovalId,
@@ -43,6 +43,7 @@ use crate::{
         answer::{Asked, Refusal},
         execute::{Executor, ServerExecutor, Work},
         log::Log,
+        rules::{BundleRules, Rules},
         secret_refs::Filled,
         store::Store,
     },
@@ -72,8 +73,7 @@ const CLOSED: &str = "secrets-proxy";
 /// The command gate.
 pub(crate) struct Gate {
     context: Arc<AgentContext>,
-    table: Table,
-    catalog: Catalog,
+    rules: BundleRules,
     executor: Arc<dyn Executor>,
     log: Log,
     store: Store,
@@ -119,11 +119,7 @@ impl Gate {
     }
 
     fn open_with(context: Arc<AgentContext>, executor: Arc<dyn Executor>) -> Result<Arc<Self>, Problem> {
-        let bundle = context.layout.bundle();
-        let text =
-            std::fs::read_to_string(bundle.join("catalog/gate/commands.toml")).map_err(problem::table)?;
-        let table = Table::parse(&text).map_err(problem::table)?;
-        let catalog = letsbe_base::bundle::catalog(&bundle)?;
+        let rules = BundleRules::open(context.layout.bundle())?;
         let (log, broken) = Log::open(&log_path(&context.layout), |text| log::note(Utc::now(), text))?;
         if let Some(broken) = broken {
             let problem = problem::damaged(broken);
@@ -134,7 +130,7 @@ impl Gate {
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         let limit = Limit::default();
         let recent = clean::Recent::default();
-        let gate = Arc::new(Self { context, table, catalog, executor, log, store, slots, limit, recent });
+        let gate = Arc::new(Self { context, rules, executor, log, store, slots, limit, recent });
         gate.resume()?;
         Ok(gate)
     }
@@ -153,17 +149,16 @@ impl Gate {
         self.context.secrets.borrow().clone().ok_or_else(|| Refusal::locked(problem::locked()))
     }
 
-    fn tool(&self, name: &str) -> Option<&Tool> {
-        let installed = self.context.layout.stack(name).join("docker-compose.yml").exists();
-        let mut all = self.catalog.tools().chain(self.catalog.platform());
-        all.find(|tool| tool.name.as_str() == name && installed)
+    fn is_installed(&self, name: &str) -> bool {
+        self.context.layout.stack(name).join("docker-compose.yml").exists()
     }
 
     /// The container that a call is about; `None` for the server itself.
-    fn container(&self, action: &Action) -> Result<Option<String>, Problem> {
+    fn container(&self, action: &Action, rules: &Rules) -> Result<Option<String>, Problem> {
         let Some(name) = action.tool() else { return Ok(None) };
-        let tool =
-            self.tool(name).ok_or_else(|| problem::not_here(format!("There is no {name} on this server")))?;
+        let mut tools = rules.tools();
+        let tool = tools.find(|tool| tool.name.as_str() == name && self.is_installed(name));
+        let tool = tool.ok_or_else(|| problem::not_here(format!("There is no {name} on this server")))?;
         let wanted = action.service();
         let service = tool.services.iter().find(|service| wanted.is_none_or(|wanted| wanted == service.name));
         let missing = || {
@@ -176,26 +171,27 @@ impl Gate {
     /// What a call is, and what is done with it. What can never be done is known here, before anybody is asked.
     fn judge(&self, call: Call, secrets: &Secrets) -> Judged {
         let configuration = self.context.configuration.borrow().clone();
-        let judgement = self.table.judge(&call);
+        let rules = self.rules.current();
+        let judgement = rules.table.judge(&call);
         let unlocked = call
             .action
             .tool()
             .is_some_and(|tool| configuration.external_unlocked.iter().any(|unlocked| unlocked == tool));
         let decision = decide(&judgement, configuration.autonomy, unlocked);
-        let (plan, obstacle) = (plan(&call), self.possible(&call, secrets).err());
+        let (plan, obstacle) = (plan(&call), self.possible(&call, secrets, &rules).err());
         Judged { call, judgement, autonomy: configuration.autonomy, decision, plan, obstacle }
     }
 
-    fn possible(&self, call: &Call, secrets: &Secrets) -> Result<(), Problem> {
+    fn possible(&self, call: &Call, secrets: &Secrets, rules: &Rules) -> Result<(), Problem> {
         if let Action::Update { .. } = call.action {
             return Err(problem::not_yet(call.action.verb()));
         }
-        self.container(&call.action)?;
+        self.container(&call.action, rules)?;
         let Action::Run(run) = &call.action else { return Ok(()) };
         if run.tool.as_deref() == Some(CLOSED) {
             return Err(problem::not_here(format!("Nothing is run in the container of {CLOSED}")));
         }
-        if run.tool.is_none() && !self.table.lists(run) {
+        if run.tool.is_none() && !rules.table.lists(run) {
             return Err(problem::not_on_host());
         }
         secret_refs::fill(run, &secrets.present).map(|_| ())
@@ -286,7 +282,7 @@ impl Gate {
                     Action::Run(run) => secret_refs::fill(run, &secrets.present)?,
                     _ => Filled::default(),
                 };
-                let container = self.container(&action)?;
+                let container = self.container(&action, &self.rules.current())?;
                 let id = format!("{begun}-{}", ApprovalId::generate());
                 let redactor = Arc::clone(&secrets.redactor);
                 self.executor.carry_out(Work { id, action, container, filled, redactor }).await
@@ -316,8 +312,8 @@ impl Gate {
     }
 
     fn list_tools(&self) -> Value {
-        let all = self.catalog.tools().chain(self.catalog.platform());
-        let here = all.filter(|tool| self.tool(tool.name.as_str()).is_some());
+        let rules = self.rules.current();
+        let here = rules.tools().filter(|tool| self.is_installed(tool.name.as_str()));
         // What provisioning wrote down of them: where each is reached. Without it the names are told all the same.
         let registry = self.context.layout.state("tool-registry.json");
         let registry: Value = files::read_json(&registry).ok().flatten().unwrap_or_default();
@@ -334,7 +330,7 @@ impl Gate {
             })
             .collect();
         let verbs: Vec<Value> =
-            Verb::ALL.iter().map(|verb| json!({ "name": verb, "class": self.table.verb(*verb) })).collect();
+            Verb::ALL.iter().map(|verb| json!({ "name": verb, "class": rules.table.verb(*verb) })).collect();
         json!({ "tools": tools, "verbs": verbs })
     }
 

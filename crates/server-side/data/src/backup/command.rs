@@ -6,6 +6,7 @@ use chrono::Utc;
 use clap::Subcommand;
 use letsbe_backup::SetKind;
 use letsbe_host::LocalMachine;
+use letsbe_protocol::{self as protocol, BackupRun};
 use letsbe_types::{
     Problem,
     backup::{BackupStatus, Ending, RemoteSync},
@@ -171,10 +172,9 @@ async fn manual(server: &TenantServer, arguments: &RunArguments) -> Result<u8, P
     }
     let systemd = server.layout.root().join("run/systemd/system");
     if !here && systemd.is_dir() {
-        let mut words = ["backup", "run", "--here"].map(str::to_owned).to_vec();
-        words.extend(tool.iter().flat_map(|tool| ["--tool".to_owned(), tool.clone()]));
-        words.extend(json.then(|| "--json".to_owned()));
-        return unit::run(&server.layout, &words).await;
+        let output = if *json { protocol::Output::Json } else { protocol::Output::Text };
+        let run = BackupRun { tool: tool.clone(), here: true, output };
+        return unit::run(&server.layout, &protocol::BackupCommand::Run(run).into()).await;
     }
     let progress = if *json { Progress::Silent } else { Progress::Terminal };
     let place = Place { server, machine: &LocalMachine, progress };

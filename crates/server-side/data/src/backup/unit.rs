@@ -8,6 +8,7 @@ use std::{
 };
 
 use letsbe_host::{Command, LocalMachine, Machine as _};
+use letsbe_protocol::{BackupCommand, NodeCommand};
 use letsbe_stacks::backups::sandbox::{BACKGROUND, sandbox};
 use letsbe_types::{Code, Problem, crash, ids::JobId};
 
@@ -17,18 +18,17 @@ use letsbe_base::{FOR_PROGRAMS, files, layout::Layout};
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// Runs this program with these arguments in a unit, and passes on what it says; answers its exit code.
+/// Runs a command of this program in a unit, and passes on what it says; answers its exit code.
 ///
 /// # Errors
 /// When the unit cannot be started.
-pub(super) async fn run(layout: &Layout, arguments: &[String]) -> Result<u8, Problem> {
+pub(super) async fn run(layout: &Layout, command: &NodeCommand) -> Result<u8, Problem> {
     let unit = format!("letsbe-backup-{}", JobId::generate());
     let folder = layout.volatile("work");
     let (output, progress) = (folder.join(format!("{unit}.out")), folder.join(format!("{unit}.err")));
     files::write(&output, b"")?;
     files::write(&progress, b"")?;
-    let program = layout.program().to_string_lossy().into_owned();
-    let command = start(&unit, &program, (&output, &progress), arguments).within(PATIENCE);
+    let command = start(&unit, &layout.program(), (&output, &progress), command).within(PATIENCE);
     let mut said = 0;
     let mut ended = Box::pin(LocalMachine.run(&command));
     let ended = loop {
@@ -68,14 +68,15 @@ fn pass_on(path: &Path, from: u64) -> u64 {
     read.map_or(from, |length| from + length as u64)
 }
 
-fn start(unit: &str, program: &str, (output, progress): (&Path, &Path), arguments: &[String]) -> Command {
+fn start(unit: &str, program: &Path, (output, progress): (&Path, &Path), command: &NodeCommand) -> Command {
+    let resume = NodeCommand::from(BackupCommand::Resume).as_line_of(program);
     let mut options = ["--wait", "--collect", "--quiet"].map(str::to_owned).to_vec();
     let settings = BACKGROUND.map(str::to_owned).into_iter().chain(sandbox());
     options.extend(settings.map(|setting| format!("--property={setting}")));
     // What ends the unit writes to the same files: it must not empty them.
     options.extend([
         format!("--unit={unit}"),
-        format!("--property=ExecStopPost={program} backup resume"),
+        format!("--property=ExecStopPost={resume}"),
         format!("--property=StandardOutput=append:{}", output.display()),
         format!("--property=StandardError=append:{}", progress.display()),
     ]);
@@ -83,21 +84,23 @@ fn start(unit: &str, program: &str, (output, progress): (&Path, &Path), argument
     options.extend(crash_log.map(|path| format!("--setenv={}={path}", crash::LOG_VARIABLE)));
     // What is said in the unit is passed on: it has the same audience.
     options.extend(std::env::var_os(FOR_PROGRAMS).map(|_| format!("--setenv={FOR_PROGRAMS}=1")));
-    options.extend(["--".to_owned(), program.to_owned()]);
-    Command::new("systemd-run", options.into_iter().chain(arguments.iter().cloned()))
+    options.extend(["--".to_owned(), program.to_string_lossy().into_owned()]);
+    Command::new("systemd-run", options.into_iter().chain(command.argv()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    use letsbe_protocol::{BackupCommand, BackupRun};
+
     use super::{BACKGROUND, sandbox, start};
 
     #[test]
     fn a_manual_run_has_the_limits_of_a_night_and_leaves_nothing_standing_still() {
         let files = (Path::new("/run/o"), Path::new("/run/e"));
-        let arguments = ["backup", "run", "--here"].map(str::to_owned);
-        let command = start("letsbe-backup-7", "/p", files, &arguments);
+        let run = BackupRun { here: true, ..BackupRun::default() };
+        let command = start("letsbe-backup-7", Path::new("/p"), files, &BackupCommand::Run(run).into());
         assert_eq!(command.program, "systemd-run");
         let kept = "--property=StandardOutput=append:/run/o";
         for wanted in ["--property=ExecStopPost=/p backup resume", "--property=MemoryMax=1G", "--wait", kept]

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use letsbe_host::{Assessment, Change, Command, Converge, FileWrite, Machine, machine::FileState};
-use letsbe_protocol::{BackupCommand, NodeCommand};
+use letsbe_protocol::{BackupCommand, BackupRun, NodeCommand, RestoreCommand};
 use letsbe_types::{
     Problem,
     backup::Destination,
@@ -114,8 +114,8 @@ pub(super) async fn timer_runs(machine: &dyn Machine) -> Result<bool, Problem> {
 fn file(path: &str, mode: u32, text: &str) -> FileWrite {
     let script = |command: NodeCommand| format!("#!/bin/sh\nexec {} \"$@\"\n", command.as_line());
     match path {
-        BACKUP_SCRIPT => FileWrite::new(path, mode, script(BackupCommand::Run.into())),
-        RESTORE_SCRIPT => FileWrite::new(path, mode, script(NodeCommand::Restore)),
+        BACKUP_SCRIPT => FileWrite::new(path, mode, script(BackupCommand::Run(BackupRun::default()).into())),
+        RESTORE_SCRIPT => FileWrite::new(path, mode, script(RestoreCommand::ByHand.into())),
         SERVICE => FileWrite::new(path, mode, sandbox::nightly_unit()),
         _ => FileWrite::new(path, mode, text),
     }

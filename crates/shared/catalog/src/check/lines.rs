@@ -1,6 +1,9 @@
 //! The line of a field: `vhosts[0].port` in TOML, `services.app.ports` in a compose file.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use toml::{
     Spanned,
@@ -12,16 +15,22 @@ use crate::{
     house_lines,
 };
 
-/// The line where a field stands, or the nearest one around it.
-pub(super) fn of(file: &Path, field: &str) -> Option<usize> {
-    if let Some(line) = field.strip_prefix("line ") {
-        return line.parse().ok();
-    }
-    let text = read(file).ok()?;
-    match file.extension()?.to_str()? {
-        "toml" => in_toml(&text, field),
-        "yml" => in_compose(&text, field),
-        _ => None,
+/// The files that fields are looked for in, each read once.
+#[derive(Debug, Default)]
+pub(super) struct Lines(BTreeMap<PathBuf, Option<String>>);
+
+impl Lines {
+    /// The line where a field stands, or the nearest one around it.
+    pub(super) fn of(&mut self, file: &Path, field: &str) -> Option<usize> {
+        if let Some(line) = field.strip_prefix("line ") {
+            return line.parse().ok();
+        }
+        let text = self.0.entry(file.to_owned()).or_insert_with(|| read(file).ok()).as_deref()?;
+        match file.extension()?.to_str()? {
+            "toml" => in_toml(text, field),
+            "yml" => in_compose(text, field),
+            _ => None,
+        }
     }
 }
 
@@ -89,7 +98,18 @@ fn in_compose(text: &str, field: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_compose, in_toml};
+    use super::{Lines, in_compose, in_toml};
+
+    #[test]
+    fn a_file_is_read_once_for_all_its_fields() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("tool.toml");
+        std::fs::write(&file, "title = \"A\"\nlicence = \"B\"\n").expect("written");
+        let mut lines = Lines::default();
+        assert_eq!(lines.of(&file, "title"), Some(1));
+        std::fs::remove_file(&file).expect("removed");
+        assert_eq!(lines.of(&file, "licence"), Some(2));
+    }
 
     #[test]
     fn the_line_of_a_field_is_found_or_the_nearest_one_around_it() {

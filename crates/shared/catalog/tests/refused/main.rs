@@ -377,6 +377,36 @@ fn what_services_mount_must_be_what_the_entry_says_it_is() {
 }
 
 #[test]
+fn a_template_block_in_compose_yml_is_named_with_its_line() {
+    for (from, to, wanted) in [
+        ("image: ", "image: \"{% if x %}{% endif %}\" # ", "`image` holds"),
+        ("services:\n", "services: # {# x #}\n", "`services` holds"),
+        ("services:\n", "# {% if timezone %}\nservices:\n", "holds"),
+    ] {
+        let compose = COMPOSE.replacen(from, to, 1);
+        let line = compose.lines().position(|line| line.contains("{%") || line.contains("{#"));
+        let wanted = format!("tools/alpha/compose.yml: line {}: {wanted} `{{%`", line.expect("there") + 1);
+        let found = load(TOOL, &compose);
+        assert!(found.iter().any(|error| error.starts_with(&wanted)), "wanted {wanted}\nfound {found:#?}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_there_and_cannot_be_read_is_an_error() {
+    for folder in ["tools", "platform", "shared", "agents", "tools/alpha/files"] {
+        let root = tempfile::tempdir().expect("folder");
+        fs::write(root.path().join("tiers.toml"), TIERS).expect("tiers.toml");
+        write(root.path(), "tools/alpha", TOOL, COMPOSE);
+        let path = root.path().join(folder);
+        fs::remove_dir_all(&path).ok();
+        fs::write(path, "no folder").expect("written");
+        let wanted = format!("{folder}: folder: cannot be read: ");
+        let found = lines(Catalog::load(root.path()));
+        assert!(found.iter().any(|error| error.starts_with(&wanted)), "wanted {wanted}\nfound {found:#?}");
+    }
+}
+
+#[test]
 fn what_two_tools_share_is_named_and_all_errors_come_at_once() {
     let root = tempfile::tempdir().expect("folder");
     write(root.path(), "tools/alpha", TOOL, COMPOSE);

@@ -243,3 +243,33 @@ async fn what_the_gate_knows_itself_is_told() {
     assert_eq!(tools["result"]["tools"][1]["urls"], json!([]));
     assert_eq!(tools["result"]["verbs"].as_array().expect("a list").len(), Verb::ALL.len());
 }
+
+#[tokio::test]
+async fn a_new_bundle_counts_from_the_next_call_on_and_one_that_cannot_be_read_changes_nothing() {
+    let server = Server::new(Autonomy::Level1);
+    let class = async || server.ask("list_tools", None, json!({})).await["result"]["verbs"].to_string();
+    let former = class().await;
+    let bundle = server.layout.bundle();
+    let shipped = bundle.join("catalog").canonicalize().expect("a catalog");
+    let replace = |table: &str| {
+        let fresh = bundle.with_added_extension("fresh");
+        for entry in ["agents", "platform", "shared", "tools", "tiers.toml"] {
+            std::fs::create_dir_all(fresh.join("catalog/gate")).expect("a folder");
+            std::os::unix::fs::symlink(shipped.join(entry), fresh.join("catalog").join(entry))
+                .expect("a link");
+        }
+        std::fs::write(fresh.join("catalog/gate/commands.toml"), table).expect("written");
+        let old = bundle.with_added_extension(table.len().to_string());
+        std::fs::rename(&bundle, old).expect("moved");
+        std::fs::rename(&fresh, &bundle).expect("moved");
+    };
+    let table = std::fs::read_to_string(shipped.join("gate/commands.toml")).expect("a table");
+    replace("not a table");
+    assert_eq!(class().await, former);
+    let disk = "disk = \"GREEN\"";
+    assert!(table.contains(disk), "{table}");
+    replace(&table.replace(disk, "disk = \"RED\""));
+    let now = class().await;
+    assert_ne!(now, former);
+    assert!(now.contains(r#"{"class":"RED","name":"disk"}"#), "{now}");
+}
