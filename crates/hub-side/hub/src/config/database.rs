@@ -1,6 +1,6 @@
 //! Which database the Hub has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use letsbe_store::Database;
 use letsbe_types::{Code, Problem};
@@ -8,21 +8,29 @@ use letsbe_types::{Code, Problem};
 use super::{DATABASE, HubConfig, secret};
 use crate::security::secret_file::Form;
 
+/// The database at an address, with the password in a file.
+///
+/// # Errors
+/// When the address names none, or the file is not as it must be.
+pub fn named_database(address: &str, password_file: Option<&Path>) -> Result<Database, Problem> {
+    let named = address.parse::<Database>().map_err(|why| {
+        Problem::permanent(Code::HUB010, format!("database: {why}"), "Put the settings right.")
+    })?;
+    match password_file {
+        Some(file) => Ok(named.with_password(secret(file, Form::Word)?)),
+        None => Ok(named),
+    }
+}
+
 impl HubConfig {
     /// The database: `hub.sqlite` in the data folder, unless the settings name another one.
     ///
     /// # Errors
     /// When the file with its password is not as it must be.
     pub fn database(&self) -> Result<Database, Problem> {
-        let database = match self.named_database() {
-            Some(named) => {
-                named.map_err(|why| Problem::permanent(Code::HUB010, why, "Put the settings right."))?
-            }
-            None => Database::Sqlite(self.data_folder.join(DATABASE)),
-        };
-        match &self.database_password_file {
-            Some(file) => Ok(database.with_password(secret(file, Form::Word)?)),
-            None => Ok(database),
+        match &self.database {
+            Some(address) => named_database(address, self.database_password_file.as_deref()),
+            None => Ok(Database::Sqlite(self.data_folder.join(DATABASE))),
         }
     }
 
