@@ -62,6 +62,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "manual",
             "budget",
             "test-postgres",
+            // Netcup, for the test of several Hubs as processes.
+            "simulators",
         ],
     ),
     ("simulators", &["types", "netcup", "servers"]),

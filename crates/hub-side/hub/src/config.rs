@@ -22,6 +22,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use backups::{BackupsConfig, HubBackupConfig, KeysFrom, S3Config};
+pub use database::{moved_note, named_database};
 pub use models::{Delivery, ModelsConfig, ProviderConfig};
 pub use unpaid::UnpaidConfig;
 

@@ -3,19 +3,23 @@
 use std::path::Path;
 
 use letsbe_types::backups::HubCounts;
-use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend,
+    IsolationLevel, Statement, TransactionTrait as _, sqlx::sqlite::SqliteJournalMode,
+};
 use sea_orm_migration::MigratorTrait as _;
 
-use crate::{Store, StoreError, migration::Migrator, row_error, tenants::unsigned};
+use crate::{Store, StoreError, database, migration::Migrator, relocation, row_error, tenants::unsigned};
 
 impl Store {
-    /// Writes a consistent copy into a new file; whoever reads or writes meanwhile goes on.
+    /// Writes a consistent copy into a new file of SQLite; whoever reads or writes meanwhile goes on. Of PostgreSQL it has
+    /// every row of every table as of one moment, counted on both sides.
     ///
     /// # Errors
     /// When the file exists or cannot be written.
     pub async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
         if self.db.get_database_backend() != DbBackend::Sqlite {
-            return Err(StoreError::Unready("PostgreSQL is backed up by its own programs".to_owned()));
+            return copy_of_postgres(&self.db, file).await;
         }
         let path = file.to_str().ok_or_else(|| row_error("files")(&"a path that is no text"))?;
         let copy = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [path.into()]);
@@ -36,6 +40,28 @@ impl Store {
         db.close().await?;
         counts
     }
+}
+
+async fn copy_of_postgres(db: &DatabaseConnection, file: &Path) -> Result<(), StoreError> {
+    let wrong = |error: std::io::Error| row_error("files")(&format!("{}: {error}", file.display()));
+    if file.try_exists().map_err(wrong)? {
+        return Err(row_error("files")(&format!("{} is there already", file.display())));
+    }
+    let copy = database::open(&file.into()).await?;
+    let moment = (Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly));
+    let from = db.begin_with_config(moment.0, moment.1).await?;
+    // While the file is written, nothing is said here.
+    from.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+    let to = copy.begin().await?;
+    relocation::copy_all(&from, &to).await?;
+    to.commit().await?;
+    from.commit().await?;
+    copy.close().await?;
+    // One file, with nothing beside it.
+    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rw", file.display()));
+    options.max_connections(1).sqlx_logging(false);
+    options.map_sqlx_sqlite_opts(|sqlite| sqlite.journal_mode(SqliteJournalMode::Delete));
+    Ok(Database::connect(options).await?.close().await?)
 }
 
 async fn inspected(db: &DatabaseConnection) -> Result<HubCounts, StoreError> {

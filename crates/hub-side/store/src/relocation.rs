@@ -128,7 +128,7 @@ impl Relocation {
                 self.to
             )));
         }
-        let moved = each_table!(copy(from, to));
+        let moved = copy_all(from, to).await?;
         for table in NUMBERED {
             let next = format!(
                 "SELECT setval(pg_get_serial_sequence('{table}', 'sequence'), \
@@ -136,16 +136,10 @@ impl Relocation {
             );
             to.execute_unprepared(&next).await?;
         }
-        let (before, after) = (each_table!(count(from)), each_table!(count(to)));
-        if before != after || before != moved {
-            return Err(row_error("all tables")(
-                &"what arrived is not what was sent; nothing was kept of it",
-            ));
-        }
         target.commit(transaction).await?;
         target.close().await?;
         self.from.close().await?;
-        Ok(after)
+        Ok(moved)
     }
 }
 
@@ -157,7 +151,20 @@ where
     Ok(TableRows { table: E::default().table_name().to_owned(), rows: E::find().count(db).await? })
 }
 
-async fn copy<E>(from: &DatabaseConnection, to: &DatabaseTransaction) -> Result<TableRows, StoreError>
+/// Copies every row of every table, and counts them on both sides.
+pub(crate) async fn copy_all(
+    from: &impl ConnectionTrait,
+    to: &DatabaseTransaction,
+) -> Result<Vec<TableRows>, StoreError> {
+    let copied = each_table!(copy(from, to));
+    let (before, after) = (each_table!(count(from)), each_table!(count(to)));
+    if before != after || before != copied {
+        return Err(row_error("all tables")(&"what arrived is not what was sent; nothing was kept of it"));
+    }
+    Ok(after)
+}
+
+async fn copy<E>(from: &impl ConnectionTrait, to: &DatabaseTransaction) -> Result<TableRows, StoreError>
 where
     E: EntityTrait,
     E::Model: IntoActiveModel<E::ActiveModel> + Send + Sync + 'static,

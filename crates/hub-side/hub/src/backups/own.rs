@@ -14,14 +14,14 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use letsbe_store::Store;
+use letsbe_store::{Database, Store};
 use letsbe_types::{Problem, backups::HubCounts};
 use serde::{Deserialize, Serialize};
 
 use super::restic::{Restic, failed};
 use crate::config::{DATABASE, HubBackupConfig, HubConfig};
 
-pub use rebuild::rebuild;
+pub use rebuild::{Source, rebuild};
 
 const MANIFEST: &str = "manifest.json";
 const FILES: &str = "files";
@@ -37,8 +37,11 @@ pub struct Manifest {
     pub at: DateTime<Utc>,
     /// Version of the program that made it.
     pub hub_version: String,
-    /// Where the database belongs.
+    /// Where the database belongs, as a file of SQLite.
     pub database: PathBuf,
+    /// Its address, if the Hub had one of PostgreSQL; what is kept of that is a file of SQLite, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<String>,
     /// SHA-256 of the database.
     pub database_sha256: String,
     /// What is in it.
@@ -129,8 +132,9 @@ async fn attempt(
             kept.push(file);
         }
     }
-    let Some(place) = config.database_file()? else {
-        return Err(failed("the Hub's database is PostgreSQL's, which this does not back up"));
+    let (place, postgres) = match config.database()? {
+        Database::Sqlite(file) => (file, None),
+        named @ Database::Postgres(_) => (config.data_folder.join(DATABASE), Some(named.to_string())),
     };
     let database = staging.0.join(DATABASE);
     store.copy_to(&database).await.map_err(|error| failed(&error.to_string()))?;
@@ -138,6 +142,7 @@ async fn attempt(
         at: now,
         hub_version: env!("CARGO_PKG_VERSION").to_owned(),
         database: files::absolute(&place).map_err(wrong(&database))?,
+        postgres,
         database_sha256: files::sha256(&database).map_err(wrong(&database))?,
         counts: Store::inspect(&database).await.map_err(|error| failed(&error.to_string()))?,
         files: kept,

@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use letsbe_hub::{
     backups::own,
-    config::{HubBackupConfig, HubConfig},
+    config::{HubBackupConfig, HubConfig, named_database},
 };
-use letsbe_store::Store;
+use letsbe_store::{Database, Store};
 use letsbe_types::clock::{Clock as _, SystemClock};
 
 use super::{
@@ -58,6 +58,12 @@ pub(crate) enum AdminCommand {
         /// Which snapshot.
         #[arg(long, default_value = "latest")]
         snapshot: String,
+        /// An empty database of PostgreSQL that gets the rows, postgres://<user>@<host>/<database>; a file of SQLite without it.
+        #[arg(long)]
+        database: Option<String>,
+        /// File with the password of that database.
+        #[arg(long, requires = "database")]
+        database_password_file: Option<PathBuf>,
     },
 }
 
@@ -80,21 +86,46 @@ pub(crate) async fn admin(config_file: &Path, command: AdminCommand) -> anyhow::
             let config = HubConfig::load(config_file)?;
             move_database(&config, Move { to, password_file, json }, planned, yes).await?;
         }
-        AdminCommand::Rebuild { from, password_file, to, snapshot } => {
-            let manifest = own::rebuild(&from, &password_file, &snapshot, &to).await?;
-            let counts = manifest.counts;
-            println!(
-                "The Hub as of {}: {} orders, {} tenants, {} members of staff, {} sealed keys, {} files; all as the \
-                 manifest says.",
-                manifest.at,
-                counts.orders,
-                counts.tenants,
-                counts.staff,
-                counts.escrows,
-                manifest.files.len()
-            );
-            println!("Next: see that the files belong to the Hub's user, then letsbe-hub serve.");
+        AdminCommand::Rebuild {
+            from,
+            password_file,
+            to,
+            snapshot,
+            database,
+            database_password_file: key,
+        } => {
+            let into = database.map(|named| named_database(&named, key.as_deref())).transpose()?;
+            let source =
+                own::Source { repository: &from, password_file: &password_file, snapshot: &snapshot };
+            let manifest = own::rebuild(source, &to, into.clone()).await?;
+            print_rebuilt(&manifest, into.as_ref());
         }
     }
     Ok(())
+}
+
+fn print_rebuilt(manifest: &own::Manifest, into: Option<&Database>) {
+    let own::Manifest { at, counts, files, .. } = manifest;
+    println!(
+        "The Hub as of {at}: {} orders, {} tenants, {} members of staff, {} sealed keys, {} files; all as the manifest \
+         says.",
+        counts.orders,
+        counts.tenants,
+        counts.staff,
+        counts.escrows,
+        files.len()
+    );
+    let (was, file) = (&manifest.postgres, manifest.database.display());
+    match (into.map(Database::to_string), was) {
+        (Some(is), was) if was.as_ref() != Some(&is) => {
+            println!("Name its database in the settings: database = \"{is}\"")
+        }
+        (None, Some(was)) => {
+            println!(
+                "Its settings name {was}. Name the database that it has now: database = \"sqlite:{file}\""
+            );
+        }
+        _ => {}
+    }
+    println!("Next: see that the files belong to the Hub's user, then letsbe-hub serve.");
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use letsbe_hub::config::HubConfig;
+use letsbe_hub::config::{HubConfig, moved_note};
 use letsbe_store::{Relocation, TableRows};
 use serde_json::json;
 
@@ -36,16 +36,22 @@ pub(crate) async fn move_database(
     let relocation = Relocation::prepare(&file, target.clone()).await?;
     if planned.plan {
         print(wanted.json, "would be moved", &relocation.tables);
+        if !wanted.json {
+            println!("{} would stay as it is, and would not be served any more.", file.display());
+        }
         return Ok(());
     }
     let rows: u64 = relocation.tables.iter().map(|table| table.rows).sum();
     let consequence = format!("{rows} rows of {} are moved to {target}.", file.display());
     asked::by_name("move", &consequence, yes)?;
     let moved = relocation.carry_out().await?;
+    let note = moved_note(&file);
+    let written = std::fs::write(&note, format!("{target}\n"));
+    written.with_context(|| format!("all rows were moved, but {} could not be written", note.display()))?;
     print(wanted.json, "moved and counted", &moved);
     if !wanted.json {
         println!(
-            "{} stays as it was. Next: database = \"{target}\" in the settings, then letsbe-hub serve.",
+            "{} stays as it was, and is not served any more. Next: database = \"{target}\" in the settings, then letsbe-hub serve.",
             file.display()
         );
     }

@@ -1,6 +1,6 @@
 //! Which database the Hub has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use letsbe_store::Database;
 use letsbe_types::{Code, Problem};
@@ -8,22 +8,52 @@ use letsbe_types::{Code, Problem};
 use super::{DATABASE, HubConfig, secret};
 use crate::security::secret_file::Form;
 
+/// The database at an address, with the password in a file.
+///
+/// # Errors
+/// When the address names none, or the file is not as it must be.
+pub fn named_database(address: &str, password_file: Option<&Path>) -> Result<Database, Problem> {
+    let named = address.parse::<Database>().map_err(|why| {
+        Problem::permanent(Code::HUB010, format!("database: {why}"), "Put the settings right.")
+    })?;
+    match password_file {
+        Some(file) => Ok(named.with_password(secret(file, Form::Word)?)),
+        None => Ok(named),
+    }
+}
+
+/// The file beside a database of SQLite that says where its Hub has moved to.
+#[must_use]
+pub fn moved_note(file: &Path) -> PathBuf {
+    file.with_added_extension("moved")
+}
+
+/// Refuses a database of SQLite whose Hub has moved: what is served from it would be of the past.
+fn not_moved(database: Database) -> Result<Database, Problem> {
+    let Database::Sqlite(file) = &database else { return Ok(database) };
+    let note = moved_note(file);
+    if !note.exists() {
+        return Ok(database);
+    }
+    let to = std::fs::read_to_string(&note).unwrap_or_default();
+    Err(Problem::permanent(
+        Code::HUB011,
+        format!("The Hub's database {} was moved to {}.", file.display(), to.trim()),
+        format!("Name that one in the settings, or remove {} to use the file again.", note.display()),
+    ))
+}
+
 impl HubConfig {
     /// The database: `hub.sqlite` in the data folder, unless the settings name another one.
     ///
     /// # Errors
-    /// When the file with its password is not as it must be.
+    /// When the file with its password is not as it must be, or a file of SQLite was moved to PostgreSQL.
     pub fn database(&self) -> Result<Database, Problem> {
-        let database = match self.named_database() {
-            Some(named) => {
-                named.map_err(|why| Problem::permanent(Code::HUB010, why, "Put the settings right."))?
-            }
-            None => Database::Sqlite(self.data_folder.join(DATABASE)),
-        };
-        match &self.database_password_file {
-            Some(file) => Ok(database.with_password(secret(file, Form::Word)?)),
-            None => Ok(database),
+        match &self.database {
+            Some(address) => named_database(address, self.database_password_file.as_deref()),
+            None => Ok(Database::Sqlite(self.data_folder.join(DATABASE))),
         }
+        .and_then(not_moved)
     }
 
     /// The file of a database of SQLite.

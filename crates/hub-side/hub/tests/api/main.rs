@@ -105,7 +105,7 @@ pub(crate) async fn ask(folder: &Path, sql: &str) -> Vec<QueryResult> {
 
 #[test]
 fn all_of_it_holds_on_postgresql_too() {
-    // The Hub's own backup is of SQLite.
+    // The tests of the Hub's own backup name the databases that they are about.
     letsbe_test_postgres::rerun(&["all_of_it_holds_on_postgresql_too", "own_backup::"]);
 }
 

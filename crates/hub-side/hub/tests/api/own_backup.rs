@@ -1,6 +1,7 @@
 //! The Hub's own backup with the real restic: made while the Hub is used, brought back elsewhere, and used there.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,8 +11,9 @@ use letsbe_hub::{
     backups::own,
     config::{HubBackupConfig, HubConfig},
 };
-use letsbe_store::Store;
+use letsbe_store::{Database, Store};
 use letsbe_types::{clock::Clock as _, ids::OrderId};
+use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 
 use crate::{
@@ -48,8 +50,12 @@ fn repository(folder: &Path) -> HubBackupConfig {
     HubBackupConfig {
         repository: folder.join("repository").to_str().unwrap().to_owned(),
         password_file: folder.join("password"),
-        files: std::collections::BTreeMap::new(),
+        files: BTreeMap::new(),
     }
+}
+
+fn latest(own: &HubBackupConfig) -> own::Source<'_> {
+    own::Source { repository: &own.repository, password_file: &own.password_file, snapshot: "latest" }
 }
 
 fn below(root: &Path, path: &Path) -> PathBuf {
@@ -80,7 +86,7 @@ async fn the_hub_comes_back_from_a_backup_that_was_made_while_it_was_used() {
     assert!(!folder.path().join("backup-staging").exists(), "no copy of the keys is left");
 
     let elsewhere = tempfile::tempdir().unwrap();
-    let rebuild = async |root: &Path| own::rebuild(&own.repository, &own.password_file, "latest", root).await;
+    let rebuild = async |root: &Path| own::rebuild(latest(&own), root, None).await;
     let manifest = rebuild(elsewhere.path()).await.unwrap();
     let data = below(elsewhere.path(), folder.path());
     assert_eq!(std::fs::read(data.join("tenants-key")).unwrap(), b"private half");
@@ -107,6 +113,81 @@ async fn the_hub_comes_back_from_a_backup_that_was_made_while_it_was_used() {
     }
     let order = other.get(&format!("/api/v1/admin/orders/{}", OrderId::generate()), Some(&key)).await;
     assert_eq!(order.status, StatusCode::NOT_FOUND);
+}
+
+/// A database of PostgreSQL with the schema and no rows.
+async fn postgres(folder: &Path, name: &str) -> Database {
+    let migrate = async |url: String| {
+        Store::open(&url.parse::<Database>().unwrap()).await.unwrap().close().await.unwrap();
+    };
+    letsbe_test_postgres::database_of(folder, name, migrate).await.parse().unwrap()
+}
+
+/// How many rows each table has.
+async fn rows(address: &str, names: &str) -> BTreeMap<String, i64> {
+    let db = sea_orm::Database::connect(address).await.unwrap();
+    let ask = |sql: String| Statement::from_string(db.get_database_backend(), sql);
+    let mut found = BTreeMap::new();
+    for name in db.query_all_raw(ask(names.to_owned())).await.unwrap() {
+        let name: String = name.try_get_by_index(0).unwrap();
+        let row = db.query_one_raw(ask(format!("SELECT COUNT(*) FROM {name}"))).await.unwrap().unwrap();
+        found.insert(name, row.try_get_by_index(0).unwrap());
+    }
+    db.close().await.unwrap();
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_on_postgresql_comes_back_into_an_empty_postgresql_and_as_sqlite_with_the_same_rows() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let (config, file) = configured(folder.path());
+    let database = postgres(folder.path(), "used").await;
+    let config = HubConfig { database: Some(database.to_string()), ..config };
+    let store = Store::open(&database).await.unwrap();
+    let (hub, staff) = Hub::with(folder.clone(), store, None).staffed().await;
+    let (_, key) = registered(&hub, 1_000).await;
+    assert_eq!(hub.json("POST", HEARTBEAT, Some(&key), &heartbeat()).await.status, StatusCode::OK);
+    for number in 0..50 {
+        hub.order(number).await;
+    }
+    let own = repository(folder.path());
+    let backup = own::backup(&hub.store, &config, &own, &file, hub.clock.now());
+    let used = async {
+        for number in 50..100 {
+            hub.order(number).await;
+        }
+    };
+    let (snapshot, ()) = tokio::join!(backup, used);
+    snapshot.unwrap();
+
+    let (as_file, as_postgres) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let manifest = own::rebuild(latest(&own), as_file.path(), None).await.unwrap();
+    assert_eq!(manifest.postgres, Some(database.to_string()));
+    assert!((51..=101).contains(&manifest.counts.orders) && manifest.counts.tenants == 1, "{manifest:?}");
+    let file = below(as_file.path(), folder.path()).join("hub.sqlite");
+    assert_eq!(Store::inspect(&file).await.unwrap(), manifest.counts);
+    let target = postgres(folder.path(), "rebuilt").await;
+    let rebuild = async || own::rebuild(latest(&own), as_postgres.path(), Some(target.clone())).await;
+    assert_eq!(rebuild().await.unwrap(), manifest);
+    let data = below(as_postgres.path(), folder.path());
+    assert!(data.join("hub.toml").exists() && !data.join("hub.sqlite").exists());
+    std::fs::remove_dir_all(as_postgres.path()).unwrap();
+    let again = rebuild().await.unwrap_err();
+    assert!(again.code == "DEST005" && again.message.contains("is not empty"), "{again}");
+
+    let here = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    let there = "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'";
+    let here = rows(&format!("sqlite://{}?mode=ro", file.display()), here).await;
+    assert_eq!(here, rows(&target.to_string(), there).await);
+    assert!(here["orders"] > 50 && here["tenant_states"] == 1 && here["timeline"] > 0, "{here:?}");
+    let served = Arc::new(tempfile::tempdir().unwrap());
+    let rebuilt = Hub::with(served, Store::open(&target).await.unwrap(), None);
+    for number in 0..50 {
+        let path = format!("/api/v1/admin/orders/{}", crate::order_id(number));
+        let (before, after) = (hub.get(&path, Some(&staff)).await, rebuilt.get(&path, Some(&staff)).await);
+        assert_eq!(before.json(), after.json());
+    }
+    assert_eq!(rebuilt.json("POST", HEARTBEAT, Some(&key), &heartbeat()).await.status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +217,7 @@ async fn a_rebuilt_hub_hears_an_agent_of_before_and_gets_each_of_its_events_once
     assert_eq!(heard(&hub).await, 5);
 
     let elsewhere = tempfile::tempdir().unwrap();
-    own::rebuild(&own.repository, &own.password_file, "latest", elsewhere.path()).await.unwrap();
+    own::rebuild(latest(&own), elsewhere.path(), None).await.unwrap();
     let served = tempfile::tempdir().unwrap();
     let database = below(elsewhere.path(), folder.path()).join("hub.sqlite");
     std::fs::copy(database, served.path().join("hub.db")).unwrap();
@@ -164,7 +245,8 @@ async fn a_wrong_password_and_a_damaged_repository_bring_nothing_back() {
     let wrong = folder.path().join("wrong");
     std::fs::write(&wrong, "another password").unwrap();
     let target = tempfile::tempdir().unwrap();
-    let refused = own::rebuild(&own.repository, &wrong, "latest", target.path()).await.unwrap_err();
+    let other = own::Source { password_file: &wrong, ..latest(&own) };
+    let refused = own::rebuild(other, target.path(), None).await.unwrap_err();
     assert!(refused.code == "DEST006" && !refused.message.contains("another password"), "{refused}");
     for pack in packs(&folder.path().join("repository/data")) {
         let mut content = std::fs::read(&pack).unwrap();
@@ -175,7 +257,7 @@ async fn a_wrong_password_and_a_damaged_repository_bring_nothing_back() {
         std::fs::set_permissions(&pack, permissions).unwrap();
         std::fs::write(&pack, content).unwrap();
     }
-    let damaged = own::rebuild(&own.repository, &own.password_file, "latest", target.path()).await;
+    let damaged = own::rebuild(latest(&own), target.path(), None).await;
     assert!(damaged.is_err(), "{damaged:?}");
     assert_eq!(std::fs::read_dir(target.path()).unwrap().count(), 0, "nothing is left of it");
 }

@@ -5,6 +5,9 @@
 mod fill;
 mod moves;
 mod plans;
+#[path = "../../examples/heartbeats/sign.rs"]
+mod sign;
+mod two_hubs;
 
 use std::{
     fs::File,

@@ -57,6 +57,12 @@ fn a_filled_hub_moves_to_postgresql_once_with_all_of_its_rows_and_serves_there()
     assert_eq!(counts(&moved), counts(&planned));
     assert!(counts(&moved)["orders"] == 110 && counts(&moved)["timeline"] > 110, "{moved}");
     assert_eq!(done(rows(&file)), before, "the file stays as it was");
+    // What was moved is not used by mistake, and goes nowhere else by itself.
+    for words in [&["list-staff"][..], &["init"], &["admin", "move", "--to", to.as_str(), "--yes"]] {
+        let (code, _, err) = run(&config, words);
+        assert!(code == Some(1) && err.contains(&format!("was moved to {to}")), "{words:?}: {err}");
+    }
+    std::fs::remove_file(folder.path().join("data/hub.sqlite.moved")).unwrap();
     let (code, _, err) = admin(&["--yes"]);
     assert!(code == Some(1) && err.contains("is not empty"), "{err}");
     done(async {

@@ -25,6 +25,7 @@ pub(super) fn wanted(config: &HubConfig, config_file: &Path) -> io::Result<Vec<P
         key.clone(),
         key.with_added_extension("pub"),
     ];
+    files.extend(config.database_password_file.clone());
     if let ServersConfig::Netcup { refresh_token_file, .. } = &config.servers {
         files.push(refresh_token_file.clone());
     }

@@ -7,39 +7,70 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use letsbe_store::Store;
+use letsbe_store::{Database, Relocation, Store};
 use letsbe_types::{Code, Problem};
 
 use super::{DATABASE, MANIFEST, Manifest, TAG, files, new_file};
 use crate::backups::restic::Restic;
 
-/// Brings a Hub back from `repository` below `root` (`/` on a new machine): every file at its own path there. Returns
-/// the manifest that it agrees with.
+/// What a Hub is brought back from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The repository, as restic names it.
+    pub repository: &'a str,
+    /// File with its password.
+    pub password_file: &'a Path,
+    /// Which snapshot.
+    pub snapshot: &'a str,
+}
+
+/// Brings a Hub back below `root` (`/` on a new machine): every file at its own path there, and the database as a file of
+/// SQLite among them, or into an empty database of PostgreSQL. Returns the manifest that it agrees with.
 ///
 /// # Errors
 /// When the repository cannot be read, what came back differs from its manifest, or something is in the way.
-pub async fn rebuild(
-    repository: &str,
-    password_file: &Path,
-    snapshot: &str,
-    root: &Path,
-) -> Result<Manifest, Problem> {
+pub async fn rebuild(source: Source<'_>, root: &Path, into: Option<Database>) -> Result<Manifest, Problem> {
     let stage = root.join(".letsbe-hub-rebuild");
     fs::create_dir_all(root).map_err(|error| wrong(root, &error))?;
     // A folder of an earlier try that failed is looked at by a person: it holds keys.
     fs::DirBuilder::new().mode(0o700).create(&stage).map_err(|error| wrong(&stage, &error))?;
-    let done = proven(repository, password_file, snapshot, root, &stage).await;
+    let done = rebuilt(source, root, &stage, into).await;
     fs::remove_dir_all(&stage).map_err(|error| wrong(&stage, &error))?;
     done
 }
 
-async fn proven(
-    repository: &str,
-    password_file: &Path,
-    snapshot: &str,
+async fn rebuilt(
+    source: Source<'_>,
     root: &Path,
     stage: &Path,
+    into: Option<Database>,
 ) -> Result<Manifest, Problem> {
+    let manifest = proven(source, stage).await?;
+    let kept = manifest.files.iter();
+    let files = kept.map(|file| (stage.join(&file.stored), &file.path, file.mode));
+    let database = stage.join(DATABASE);
+    let as_file = into.is_none().then(|| (database.clone(), &manifest.database, 0o600));
+    let places: Vec<(PathBuf, PathBuf, u32)> = as_file
+        .into_iter()
+        .chain(files)
+        .map(|(from, to, mode)| Ok((from, below(root, to)?, mode)))
+        .collect::<Result<_, Problem>>()?;
+    if let Some((_, taken, _)) = places.iter().find(|(_, to, _)| to.exists()) {
+        return Err(differs(&format!("{} is there already; nothing was put in its place", taken.display())));
+    }
+    if let Some(into) = into {
+        let loaded = async { Relocation::prepare(&database, into).await?.carry_out().await };
+        loaded.await.map_err(|error| differs(&error.to_string()))?;
+    }
+    for (from, to, mode) in &places {
+        put(from, to, *mode).map_err(|error| wrong(to, &error))?;
+    }
+    Ok(manifest)
+}
+
+/// Restores everything into the folder, and compares it with its manifest.
+async fn proven(source: Source<'_>, stage: &Path) -> Result<Manifest, Problem> {
+    let Source { repository, password_file, snapshot } = source;
     let password_file = files::absolute(password_file).map_err(|error| wrong(password_file, &error))?;
     let restic =
         Restic { repository: repository.to_owned(), password_file, files: own_variables(), cache: None };
@@ -53,14 +84,9 @@ async fn proven(
     let manifest: Manifest = serde_json::from_slice(&text)
         .map_err(|error| differs(&format!("its manifest is damaged: {error}")))?;
     let database = stage.join(DATABASE);
-    let mut places =
-        vec![(database.clone(), manifest.database.clone(), 0o600, manifest.database_sha256.clone())];
-    let kept = manifest.files.iter();
-    places.extend(
-        kept.map(|file| (stage.join(&file.stored), file.path.clone(), file.mode, file.sha256.clone())),
-    );
-    for (from, _, _, sha256) in &places {
-        let found = files::sha256(from).map_err(|error| wrong(from, &error))?;
+    let kept = manifest.files.iter().map(|file| (stage.join(&file.stored), &file.sha256));
+    for (from, sha256) in kept.chain([(database.clone(), &manifest.database_sha256)]) {
+        let found = files::sha256(&from).map_err(|error| wrong(&from, &error))?;
         if found != *sha256 {
             return Err(differs(&format!("{} has another content than was stored", from.display())));
         }
@@ -68,16 +94,6 @@ async fn proven(
     let counts = Store::inspect(&database).await.map_err(|error| differs(&error.to_string()))?;
     if counts != manifest.counts {
         return Err(differs(&format!("the database holds {counts:?}, not {:?}", manifest.counts)));
-    }
-    let places: Vec<(PathBuf, PathBuf, u32)> = places
-        .into_iter()
-        .map(|(from, to, mode, _)| Ok((from, below(root, &to)?, mode)))
-        .collect::<Result<_, Problem>>()?;
-    if let Some((_, taken, _)) = places.iter().find(|(_, to, _)| to.exists()) {
-        return Err(differs(&format!("{} is there already; nothing was put in its place", taken.display())));
-    }
-    for (from, to, mode) in &places {
-        put(from, to, *mode).map_err(|error| wrong(to, &error))?;
     }
     Ok(manifest)
 }
