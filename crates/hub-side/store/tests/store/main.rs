@@ -10,6 +10,7 @@ mod records;
 mod recoveries;
 mod relay;
 mod tenants;
+mod upgrade;
 
 use std::path::Path;
 
