@@ -12,6 +12,7 @@ pub mod bundle;
 pub mod control;
 pub mod files;
 pub mod guard;
+pub mod jsonl;
 pub mod layout;
 pub mod lock;
 pub mod output;
