@@ -18,6 +18,7 @@ pub mod lock;
 pub mod output;
 pub mod planned;
 pub mod readings;
+pub mod saga;
 pub mod server;
 pub mod vault;
 
