@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::owner;
+use letsbe_types::process::Process;
 
 /// Before the process and a random end: `letsbe-lab-of-4711-90210-x7Qk2p`.
 const PREFIX: &str = "letsbe-lab-of-";
@@ -33,8 +33,8 @@ pub fn remove_left_behind() -> io::Result<()> {
 }
 
 fn create_in(parent: &Path, pid: u32) -> io::Result<TempDir> {
-    let owner = owner::of_process(pid).ok_or_else(|| io::Error::other("this process is not in /proc"))?;
-    tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", owner.replace(':', "-"))).tempdir_in(parent)
+    let owner = Process::of(pid).ok_or_else(|| io::Error::other("this process is not in /proc"))?;
+    tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", owner.in_file_name())).tempdir_in(parent)
 }
 
 /// The folders here whose process is gone.
@@ -45,7 +45,7 @@ fn left_behind(parent: &Path) -> io::Result<Vec<PathBuf>> {
         let name = entry.file_name();
         let Some(owner) = name.to_str().and_then(owner_of) else { continue };
         // Not what a link of such a name leads to.
-        if !owner::lives(&owner) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        if !owner.lives() && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             found.push(entry.path());
         }
     }
@@ -53,11 +53,8 @@ fn left_behind(parent: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The process in a folder's name; `None` for what is no folder of a lab.
-fn owner_of(name: &str) -> Option<String> {
-    let mut parts = name.strip_prefix(PREFIX)?.split('-');
-    let number = |part: &str| part.parse::<u64>().ok();
-    let (pid, started) = (number(parts.next()?)?, number(parts.next()?)?);
-    parts.next().map(|_| format!("{pid}:{started}"))
+fn owner_of(name: &str) -> Option<Process> {
+    Process::from_file_name(name.strip_prefix(PREFIX)?)
 }
 
 /// Another lab may be removing it too.

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use letsbe_types::process::Process;
 use rand::RngExt as _;
 
 use crate::{
@@ -15,7 +16,6 @@ use crate::{
     hosts::{Host, HostSpec},
     images,
     network::{LabNetwork, OWNER_LABEL},
-    owner,
     services::{Acme, Dns, MailSink, Registry, Storage},
     unpacked::UnpackedImages,
     wait::eventually,
@@ -92,11 +92,7 @@ impl Lab {
         }
         docker::ensure_engine().await?;
         let name = options.name.clone().unwrap_or_else(random_name);
-        let owner = if options.keep {
-            KEPT.to_owned()
-        } else {
-            owner::of_process(std::process::id()).unwrap_or_default()
-        };
+        let owner = if options.keep { KEPT.to_owned() } else { Process::own().to_string() };
         let network = LabNetwork::ensure(&name, &owner).await?;
         let resolver = machine_resolver(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
         let zone = format!("{name}.lab.test");
@@ -269,7 +265,7 @@ pub async fn cleanup_stale() -> anyhow::Result<()> {
 
 /// Whether a lab is still used, or is to be kept.
 fn is_wanted(owner: &str) -> bool {
-    owner == KEPT || owner::lives(owner)
+    owner == KEPT || owner.parse().is_ok_and(|owner: Process| owner.lives())
 }
 
 fn random_name() -> String {

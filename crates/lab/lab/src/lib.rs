@@ -14,7 +14,6 @@ pub mod lab;
 pub mod memory;
 pub mod network;
 pub mod nights;
-mod owner;
 pub mod scan;
 pub mod services;
 pub mod unpacked;

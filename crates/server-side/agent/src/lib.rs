@@ -18,7 +18,6 @@ mod health;
 mod heartbeat;
 pub mod hub;
 mod hub_connection;
-mod jsonl;
 mod limit;
 mod link;
 mod meter;

@@ -1,11 +1,9 @@
 //! Who was shown what, and when: one line of JSON each, on the disk before anything is shown.
 
-use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _};
-
 use chrono::{DateTime, Utc};
 use letsbe_types::Problem;
 
-use crate::{files, layout::Layout};
+use crate::{jsonl, layout::Layout};
 
 /// Appends a line: who `did` what to which `subject` (`tool`, `secret`, …).
 pub fn write_down(
@@ -14,16 +12,9 @@ pub fn write_down(
     (subject, name): (&str, &str),
     now: DateTime<Utc>,
 ) -> Result<(), Problem> {
-    let path = layout.audit_log();
     let mut line = serde_json::json!({ "at": now, "who": asker(), "did": did });
     line[subject] = name.into();
-    let line = format!("{line}\n");
-    let append = || {
-        let mut log = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        log.write_all(line.as_bytes())?;
-        log.sync_all()
-    };
-    append().map_err(|error| files::unusable(&path, error))
+    jsonl::append_shared(&layout.audit_log(), &line)
 }
 
 /// Who asks: the user behind sudo, or who logged in.

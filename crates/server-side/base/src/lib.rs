@@ -12,11 +12,13 @@ pub mod bundle;
 pub mod control;
 pub mod files;
 pub mod guard;
+pub mod jsonl;
 pub mod layout;
 pub mod lock;
 pub mod output;
 pub mod planned;
 pub mod readings;
+pub mod saga;
 pub mod server;
 pub mod vault;
 

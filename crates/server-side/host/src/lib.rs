@@ -6,7 +6,6 @@ pub mod facts;
 pub mod machine;
 pub mod operation;
 pub mod operations;
-pub mod process;
 pub mod readiness;
 
 pub use change::{Change, Command, FileWrite, Question};
@@ -14,4 +13,3 @@ pub use engine::{Engine, Journal, Planned};
 pub use machine::{CommandOutput, LocalMachine, Machine, MachineError};
 pub use operation::{Assessment, Converge, Operation};
 pub use operations::server_operations;
-pub use process::Process;

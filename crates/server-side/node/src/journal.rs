@@ -1,9 +1,6 @@
 //! The journal of a run: numbered lines of JSON, each on the disk before anything else happens.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{Seek as _, SeekFrom, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -20,7 +17,7 @@ use letsbe_types::{
 use rand::RngExt as _;
 
 use crate::run::keys;
-use letsbe_base::{files, layout::Layout, vault};
+use letsbe_base::{files, jsonl::JsonLines, layout::Layout, vault};
 
 /// How often the answer to a confirmation is looked for.
 const POLL: Duration = Duration::from_millis(50);
@@ -70,7 +67,7 @@ pub(crate) struct FileJournal {
 }
 
 struct Open {
-    file: File,
+    lines: JsonLines,
     next: u64,
 }
 
@@ -78,24 +75,11 @@ impl FileJournal {
     /// Opens a run's journal, makes it if need be, and cuts a torn last line off. Answers what is in it, too.
     pub(crate) fn open(layout: &Layout, job: JobId) -> Result<(Self, Vec<RunEvent>), Problem> {
         let path = layout.journal(job);
-        if let Some(folder) = path.parent() {
-            files::make_folder(folder)?;
-        }
         let content = files::read(&path)?.unwrap_or_default();
         let (events, good) = parse(&content, 1).map_err(|error| damaged(&path, &error))?;
-        let attempt = || {
-            let mut file =
-                OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)?;
-            if good < content.len() {
-                file.set_len(good as u64)?;
-                file.sync_all()?;
-            }
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
-        };
-        let file = attempt().map_err(|error: std::io::Error| files::unusable(&path, error))?;
+        let lines = JsonLines::open_at(&path, good as u64)?;
         let next = events.len() as u64 + 1;
-        Ok((Self { layout: layout.clone(), path, open: Mutex::new(Open { file, next }) }, events))
+        Ok((Self { layout: layout.clone(), path, open: Mutex::new(Open { lines, next }) }, events))
     }
 
     /// Appends an event; it is on the disk when this returns.
@@ -106,10 +90,7 @@ impl FileJournal {
         let event = if may_quote(&event) { self.masked(event)? } else { event };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let event = RunEvent { sequence: open.next, at: Utc::now(), event };
-        let mut line = serde_json::to_vec(&event).map_err(|error| files::unusable(&self.path, error))?;
-        line.push(b'\n');
-        let written = open.file.write_all(&line).and_then(|()| open.file.sync_data());
-        written.map_err(|error| files::unusable(&self.path, error))?;
+        open.lines.append_durably(&event)?;
         open.next += 1;
         Ok(event)
     }

@@ -17,7 +17,10 @@ use letsbe_vault::{
 };
 
 use super::{RotatedTool, Rotations, agent, cannot, database::Change, journals, points};
-use letsbe_base::audit::write_down;
+use letsbe_base::{
+    audit::write_down,
+    saga::{self, Saga},
+};
 
 /// A tool whose containers were just made may still become healthy before its rotation begins.
 const HEALTHY_BEFORE: Duration = Duration::from_secs(60);
@@ -77,25 +80,11 @@ impl Rotations {
         Ok(operations)
     }
 
-    /// Does one action after the other, each recorded before the next.
-    async fn drive(&self, tool: &Tool, mut journal: RotationJournal) -> Result<RotatedTool, Problem> {
+    async fn drive(&self, tool: &Tool, journal: RotationJournal) -> Result<RotatedTool, Problem> {
         let name = tool.name.as_str();
-        while let Some(action) = journal.next() {
-            tracing::info!("{name}: {}", action.name().replace('_', " "));
-            match self.act(tool, &journal, action).await {
-                Ok(()) => {
-                    crash::point(&points::done(action));
-                    journal.record(action);
-                    if journal.next().is_none() {
-                        journals::remove(&self.server.layout, name)?;
-                        break;
-                    }
-                    journals::keep(&self.server.layout, name, &journal)?;
-                    crash::point(&points::recorded(action));
-                }
-                Err(problem) => self.after_failure(name, &mut journal, action, problem)?,
-            }
-        }
+        let mut rotation = Rotation { rotations: self, tool, journal };
+        saga::drive(&mut rotation).await?;
+        let journal = rotation.journal;
         let kept = plan(tool, &self.server.vault()?).kept;
         let secrets = if journal.back.is_some() { 0 } else { journal.keys.len() };
         Ok(RotatedTool {
@@ -104,38 +93,6 @@ impl Rotations {
             kept,
             problem: journal.back.map(|why| went_back(name, &why)),
         })
-    }
-
-    /// Turns the rotation back, or ends this attempt.
-    fn after_failure(
-        &self,
-        name: &str,
-        journal: &mut RotationJournal,
-        action: Action,
-        problem: Problem,
-    ) -> Result<(), Problem> {
-        tracing::warn!("{name}: could not {}: {problem}", action.name().replace('_', " "));
-        let pending = Vault::open(&self.server.vault_files())
-            .ok()
-            .flatten()
-            .is_none_or(|vault| vault.rotating().contains(name));
-        match action.after_failure() {
-            AfterFailure::TurnBack => {
-                journal.turn_back(problem);
-                journals::keep(&self.server.layout, name, journal)?;
-                crash::point(&points::inside::TURNED_BACK);
-                Ok(())
-            }
-            AfterFailure::Forget if !pending => {
-                journals::remove(&self.server.layout, name)?;
-                Err(problem)
-            }
-            AfterFailure::Forget | AfterFailure::Stay => Err(Problem::transient(
-                Code::ROT006,
-                format!("The rotation of {name} is not finished ({}): {}", action.name(), problem.message),
-                format!("{} Then: letsbe-node rotate --resume", problem.hint),
-            )),
-        }
     }
 
     async fn act(&self, tool: &Tool, journal: &RotationJournal, action: Action) -> Result<(), Problem> {
@@ -218,6 +175,83 @@ impl Rotations {
     async fn recreate(&self, tool: &Tool, values: &RotationValues) -> Result<(), Problem> {
         let operations = self.operations(tool, values.wanted.clone())?;
         Engine::new(&LocalMachine, &operations).run(&self.server.desired, &Told).await.map(drop)
+    }
+}
+
+/// One tool's rotation.
+pub(super) struct Rotation<'a> {
+    rotations: &'a Rotations,
+    tool: &'a Tool,
+    journal: RotationJournal,
+}
+
+impl Rotation<'_> {
+    /// Whether the vault may have pending values of the tool.
+    fn may_be_pending(&self) -> bool {
+        let vault = Vault::open(&self.rotations.server.vault_files()).ok().flatten();
+        vault.is_none_or(|vault| vault.rotating().contains(self.tool.name.as_str()))
+    }
+}
+
+impl Saga for Rotation<'_> {
+    type Action = Action;
+    const NAME: &'static str = "rotation";
+
+    fn actions() -> Vec<Action> {
+        Action::all().collect()
+    }
+
+    fn name(action: Action) -> &'static str {
+        action.name()
+    }
+
+    fn is_last(action: Action) -> bool {
+        action.is_last()
+    }
+
+    fn next(&self) -> Option<Action> {
+        self.journal.next()
+    }
+
+    fn record(&mut self, action: Action) {
+        self.journal.record(action);
+    }
+
+    fn keep(&self) -> Result<(), Problem> {
+        journals::keep(&self.rotations.server.layout, self.tool.name.as_str(), &self.journal)
+    }
+
+    fn remove(&self) -> Result<(), Problem> {
+        journals::remove(&self.rotations.server.layout, self.tool.name.as_str())
+    }
+
+    async fn act(&mut self, action: Action) -> Result<(), Problem> {
+        tracing::info!("{}: {}", self.tool.name, action.name().replace('_', " "));
+        self.rotations.act(self.tool, &self.journal, action).await
+    }
+
+    fn after_failure(&mut self, action: Action, problem: Problem) -> Result<(), Problem> {
+        let name = self.tool.name.as_str();
+        tracing::warn!("{name}: could not {}: {problem}", action.name().replace('_', " "));
+        match action.after_failure() {
+            AfterFailure::TurnBack => {
+                self.journal.turn_back(problem);
+                Ok(())
+            }
+            AfterFailure::Forget if !self.may_be_pending() => {
+                self.remove()?;
+                Err(problem)
+            }
+            AfterFailure::Forget | AfterFailure::Stay => Err(Problem::transient(
+                Code::ROT006,
+                format!("The rotation of {name} is not finished ({}): {}", action.name(), problem.message),
+                format!("{} Then: letsbe-node rotate --resume", problem.hint),
+            )),
+        }
+    }
+
+    fn failure_kept(_: Action) -> crash::Point {
+        points::inside::TURNED_BACK
     }
 }
 

@@ -54,6 +54,24 @@ mod tests {
     use letsbe_base::layout::Layout;
 
     #[test]
+    fn the_journals_of_the_former_version_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::under(folder.path());
+        let former = concat!(
+            r#"{"ghost":{"keys":["a","b"],"done":"change_database","back":null},"#,
+            r#""odoo":{"keys":["c"],"done":null,"#,
+            r#""back":{"code":"WORK001","message":"why","hint":"hint","retryable":true}}}"#,
+        );
+        letsbe_base::files::write(&layout.state("rotation.json"), former.as_bytes()).unwrap();
+        let vault = Vault::default();
+        let next = |tool| of(&layout, tool, &vault).unwrap().next();
+        assert_eq!((next("ghost"), next("odoo")), (Some(Action::Recreate), Some(Action::RestoreDatabase)));
+        keep(&layout, "ghost", &of(&layout, "ghost", &vault).unwrap()).unwrap();
+        let kept = std::fs::read_to_string(layout.state("rotation.json")).unwrap();
+        assert_eq!(kept, former, "and written alike");
+    }
+
+    #[test]
     fn what_was_begun_is_found_again_also_by_the_vault_alone() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::under(folder.path());

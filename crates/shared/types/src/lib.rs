@@ -18,6 +18,7 @@ pub mod paths;
 pub mod print;
 mod printable;
 mod problem;
+pub mod process;
 pub mod recovery;
 pub mod refused;
 pub mod relay;

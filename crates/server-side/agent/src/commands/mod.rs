@@ -20,8 +20,9 @@ use tokio::{sync::Semaphore, time::sleep};
 
 pub(crate) use self::handlers::Handlers;
 use self::ledger::{Ledger, LedgerRecord, Verdict};
-use super::{hub_connection::HubConnection, jsonl::JsonLines};
+use super::hub_connection::HubConnection;
 use crate::context::Outbox;
+use letsbe_base::jsonl::JsonLines;
 
 letsbe_types::crash_points! {
     /// Where the agent can be killed around a command of the Hub.
@@ -65,8 +66,7 @@ struct JournaledLedger {
 impl JournaledLedger {
     /// On the disk when this returns.
     fn write(&mut self, line: LedgerRecord) -> Result<(), Problem> {
-        self.journal.append(&line)?;
-        self.journal.sync()?;
+        self.journal.append_durably(&line)?;
         self.ledger.apply(line);
         Ok(())
     }

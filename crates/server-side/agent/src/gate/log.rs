@@ -4,9 +4,8 @@ mod published;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fs::{File, OpenOptions},
-    io::{BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    fs::File,
+    io::{BufRead as _, BufReader, ErrorKind, Read as _},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -16,7 +15,7 @@ use letsbe_types::{Problem, tenant::LogHead, tenants::GateHead};
 
 pub(super) use self::published::published_by_file;
 use crate::gate::problem;
-use letsbe_base::files;
+use letsbe_base::{files, jsonl::JsonLines};
 
 /// A line that is longer was not written by us.
 const LINE_BYTES: u64 = 128 * 1024;
@@ -91,7 +90,7 @@ fn claimed(head: &LogHead, line: &str) -> LogHead {
 /// The log, open for writing.
 pub(super) struct Log {
     path: PathBuf,
-    open: Mutex<(File, Chain)>,
+    open: Mutex<(JsonLines, Chain)>,
     /// The last lines' numbers and hashes, oldest first.
     recent: Mutex<VecDeque<LogHead>>,
 }
@@ -108,19 +107,7 @@ impl Log {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(unusable)?;
         }
-        let options =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
-        let mut file = options.map_err(unusable)?;
-        file.set_len(found.whole).map_err(unusable)?;
-        let end = file.seek(SeekFrom::End(0)).map_err(unusable)?;
-        let mut last = [b'\n'];
-        if end > 0 {
-            file.read_exact_at(&mut last, end - 1).map_err(unusable)?;
-        }
-        if last != [b'\n'] {
-            // Something that is no line of ours; it stays, and the next line begins behind it.
-            file.write_all(b"\n").map_err(unusable)?;
-        }
+        let file = JsonLines::open_at(path, found.whole)?;
         let open = Mutex::new((file, Chain::from_head(found.head)));
         let log = Self { path: path.to_owned(), open, recent: Mutex::new(recent) };
         if found.torn > 0 {
@@ -134,13 +121,7 @@ impl Log {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, chain) = &mut *open;
         let (line, next) = chain.seal(entry).map_err(|error| files::unusable(&self.path, error))?;
-        let end = file.stream_position().map_err(|error| files::unusable(&self.path, error))?;
-        let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
-        if let Err(error) = written {
-            // Half a line in the middle would break the chain for good.
-            let _ = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
-            return Err(files::unusable(&self.path, error));
-        }
+        file.append_line_durably(line.as_bytes())?;
         *chain = next;
         keep(&mut self.recent.lock().unwrap_or_else(PoisonError::into_inner), chain.head());
         Ok(chain.head().entry)

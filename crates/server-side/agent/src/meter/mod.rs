@@ -26,7 +26,8 @@ use self::{
     latency::ModelLatencies,
     pool::{Answer, MeterRecord, State},
 };
-use super::{jsonl::JsonLines, outbox::Queue};
+use super::outbox::Queue;
+use letsbe_base::jsonl::JsonLines;
 
 letsbe_types::crash_points! {
     /// Where the agent can be killed around a reservation and its settlement.

@@ -22,9 +22,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use self::index::{Entry, Index, Segment};
-use super::jsonl::{self, JsonLines};
 use crate::context::Outbox;
-use letsbe_base::files;
+use letsbe_base::{
+    files,
+    jsonl::{self, JsonLines},
+};
 
 letsbe_types::crash_points! {
     /// Where the agent can be killed around an event on its way to the Hub.
@@ -117,12 +119,11 @@ impl Queue {
             inner.index.segments.push_back(Segment::new(name));
         }
         let Some(open) = inner.open.as_mut() else { return Ok(()) };
-        let bytes = open.append(&line)?;
-        open.sync()?;
+        open.append_durably(&line)?;
         letsbe_types::crash::point(&points::KEPT);
         inner.head.last_sequence = sequence;
         inner.head.last_number = inner.head.last_number.max(number.unwrap_or(0));
-        inner.index.push(Entry { sequence, bytes, vital });
+        inner.index.push(Entry { sequence, bytes: jsonl::length(&line), vital });
         let victims = inner.index.victims();
         if !victims.is_empty() {
             self.drop_events(&mut inner, &victims)?;
@@ -155,8 +156,7 @@ impl Queue {
         let (wanted, names) = inner.index.first(limits::EVENTS, BATCH_BYTES);
         let mut events = Vec::new();
         for name in names {
-            let content = files::read(&self.folder.join(name))?.unwrap_or_default();
-            let (lines, ..) = jsonl::parse::<QueuedEvent>(&content);
+            let lines: Vec<QueuedEvent> = jsonl::read(&self.folder.join(name))?;
             events.extend(lines.into_iter().map(|line| line.event).filter(|e| wanted.contains(&e.sequence)));
         }
         Ok(events)
@@ -246,7 +246,7 @@ fn indexed(
             head.last_sequence = head.last_sequence.max(line.event.sequence);
             head.last_number = head.last_number.max(line.number.unwrap_or(0));
             if line.event.sequence > head.taken_through {
-                let bytes = jsonl::to_bytes([&line]).map_or(0, |bytes| bytes.len() as u64);
+                let bytes = jsonl::length(&line);
                 let vital = is_vital(&line.event.event);
                 segment.push(Entry { sequence: line.event.sequence, bytes, vital });
             }

@@ -9,8 +9,7 @@ use std::{
 use letsbe_types::Problem;
 
 use super::{QueuedEvent, WAITING};
-use crate::jsonl;
-use letsbe_base::files;
+use letsbe_base::{files, jsonl};
 
 const TAKEN: &str = "taken";
 /// The Hub is backed up each night; an older backup is an alarm there.
@@ -45,8 +44,7 @@ fn forget(folder: &Path, now: SystemTime) -> Result<(), Problem> {
 /// Brings back among those that wait whatever has an event beyond this number.
 pub(super) fn bring_back(folder: &Path, through: u64) -> Result<(), Problem> {
     for path in kept(folder)? {
-        let content = files::read(&path)?.unwrap_or_default();
-        let (found, ..) = jsonl::parse::<QueuedEvent>(&content);
+        let found: Vec<QueuedEvent> = jsonl::read(&path)?;
         if found.iter().any(|line| line.event.sequence > through) {
             let waiting = path.with_extension(WAITING);
             std::fs::rename(&path, &waiting).map_err(|error| files::unusable(&path, error))?;

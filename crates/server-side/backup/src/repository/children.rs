@@ -69,8 +69,8 @@ pub(super) fn never_began(code: Option<i32>, errors: &str) -> Option<io::Error> 
 
 /// An option of restic's that restic gives no meaning: who started it, for whoever finds its lock. Command lines can be read by
 /// everybody, and stay when the process that started it is gone.
-pub(super) fn started_by(process: letsbe_host::Process) -> OsString {
-    format!("{STARTED_BY}{}:{}", process.pid, process.started).into()
+pub(super) fn started_by(process: &letsbe_types::process::Process) -> OsString {
+    format!("{STARTED_BY}{process}").into()
 }
 
 /// Begins the option.

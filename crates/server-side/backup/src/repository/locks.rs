@@ -3,8 +3,7 @@
 use std::{fs, time::Duration};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use letsbe_host::Process;
-use letsbe_types::Problem;
+use letsbe_types::{Problem, process::Process};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -97,8 +96,7 @@ fn words(pid: u32) -> Option<Vec<String>> {
 
 /// Who started a restic of ours, by its command line.
 fn starter(words: &[String]) -> Option<Process> {
-    let (pid, started) = words.iter().find_map(|word| word.strip_prefix(STARTED_BY))?.split_once(':')?;
-    Some(Process { pid: pid.parse().ok()?, started: started.parse().ok()? })
+    words.iter().find_map(|word| word.strip_prefix(STARTED_BY))?.parse().ok()
 }
 
 /// Ends a restic that one of us started who is gone, and waits for the end of one that ends already.
@@ -106,7 +104,7 @@ async fn end_orphan(pid: u32) {
     let Some(process) = Process::of(pid).filter(|process| runs_restic(process.pid)) else { return };
     let words = words(pid).unwrap_or_default();
     let is_orphan = starter(&words).is_some_and(|starter| !starter.lives());
-    if is_orphan && kill(process) {
+    if is_orphan && kill(&process) {
         tracing::warn!("restic (process {}) was left by a run that is gone; it is ended", process.pid);
     }
     let until = Instant::now() + END;
@@ -116,7 +114,7 @@ async fn end_orphan(pid: u32) {
 }
 
 /// Kills this process, and no later one of its number: what is held is the process, and then it is looked whether it is the one.
-fn kill(process: Process) -> bool {
+fn kill(process: &Process) -> bool {
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
     let Some(held) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return false };
     process.lives() && pidfd_send_signal(held, Signal::KILL).is_ok()
@@ -226,8 +224,11 @@ mod tests {
     fn only_the_process_that_was_looked_at_is_killed() {
         let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
         let process = Process::of(child.id()).unwrap();
-        assert!(!kill(Process { started: process.started + 1, ..process }), "a later one of its number");
-        assert!(process.lives() && kill(process));
+        assert!(
+            !kill(&Process { started: process.started + 1, ..process.clone() }),
+            "a later one of its number"
+        );
+        assert!(process.lives() && kill(&process));
         assert!(!child.wait().unwrap().success());
     }
 }

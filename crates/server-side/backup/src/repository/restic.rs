@@ -6,8 +6,7 @@ use std::{
     time::Duration,
 };
 
-use letsbe_host::Process;
-use letsbe_types::{Code, Problem, backup::RESTIC_MIN};
+use letsbe_types::{Code, Problem, backup::RESTIC_MIN, process::Process};
 use tokio::process::Command;
 
 use super::{
@@ -164,7 +163,7 @@ impl Repository {
         command.arg("--stuck-request-timeout").arg(hangs);
         // Where proc(5) does not tell, nobody could tell it from a later process.
         if let Some(own) = Process::of(std::process::id()) {
-            command.arg("--option").arg(children::started_by(own));
+            command.arg("--option").arg(children::started_by(&own));
         }
         for option in &self.location.options {
             command.args(["--option", option]);

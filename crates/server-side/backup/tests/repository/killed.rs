@@ -118,8 +118,8 @@ async fn a_restic_that_a_dead_process_has_left_is_ended_by_whoever_removes_its_l
 #[tokio::test]
 async fn somebody_elses_restic_is_left_alone_and_named_with_what_it_does() {
     let place = Place::new().await;
-    let own = letsbe_host::Process::own();
-    let mut ours = started_by(&place, Some(&format!("{}:{}", own.pid, own.started)));
+    let own = letsbe_types::process::Process::own();
+    let mut ours = started_by(&place, Some(&own.to_string()));
     place.repository.unlock().await.unwrap();
     assert!(is_restic(ours.id()), "whoever started it lives");
     ours.kill().unwrap();

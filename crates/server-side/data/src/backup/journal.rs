@@ -2,8 +2,7 @@
 //! killed is told by whoever comes next.
 
 use chrono::{DateTime, Utc};
-use letsbe_host::Process;
-use letsbe_types::{Problem, backup::Ending};
+use letsbe_types::{Problem, backup::Ending, process::Process};
 use serde::{Deserialize, Serialize};
 
 use super::status;

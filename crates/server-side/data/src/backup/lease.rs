@@ -1,8 +1,7 @@
 //! The right to work on the repositories: one run at a time. A holder that is gone or silent has no right any more.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use letsbe_host::Process;
-use letsbe_types::{Code, Problem, ids::JobId};
+use letsbe_types::{Code, Problem, ids::JobId, process::Process};
 use serde::{Deserialize, Serialize};
 
 use letsbe_base::{files, guard::Guard, layout::Layout, output};
@@ -182,10 +181,11 @@ pub(super) mod tests {
     #[test]
     fn who_gets_the_lease() {
         let now = Utc::now();
-        let own = Process { pid: 7, started: 70 };
+        let process = |pid| Process { pid, started: 70, boot: "this".to_owned() };
+        let own = process(7);
         let holder = |pid, seconds| Holder {
             owner: "somebody".to_owned(),
-            process: Process { pid, started: 70 },
+            process: process(pid),
             expires_at: now + TimeDelta::seconds(seconds),
         };
         let table = [
@@ -200,7 +200,7 @@ pub(super) mod tests {
         for (existing, lives, expected) in table {
             assert_eq!(decide(existing.as_ref(), &own, lives, now), expected, "{existing:?} {lives}");
         }
-        let later_process = Process { started: 71, ..own };
+        let later_process = Process { started: 71, ..own.clone() };
         assert_eq!(decide(Some(&holder(7, 60)), &later_process, true, now), Decision::Refuse);
     }
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use letsbe_host::{Command, Machine, Process};
-use letsbe_types::{Code, Problem, crash};
+use letsbe_host::{Command, Machine};
+use letsbe_types::{Code, Problem, crash, process::Process};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -165,7 +165,7 @@ fn path(layout: &Layout) -> std::path::PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use letsbe_host::Process;
+    use letsbe_types::process::Process;
 
     use super::{Journal, Pause, path, resume};
     use crate::backup::{fakes::FakeDocker, lease::tests::Other};
@@ -194,7 +194,7 @@ mod tests {
         let theirs = Journal { process: other.process(), containers: vec!["b".to_owned()] };
         files::write_json(&path(&layout), &theirs).unwrap();
         assert_eq!(resume(&docker, &layout).await.unwrap(), [""; 0], "a living process is left alone");
-        let process = Process { pid: 4_194_305, started: 1 };
+        let process: Process = "4194305:1".parse().unwrap();
         let containers = vec!["gone".to_owned(), "a".to_owned(), "b".to_owned()];
         files::write_json(&path(&layout), &Journal { process, containers: containers.clone() }).unwrap();
         assert_eq!(resume(&docker, &layout).await.unwrap(), containers);

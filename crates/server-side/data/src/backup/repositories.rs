@@ -6,8 +6,7 @@ use std::{
 };
 
 use letsbe_backup::{Location, Programs, Repository};
-use letsbe_host::Process;
-use letsbe_types::{Code, Problem, backup::Destination};
+use letsbe_types::{Code, Problem, backup::Destination, process::Process};
 use letsbe_vault::BACKUP_KEY;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -180,8 +179,7 @@ pub(super) fn volatile_folder(layout: &Layout, purpose: &str) -> Result<TempDir,
     let parent = layout.volatile("backup");
     files::make_folder(&parent)?;
     sweep(&parent);
-    let own = Process::own();
-    let prefix = format!("{purpose}-{}-{}-", own.pid, own.started);
+    let prefix = format!("{purpose}-{}-", Process::own().in_file_name());
     tempfile::Builder::new()
         .prefix(&prefix)
         .tempdir_in(&parent)
@@ -201,8 +199,7 @@ fn sweep(parent: &Path) {
 }
 
 fn builder(name: &str) -> Option<Process> {
-    let mut parts = name.split('-').skip(1);
-    Some(Process { pid: parts.next()?.parse().ok()?, started: parts.next()?.parse().ok()? })
+    Process::from_file_name(name.split_once('-')?.1)
 }
 
 #[cfg(test)]

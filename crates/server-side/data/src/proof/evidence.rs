@@ -9,7 +9,7 @@ use letsbe_types::{
 
 use super::{failed, is_put_off, points};
 use crate::backup::status;
-use letsbe_base::{files, layout::Layout};
+use letsbe_base::{jsonl, layout::Layout};
 
 /// Proofs that are kept: the newest.
 const KEPT: usize = 1_000;
@@ -24,13 +24,7 @@ pub fn path(layout: &Layout) -> PathBuf {
 /// # Errors
 /// When the file cannot be read.
 pub fn read(layout: &Layout) -> Result<Vec<Proof>, Problem> {
-    let content = files::read(&path(layout))?.unwrap_or_default();
-    let proof = |line: &[u8]| {
-        serde_json::from_slice(line)
-            .inspect_err(|error| tracing::warn!(%error, "a line of proofs.jsonl is not understood"))
-            .ok()
-    };
-    Ok(content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).filter_map(proof).collect())
+    jsonl::read(&path(layout))
 }
 
 /// Keeps a proof, and tells it in the status.
@@ -42,13 +36,7 @@ pub(super) fn keep(layout: &Layout, proof: Proof) -> Result<(), Problem> {
     let kept = if proof.outside.is_some() { points::OUTSIDE_KEPT } else { points::KEPT };
     all.push(proof.bounded());
     all.drain(..all.len().saturating_sub(KEPT));
-    let path = path(layout);
-    let mut text = Vec::new();
-    for proof in &all {
-        serde_json::to_writer(&mut text, proof).map_err(|error| files::unusable(&path, error))?;
-        text.push(b'\n');
-    }
-    files::write(&path, &text)?;
+    jsonl::write(&path(layout), &all)?;
     letsbe_types::crash::point(&kept);
     write_status(layout, &all)
 }

@@ -31,7 +31,6 @@ pub(crate) enum Action {
 
 impl Action {
     /// All of them.
-    #[cfg(debug_assertions)]
     pub(crate) const ALL: [Self; 6] =
         [Self::MakeSafety, Self::Build, Self::StopTool, Self::Exchange, Self::Start, Self::Finish];
 

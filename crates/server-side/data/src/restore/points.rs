@@ -1,8 +1,7 @@
 //! Where a restore can be killed by a test.
 
-use letsbe_types::crash::Point;
-
-use super::journal::Action;
+#[cfg(debug_assertions)]
+use super::work::Restore;
 
 letsbe_types::crash_points! {
     /// A restore of one tool, in the order in which it comes to them; the last one when a later call clears away what
@@ -32,19 +31,8 @@ letsbe_types::crash_points! {
     }
 }
 
-/// An action is done, and not recorded yet.
-pub(super) fn done(action: Action) -> Point {
-    Point::of_family(format!("restore.{}.done", action.name()))
-}
-
-/// An action is recorded. After the last one there is no journal any more.
-pub(super) fn recorded(action: Action) -> Point {
-    Point::of_family(format!("restore.{}.recorded", action.name()))
-}
-
 /// All of a restore.
 #[cfg(debug_assertions)]
-pub(crate) fn all() -> Vec<Point> {
-    let recorded = Action::ALL.into_iter().filter(|action| *action != Action::Finish).map(recorded);
-    inside::ALL.into_iter().chain(Action::ALL.into_iter().map(done)).chain(recorded).collect()
+pub(crate) fn all() -> Vec<letsbe_types::crash::Point> {
+    inside::ALL.into_iter().chain(letsbe_base::saga::points::<Restore<'_>>()).collect()
 }

@@ -26,7 +26,10 @@ use super::{
     tool,
 };
 use crate::backup;
-use letsbe_base::server::TenantServer;
+use letsbe_base::{
+    saga::{self, Saga},
+    server::TenantServer,
+};
 
 /// What a tool had before stays for so long.
 pub(crate) const UNDO: TimeDelta = TimeDelta::days(7);
@@ -51,37 +54,12 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Only when it cannot be ended now (`RES007`); how it ended otherwise stands in the answer.
-    pub(crate) async fn drive(&self, mut journal: RestoreJournal) -> Result<RestoredTool, Problem> {
-        let layout = &self.server.layout;
-        journal::keep(layout, &journal)?;
+    pub(crate) async fn drive(&self, journal: RestoreJournal) -> Result<RestoredTool, Problem> {
+        journal::keep(&self.server.layout, &journal)?;
         crash::point(&points::inside::BEGUN);
-        let mut hangup = None;
-        while let Some(action) = journal.next() {
-            if action >= Action::StopTool && hangup.is_none() {
-                hangup = Some(deaf());
-            }
-            let back = if journal.back.is_some() { ", back to what it had" } else { "" };
-            tracing::info!("{}: {}{back}", journal.tool, action.in_words());
-            match self.act(&mut journal, action).await {
-                Ok(()) => {
-                    crash::point(&points::done(action));
-                    journal.record(action);
-                }
-                Err(problem) => {
-                    tracing::warn!("{}: could not {}: {problem}", journal.tool, action.in_words());
-                    if let AfterFailure::Stay(problem) = journal.after_failure(action, problem) {
-                        return Err(unfinished(&journal, action, &problem));
-                    }
-                }
-            }
-            if journal.next().is_none() {
-                journal::remove(layout, &journal.tool)?;
-            } else {
-                journal::keep(layout, &journal)?;
-                crash::point(&points::recorded(action));
-            }
-        }
-        Ok(RestoredTool::of(&journal, Utc::now()))
+        let mut restore = Restore { work: self, journal, hangup: Vec::new() };
+        saga::drive(&mut restore).await?;
+        Ok(RestoredTool::of(&restore.journal, Utc::now()))
     }
 
     async fn act(&self, journal: &mut RestoreJournal, action: Action) -> Result<(), Problem> {
@@ -190,6 +168,63 @@ impl Work<'_> {
             problem,
         };
         completions::write_down(layout, ended)
+    }
+}
+
+/// One tool's restore.
+pub(super) struct Restore<'a> {
+    work: &'a Work<'a>,
+    journal: RestoreJournal,
+    hangup: Vec<tokio::signal::unix::Signal>,
+}
+
+impl Saga for Restore<'_> {
+    type Action = Action;
+    const NAME: &'static str = "restore";
+
+    fn actions() -> Vec<Action> {
+        Action::ALL.to_vec()
+    }
+
+    fn name(action: Action) -> &'static str {
+        action.name()
+    }
+
+    fn is_last(action: Action) -> bool {
+        action == Action::Finish
+    }
+
+    fn next(&self) -> Option<Action> {
+        self.journal.next()
+    }
+
+    fn record(&mut self, action: Action) {
+        self.journal.record(action);
+    }
+
+    fn keep(&self) -> Result<(), Problem> {
+        journal::keep(&self.work.server.layout, &self.journal)
+    }
+
+    fn remove(&self) -> Result<(), Problem> {
+        journal::remove(&self.work.server.layout, &self.journal.tool)
+    }
+
+    async fn act(&mut self, action: Action) -> Result<(), Problem> {
+        if action >= Action::StopTool && self.hangup.is_empty() {
+            self.hangup = deaf();
+        }
+        let back = if self.journal.back.is_some() { ", back to what it had" } else { "" };
+        tracing::info!("{}: {}{back}", self.journal.tool, action.in_words());
+        self.work.act(&mut self.journal, action).await
+    }
+
+    fn after_failure(&mut self, action: Action, problem: Problem) -> Result<(), Problem> {
+        tracing::warn!("{}: could not {}: {problem}", self.journal.tool, action.in_words());
+        match self.journal.after_failure(action, problem) {
+            AfterFailure::GoOn => Ok(()),
+            AfterFailure::Stay(problem) => Err(unfinished(&self.journal, action, &problem)),
+        }
     }
 }
 

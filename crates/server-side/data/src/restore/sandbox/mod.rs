@@ -23,12 +23,12 @@ use letsbe_backup::{BackupSet, Manifest, Repository};
 use letsbe_catalog::Tool;
 use letsbe_host::LocalMachine;
 use letsbe_stacks as stacks;
-use letsbe_types::{Code, Problem, backup::ProofStep, clock, crash};
+use letsbe_types::{Code, Problem, backup::ProofStep, clock, crash, process::Process};
 
 pub(crate) use self::preflight::Preflight;
 use self::{
     compose::Shape,
-    record::{Holding, Maker, SandboxId, SandboxRecord},
+    record::{Holding, SandboxId, SandboxRecord},
 };
 use crate::restore::{exchange::Pair, points};
 use letsbe_base::{files, layout::Layout, server::TenantServer};
@@ -93,8 +93,8 @@ impl Sandbox {
         let preflight = Preflight::of(script).await?;
         preflight.fits()?;
         let layout = &script.server.layout;
-        let maker = Maker::myself();
-        let keep = maker.to_string();
+        let maker = Process::own();
+        let keep = format!("process {} started {}", maker.pid, maker.started);
         let data = record::data(layout, &id);
         let shape = Shape { tool: preflight.tool, id: &id, data: &data, keep: &keep };
         let record = SandboxRecord {
@@ -258,7 +258,7 @@ pub(crate) async fn remove_abandoned(server: &TenantServer) -> Result<(), Proble
     for id in record::ids(layout)? {
         let abandoned = match SandboxRecord::of(layout, &id) {
             Ok(Some(record)) => {
-                record.holding.is_abandoned(Utc::now(), restoring.contains(&id), Maker::is_alive)
+                record.holding.is_abandoned(Utc::now(), restoring.contains(&id), Process::lives)
             }
             // The record comes first and goes last: a folder without one was never more than that.
             Ok(None) => !docker::has_any(&id).await?,

@@ -4,7 +4,7 @@
 use std::{fmt, path::PathBuf};
 
 use chrono::{DateTime, Utc};
-use letsbe_types::{Problem, ids::SetId};
+use letsbe_types::{Problem, ids::SetId, process::Process};
 use serde::{Deserialize, Serialize};
 
 use crate::restore::exchange::Pair;
@@ -51,44 +51,6 @@ impl fmt::Display for SandboxId {
     }
 }
 
-/// A process of this boot of this server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Maker {
-    pid: u32,
-    /// When it started, in ticks since boot: a later process may have the same number.
-    started: u64,
-    boot: String,
-}
-
-impl Maker {
-    /// This process.
-    pub(crate) fn myself() -> Self {
-        let pid = std::process::id();
-        Self { pid, started: started(pid).unwrap_or_default(), boot: boot() }
-    }
-
-    /// Whether it lives.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.boot == boot() && started(self.pid) == Some(self.started)
-    }
-}
-
-impl fmt::Display for Maker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} started {}", self.pid, self.started)
-    }
-}
-
-fn boot() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
-}
-
-/// Field 22 of `/proc/<pid>/stat`; the second, the program's name in parentheses, may hold anything.
-fn started(pid: u32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
-}
-
 /// Why a sandbox stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
@@ -96,7 +58,7 @@ pub(crate) enum Holding {
     /// Its maker works with it.
     Made {
         /// Who.
-        by: Maker,
+        by: Process,
     },
     /// A restore switches it with the tool.
     Restore,
@@ -122,7 +84,7 @@ impl Holding {
         &self,
         now: DateTime<Utc>,
         is_restoring: bool,
-        is_alive: impl Fn(&Maker) -> bool,
+        is_alive: impl Fn(&Process) -> bool,
     ) -> bool {
         match self {
             Self::Made { by } => !is_restoring && !is_alive(by),
@@ -202,8 +164,9 @@ pub(crate) fn ids(layout: &Layout) -> Result<Vec<SandboxId>, Problem> {
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
-    use super::{Holding, Maker, SandboxId, SandboxRecord};
+    use super::{Holding, SandboxId, SandboxRecord};
     use letsbe_base::layout::Layout;
+    use letsbe_types::process::Process;
 
     fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_795_000_000, 0).unwrap()
@@ -211,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_stage_is_abandoned_when_nobody_lives_or_waits_for_it() {
-        let made = || Holding::Made { by: Maker::myself() };
+        let made = || Holding::Made { by: Process::own() };
         let temp = |hours| Holding::Temp { until: now() + TimeDelta::hours(hours) };
         let former = |hours| Holding::Former {
             until: now() + TimeDelta::hours(hours),
@@ -238,15 +201,6 @@ mod tests {
                 "{holding:?} {is_restoring} {lives}"
             );
         }
-    }
-
-    #[test]
-    fn a_process_is_known_from_a_later_one_with_its_number() {
-        let me = Maker::myself();
-        assert!(me.is_alive());
-        assert!(!Maker { started: me.started + 1, ..me.clone() }.is_alive());
-        assert!(!Maker { boot: "another".to_owned(), ..me.clone() }.is_alive());
-        assert!(!Maker { pid: u32::MAX, ..me }.is_alive());
     }
 
     #[test]
