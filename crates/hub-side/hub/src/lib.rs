@@ -5,7 +5,6 @@ pub mod backups;
 pub mod config;
 mod controllers;
 pub mod convergence;
-mod dns_entries;
 pub mod providers;
 pub mod recovery;
 pub mod relay;

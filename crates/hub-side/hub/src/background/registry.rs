@@ -1,4 +1,4 @@
-//! All background work of the Hub, in one table. What each task does is said in `web::words::hub_tasks`, in both languages.
+//! All background work of the Hub, in one table. What each task does is said in `words/hub_tasks.rs` of `letsbe-pages`, in both languages.
 
 use std::time::Duration;
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_pages::hub_task_about;
 use letsbe_store::{BackgroundTask, TaskRecord};
 use letsbe_types::hub_tasks::{HubTask, HubTaskState};
 
 use super::{Entry, Outcome, Runs, registry};
-use crate::web::words::hub_task_about;
 
 /// After failures a task is activated again within this, or within its period if that is longer (an hour at most).
 const RETRY_CAP: Duration = Duration::from_secs(30);

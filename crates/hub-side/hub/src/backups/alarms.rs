@@ -5,13 +5,14 @@
 //! numbers get used to what happened, the customer does not.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_pages::view::size;
 use letsbe_store::NewAlarm;
 use letsbe_types::{
     backups::{Alarm, AlarmKind, Look},
     ids::AlarmId,
 };
 
-use super::{size, state::STALE};
+use super::state::STALE;
 
 /// Changes are looked at over this time.
 pub(crate) const WINDOW: TimeDelta = TimeDelta::hours(24);

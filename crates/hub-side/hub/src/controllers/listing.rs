@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use letsbe_pages::{Found, Query};
 use letsbe_store::{Search, Sort};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -76,6 +77,27 @@ impl Listing {
         }
         let search = Search { text: Some(text.clone()).filter(|text| !text.is_empty()), domain };
         Ok(Listed { page, search, only: chosen, sort, text, state: self.state, sorted: self.sort })
+    }
+}
+
+impl<T> Listed<T> {
+    /// The same for a page.
+    pub(crate) fn query(&self) -> Query {
+        Query {
+            text: self.text.clone(),
+            domain: self.search.domain.as_ref().map(ToString::to_string).unwrap_or_default(),
+            state: self.state.clone(),
+            sort: self.sort,
+            sorted: self.sorted.clone(),
+            page: self.page.page,
+            page_size: self.page.page_size,
+            default_size: Page::default().page_size,
+        }
+    }
+
+    /// The same, and what was found, for a page.
+    pub(crate) fn found(&self, total: u64, all: u64, counts: BTreeMap<&'static str, u64>) -> Found {
+        Found { query: self.query(), total, all, counts }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The pages' own files, inside the program. A browser asks again each time and mostly hears "unchanged".
+//! The pages' own files. A browser asks again each time and mostly hears "unchanged".
 
 use axum::{
     extract::Path,
@@ -9,16 +9,10 @@ use letsbe_store::token_hash;
 
 use crate::controllers::ApiError;
 
-const ASSETS: [(&str, &str, &str); 3] = [
-    ("hub.css", "text/css; charset=utf-8", include_str!("../../assets/hub.css")),
-    ("hub.js", "text/javascript; charset=utf-8", include_str!("../../assets/hub.js")),
-    ("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
-];
-
 /// `GET /assets/{name}`
 pub(crate) async fn asset(name: Option<Path<String>>, headers: HeaderMap) -> Response {
     let asked = name.map(|Path(name)| name).unwrap_or_default();
-    let Some((_, kind, text)) = ASSETS.into_iter().find(|(name, ..)| *name == asked) else {
+    let Some((kind, text)) = letsbe_pages::assets::asset(&asked) else {
         return ApiError::not_found().into_response();
     };
     let tag = format!("\"{}\"", &token_hash(text)[..16]);

@@ -1,73 +1,26 @@
-//! The report of one drill, to be printed and kept; for one that a person does, what to do and the form.
+//! The report of one drill; for one that a person does, the form.
 
-use askama::Template;
 use axum::{
     Extension,
     extract::{Request, State},
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
-use chrono::{DateTime, Utc};
-use letsbe_store::NewOrder;
+use letsbe_pages::{
+    Html, Refusal,
+    drills::{OutcomeForm, drill as drill_page},
+};
 use letsbe_types::{
-    backups::{Drill, DrillKind, DrillOutcome},
+    backups::DrillOutcome,
     ids::{DrillId, OrderId},
-    shell::quoted,
 };
-use serde::Deserialize;
 
-use super::{
-    Refused, around,
-    backups::Evidence,
-    error_page,
-    forms::form,
-    page,
-    view::{Label, Moment},
-    words::DrillWords,
-};
+use super::{error_page, forms::form, page};
 use crate::{
     AppState,
     controllers::{ApiError, ApiResult, Ids, backups::drills, field, tenants::tenant},
     security::sessions::Operator,
 };
-
-#[derive(Template)]
-#[template(path = "drill.html")]
-struct DrillPage {
-    operator: Option<String>,
-    words: &'static DrillWords,
-    domain: String,
-    label: Label,
-    due: Moment,
-    began: Option<Moment>,
-    finished: Option<Moment>,
-    measured: Option<(u64, u64)>,
-    /// What brings the whole server back on a spare one.
-    command: String,
-    as_of: Moment,
-    summary: String,
-    by: String,
-    proofs: Vec<Evidence>,
-    to_do: bool,
-    /// What was typed into a form that was refused, and why it was.
-    typed: OutcomeForm,
-    refused: Option<Refused>,
-    of: Drill,
-}
-
-impl DrillPage {
-    fn heading(&self) -> String {
-        let kind = match self.of.kind {
-            DrillKind::Monthly => self.words.monthly,
-            DrillKind::Quarterly => self.words.quarterly,
-        };
-        format!("{kind} {}", self.domain)
-    }
-
-    fn wrong(&self, name: &str) -> Option<&str> {
-        self.refused.as_ref()?.field(name)
-    }
-}
 
 /// `GET /tenants/{id}/drills/{drill}`
 pub(crate) async fn show(
@@ -75,74 +28,22 @@ pub(crate) async fn show(
     Extension(operator): Extension<Operator>,
     ids: ApiResult<Ids<OrderId, DrillId>>,
 ) -> Response {
-    let found = async {
-        let Ids(id, drill) = ids?;
-        found(&state, id, drill, operator.email.clone()).await
-    };
+    let found = async { found(&state, ids?, None, operator.email.clone()).await };
     match found.await {
-        Ok(content) => page(StatusCode::OK, &content),
+        Ok(html) => page(StatusCode::OK, html),
         Err(error) => error_page(error, Some(operator.email), "/backups"),
     }
 }
 
-async fn found(state: &AppState, id: OrderId, drill: DrillId, operator: String) -> ApiResult<DrillPage> {
+async fn found(
+    state: &AppState,
+    Ids(id, drill): Ids<OrderId, DrillId>,
+    refused: Option<(OutcomeForm, Refusal)>,
+    operator: String,
+) -> ApiResult<Html> {
     let order = tenant(state, id).await?.order.new;
-    Ok(drill_page(&order, drills::one(state, id, drill).await?, operator, state.clock.now()))
-}
-
-fn drill_page(order: &NewOrder, of: Drill, operator: String, now: DateTime<Utc>) -> DrillPage {
-    let language = around::here().language();
-    let words = DrillWords::of(language);
-    let [passed, failed, under_way, overdue, due] = words.states;
-    let (level, state) = match (&of.report, of.began_at) {
-        (Some(report), _) if report.passed => ("ok", passed),
-        (Some(_), _) => ("failed", failed),
-        (None, Some(_)) => ("running", under_way),
-        (None, None) if of.due_at < now => ("warning", overdue),
-        (None, None) => ("waiting", due),
-    };
-    let moment = |at| Moment::of(at, language);
-    let report = of.report.clone().unwrap_or_default();
-    DrillPage {
-        operator: Some(operator),
-        words,
-        domain: order.domain.to_string(),
-        command: format!(
-            "letsbe provision --host SPARE --key KEY --domain {} --tier {} --tools {} --email {} --restore --source \
-             destination.json --age-identity key.txt --sealed escrow.age",
-            order.domain,
-            order.tier,
-            order.tools.join(","),
-            // A customer chooses what stands before the @.
-            quoted(order.email.as_str())
-        ),
-        as_of: moment(now),
-        label: Label { level, words: state },
-        due: moment(of.due_at),
-        began: of.began_at.map(moment),
-        finished: of.finished_at.map(moment),
-        measured: report
-            .rto_seconds
-            .zip(report.rpo_seconds)
-            .filter(|_| report.passed)
-            .map(|(rto, rpo)| (rto / 60, rpo / 60)),
-        summary: report.summary,
-        by: report.by.unwrap_or_else(|| words.by_itself.to_owned()),
-        proofs: report.proofs.into_iter().map(|proof| Evidence::of(proof, language)).collect(),
-        typed: OutcomeForm::default(),
-        refused: None,
-        to_do: of.kind == DrillKind::Quarterly && of.finished_at.is_none(),
-        of,
-    }
-}
-
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OutcomeForm {
-    outcome: String,
-    rto_minutes: String,
-    rpo_minutes: String,
-    notes: String,
+    let drill = drills::one(state, id, drill).await?;
+    Ok(drill_page((&order, drill), refused, operator, state.clock.now()))
 }
 
 /// `POST /tenants/{id}/drills/{drill}`
@@ -166,11 +67,9 @@ pub(crate) async fn record(
         Ok(_) => return Redirect::to(&back).into_response(),
         Err(error) => error,
     };
-    match found(&state, id, drill, operator.email.clone()).await {
-        Ok(content) => page(
-            error.status,
-            &DrillPage { typed, refused: Some(Refused::new(error, around::here().language())), ..content },
-        ),
+    let refused = Some((typed, error.clone().into()));
+    match found(&state, Ids(id, drill), refused, operator.email.clone()).await {
+        Ok(html) => page(error.status, html),
         Err(_) => error_page(error, Some(operator.email), back),
     }
 }

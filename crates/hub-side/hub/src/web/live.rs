@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 
-use askama::Template;
 use axum::{
     Extension,
     extract::State,
@@ -10,10 +9,11 @@ use axum::{
     response::sse::{Event, Sse},
 };
 use futures::Stream;
+use letsbe_pages::live::line;
 use letsbe_types::{Language, api::TimelineEntry, ids::OrderId};
 use serde::Serialize;
 
-use super::{around, language, timeline::Line};
+use super::language;
 use crate::{
     AppState,
     controllers::{
@@ -22,12 +22,6 @@ use crate::{
     },
     security::sessions::Operator,
 };
-
-#[derive(Template)]
-#[template(path = "live.html")]
-struct Fragment {
-    line: Line,
-}
 
 /// What the page's script gets of a line.
 #[derive(Serialize)]
@@ -53,7 +47,6 @@ pub(crate) async fn stream(
 /// Within JSON, since a line of such an event must not have any end of line.
 fn rendered(entry: TimelineEntry, event: Event, language: Language) -> Option<Event> {
     let (sequence, kind) = (entry.sequence, entry.kind.clone());
-    let line = Line::of(entry, language);
-    let html = around::without_items(language, || Fragment { line }.render()).ok()?;
+    let html = line(entry, language).ok()?;
     event.json_data(LiveLine { sequence, kind, html }).ok()
 }

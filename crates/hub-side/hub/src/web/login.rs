@@ -1,13 +1,13 @@
 //! Staff come in and go out.
 
-use askama::Template;
 use axum::{
     Extension,
     extract::{Request, State},
     http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse as _, Redirect, Response},
 };
-use letsbe_types::{Language, Secret};
+use letsbe_pages::login::{Notice, login};
+use letsbe_types::Secret;
 use serde::Deserialize;
 
 use super::{error_page, forms::form, language, page, stranger_page};
@@ -19,74 +19,6 @@ use crate::{
         sessions::{self, Operator},
     },
 };
-
-#[derive(Template)]
-#[template(path = "login.html")]
-struct LoginPage {
-    operator: Option<String>,
-    words: &'static Words,
-    email: String,
-    next: String,
-    /// What went before.
-    notice: Option<Notice>,
-}
-
-/// Why the reader sees the login, if not to come in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Notice {
-    Wrong,
-    /// A form was sent after the login had ended.
-    Ended,
-}
-
-impl LoginPage {
-    fn says(&self) -> Option<&'static str> {
-        self.notice.map(|notice| match notice {
-            Notice::Wrong => self.words.wrong,
-            Notice::Ended => self.words.ended,
-        })
-    }
-}
-
-struct Words {
-    tag: &'static str,
-    skip: &'static str,
-    title: &'static str,
-    email: &'static str,
-    password: &'static str,
-    wrong: &'static str,
-    ended: &'static str,
-}
-
-const ENGLISH: Words = Words {
-    tag: "en",
-    skip: "Skip to content",
-    title: "Log in",
-    email: "E-mail address",
-    password: "Password",
-    wrong: "The e-mail address or the password is wrong.",
-    ended: "Your login had ended, and what you sent was not carried out. Log in, and do it again.",
-};
-
-const GERMAN: Words = Words {
-    tag: "de",
-    skip: "Zum Inhalt",
-    title: "Anmelden",
-    email: "E-Mail-Adresse",
-    password: "Passwort",
-    wrong: "Die E-Mail-Adresse oder das Passwort ist falsch.",
-    ended: "Ihre Anmeldung war abgelaufen, und was Sie abgeschickt haben, wurde nicht ausgeführt. Melden Sie sich an, \
-            und tun Sie es noch einmal.",
-};
-
-impl Words {
-    fn of(headers: &HeaderMap) -> &'static Self {
-        match language::asked(headers) {
-            Language::En => &ENGLISH,
-            Language::De => &GERMAN,
-        }
-    }
-}
 
 /// Where to go after the login.
 #[derive(Default, Deserialize)]
@@ -111,9 +43,8 @@ struct LoginForm {
 /// `GET /login`
 pub(crate) async fn show(after: Result<Parameters<After>, ApiError>, headers: HeaderMap) -> Response {
     let After { next, ended } = after.map(|Parameters(after)| after).unwrap_or_default();
-    let (words, notice) = (Words::of(&headers), ended.then_some(Notice::Ended));
-    let content = LoginPage { operator: None, words, email: String::new(), next: local(next), notice };
-    page(StatusCode::OK, &content)
+    let notice = ended.then_some(Notice::Ended);
+    page(StatusCode::OK, login(language::asked(&headers), String::new(), local(next), notice))
 }
 
 /// The login page, after which a reader is back where a form stood that was sent too late.
@@ -131,7 +62,6 @@ pub(crate) async fn submit(State(state): State<AppState>, request: Request) -> R
         return refuse(ApiError::forbidden("The login form was sent from another site."));
     }
     let caller = limit::caller(&request);
-    let words = Words::of(request.headers());
     let LoginForm { email, password, next } = match form(request).await {
         Ok(form) => form,
         Err(error) => return refuse(error),
@@ -143,10 +73,7 @@ pub(crate) async fn submit(State(state): State<AppState>, request: Request) -> R
     let next = local(next);
     match token.and_then(|token| sessions::cookie(&state, &token)) {
         Some(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response(),
-        None => page(
-            StatusCode::UNAUTHORIZED,
-            &LoginPage { operator: None, words, email, next, notice: Some(Notice::Wrong) },
-        ),
+        None => page(StatusCode::UNAUTHORIZED, login(language, email, next, Some(Notice::Wrong))),
     }
 }
 

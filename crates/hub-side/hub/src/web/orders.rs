@@ -1,29 +1,22 @@
-//! The operator's pages: the list, and one order with its live timeline and its desk.
+//! The operator's pages: the list, and one order with its live timeline and the operator actions.
 
-use askama::Template;
 use axum::{
     Extension,
     extract::{Request, State},
     http::{StatusCode, Uri},
     response::{IntoResponse as _, Redirect, Response},
 };
-use letsbe_store::{ListedOrders, Order};
+use letsbe_pages::{
+    Html, Refusal,
+    orders::{self, DeskForm, Known},
+};
+use letsbe_store::ListedOrders;
 use letsbe_types::{
-    Language, Problem,
     api::DeskAction,
     ids::{OrderId, ServerId},
 };
-use serde::Deserialize;
 
-use super::{
-    Refused, around, error_page,
-    forms::form,
-    lists::{Head, Kind},
-    page,
-    timeline::{self, Entry},
-    view::{self, Desk, Label, Moment, Stage, way},
-    words::{OrderWords, problem_title},
-};
+use super::{error_page, forms::form, page};
 use crate::{
     AppState,
     controllers::{
@@ -37,110 +30,6 @@ use crate::{
     security::sessions::Operator,
 };
 
-/// Who orders wait for.
-const KINDS: [Kind; 7] = [
-    ("needs_you", ["need you", "mit Handlungsbedarf"], "failed"),
-    ("failing", ["trying again", "in neuem Versuch"], "warning"),
-    ("waiting", ["wait for DNS", "warten auf DNS"], "waiting"),
-    ("working", ["at work", "in Arbeit"], "running"),
-    ("unpaid", ["not paid", "nicht bezahlt"], "waiting"),
-    ("live", ["live", "in Betrieb"], "ok"),
-    ("ended", ["ended", "beendet"], ""),
-];
-
-struct Row {
-    id: OrderId,
-    domain: String,
-    email: String,
-    label: Label,
-    state: &'static str,
-    tier: &'static str,
-    region: &'static str,
-    tools: Vec<String>,
-    server: String,
-    created: Moment,
-    updated: Moment,
-    problem: Option<Problem>,
-}
-
-impl Row {
-    /// What the problem is about, for a reader to whom its own words are foreign.
-    fn problem_title(&self) -> Option<&'static str> {
-        problem_title(&self.problem.as_ref()?.code, around::here().language())
-    }
-}
-
-impl Row {
-    fn of(order: Order, language: Language) -> Self {
-        Self {
-            id: order.new.id,
-            domain: order.new.domain.to_string(),
-            email: order.new.email.to_string(),
-            label: view::label(&order.state, language),
-            state: order.state.phase.as_str(),
-            tier: order.new.tier.as_str(),
-            region: order.new.region.as_str(),
-            tools: order.new.tools,
-            server: order.state.server.map(|server| server.0).unwrap_or_default(),
-            created: Moment::of(order.created_at, language),
-            updated: Moment::of(order.updated_at, language),
-            problem: order
-                .state
-                .problem
-                .filter(|_| !matches!(order.state.phase, letsbe_lifecycle::order::Phase::Stopped)),
-        }
-    }
-}
-
-#[derive(Template)]
-#[template(path = "orders.html")]
-struct ListPage {
-    operator: Option<String>,
-    rows: Vec<Row>,
-    head: Head,
-}
-
-#[derive(Template)]
-#[template(path = "order.html")]
-struct OrderPage {
-    operator: Option<String>,
-    words: &'static OrderWords,
-    row: Row,
-    stages: Vec<Stage>,
-    desk: Desk,
-    address: Option<String>,
-    /// When something is done next, by itself.
-    next: Option<Moment>,
-    /// Whether its server has an agent.
-    is_tenant: bool,
-    lines: Vec<Entry>,
-    last: i64,
-    /// What was typed into a form that was refused, and why it was.
-    typed: DeskForm,
-    refused: Option<Refused>,
-}
-
-impl OrderPage {
-    /// What the desk's way past an obstacle is called: before the work began it is a payment that differs.
-    fn going_on(&self) -> &'static str {
-        if ["AWAITING_PAYMENT", "EXPIRED"].contains(&self.row.state) {
-            self.words.go_on_with_payment
-        } else {
-            self.words.go_on_without_dns
-        }
-    }
-
-    /// Why a field of this form was refused.
-    fn wrong(&self, action: &str, name: &str) -> Option<&str> {
-        self.refused.as_ref().filter(|_| self.typed.action == action)?.field(name)
-    }
-
-    /// What was typed into a field of this form.
-    fn value<'a>(&self, action: &str, typed: &'a str) -> &'a str {
-        if self.typed.action == action { typed } else { "" }
-    }
-}
-
 /// `GET /orders`, where people look for the list.
 pub(crate) async fn moved(uri: Uri) -> Redirect {
     Redirect::to(&uri.query().map_or_else(|| "/".to_owned(), |query| format!("/?{query}")))
@@ -153,7 +42,7 @@ pub(crate) async fn list(
     asked: Result<Parameters<Listing>, ApiError>,
 ) -> Response {
     match list_page(&state, operator.email.clone(), asked).await {
-        Ok(content) => page(StatusCode::OK, &content),
+        Ok(html) => page(StatusCode::OK, html),
         Err(error) => error_page(error, Some(operator.email), "/"),
     }
 }
@@ -162,14 +51,11 @@ async fn list_page(
     state: &AppState,
     operator: String,
     asked: Result<Parameters<Listing>, ApiError>,
-) -> ApiResult<ListPage> {
+) -> ApiResult<Html> {
     let listed = asked?.0.checked(filter)?;
     let ListedOrders { orders, total, counts } = page_of(state, &listed).await?;
     let all = counts.values().sum();
-    let language = around::here().language();
-    let head = Head::of(("/", "state"), &listed, (total, all), &counts, &KINDS, language);
-    let rows = orders.into_iter().map(|order| Row::of(order, language)).collect();
-    Ok(ListPage { operator: Some(operator), rows, head })
+    Ok(orders::list(operator, orders, &listed.found(total, all, counts)))
 }
 
 /// `GET /orders/{id}`
@@ -178,48 +64,26 @@ pub(crate) async fn show(
     Extension(operator): Extension<Operator>,
     id: ApiResult<Id<OrderId>>,
 ) -> Response {
-    let found = async { order_page(&state, operator.email.clone(), id?.0).await };
+    let found = async { order_page(&state, operator.email.clone(), id?.0, None).await };
     match found.await {
-        Ok(content) => page(StatusCode::OK, &content),
+        Ok(html) => page(StatusCode::OK, html),
         Err(error) => error_page(error, Some(operator.email), "/"),
     }
 }
 
-async fn order_page(state: &AppState, operator: String, id: OrderId) -> ApiResult<OrderPage> {
-    let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
-    let lines = state.store.timeline(id, 0, MOST_LINES).await?;
-    let last = lines.last().map_or(0, |entry| entry.sequence);
-    let language = around::here().language();
-    Ok(OrderPage {
-        words: OrderWords::of(language),
-        operator: Some(operator),
-        stages: view::stages(&order.state, way(order.state.recovery.is_some(), language)),
-        desk: Desk::of(&order.state, &state.pace, state.clock.now()),
-        next: state.store.next_try(id).await?.map(|at| Moment::of(at, language)),
+async fn order_page(
+    state: &AppState,
+    operator: String,
+    id: OrderId,
+    refused: Option<(DeskForm, Refusal)>,
+) -> ApiResult<Html> {
+    let known = Known {
+        order: state.store.order(id).await?.ok_or_else(ApiError::not_found)?,
+        lines: state.store.timeline(id, 0, MOST_LINES).await?,
+        next_try: state.store.next_try(id).await?,
         is_tenant: state.store.agent(id).await?.is_some(),
-        address: order.state.address.map(|address| address.to_string()),
-        lines: timeline::entries(lines, language),
-        last,
-        typed: DeskForm::default(),
-        refused: None,
-        row: Row::of(order, language),
-    })
-}
-
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeskForm {
-    action: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    confirm: String,
-    #[serde(default)]
-    server: String,
-    #[serde(default)]
-    address: String,
-    #[serde(default)]
-    host_key: String,
+    };
+    Ok(orders::order(known, refused, operator, (&state.pace, state.clock.now())))
 }
 
 /// `POST /orders/{id}/actions`
@@ -240,31 +104,14 @@ pub(crate) async fn act(
     let done = async { desk::carry_out(&state, &operator, id, action(typed.clone())?).await };
     match done.await {
         Ok(()) => Redirect::to(&format!("/orders/{id}")).into_response(),
-        Err(error) => refused(&state, operator.email, id, typed, error).await,
-    }
-}
-
-/// The page with the form as it was filled in, and why it was refused.
-async fn refused(
-    state: &AppState,
-    operator: String,
-    id: OrderId,
-    typed: DeskForm,
-    error: ApiError,
-) -> Response {
-    match order_page(state, operator.clone(), id).await {
-        Ok(content) => {
-            let status = error.status;
-            page(
-                status,
-                &OrderPage {
-                    typed,
-                    refused: Some(Refused::new(error, around::here().language())),
-                    ..content
-                },
-            )
+        Err(error) => {
+            let (status, refused) = (error.status, Some((typed, error.into())));
+            // The page with the form as it was filled in, and why it was refused.
+            match order_page(&state, operator.email.clone(), id, refused).await {
+                Ok(html) => page(status, html),
+                Err(error) => error_page(error, Some(operator.email), "/"),
+            }
         }
-        Err(_) => error_page(error, Some(operator), "/"),
     }
 }
 

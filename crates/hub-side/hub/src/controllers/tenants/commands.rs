@@ -2,6 +2,7 @@
 
 use axum::{Extension, Json, extract::State};
 use chrono::{DateTime, TimeDelta, Utc};
+use letsbe_pages::tenants::command_in_english;
 use letsbe_store::Tenant;
 use letsbe_types::{
     Code,
@@ -91,7 +92,7 @@ async fn queue(
             "The key of this tenant's agent was revoked: nothing reaches it.",
         ));
     }
-    let (id, line) = (tenant.order.new.id, chose(operator, &sentence(&work)));
+    let (id, line) = (tenant.order.new.id, chose(operator, &command_in_english(&work)));
     let issued_at = state.clock.now();
     let command = TenantCommand { id: CommandId::generate(), issued_at, expires_at, work };
     state.store.create_command(id, &command, &operator.email, &line).await?;
@@ -134,24 +135,4 @@ pub(super) fn is_version(text: &str) -> bool {
             && text.len() <= VERSION_BYTES
             && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
     })
-}
-
-/// What a command asks for, in words.
-pub(crate) fn sentence(work: &CommandWork) -> String {
-    match work {
-        CommandWork::Report => "have the server report now".to_owned(),
-        CommandWork::RestartTool { tool } => format!("restart {tool}"),
-        CommandWork::Rotate { tool: Some(tool) } => format!("make new secrets for {tool}"),
-        CommandWork::Rotate { tool: None } => "make new secrets for every tool".to_owned(),
-        CommandWork::Decide { approval, approve: true, .. } => format!("approve {approval}"),
-        CommandWork::Decide { approval, approve: false, .. } => format!("refuse {approval}"),
-        CommandWork::UpdateOpenClaw { to, .. } => format!("move the AI runtime to {to}"),
-        CommandWork::CheckDrift => "look for drift".to_owned(),
-        CommandWork::Backup { tool: Some(tool) } => format!("back up {tool}"),
-        CommandWork::Backup { tool: None } => "back up everything".to_owned(),
-        CommandWork::Prove { tool: Some(tool) } => format!("prove the backup of {tool}"),
-        CommandWork::Prove { tool: None } => "prove the backups that are due".to_owned(),
-        CommandWork::Drill { tool: Some(tool) } => format!("drill: prove the backup of {tool}"),
-        CommandWork::Drill { tool: None } => "drill: prove every backup".to_owned(),
-    }
 }

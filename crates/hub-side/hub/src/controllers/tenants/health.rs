@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letsbe_lifecycle::order::Phase;
+use letsbe_pages::{tenants::Complaint, view::grouped};
 use letsbe_store::{AgentStatus, CutKind, LogCut, MeteredDay, Tenant};
 use letsbe_types::{
     Code,
@@ -29,17 +30,6 @@ const RESTART_RUNTIME: &str = "Start it anew: `letsbe tenants command DOMAIN res
 const SEE_MEMORY: &str = "See how much it takes, on the server: `letsbe-node status`";
 /// Operations that keep strangers out.
 const GUARDS: [&str; 2] = ["firewall.", "ssh."];
-
-/// Something that is wrong, with what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Complaint {
-    /// Something does not work, or is about to be lost.
-    pub(crate) grave: bool,
-    pub(crate) code: Code,
-    pub(crate) text: String,
-    /// What to do; `DOMAIN` stands for the tenant.
-    pub(crate) hint: &'static str,
-}
 
 /// How a tenant's server is, and all that is wrong, worst first. Of a server that is no more, nothing is.
 pub(crate) fn of_tenant(tenant: &Tenant, now: DateTime<Utc>) -> (Health, Vec<Complaint>) {
@@ -232,14 +222,6 @@ fn uploads_full() -> Complaint {
 fn some(names: &[&str]) -> String {
     let more = if names.len() > NAMED { " …" } else { "" };
     format!("{}{more}", names[..names.len().min(NAMED)].join(", "))
-}
-
-/// `15 000 000`, with spaces at which no line ends.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
-    let text: Vec<std::borrow::Cow<'_, str>> = groups.into_iter().map(String::from_utf8_lossy).collect();
-    text.join("\u{202f}")
 }
 
 /// `1 container is`, `2 containers are`

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use letsbe_catalog::{Tool, UPLOAD_PORT, UPLOAD_USER};
+use letsbe_pages::dns_entries::Entry;
 use letsbe_store::Order;
 use letsbe_types::{DomainName, Language};
 
-use crate::{dns_entries::Entry, worker::Worker};
+use crate::worker::Worker;
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,12 +4,13 @@
 
 pub(super) mod letters;
 
+use letsbe_pages::dns_entries;
 use letsbe_store::{LeasedMessage, MessageKind, Order, StoreError};
 use letsbe_types::{Code, EmailAddress, Problem, crash};
 
 use self::letters::{Letter, Reader};
 use super::{Worker, store_problem};
-use crate::{background::lease, dns_entries};
+use crate::background::lease;
 
 letsbe_types::crash_points! {
     /// Where the Hub can be killed while it sends a message, in the order in which it comes to them.

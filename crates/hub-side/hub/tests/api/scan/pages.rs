@@ -279,7 +279,7 @@ fn brightness(colour: &str) -> f64 {
 
 #[test]
 fn every_colour_of_text_stands_out_from_what_is_behind_it_by_day_and_by_night_and_focus_is_seen() {
-    let css = include_str!("../../../assets/hub.css");
+    let css = include_str!("../../../../pages/assets/hub.css");
     let schemes: Vec<BTreeMap<&str, &str>> = css
         .split(":root {")
         .skip(1)

@@ -1,8 +1,8 @@
 use letsbe_catalog::Catalog;
+use letsbe_pages::dns_entries::{Entry, Now};
 use letsbe_types::Language;
 
 use super::{Letter, Reader};
-use crate::dns_entries::{Entry, Now};
 
 const LINK: &str = "https://hub.example.com/progress/1";
 
