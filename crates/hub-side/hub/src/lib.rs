@@ -13,6 +13,7 @@ pub mod security;
 pub mod state;
 pub mod tenants;
 mod web;
+mod work;
 pub mod worker;
 
 pub use router::router;

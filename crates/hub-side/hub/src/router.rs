@@ -19,6 +19,7 @@ use crate::{
     controllers::{
         agents, backups, health, hub_tasks, jobs, models, orders, payments, recovery, sessions,
         tenants::{self, configuration, relay_key},
+        work,
     },
     convergence,
     relay::REQUEST_BYTES,
@@ -85,6 +86,10 @@ pub fn routes() -> Vec<Route> {
         line(write(), "/api/v1/admin/orders/{id}/actions", Staff, post(orders::desk::act)),
         line(write(), "/api/v1/admin/orders/{id}/actions/plan", Staff, post(orders::desk::plan)),
         line(read(), "/api/v1/admin/orders/{id}/events", Staff, get(orders::events::stream)),
+        line(read(), "/api/v1/admin/work", Staff, get(work::list)),
+        line(read(), "/api/v1/admin/work/{id}", Staff, get(work::show)),
+        line(write(), "/api/v1/admin/work/{id}/actions", Staff, post(work::act)),
+        line(write(), "/api/v1/admin/work/{id}/actions/plan", Staff, post(work::plan)),
         line(read(), "/api/v1/admin/tasks", Staff, get(orders::tasks::list)),
         line(write(), "/api/v1/admin/tasks/{id}/done", Staff, post(orders::tasks::done)),
         line(read(), "/", StaffPage, get(web::orders::list)),

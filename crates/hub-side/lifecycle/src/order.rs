@@ -10,21 +10,24 @@
 mod attention;
 mod converge;
 mod decide;
+mod machine;
 mod recovery;
 
 use std::{fmt, net::IpAddr};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use letsbe_types::{
     Problem, Region,
     api::Convergence,
     ids::{RecoveryId, ServerId},
 };
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+
+use crate::machine::{Refused, Scheduled, Transition};
 
 pub use attention::Attention;
 pub use decide::{transition, work_of};
+pub use machine::OrderMachine;
 
 /// Where an order stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -348,14 +351,8 @@ impl EffectKind {
     }
 }
 
-/// An effect and the moment from which it may be carried out.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Effect {
-    /// What to do.
-    pub kind: EffectKind,
-    /// Not before this moment.
-    pub not_before: DateTime<Utc>,
-}
+/// An effect of an order and its moment.
+pub type Effect = Scheduled<EffectKind>;
 
 /// How long to wait for what. The runbook's values are the default; tests and the lab use shorter ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -378,23 +375,8 @@ impl Default for Pace {
     }
 }
 
-/// An event that makes no sense in a state. Nothing changes.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("an order that is {phase} cannot take the event {event:?}")]
-pub struct IllegalEvent {
-    /// Where the order stands.
-    pub phase: Phase,
-    /// What was said to have happened.
-    pub event: Event,
-}
+/// An event that makes no sense for an order.
+pub type IllegalEvent = Refused<Phase, Event>;
 
-/// What follows from an event.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Next {
-    /// The new state.
-    pub state: State,
-    /// What to do now.
-    pub effects: Vec<Effect>,
-    /// Whether effects that have not started are void (the order took another turn).
-    pub void_pending: bool,
-}
+/// What follows from an event of an order.
+pub type Next = Transition<State, EffectKind>;

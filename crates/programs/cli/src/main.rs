@@ -20,6 +20,7 @@ mod style;
 mod surface;
 mod tenants;
 mod terminal;
+mod work;
 
 use letsbe_types::Code;
 use std::{path::PathBuf, process::ExitCode};
@@ -47,6 +48,9 @@ enum Command {
     /// See to orders.
     #[command(subcommand)]
     Orders(orders::OrdersCommand),
+    /// See to the workflows of every kind, orders and recoveries, in one list.
+    #[command(subcommand)]
+    Work(work::WorkCommand),
     /// See to tenants' servers.
     #[command(subcommand)]
     Tenants(tenants::TenantsCommand),
@@ -153,6 +157,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     let hub = hub.as_deref();
     match command {
         Command::Orders(command) => orders::carry_out(hub, command, json).await,
+        Command::Work(command) => work::carry_out(hub, command, json).await,
         Command::Tenants(command) => tenants::carry_out(hub, command, json).await,
         Command::Backups(command) => backups::carry_out(hub, command, json).await,
         Command::Hub(command) => hub_tasks::carry_out(hub, command, json).await,

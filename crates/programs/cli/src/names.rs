@@ -39,7 +39,7 @@ impl std::fmt::Display for IdName {
 
 impl IdName {
     /// The whole id, if it was typed.
-    fn whole(&self) -> Option<Uuid> {
+    pub(crate) fn whole(&self) -> Option<Uuid> {
         self.0.parse().ok()
     }
 

@@ -8,7 +8,7 @@ use letsbe_manual::surface::{
 
 use crate::Arguments;
 
-const TABLE: [(&str, Kind); 48] = [
+const TABLE: [(&str, Kind); 53] = [
     ("orders list", Reads),
     ("orders show", Reads),
     ("orders retry", Changes),
@@ -49,6 +49,11 @@ const TABLE: [(&str, Kind); 48] = [
     ),
     ("backups cancel-recovery", Destroys),
     ("backups settle-lost", Changes),
+    ("work list", Reads),
+    ("work show", Reads),
+    ("work retry", Changes),
+    ("work skip", Changes),
+    ("work abandon", Destroys),
     ("hub tasks", Reads),
     ("hub tasks run", Changes),
     ("catalog check", Reads),

@@ -27,6 +27,7 @@ pub mod shell;
 pub mod tenant;
 pub mod tenants;
 mod tier;
+pub mod work;
 
 pub use address::{is_inner_address, is_own_address, is_own_host, is_private_host};
 pub use domain::{DomainName, EmailAddress, InvalidName};

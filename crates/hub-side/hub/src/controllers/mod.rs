@@ -14,6 +14,7 @@ pub(crate) mod recovery;
 mod reply;
 pub(crate) mod sessions;
 pub(crate) mod tenants;
+pub(crate) mod work;
 
 pub(crate) use agents::is_recipient;
 pub(crate) use extract::{Id, Ids, Input, Parameters};

@@ -1,29 +1,12 @@
 //! A recovery as staff is told of it. Pure.
 
 use chrono::{DateTime, Utc};
-use letsbe_lifecycle::order::{Event, Pace, Phase, State, transition};
+use letsbe_lifecycle::{
+    order::{Event, Pace, transition},
+    recovery::waits_for,
+};
 use letsbe_store::{Order, Recovery};
-use letsbe_types::recovery::{KeysRequest, RecoveryEntry, RecoveryState, WaitsFor};
-
-/// What a recovery waits for, from where its order stands.
-pub(crate) fn waits_for(order: &State, keys: Option<&KeysRequest>) -> WaitsFor {
-    match order.phase {
-        Phase::ServerLost => WaitsFor::Server,
-        Phase::AwaitingServer => WaitsFor::System,
-        Phase::Provisioning if keys.is_some_and(|keys| keys.given_at.is_none()) => WaitsFor::Keys,
-        Phase::ReplacementReady | Phase::Provisioning => WaitsFor::Run,
-        Phase::ServerReady | Phase::DnsPending => WaitsFor::Dns,
-        Phase::RecoveryCancelled => WaitsFor::Release,
-        Phase::Failed if order.needs_operator => WaitsFor::Operator,
-        Phase::Failed => WaitsFor::Retry,
-        Phase::AwaitingPayment
-        | Phase::Expired
-        | Phase::PaymentConfirmed
-        | Phase::DnsReady
-        | Phase::Fulfilled
-        | Phase::Stopped => WaitsFor::Nothing,
-    }
-}
+use letsbe_types::recovery::{RecoveryEntry, RecoveryState, WaitsFor};
 
 /// All that is known of a recovery.
 pub(crate) fn entry(recovery: Recovery, order: &Order, now: DateTime<Utc>) -> RecoveryEntry {
@@ -59,37 +42,5 @@ pub(crate) fn entry(recovery: Recovery, order: &Order, now: DateTime<Utc>) -> Re
         rto_seconds: recovery.rto_seconds(now),
         rpo_seconds: recovery.rpo_seconds,
         restored: recovery.restored,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use letsbe_lifecycle::order::{Phase, State};
-    use letsbe_types::recovery::{KeysRequest, WaitsFor};
-
-    use super::waits_for;
-
-    #[test]
-    fn keys_are_waited_for_only_while_a_run_asks_and_nobody_gave_them() {
-        let at = |phase| State { phase, ..State::new() };
-        let now = chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-        let asked = KeysRequest {
-            recipient: "age1q".into(),
-            needed_at: now,
-            deadline: now,
-            given_at: None,
-            given_by: None,
-            handed_at: None,
-        };
-        let given = KeysRequest { given_at: Some(now), ..asked.clone() };
-        for (phase, keys, expected) in [
-            (Phase::Provisioning, None, WaitsFor::Run),
-            (Phase::Provisioning, Some(&asked), WaitsFor::Keys),
-            (Phase::Provisioning, Some(&given), WaitsFor::Run),
-            (Phase::ServerReady, Some(&given), WaitsFor::Dns),
-            (Phase::Failed, Some(&asked), WaitsFor::Retry),
-        ] {
-            assert_eq!(waits_for(&at(phase), keys), expected, "{phase}");
-        }
     }
 }

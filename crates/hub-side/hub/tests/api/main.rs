@@ -33,6 +33,7 @@ mod two_payments;
 mod unpaid;
 mod waiting;
 mod webhooks;
+mod work;
 #[path = "../worker/mod.rs"]
 mod worker;
 

@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use letsbe_types::{Code, Problem, ids::ServerId};
 
 use super::{
-    Effect, EffectKind, Event, IllegalEvent, Next, Pace, Phase, Recovery, State, converge, recovery,
+    Effect, EffectKind, Event, IllegalEvent, Next, OrderMachine, Pace, Phase, Recovery, State, converge,
+    recovery,
 };
+use crate::machine::{Machine as _, RetryPolicy};
 
 /// What to do about an empty pool.
 const BUY: &str = "Buy a server of this tier and region at Netcup: it is found by itself, and the order goes on. Or assign \
@@ -40,7 +42,7 @@ pub fn transition(
     now: DateTime<Utc>,
     pace: &Pace,
 ) -> Result<Next, IllegalEvent> {
-    let illegal = || IllegalEvent { phase: state.phase, event: event.clone() };
+    let illegal = || IllegalEvent { machine: OrderMachine::NAME, phase: state.phase, event: event.clone() };
     match event {
         Event::PaymentReceived
         | Event::PaymentOpened
@@ -62,7 +64,9 @@ pub fn transition(
         Event::EffectFailed { effect: EffectKind::Provision, problem } if state.phase == Phase::Fulfilled => {
             converge::ended(state, Some(problem))
         }
-        Event::EffectFailed { problem, .. } => failure(state, problem, now, pace),
+        Event::EffectFailed { effect, problem } => {
+            failure(state, problem, &OrderMachine::retries(*effect, pace), now)
+        }
         Event::RetryDue if state.needs_operator => None,
         Event::RetryDue | Event::OperatorRetry => resume(state, now),
         Event::OperatorSkip { .. } => skip(state, now),
@@ -209,7 +213,9 @@ fn wait_for_dns(state: &State, message: String, now: DateTime<Utc>, pace: &Pace)
     Next { state, effects, void_pending: false }
 }
 
-fn failure(state: &State, problem: &Problem, now: DateTime<Utc>, pace: &Pace) -> Option<Next> {
+fn failure(state: &State, problem: &Problem, retries: &RetryPolicy, now: DateTime<Utc>) -> Option<Next> {
+    let failures = state.failures + 1;
+    let pause = retries.pause(failures);
     match state.phase {
         // The server is live or given up: what failed is a message or a release, tried again by the outbox.
         Phase::Fulfilled | Phase::Stopped => {
@@ -218,19 +224,15 @@ fn failure(state: &State, problem: &Problem, now: DateTime<Utc>, pace: &Pace) ->
             } else {
                 EffectKind::ReleaseServer
             };
-            let failures = state.failures + 1;
-            let pause = pace.retries[(failures as usize - 1).min(2)];
-            let needs_operator = failures > 3;
-            let effects =
-                if needs_operator { Vec::new() } else { vec![Effect { kind, not_before: now + pause }] };
-            let state = State { failures, needs_operator, problem: Some(problem.clone()), ..state.clone() };
-            Some(Next { state, effects, void_pending: false })
+            let effects = pause.map(|pause| Effect { kind, not_before: now + pause });
+            let problem = Some(problem.clone());
+            let state = State { failures, needs_operator: effects.is_none(), problem, ..state.clone() };
+            Some(Next { state, effects: effects.into_iter().collect(), void_pending: false })
         }
         Phase::AwaitingPayment | Phase::Expired | Phase::Failed => None,
         phase => {
-            let failures = state.failures + 1;
-            let pause = pace.retries.get(failures as usize - 1).filter(|_| problem.retryable);
-            let effects = pause.map(|pause| Effect { kind: EffectKind::Wait, not_before: now + *pause });
+            let pause = pause.filter(|_| problem.retryable);
+            let effects = pause.map(|pause| Effect { kind: EffectKind::Wait, not_before: now + pause });
             let state = State {
                 phase: Phase::Failed,
                 resume: Some(phase),

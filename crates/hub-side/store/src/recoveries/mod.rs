@@ -2,25 +2,28 @@
 //!
 //! Sealed keys are kept until the job ends that they are for. Nothing here, or anywhere in this crate, can open them.
 
+mod effects;
 mod follow;
 mod reads;
 mod runs;
 
 use chrono::{DateTime, Utc};
-use letsbe_lifecycle::order::{Event, Pace, State};
+use letsbe_lifecycle::{
+    order::{Event, Pace, State},
+    recovery as machine,
+};
 use letsbe_types::{
     Region,
     ids::{OrderId, RecoveryId, ServerId},
     recovery::{RecoveryState, SettleLost, SettledServer},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, sea_query::Expr,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _,
 };
 
 use crate::{
     NewEntry, Store, StoreError,
-    entities::{agent, claim, recovery, task, tenant_state},
+    entities::{claim, recovery, tenant_state},
     orders, row_error, timeline,
 };
 
@@ -58,6 +61,19 @@ pub(crate) const fn word(state: RecoveryState) -> &'static str {
     }
 }
 
+/// A state as it stands in the database.
+fn stored(text: &str) -> Result<RecoveryState, StoreError> {
+    let mut states = machine::State::ALL.into_iter().filter_map(machine::State::stored);
+    let state = states.find(|state| word(*state) == text);
+    state.ok_or_else(|| row_error("recoveries")(&format!("unknown state {text}")))
+}
+
+/// Where a recovery stands.
+fn state_of(row: &recovery::Model) -> Result<machine::State, StoreError> {
+    let stored = stored(&row.state)?;
+    Ok(machine::State::of(stored, row.lost_server.is_some() && row.settled.is_none()))
+}
+
 impl Store {
     /// Begins a recovery: the order's event, the record whose clock runs from now, and the end of the lost server's
     /// key, together or not at all.
@@ -83,6 +99,7 @@ impl Store {
         let state = orders::apply_in(&transaction, new.order, &event, pace, now).await?;
         let heard = tenant_state::Entity::find_by_id(new.order.0).one(&transaction).await?;
         let lost = state.recovery.as_ref();
+        // `follow_in` has carried out what follows from it beside this row.
         recovery::ActiveModel {
             id: Set(new.id.0),
             order_id: Set(new.order.0),
@@ -113,7 +130,6 @@ impl Store {
         }
         .insert(&transaction)
         .await?;
-        revoke_in(&transaction, new.order, now).await?;
         self.commit(transaction).await?;
         Ok(state)
     }
@@ -131,15 +147,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let transaction = self.begin_write_of(order).await?;
-        let row = recovery::Entity::find()
-            .filter(recovery::Column::OrderId.eq(order.0))
-            .filter(recovery::Column::State.eq(word(RecoveryState::Finished)))
-            .filter(recovery::Column::LostServer.eq(settle.server.0.as_str()))
-            .filter(recovery::Column::Settled.is_null())
-            .order_by_desc(recovery::Column::RequestedAt)
-            .one(&transaction)
-            .await?;
-        let Some(row) = row else { return Ok(false) };
+        let Some(id) = follow::settle_in(&transaction, order, settle, now).await? else { return Ok(false) };
         let settled = SettledServer {
             became: settle.became,
             evidence: settle.evidence.clone(),
@@ -147,21 +155,8 @@ impl Store {
             at: now,
         };
         let settled = serde_json::to_value(settled).map_err(|error| row_error("recoveries")(&error))?;
-        recovery::ActiveModel { id: Set(row.id), settled: Set(Some(settled)), ..Default::default() }
+        recovery::ActiveModel { id: Set(id.0), settled: Set(Some(settled)), ..Default::default() }
             .update(&transaction)
-            .await?;
-        if settle.became == letsbe_types::recovery::LostServerFate::Wiped {
-            claim::Entity::update_many()
-                .col_expr(claim::Column::ReleasedAt, Expr::value(now))
-                .filter(claim::Column::ServerId.eq(settle.server.0.as_str()))
-                .filter(claim::Column::LostAt.is_not_null())
-                .exec(&transaction)
-                .await?;
-        }
-        task::Entity::update_many()
-            .col_expr(task::Column::ClosedAt, Expr::value(now))
-            .filter(task::Column::Id.eq(row.id))
-            .exec(&transaction)
             .await?;
         let became = match settle.became {
             letsbe_types::recovery::LostServerFate::Wiped => "wiped",
@@ -185,20 +180,4 @@ impl Store {
             .await?;
         Ok(rows.into_iter().map(|row| ServerId(row.server_id)).collect())
     }
-}
-
-/// Whoever holds the lost server holds its key, too. The moment is the recovery's own: so it is known what a cancelled
-/// one has to give back.
-async fn revoke_in(
-    transaction: &impl ConnectionTrait,
-    order: OrderId,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    agent::Entity::update_many()
-        .col_expr(agent::Column::RevokedAt, Expr::value(now))
-        .filter(agent::Column::OrderId.eq(order.0))
-        .filter(agent::Column::RevokedAt.is_null())
-        .exec(transaction)
-        .await?;
-    Ok(())
 }

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{follow::gap, runs, word};
+use super::{effects::gap, runs, stored, word};
 use crate::{
     Store, StoreError,
     entities::{recovery, recovery_run},
@@ -78,13 +78,6 @@ impl Recovery {
 
     fn of(row: recovery::Model, run: Option<recovery_run::Model>) -> Result<Self, StoreError> {
         let bad = row_error("recoveries");
-        let states = [
-            RecoveryState::Running,
-            RecoveryState::Finished,
-            RecoveryState::Cancelled,
-            RecoveryState::Superseded,
-        ];
-        let state = states.into_iter().find(|state| word(*state) == row.state);
         let restored = run.as_ref().map(runs::restored_of).transpose()?.unwrap_or_default();
         let data_as_of = restored.iter().map(|tool| tool.taken_at).min();
         let measured = || data_as_of.map(|data| gap(row.clock_started_at, row.last_heard_at, data));
@@ -94,7 +87,7 @@ impl Recovery {
         Ok(Self {
             id: RecoveryId(row.id),
             order: OrderId(row.order_id),
-            state: state.ok_or_else(|| bad(&format!("unknown state {}", row.state)))?,
+            state: stored(&row.state)?,
             requested_at: row.requested_at,
             requested_by: row.requested_by,
             reason: row.reason,

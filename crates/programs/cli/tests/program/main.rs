@@ -8,6 +8,7 @@ mod names;
 mod plans;
 mod refusals;
 mod terminal;
+mod work;
 
 use std::{
     io::Write as _,

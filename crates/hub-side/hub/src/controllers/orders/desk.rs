@@ -78,7 +78,7 @@ pub(crate) async fn plan(
 }
 
 /// What the machine would make of an event, and what stands in its way.
-fn planned(
+pub(crate) fn planned(
     order: &Order,
     event: &Event,
     taken: &BTreeSet<ServerId>,
