@@ -105,11 +105,11 @@ pub(crate) async fn act(
     match done.await {
         Ok(()) => Redirect::to(&format!("/orders/{id}")).into_response(),
         Err(error) => {
-            let (status, refused) = (error.status, Some((typed, error.into())));
+            let (status, refused) = (error.status, Some((typed, error.clone().into())));
             // The page with the form as it was filled in, and why it was refused.
             match order_page(&state, operator.email.clone(), id, refused).await {
                 Ok(html) => page(status, html),
-                Err(error) => error_page(error, Some(operator.email), "/"),
+                Err(_) => error_page(error, Some(operator.email), "/"),
             }
         }
     }
