@@ -93,13 +93,7 @@ impl Relocation {
         }
         let from = database::open_alone(file).await?;
         let tables = each_table!(count(&from));
-        let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-        for row in from.query_all_raw(Statement::from_string(DbBackend::Sqlite, names)).await? {
-            let name: String = row.try_get_by_index(0)?;
-            if name != "seaql_migrations" && !tables.iter().any(|known| known.table == name) {
-                return Err(row_error("sqlite_schema")(&format!("the table {name} would be left behind")));
-            }
-        }
+        none_is_unknown(&from, &tables).await?;
         let target = database::connect(&to).await?;
         let found = rows_in_target(&target).await;
         target.close().await?;
@@ -151,6 +145,23 @@ where
     Ok(TableRows { table: E::default().table_name().to_owned(), rows: E::find().count(db).await? })
 }
 
+/// Refuses a database with a table that this program does not know: its rows would be left behind.
+async fn none_is_unknown(db: &impl ConnectionTrait, known: &[TableRows]) -> Result<(), StoreError> {
+    let names = match db.get_database_backend() {
+        DbBackend::Sqlite => {
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        }
+        _ => "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = current_schema()",
+    };
+    for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), names)).await? {
+        let name: String = row.try_get_by_index(0)?;
+        if name != "seaql_migrations" && !known.iter().any(|known| known.table == name) {
+            return Err(row_error("the schema")(&format!("the table {name} would be left behind")));
+        }
+    }
+    Ok(())
+}
+
 /// Copies every row of every table, and counts them on both sides.
 pub(crate) async fn copy_all(
     from: &impl ConnectionTrait,
@@ -158,6 +169,7 @@ pub(crate) async fn copy_all(
 ) -> Result<Vec<TableRows>, StoreError> {
     let copied = each_table!(copy(from, to));
     let (before, after) = (each_table!(count(from)), each_table!(count(to)));
+    none_is_unknown(from, &before).await?;
     if before != after || before != copied {
         return Err(row_error("all tables")(&"what arrived is not what was sent; nothing was kept of it"));
     }

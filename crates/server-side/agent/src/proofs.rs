@@ -71,7 +71,7 @@ mod tests {
 
     use super::Proofs;
     use crate::context::Outbox;
-    use letsbe_base::{files, layout::Layout};
+    use letsbe_base::{jsonl, layout::Layout};
     use letsbe_data::proof::evidence;
 
     fn proof(tool: &str, number: u128) -> Proof {
@@ -109,11 +109,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::under(folder.path());
         let keep = |names: &[&str]| {
-            let lines: Vec<String> = (0..)
-                .zip(names)
-                .map(|(number, name)| serde_json::to_string(&proof(name, number)).unwrap())
-                .collect();
-            files::write(&evidence::path(&layout), lines.join("\n").as_bytes()).unwrap();
+            let proofs = (0..).zip(names).map(|(number, name)| proof(name, number));
+            jsonl::write(&evidence::path(&layout), proofs).unwrap();
         };
         let room = Room(Mutex::new((2, vec![])));
         let told = || std::mem::take(&mut room.0.lock().unwrap().1);

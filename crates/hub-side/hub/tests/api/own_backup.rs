@@ -188,6 +188,13 @@ async fn a_hub_on_postgresql_comes_back_into_an_empty_postgresql_and_as_sqlite_w
         assert_eq!(before.json(), after.json());
     }
     assert_eq!(rebuilt.json("POST", HEARTBEAT, Some(&key), &heartbeat()).await.status, StatusCode::OK);
+
+    let beside = sea_orm::Database::connect(database.to_string()).await.unwrap();
+    beside.execute_unprepared("CREATE TABLE further (number INTEGER)").await.unwrap();
+    beside.close().await.unwrap();
+    let refused = own::backup(&hub.store, &config, &own, Path::new("hub.toml"), hub.clock.now()).await;
+    let refused = refused.unwrap_err();
+    assert!(refused.message.contains("the table further would be left behind"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
