@@ -167,9 +167,10 @@ pub(crate) async fn copy_all(
     from: &impl ConnectionTrait,
     to: &DatabaseTransaction,
 ) -> Result<Vec<TableRows>, StoreError> {
-    let copied = each_table!(copy(from, to));
-    let (before, after) = (each_table!(count(from)), each_table!(count(to)));
+    let before = each_table!(count(from));
     none_is_unknown(from, &before).await?;
+    let copied = each_table!(copy(from, to));
+    let after = each_table!(count(to));
     if before != after || before != copied {
         return Err(row_error("all tables")(&"what arrived is not what was sent; nothing was kept of it"));
     }

@@ -197,21 +197,18 @@ impl Lab {
 pub async fn remove(lab: &str) -> Result<(), DockerError> {
     let label = format!("{LAB_LABEL}={lab}");
     let what = format!("removing the lab {lab}");
-    let used =
-        async || Ok(removed(&label, &["container", "volume"]).await.map_err(|error| error.to_string()));
-    let gone = eventually(&what, REMOVAL, used).await;
-    gone.map_err(|error| DockerError::failed(&what, format!("{error:#}")))?;
-    let kinds = ["container", "volume", "network"];
-    let all = async || Ok(removed(&label, &kinds).await.map_err(|error| error.to_string()));
-    match eventually(&what, NETWORK_REMOVAL, all).await {
-        Err(error) if format!("{error:#}").contains("has active endpoints") => {
-            tracing::warn!(
-                lab,
-                "a network without containers is left: docker counts an end of it; {error:#}"
-            );
+    let gone = async |kinds: &[&str], patience| {
+        let look = async || Ok(removed(&label, kinds).await.map_err(|error| error.to_string()));
+        eventually(&what, patience, look).await.map_err(|error| format!("{error:#}"))
+    };
+    let failed = |why| DockerError::failed(&what, why);
+    gone(&["container", "volume"], REMOVAL).await.map_err(failed)?;
+    match gone(&["container", "volume", "network"], NETWORK_REMOVAL).await {
+        Err(why) if why.contains("has active endpoints") => {
+            tracing::warn!(lab, "a network without containers is left: docker counts an end of it; {why}");
             Ok(())
         }
-        gone => gone.map_err(|error| DockerError::failed(&what, format!("{error:#}"))),
+        gone => gone.map_err(failed),
     }
 }
 

@@ -18,6 +18,14 @@ pub(crate) struct Yes {
     pub(crate) yes: bool,
 }
 
+/// What the timeline keeps about why somebody did something.
+#[derive(Args)]
+pub(crate) struct Reason {
+    /// Why; kept in the timeline.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
 /// Has a person type the name of what is at stake, after the consequences were shown. With `--yes` nobody is asked.
 ///
 /// # Errors

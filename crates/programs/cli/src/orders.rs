@@ -11,7 +11,7 @@ use letsbe_types::{
 };
 
 use crate::{
-    confirm::{self, Yes},
+    confirm::{self, Reason, Yes},
     host_key,
     hub::{Hub, LOOK, Page, Search, list_path},
     names::{IdName, Name},
@@ -83,17 +83,15 @@ pub(crate) enum OrdersCommand {
     Skip {
         #[command(flatten)]
         target: Target,
-        /// Why; kept in the timeline.
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        why: Reason,
     },
     /// Give the order up and release its server.
     Abandon {
         #[command(flatten)]
         target: Target,
-        /// Why; kept in the timeline.
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        why: Reason,
         #[command(flatten)]
         yes: Yes,
     },
@@ -134,8 +132,10 @@ pub(crate) async fn carry_out(named: Option<&str>, command: OrdersCommand, json:
             return show(&hub, order.order(&hub).await?, follow, json).await;
         }
         OrdersCommand::Retry { target } => (target, DeskAction::Retry, None),
-        OrdersCommand::Skip { target, reason } => (target, DeskAction::Skip { reason }, None),
-        OrdersCommand::Abandon { target, reason, yes } => (target, DeskAction::Abandon { reason }, Some(yes)),
+        OrdersCommand::Skip { target, why } => (target, DeskAction::Skip { reason: why.reason }, None),
+        OrdersCommand::Abandon { target, why, yes } => {
+            (target, DeskAction::Abandon { reason: why.reason }, Some(yes))
+        }
         OrdersCommand::Assign { target, server, address, host_key } => {
             let read = |text: String| host_key::given(&text, &[&address.to_string()], &SSH_PORTS);
             let host_key = host_key.map(read).transpose()?.map(|pin| pin.to_string());

@@ -21,7 +21,7 @@ use letsbe_types::{
 
 use self::follow::{follow, newest, unseal};
 use crate::{
-    confirm::{self, Yes},
+    confirm::{self, Reason, Yes},
     hub::Hub,
     names::Name,
     plan::{self, Planned},
@@ -51,9 +51,8 @@ pub(crate) enum RecoveryCommand {
     CancelRecovery {
         /// The tenant: its id, the beginning of it, or its domain.
         tenant: Name,
-        /// Why; kept in the timeline.
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        why: Reason,
         #[command(flatten)]
         yes: Yes,
         #[command(flatten)]
@@ -196,7 +195,7 @@ pub(crate) async fn carry_out(
             let recoveries = hub.recoveries(of).await?;
             if json { style::say_json(&recoveries) } else { show::list(&recoveries) }
         }
-        RecoveryCommand::CancelRecovery { tenant, reason, yes, planned } => {
+        RecoveryCommand::CancelRecovery { tenant, why, yes, planned } => {
             let id = tenant.tenant(&hub).await?;
             let entry = newest(&hub, id).await?;
             if planned.plan {
@@ -205,7 +204,7 @@ pub(crate) async fn carry_out(
             confirm::by_name(entry.domain.as_str(), &show::taken_back(&entry), yes).await?;
             let path = format!("/api/v1/admin/tenants/{id}/recovery/cancel");
             let entry: RecoveryEntry =
-                hub.post(&path, &serde_json::to_value(CancelRecovery { reason })?).await?;
+                hub.post(&path, &serde_json::to_value(CancelRecovery { reason: why.reason })?).await?;
             if json {
                 return style::say_json(&entry);
             }

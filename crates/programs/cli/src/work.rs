@@ -6,7 +6,7 @@ use letsbe_types::work::{WorkAction, WorkEntry};
 use uuid::Uuid;
 
 use crate::{
-    confirm::{self, Yes},
+    confirm::{self, Reason, Yes},
     hub::Hub,
     names::IdName,
     plan::{self, Planned},
@@ -42,17 +42,15 @@ pub(crate) enum WorkCommand {
     Skip {
         #[command(flatten)]
         target: Target,
-        /// Why; kept in the timeline.
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        why: Reason,
     },
     /// Give it up: an order ends and its server is released; a recovery is taken back.
     Abandon {
         #[command(flatten)]
         target: Target,
-        /// Why; kept in the timeline.
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        why: Reason,
         #[command(flatten)]
         yes: Yes,
     },
@@ -78,8 +76,10 @@ pub(crate) async fn carry_out(named: Option<&str>, command: WorkCommand, json: b
             return Ok(());
         }
         WorkCommand::Retry { target } => (target, WorkAction::Retry, None),
-        WorkCommand::Skip { target, reason } => (target, WorkAction::Skip { reason }, None),
-        WorkCommand::Abandon { target, reason, yes } => (target, WorkAction::Abandon { reason }, Some(yes)),
+        WorkCommand::Skip { target, why } => (target, WorkAction::Skip { reason: why.reason }, None),
+        WorkCommand::Abandon { target, why, yes } => {
+            (target, WorkAction::Abandon { reason: why.reason }, Some(yes))
+        }
     };
     let path = format!("{WORK}/{}", meant(&hub, &target.id).await?);
     let body = serde_json::to_value(&action)?;

@@ -2,7 +2,6 @@
 
 use axum::{Extension, Json, extract::State};
 use letsbe_lifecycle::order::Event;
-use letsbe_store::NewEntry;
 use letsbe_types::{
     Code,
     api::{DeskPlan, Reply},
@@ -14,7 +13,7 @@ use crate::{
     AppState,
     controllers::{
         ApiError, ApiResult, Id, Input,
-        orders::desk::{line, planned},
+        orders::desk::{apply, line, planned},
     },
     security::sessions::Operator,
     work::{self, Workflow},
@@ -45,11 +44,8 @@ pub(crate) async fn act(
 ) -> ApiResult<Json<Reply<WorkEntry>>> {
     let workflow = workflow(&state, id).await?;
     let (event, kind) = event(&workflow, action)?;
-    let chosen = format!("{} chose: {} the {}", operator.email, kind.as_str(), workflow.machine);
-    let entry = NewEntry::new("operator", "ok", chosen);
-    let order = workflow.order.new.id;
-    state.store.apply(order, &event, Some(entry), &state.pace, state.clock.now()).await?;
-    tracing::info!(%id, machine = workflow.machine, operator = operator.email, action = kind.as_str(), "operator action");
+    let chosen = format!("{} the {}", kind.as_str(), workflow.machine);
+    apply(&state, &operator, workflow.order.new.id, &event, &chosen).await?;
     show(State(state), Id(id)).await
 }
 

@@ -119,11 +119,13 @@ impl Queue {
             inner.index.segments.push_back(Segment::new(name));
         }
         let Some(open) = inner.open.as_mut() else { return Ok(()) };
+        let former = open.bytes();
         open.append_durably(&line)?;
+        let bytes = open.bytes() - former;
         letsbe_types::crash::point(&points::KEPT);
         inner.head.last_sequence = sequence;
         inner.head.last_number = inner.head.last_number.max(number.unwrap_or(0));
-        inner.index.push(Entry { sequence, bytes: jsonl::length(&line), vital });
+        inner.index.push(Entry { sequence, bytes, vital });
         let victims = inner.index.victims();
         if !victims.is_empty() {
             self.drop_events(&mut inner, &victims)?;

@@ -43,18 +43,29 @@ pub(crate) async fn carry_out(
     action: DeskAction,
 ) -> ApiResult<()> {
     let (event, chosen) = event(action).map_err(|wrong| ApiError::fields(vec![wrong]))?;
+    apply(state, operator, id, &event, chosen).await
+}
+
+/// Applies an event that an operator chose, with his name in the timeline.
+pub(crate) async fn apply(
+    state: &AppState,
+    operator: &Operator,
+    id: OrderId,
+    event: &Event,
+    chosen: &str,
+) -> ApiResult<()> {
     let entry = NewEntry::new("operator", "ok", format!("{} chose: {chosen}", operator.email));
     let now = state.clock.now();
     let applied = match event {
         Event::OperatorConverge => {
             state.store.converge(id, &entry, CONVERGENCES_AT_ONCE, &state.pace, now).await
         }
-        _ => state.store.apply(id, &event, Some(entry), &state.pace, now).await,
+        _ => state.store.apply(id, event, Some(entry), &state.pace, now).await,
     };
     match applied {
         Err(StoreError::Illegal(illegal)) => {
             let order = state.store.order(id).await?.ok_or_else(ApiError::not_found)?;
-            let why = convergence_problem(&order, &event);
+            let why = convergence_problem(&order, event);
             let refused = |why| ApiError::problem(StatusCode::CONFLICT, &why);
             return Err(why.map_or_else(|| StoreError::Illegal(illegal).into(), refused));
         }
